@@ -1,0 +1,114 @@
+# Each target is one command that a person could type; `make` lists them.
+#
+#   make train MODEL=wrn28_10        python -m zoo train --model=wrn28_10
+#   make train FLAGS='--dropout=0.5 --epochs=3'
+#
+# What needs the environment depends on $(READY), so a fresh clone sets
+# itself up, and an edited lock is installed before the next command.
+
+MODEL ?=
+DATASET ?=
+EPOCHS ?=
+RECIPE ?=
+RUN ?= last
+FLAGS ?=
+# For set-up alone: --wheels=DIR, --python=PATH, --verbose.
+SETUP_FLAGS ?=
+
+PY := .venv/bin/python
+READY := .venv/.zoo-ready
+ZOO := $(PY) -m zoo
+CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
+	$(if $(DATASET),--dataset=$(DATASET)) $(if $(EPOCHS),--epochs=$(EPOCHS))
+# Each worker holds TensorFlow, so their number is bounded.
+WORKERS := -n logical --maxprocesses=4 --dist=worksteal
+
+.DEFAULT_GOAL := help
+.PHONY: help setup train resume evaluate models datasets recipes runs \
+	tensorboard doctor check test lint format test-slow test-data \
+	test-browser lock clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
+		$(MAKEFILE_LIST)
+	@echo
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE RUN, and FLAGS for any other:'
+	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
+
+setup: $(READY) ## make .venv and install everything from requirements.lock
+
+$(READY): requirements.lock pyproject.toml
+	@for python in python3 python python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' \
+			2>/dev/null; \
+		then exec "$$python" -m zoo setup $(SETUP_FLAGS); fi; \
+	done; \
+	echo 'zoo: there is no Python on this machine; install Python 3.13.' >&2; \
+	exit 2
+
+train: $(READY) ## train a model on a data set (default: lenet5 on digits)
+	$(ZOO) train $(strip $(CHOICES) $(FLAGS))
+
+resume: $(READY) ## go on with a run that was stopped: RUN=last
+	$(ZOO) resume $(RUN) $(FLAGS)
+
+evaluate: $(READY) ## score a run on its validation images: RUN=last
+	$(ZOO) evaluate $(RUN) $(FLAGS)
+
+models: $(READY) ## list the models of the zoo
+	$(ZOO) models $(FLAGS)
+
+datasets: $(READY) ## list the data sets
+	$(ZOO) datasets $(FLAGS)
+
+recipes: $(READY) ## list the recipes of experiments/
+	$(ZOO) recipes $(FLAGS)
+
+runs: $(READY) ## list the runs, with status and best score
+	$(ZOO) runs $(FLAGS)
+
+tensorboard: $(READY) ## watch all runs in a browser
+	$(PY) -m tensorboard.main --logdir runs $(FLAGS)
+
+doctor: ## look for trouble in the installation, with remedies
+	@if test -x $(PY); then $(ZOO) doctor $(FLAGS); \
+	else python3 -m zoo doctor $(FLAGS); fi
+
+check: test ## the same as test
+
+test: lint ## check the code and run the quick tests
+	$(PY) -m pytest $(WORKERS) $(FLAGS)
+
+lint: $(READY) ## only check the code
+	$(PY) -m ruff check .
+	$(PY) -m ruff format --check .
+
+format: $(READY) ## bring the code into shape
+	$(PY) -m ruff check --fix .
+	$(PY) -m ruff format .
+
+test-slow: $(READY) ## run the slow tests: large models, kills, real set-ups
+	$(PY) -m pytest $(WORKERS) -m slow $(FLAGS)
+
+test-data: $(READY) ## run the tests that read real data sets
+	$(PY) -m pytest -m data $(FLAGS)
+
+test-browser: $(READY) ## run the tests that look at TensorBoard in a browser
+	$(PY) -m pytest -m browser $(FLAGS)
+
+lock: ## renew requirements.lock (FLAGS=--upgrade for newer versions; needs uv)
+	@command -v uv >/dev/null || \
+		{ echo 'zoo: make lock needs the command uv; install it.' >&2; exit 2; }
+	uv pip compile --quiet --universal --extra dev --no-header \
+		--no-annotate --no-emit-index-url --no-emit-find-links $(FLAGS) \
+		--output-file requirements.lock pyproject.toml
+	@{ echo '# Every package of the core and of `dev`, for Python 3.11 to'; \
+	echo '# 3.13 on Linux, macOS and Windows; pip reads the markers.'; \
+	echo '# Made from pyproject.toml by `make lock`, never by hand.'; \
+	cat requirements.lock; } > requirements.lock.new
+	@mv requirements.lock.new requirements.lock
+
+clean: ## remove .venv and caches; runs are never touched
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist
+	find zoo tests experiments -name __pycache__ -type d -prune \
+		-exec rm -rf {} +

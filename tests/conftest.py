@@ -1,0 +1,46 @@
+"""What every test stands on; read before anything imports TensorFlow.
+
+Processes that tests start inherit these settings. Each can be overruled from
+outside, as in `CUDA_VISIBLE_DEVICES=0 make test`.
+"""
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+SETTINGS = {
+    "KERAS_BACKEND": "tensorflow",
+    "CUDA_VISIBLE_DEVICES": "",
+    "TF_CPP_MIN_LOG_LEVEL": "3",
+    # Tests run side by side: each process keeps to one core.
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "TF_NUM_INTRAOP_THREADS": "1",
+    "TF_NUM_INTEROP_THREADS": "1",
+    "MPLBACKEND": "agg",
+}
+
+for name, value in SETTINGS.items():
+    os.environ.setdefault(name, value)
+
+# No deadline, since machines differ; the same examples each time, so that
+# `make test` says the same each time.
+hypothesis.settings.register_profile("zoo", deadline=None, derandomize=True)
+hypothesis.settings.load_profile("zoo")
+
+
+def pytest_runtest_setup(item):
+    """Skips tests that read real data where no data set was ever fetched."""
+    if item.get_closest_marker("data") and not tfds_folder().is_dir():
+        pytest.skip(
+            f"no data sets in {tfds_folder()}; "
+            "`python -m zoo prepare mnist` and `... cifar10` fetch them"
+        )
+
+
+def tfds_folder() -> Path:
+    """Returns where tensorflow-datasets keeps its data sets."""
+    folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
+    return Path(folder).expanduser()
