@@ -1,0 +1,133 @@
+"""TrainConfig: one definition an option, checked in one place."""
+
+import dataclasses
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo import config as config_module
+from zoo.config import (
+    GROUPS,
+    OPTIONS,
+    TrainConfig,
+    format_option,
+    parse_option,
+)
+from zoo.errors import UserError
+
+# A value of each option that is allowed and is not its default.
+OTHER = {
+    "model": "mlp", "model_arg": {"hidden": (64, 32), "reduced": False},
+    "activation": "tanh", "norm": "batch", "initializer": "equal",
+    "dataset": "mnist", "data_dir": "some where", "image_size": 16,
+    "val_fraction": 0.25, "group_by": None, "mean_subtraction": "pixel",
+    "scale": "unit", "augment": "crop", "optimizer": "sgd",
+    "learning_rate": 3e-05, "momentum": 0.5, "schedule": "step",
+    "schedule_epochs": (1.0, 2.5), "schedule_factor": 0.2,
+    "warmup_epochs": 0.5, "batch_size": "full", "epochs": 3, "steps": None,
+    "clip_norm": 1.0, "loss": "hinge", "label_smoothing": 0.1,
+    "early_stopping_patience": 4, "dropout": 0.5, "l1": 1e-4, "l2": 1e-3,
+    "weight_decay": 5e-4, "seed": 7, "deterministic": True,
+    "precision": "auto", "jit": "off", "steps_per_execution": 8,
+    "checkpoint_every": 50, "runs_dir": "elsewhere", "run_name": "a/b-1",
+    "summaries": ("scalars",), "summary_every": 2, "debug_every": 100,
+}  # fmt: skip
+
+
+def test_the_table_above_has_every_option():
+    assert OTHER.keys() == OPTIONS.keys()
+
+
+def test_a_config_comes_back_from_json_as_it_was():
+    config = TrainConfig(**OTHER)
+    assert TrainConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize("name", [n for n, v in OTHER.items() if v is not None])
+def test_a_flag_written_is_read_back_as_the_same_value(name):
+    value = OTHER[name]
+    found = {} if isinstance(value, dict) else None
+    for flag in format_option(name, value):
+        text = flag.removeprefix(f"--{name}=")
+        parsed = parse_option(name, text)
+        found = {**found, **parsed} if isinstance(value, dict) else parsed
+    assert found == value
+
+
+@given(st.floats(1e-12, 1e6))
+def test_no_digit_of_a_rate_is_lost_on_the_way_through_a_flag(rate):
+    (flag,) = format_option("learning_rate", rate)
+    assert parse_option("learning_rate", flag.partition("=")[2]) == rate
+
+
+@given(st.lists(st.floats(0, 1e6), min_size=1, max_size=4))
+def test_no_digit_of_a_list_is_lost_on_the_way_through_a_flag(epochs):
+    (flag,) = format_option("schedule_epochs", tuple(epochs))
+    text = flag.partition("=")[2]
+    assert parse_option("schedule_epochs", text) == tuple(epochs)
+
+
+def test_only_what_is_not_default_was_asked():
+    assert TrainConfig(seed=3, model="lenet5").asked() == {"seed": 3}
+
+
+def test_a_config_cannot_be_changed():
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        TrainConfig().seed = 1
+
+
+def test_every_option_has_a_group_and_a_help_text():
+    for name, option in OPTIONS.items():
+        assert option.group in GROUPS, name
+        assert option.help and not option.help.endswith("."), name
+
+
+def test_about_a_dozen_options_are_everyday_ones():
+    everyday = [n for n, option in OPTIONS.items() if option.everyday]
+    assert 10 <= len(everyday) <= 14
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("learning_rate", 0.0),
+        ("learning_rate", float("inf")),
+        ("learning_rate", "0.1"),
+        ("batch_size", 0),
+        ("batch_size", "half"),
+        ("batch_size", True),
+        ("val_fraction", 1.0),
+        ("dropout", 1.0),
+        ("dropout", -0.1),
+        ("seed", -1),
+        ("seed", 1.5),
+        ("optimizer", "sdg"),
+        ("summaries", ("scalars", "logit")),
+        ("summaries", "scalars"),
+        ("deterministic", 1),
+        ("schedule_epochs", (1.0, float("nan"))),
+        ("run_name", "../x"),
+        ("run_name", "/x"),
+        ("run_name", "x/"),
+        ("run_name", ".x"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_the_name_of_its_flag(name, value):
+    with pytest.raises(UserError, match=rf"--{name}=.*\.$"):
+        TrainConfig(**{name: value})
+
+
+def test_epochs_and_steps_contradict_each_other():
+    with pytest.raises(UserError, match="contradict"):
+        TrainConfig(epochs=1, steps=1)
+
+
+def test_early_stopping_needs_validation_images():
+    with pytest.raises(UserError, match="validation"):
+        TrainConfig(early_stopping_patience=3, val_fraction=0)
+
+
+def test_an_unknown_option_names_the_nearest_one():
+    with pytest.raises(UserError, match="did you mean --learning_rate"):
+        config_module.option_named("lerning_rate")

@@ -1,0 +1,118 @@
+"""Run folders: made whole, found by few letters, held by one process."""
+
+import errno
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from zoo import runs
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+
+
+def make(folder, name, asked_for=True):
+    files = {
+        "config.json": TrainConfig().to_json(),
+        "resolved.json": json.dumps({"format": runs.FORMAT}),
+    }
+    return runs.create(str(folder), name if asked_for else None, name, files)
+
+
+def test_the_default_name_says_model_data_and_what_differs():
+    config = TrainConfig(
+        model="mlp",
+        dropout=0.5,
+        model_arg={"hidden": 64},
+        runs_dir="elsewhere",
+        summary_every=3,
+    )
+    assert runs.default_name(config) == "mlp-digits-hidden64-dropout0.5"
+
+
+def test_the_default_name_of_a_folder_is_its_last_part():
+    config = TrainConfig(dataset="folder:/a b/my photos/")
+    assert runs.default_name(config) == "lenet5-my_photos"
+
+
+def test_a_default_name_that_is_taken_gets_a_counter(tmp_path):
+    names = [make(tmp_path, "a", asked_for=False).name for _ in range(3)]
+    assert names == ["a", "a-2", "a-3"]
+
+
+def test_an_asked_name_that_is_taken_is_refused_and_leaves_nothing(tmp_path):
+    make(tmp_path, "a")
+    with pytest.raises(UserError, match="already"):
+        make(tmp_path, "a")
+    assert os.listdir(tmp_path) == ["a"]
+
+
+def test_a_name_with_a_slash_makes_folders(tmp_path):
+    assert make(tmp_path, "sweep/3").path == tmp_path / "sweep" / "3"
+    assert [run.name for run in runs.list_runs(str(tmp_path))] == ["sweep/3"]
+
+
+def test_a_run_is_found_by_name_prefix_folder_and_last(tmp_path):
+    make(tmp_path, "lenet5-digits")
+    latest = make(tmp_path, "lr-digits")
+    os.utime(latest.path / "config.json", (4e9, 4e9))
+    root = str(tmp_path)
+    assert runs.find("lenet5-digits", root).name == "lenet5-digits"
+    assert runs.find("len", root).name == "lenet5-digits"
+    assert runs.find("last", root).name == "lr-digits"
+    assert runs.find(str(latest.path), root).path == latest.path
+
+
+def test_a_name_goes_before_longer_names_that_it_begins(tmp_path):
+    make(tmp_path, "a")
+    make(tmp_path, "a-2")
+    assert runs.find("a", str(tmp_path)).name == "a"
+
+
+def test_a_prefix_of_several_runs_is_refused_with_their_names(tmp_path):
+    make(tmp_path, "a-1")
+    make(tmp_path, "a-2")
+    with pytest.raises(UserError, match="a-1 and a-2"):
+        runs.find("a-", str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["{", '{"format": 99}', "{}"])
+def test_a_run_that_cannot_be_understood_is_refused(tmp_path, text):
+    run = make(tmp_path, "a")
+    (run.path / "resolved.json").write_text(text)
+    with pytest.raises(UserError, match="damaged|format 99"):
+        runs.find("a", str(tmp_path))
+
+
+def test_a_lock_is_seen_by_another_process_and_freed_by_its_death(tmp_path):
+    run = make(tmp_path, "a")
+    code = (
+        "import sys, pathlib, time; from zoo.runs import Run\n"
+        f"with Run(pathlib.Path({str(run.path)!r}), 'a').lock():\n"
+        "    print('held', flush=True); time.sleep(60)"
+    )
+    holder = subprocess.Popen(
+        [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+    )
+    assert holder.stdout.readline() == "held\n"
+    assert run.status == "running"
+    holder.kill()
+    holder.wait()
+    holder.stdout.close()
+    assert run.status == "killed"
+
+
+def test_a_failed_write_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "metrics.json"
+    path.write_text("old")
+
+    def full(file_number):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left"):
+        runs.write_atomically(path, b"new")
+    assert path.read_text() == "old"
+    assert os.listdir(tmp_path) == ["metrics.json"]

@@ -1,0 +1,135 @@
+"""Tables of named things: find one, list some, explain a wrong name.
+
+An entry names its builder as a string, "package.module:function", which is
+imported when the builder is first called: listing the zoo costs no import of
+Keras.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import fnmatch
+import importlib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+
+from zoo.errors import UserError, unknown
+
+NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+def _nothing() -> Any:
+    # Before Python 3.12 a mapping proxy cannot be hashed, and data classes
+    # refuse such defaults.
+    return dataclasses.field(default_factory=lambda: NOTHING)
+
+
+@dataclasses.dataclass(frozen=True)
+class ModelEntry:
+    """One line of the table of models.
+
+    Attributes:
+        name: the model's name; for a family its pattern, with one `<word>`
+            for each argument that the name carries: `wrn<depth>_<width>`.
+        builder: `build(input_shape, num_classes, **options)`, or where it is.
+        about: a few words on what it is.
+        home: `(H, W, C)`, the input for which its counts are quoted.
+        smallest: least side in pixels; smaller images are enlarged to it.
+        year, paper, lecture: where it comes from and who teaches it.
+        members: for a family, the names that listings show.
+        arguments: builder arguments that the name fixes.
+        lacks: why some common options have no place in it, as the words after
+            "which": "has no hidden layer; use --l2".
+        small, large: the default recipe, as options of `TrainConfig`, for
+            small sets of images (below 10,000) and for large ones.
+        expected: validation accuracy (low, high) that the default recipe is
+            known to reach, by data set.
+    """
+
+    name: str
+    builder: str | Callable
+    about: str
+    home: tuple[int, int, int]
+    smallest: int = 1
+    year: int | None = None
+    paper: str = ""
+    lecture: str = ""
+    members: tuple[str, ...] = ()
+    arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    lacks: str = ""
+    small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    expected: Mapping[str, tuple[float, float]] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @property
+    def is_family(self) -> bool:
+        """Whether the name carries arguments."""
+        return "<" in self.name
+
+    def match(self, name: str) -> ModelEntry | None:
+        """Returns the entry for one name of this family, or `None`.
+
+        Numbers in names have no leading zero: `wrn28_10`, never `wrn28_010`.
+        """
+        if not self.is_family:
+            return self if name == self.name else None
+        pattern = re.sub(r"<(\w+)>", r"(?P<\1>[1-9][0-9]*|0)", self.name)
+        found = re.fullmatch(pattern, name)
+        if not found:
+            return None
+        numbers = {key: int(text) for key, text in found.groupdict().items()}
+        arguments = {**self.arguments, **numbers}
+        return dataclasses.replace(self, name=name, arguments=arguments)
+
+    def load(self) -> Callable:
+        """Imports the builder, if it is not there yet, and returns it."""
+        if callable(self.builder):
+            return self.builder
+        module, _, function = self.builder.partition(":")
+        return getattr(importlib.import_module(module), function)
+
+
+class Registry:
+    """An ordered table of models, in the order a student meets them."""
+
+    def __init__(self, entries: tuple[ModelEntry, ...]):
+        self._entries = list(entries)
+
+    def __iter__(self) -> Iterator[ModelEntry]:
+        """Yields one entry for each listed name, families spelled out."""
+        for entry in self._entries:
+            if entry.is_family:
+                yield from (entry.match(name) for name in entry.members)
+            else:
+                yield entry
+
+    def names(self, pattern: str = "*") -> list[str]:
+        """Returns the listed names that match a wildcard such as `wrn*`."""
+        return [
+            entry.name
+            for entry in self
+            if fnmatch.fnmatchcase(entry.name, pattern)
+        ]
+
+    def families(self) -> list[ModelEntry]:
+        """Returns the entries whose names carry arguments."""
+        return [entry for entry in self._entries if entry.is_family]
+
+    def find(self, name: str) -> ModelEntry:
+        """Returns the entry of `name`; raises `UserError` with near names."""
+        for entry in self._entries:
+            if found := entry.match(name):
+                return found
+        raise unknown("model", name, self.names(), "zoo models")
+
+    def add(self, entry: ModelEntry) -> None:
+        """Adds an entry at the end; a name can be given away only once."""
+        if any(known.match(entry.name) for known in self._entries):
+            raise UserError(
+                f"there is a model {entry.name!r} already; choose another name."
+            )
+        self._entries.append(entry)

@@ -1,0 +1,327 @@
+"""The run folder: naming, making, locking, reading and finding one.
+
+runs/lenet5-digits-dropout0.5/
+    config.json     what was asked, written before the first update
+    again.flags     the same as a flagfile: --flagfile=.../again.flags
+    resolved.json   what was really used: versions, data, recipe, model
+    history.csv     one row an epoch
+    train/ val/     TensorBoard events
+    checkpoints/    last and best
+    model.keras     the result; stock Keras loads it
+    metrics.json    status and scores
+    log.txt         the console, and what libraries print
+"""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import dataclasses
+import errno
+import json
+import os
+import pathlib
+import re
+import shlex
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from zoo.config import DEFAULTS, TrainConfig, format_option
+from zoo.errors import UserError, join_words, nearest
+
+FORMAT = 1  # of the run folder; a reader refuses what it does not know
+NAMELESS = {  # options that say nothing about what is trained
+    "model", "dataset", "data_dir", "runs_dir", "run_name", "summaries",
+    "summary_every", "debug_every", "checkpoint_every", "steps_per_execution",
+}  # fmt: skip
+
+
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder on disk; reads what is in it when asked."""
+
+    path: pathlib.Path
+    name: str
+
+    @property
+    def argument(self) -> str:
+        """What to type for RUN: the name, or the path of a run elsewhere."""
+        at_home = self.path == pathlib.Path(DEFAULTS["runs_dir"], self.name)
+        return self.name if at_home else shlex.quote(str(self.path))
+
+    @property
+    def config(self) -> TrainConfig:
+        """What was asked for."""
+        return self._parse("config.json", TrainConfig.from_json)
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """What was really used."""
+        return self._parse("resolved.json", json.loads)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Status and scores; empty before the run has ended."""
+        if not (self.path / "metrics.json").exists():
+            return {}
+        return self._parse("metrics.json", json.loads)
+
+    @property
+    def history(self) -> list[dict[str, float | None]]:
+        """One row an epoch, numbers as numbers; `None` where there is none."""
+        if not (self.path / "history.csv").exists():
+            return []
+        return self._parse("history.csv", _rows)
+
+    @property
+    def status(self) -> str:
+        """How the run stands; `killed` if it ended without saying so."""
+        if self.is_locked():
+            return "running"
+        return self.metrics.get("status", "killed")
+
+    def load_model(self):
+        """Returns the trained Keras model: raw pixels in, logits out."""
+        path = self.path / "model.keras"
+        if not path.exists():
+            raise UserError(
+                f"{self.name} has no model.keras, its status is {self.status}; "
+                f"`zoo resume {self.argument}` finishes it."
+            )
+        import keras
+
+        try:
+            return keras.models.load_model(path, compile=False)
+        except (OSError, ValueError, KeyError) as error:
+            raise UserError(f"{path} cannot be read as a model.") from error
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the run, whole or not at all."""
+        write_atomically(self.path / name, text.encode())
+
+    def is_locked(self) -> bool:
+        """Whether some process is at work on this run."""
+        try:
+            with self.lock():
+                return False
+        except UserError:
+            return True
+
+    @contextlib.contextmanager
+    def lock(self) -> Iterator[None]:
+        """Holds the run for this process; the system frees it at death.
+
+        Raises:
+            UserError: another process holds it.
+        """
+        with open(self.path / "lock", "a+b") as file:
+            try:
+                _lock_file(file)
+            except OSError:
+                raise UserError(
+                    f"{self.name} is running in another process; "
+                    "wait for it, or stop it first."
+                ) from None
+            yield
+
+    def _parse(self, name: str, parse: Callable[[str], Any]) -> Any:
+        try:
+            return parse((self.path / name).read_text())
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(
+                f"{self.path} is damaged: {name} cannot be read."
+            ) from error
+
+
+def _rows(text: str) -> list[dict[str, float | None]]:
+    return [
+        {key: float(cell) if cell else None for key, cell in row.items()}
+        for row in csv.DictReader(text.splitlines())
+    ]
+
+
+def _lock_file(file) -> None:
+    if os.name == "nt":
+        import msvcrt
+
+        file.seek(0)
+        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+    else:
+        import fcntl
+
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def write_atomically(path: pathlib.Path, content: bytes) -> None:
+    """Replaces a file so that a reader sees the old or the new, no mixture."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    try:
+        with open(temporary, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        temporary.unlink(missing_ok=True)
+        raise UserError(
+            f"{path} cannot be written: {os.strerror(error.errno or 0)}."
+        ) from error
+
+
+def default_name(asked: TrainConfig) -> str:
+    """Returns `lenet5-digits-dropout0.5`: model, data, and what differs."""
+    words = [asked.model, _slug(asked.dataset)]
+    for name, value in asked.asked().items():
+        if name not in NAMELESS:
+            words += [
+                flag.removeprefix("--").removeprefix("model_arg=")
+                for flag in format_option(name, value)
+            ]
+    return _slug("-".join(word.replace("=", "", 1) for word in words))[:120]
+
+
+def _slug(text: str) -> str:
+    if text.startswith(("folder:", "npz:")):
+        text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
+    return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")
+
+
+def check_free(runs_dir: str, name: str | None) -> None:
+    """Raises `UserError` if a run of this name is there already."""
+    if name and (pathlib.Path(runs_dir) / name).exists():
+        raise UserError(
+            f"there is a run {name!r} in {runs_dir} already; choose another "
+            f"--run_name, or go on with `zoo resume {name}`."
+        )
+
+
+def create(
+    runs_dir: str, name: str | None, default: str, files: Mapping[str, str]
+) -> Run:
+    """Makes a run folder with its first files, whole or not at all.
+
+    Args:
+        runs_dir: folder of all runs; made if it is not there.
+        name: the name that was asked for; `None` takes the default, with a
+            counter where that is taken.
+        default: the name to use otherwise.
+        files: text of each file to write, by name.
+
+    Raises:
+        UserError: the name is taken, or the folder cannot be written.
+    """
+    root = pathlib.Path(runs_dir)
+    try:
+        root.mkdir(parents=True, exist_ok=True)
+        temporary = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+    except OSError as error:
+        raise UserError(
+            f"--runs_dir={runs_dir} cannot be written: "
+            f"{os.strerror(error.errno or 0)}; choose another folder."
+        ) from error
+    try:
+        temporary.chmod(0o755)
+        for file_name, text in files.items():
+            write_atomically(temporary / file_name, text.encode())
+        for candidate in [name] if name else _with_counters(default):
+            if _rename(temporary, root / candidate):
+                return Run(root / candidate, candidate)
+        check_free(runs_dir, name)
+        raise UserError(
+            f"--run_name={name} cannot be made in {runs_dir}: "
+            "a file of such a name is in the way."
+        )
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _with_counters(name: str) -> Iterator[str]:
+    yield name
+    count = 2
+    while True:
+        yield f"{name}-{count}"
+        count += 1
+
+
+def _rename(source: pathlib.Path, target: pathlib.Path) -> bool:
+    """Moves a folder to a name that is free; returns whether it was."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            return False
+        os.rename(source, target)
+        return True
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            return False
+        raise
+
+
+def list_runs(runs_dir: str) -> list[Run]:
+    """Returns every run below a folder, oldest first."""
+    root = pathlib.Path(runs_dir)
+    files = [
+        path
+        for path in root.rglob("config.json")
+        if not any(p.startswith(".") for p in path.relative_to(root).parts)
+    ]
+    files.sort(key=lambda path: path.stat().st_mtime_ns)
+    return [
+        Run(path.parent, path.parent.relative_to(root).as_posix())
+        for path in files
+    ]
+
+
+def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
+    """Finds a run by `last`, its name, a unique prefix of it, or its folder.
+
+    Raises:
+        UserError: there is none, or the prefix fits several.
+    """
+    known = list_runs(runs_dir)
+    if name == "last" and known:
+        return _checked(known[-1])
+    fits = [run for run in known if run.name == name]
+    fits = fits or [run for run in known if run.name.startswith(name)]
+    if len(fits) == 1:
+        return _checked(fits[0])
+    if len(fits) > 1:
+        raise UserError(
+            f"{name!r} fits {len(fits)} runs, among them "
+            f"{join_words((r.name for r in fits[:3]), 'and')}; type more of it."
+        )
+    folder = pathlib.Path(name)
+    if (folder / "config.json").is_file():
+        return _checked(Run(folder, folder.name))
+    if folder.is_dir():
+        raise UserError(
+            f"{name} is a folder but no run: it has no config.json."
+        )
+    if not known:
+        raise UserError(
+            f"there is no run {name!r}, and none at all in {runs_dir}; "
+            "`zoo train` makes one."
+        )
+    close = nearest(name, [run.name for run in known])
+    hint = f"did you mean {join_words(close)}?" if close else ""
+    raise UserError(
+        f"there is no run {name!r} in {runs_dir}; "
+        f"{hint or 'try `last`.'} `zoo runs` lists them all."
+    )
+
+
+def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
+    """Returns a run by name, prefix, folder or `last`, for notebooks."""
+    return find(name, runs_dir)
+
+
+def _checked(run: Run) -> Run:
+    version = run.resolved.get("format")
+    if version != FORMAT:
+        raise UserError(
+            f"{run.path} has the format {version} of another version of zoo; "
+            f"this one reads format {FORMAT}."
+        )
+    return run
