@@ -1,0 +1,71 @@
+"""Augmentation: numbers that depend on (seed, epoch, example) alone."""
+
+import numpy as np
+import pytest
+
+from zoo.data.augment import KINDS, draw, reflect
+from zoo.errors import UserError
+
+SHAPE = (32, 40, 3)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_draw_is_repeatable(kind):
+    np.testing.assert_equal(
+        vars(draw(kind, 3, 7, 100, SHAPE)), vars(draw(kind, 3, 7, 100, SHAPE))
+    )
+
+
+def test_seeds_and_epochs_are_drawn_apart():
+    draws = {
+        tuple(draw("crop", seed, epoch, 50, SHAPE).down)
+        for seed in range(3)
+        for epoch in range(3)
+    }
+    assert len(draws) == 9
+
+
+def test_crops_reach_an_eighth_of_the_side_and_no_further():
+    draws = draw("crop", 0, 0, 10_000, SHAPE)
+    assert set(draws.down) == set(range(-4, 5))
+    assert set(draws.right) == set(range(-5, 6))
+
+
+def test_crops_of_an_odd_side_are_centred():
+    assert set(draw("crop", 0, 0, 10_000, (28, 28, 1)).down) == set(
+        range(-3, 4)
+    )
+
+
+def test_images_below_eight_pixels_are_not_cropped():
+    assert not draw("crop", 0, 0, 100, (7, 7, 1)).down.any()
+
+
+def test_half_of_the_images_are_mirrored():
+    share = draw("flip", 0, 0, 10_000, SHAPE).mirrored.mean()
+    # Ten standard deviations of a fair coin.
+    assert abs(share - 0.5) < 0.05
+
+
+def test_a_kind_changes_what_its_name_says():
+    changed = {
+        kind: (draws.mirrored.any(), draws.down.any(), draws.right.any())
+        for kind in KINDS
+        for draws in [draw(kind, 0, 0, 100, SHAPE)]
+    }
+    assert changed == {
+        "none": (False, False, False),
+        "flip": (True, False, False),
+        "crop": (False, True, True),
+        "crop_flip": (True, True, True),
+    }
+
+
+def test_reflection_is_that_of_numpy():
+    padded = np.pad(np.arange(5), 3, mode="reflect")
+    np.testing.assert_array_equal(reflect(np.arange(-3, 8), 5), padded)
+
+
+def test_an_unknown_kind_is_named():
+    with pytest.raises(UserError, match="no augmentation 'crops'.*crop"):
+        draw("crops", 0, 0, 1, SHAPE)

@@ -1,0 +1,140 @@
+"""`npz:PATH`: arrays of a file, never unpickled."""
+
+import numpy as np
+import pytest
+
+from zoo.data import load_dataset
+from zoo.data.seal import open_test
+from zoo.errors import UserError
+
+
+def random_images(count, seed=0, shape=(6, 5, 3)):
+    return np.random.default_rng(seed).integers(
+        0, 256, (count, *shape), np.uint8
+    )
+
+
+X, Y = random_images(60), np.arange(60) % 3
+
+
+def save(tmp_path, **arrays):
+    path = tmp_path / "data.npz"
+    np.savez(path, **arrays)
+    return f"npz:{path}"
+
+
+def test_x_and_y_alone_have_a_test_part_cut_off(tmp_path):
+    name = save(tmp_path, x=X, y=Y)
+    data = load_dataset(name, val_fraction=0.2)
+    assert (len(data.train), len(data.val), data.test_examples) == (41, 10, 9)
+    assert len(open_test(name)) == 9
+
+
+def test_a_test_part_of_its_own_is_taken_as_it_is(tmp_path):
+    x_test = random_images(4, seed=1)
+    name = save(tmp_path, x=X, y=Y, x_test=x_test, y_test=[2, 0, 0, 2])
+    data = load_dataset(name)
+    assert (len(data.train), len(data.val), data.test_examples) == (54, 6, 4)
+    np.testing.assert_array_equal(open_test(name).images, x_test)
+    assert open_test(name).labels.tolist() == [2, 0, 0, 2]
+
+
+def test_a_validation_part_of_its_own_is_taken_as_it_is(tmp_path):
+    x_val = random_images(4, seed=1)
+    name = save(tmp_path, x=X, y=Y, x_val=x_val, y_val=[0, 1, 2, 0])
+    data = load_dataset(name, val_fraction=0.2)
+    np.testing.assert_array_equal(data.val.images, x_val)
+    assert len(data.train) == 51
+    assert len(load_dataset(name, val_fraction=0).val) == 0
+
+
+def test_class_names_are_read(tmp_path):
+    name = save(tmp_path, x=X, y=Y, class_names=["a", "b", "c"])
+    assert load_dataset(name).class_names == ("a", "b", "c")
+
+
+def test_images_are_resized_and_the_cut_stays_the_same(tmp_path):
+    name = save(tmp_path, x=X, y=np.arange(60) % 2)
+    small, large = load_dataset(name), load_dataset(name, image_size=12)
+    assert large.input_shape == (12, 12, 3)
+    np.testing.assert_array_equal(small.train.labels, large.train.labels)
+    np.testing.assert_allclose(
+        small.train.images.mean(axis=(1, 2)),
+        large.train.images.mean(axis=(1, 2)),
+        atol=12,
+    )
+
+
+TEST = {"x_test": random_images(4), "y_test": np.arange(4) % 3}
+BAD = {
+    "no x": ({"y": Y, "z": X}, "has no x; it holds y and z"),
+    "no keys": ({"images": X, "labels": Y}, "has no x or y; it holds images"),
+    "half a test part": ({"x": X, "y": Y, "x_test": X}, "has no y_test"),
+    "objects": ({"x": X.astype(object), "y": Y}, "never loaded"),
+    "object labels": ({"x": X, "y": Y.astype(object)}, "y of npz.*objects"),
+    "NaN": ({"x": np.where(X > 9, np.nan, X), "y": Y}, "not numbers"),
+    "unequal lengths": ({"x": X, "y": Y[:9]}, "60 images and y 9 labels"),
+    "wrong rank": ({"x": X.reshape(60, -1), "y": Y}, r"shape \[60, 90\]"),
+    "one class": ({"x": X, "y": Y * 0}, "one class only"),
+    "negative label": ({"x": X, "y": Y - 1}, "the label -1"),
+    "broken label": ({"x": X, "y": Y / 2}, "the label 0.5"),
+    "label out of range": ({"x": X, "y": Y + 99}, "label 101, but only 60"),
+    "unknown test label": (
+        {"x": X, "y": Y, **TEST, "y_test": [0, 1, 2, 3]},
+        "y_test of .* has the label 3",
+    ),
+    "other test images": (
+        {"x": X[:, :4], "y": Y, **TEST},
+        "x_test of .* has images of",
+    ),
+    "names that are numbers": (
+        {"x": X, "y": Y, "class_names": [1, 2, 3]},
+        "not a list of text",
+    ),
+}
+
+
+@pytest.mark.parametrize("case", BAD)
+def test_what_makes_no_data_set_is_explained(tmp_path, case):
+    arrays, words = BAD[case]
+    name = save(tmp_path, **arrays)
+    with pytest.raises(UserError, match=words) as error:
+        load_dataset(name)
+    assert str(error.value).endswith(".")
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_explained(tmp_path):
+    with pytest.raises(UserError, match="is not a file"):
+        load_dataset(f"npz:{tmp_path}/none.npz")
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"not a zip file", b"PK\x03\x04 but not more"],
+    ids=["empty", "text", "cut off"],
+)
+def test_a_file_of_another_kind_is_explained(tmp_path, content):
+    path = tmp_path / "data.npz"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as a NumPy .npz"):
+        load_dataset(f"npz:{path}")
+
+
+def test_a_single_array_is_no_npz(tmp_path):
+    path = tmp_path / "data.npz"
+    with path.open("wb") as file:
+        np.save(file, X)
+    with pytest.raises(UserError, match="cannot be read as a NumPy .npz"):
+        load_dataset(f"npz:{path}")
+
+
+@pytest.mark.parametrize("save_as", [np.savez, np.savez_compressed])
+def test_a_damaged_array_is_named(tmp_path, save_as):
+    path = tmp_path / "data.npz"
+    save_as(path, x=X, y=Y)
+    content = bytearray(path.read_bytes())
+    content[600:640] = bytes(40)
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="x of npz:.* is damaged"):
+        load_dataset(f"npz:{path}")

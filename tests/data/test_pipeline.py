@@ -1,0 +1,128 @@
+"""Batches: every example, in an order that (seed, epoch) alone decide."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from zoo.data import augment
+from zoo.data.dataset import Split
+from zoo.data.pipeline import Batches, epoch_order, eval_batches
+
+
+def make_split(count=23, shape=(9, 8, 2)):
+    """Images whose label is their own number."""
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, *shape), np.uint8)
+    return Split(images, np.arange(count, dtype=np.int32))
+
+
+def read(batches):
+    return [(x.numpy(), y.numpy()) for x, y in batches]
+
+
+def assert_same(some, others):
+    assert len(some) == len(others)
+    for one, other in zip(some, others, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+        np.testing.assert_array_equal(one[1], other[1])
+
+
+@given(st.integers(0, 2**31 - 1), st.integers(0, 500), st.integers(1, 99))
+def test_an_order_is_a_permutation_and_repeatable(seed, epoch, count):
+    order = epoch_order(seed, epoch, count)
+    assert sorted(order) == list(range(count))
+    np.testing.assert_array_equal(order, epoch_order(seed, epoch, count))
+
+
+def test_seeds_and_epochs_have_orders_of_their_own():
+    orders = {tuple(epoch_order(s, e, 50)) for s in range(3) for e in range(3)}
+    assert len(orders) == 9
+
+
+def test_an_epoch_has_every_example_once_and_ends_with_the_rest():
+    read_batches = read(Batches(make_split(), 5, seed=1).epoch(0))
+    assert [len(y) for _, y in read_batches] == [5, 5, 5, 5, 3]
+    seen = np.concatenate([y for _, y in read_batches])
+    np.testing.assert_array_equal(seen, epoch_order(1, 0, 23))
+
+
+def test_images_stay_with_their_labels_and_keep_their_pixels():
+    split = make_split()
+    for images, labels in read(Batches(split, 5, seed=1).epoch(2)):
+        assert images.dtype == np.float32
+        assert labels.dtype == np.int32
+        np.testing.assert_array_equal(images, split.images[labels])
+
+
+@pytest.mark.parametrize("kind", augment.KINDS)
+def test_the_same_epoch_has_the_same_batches(kind):
+    one = Batches(make_split(), 5, 1, kind).epoch(4)
+    other = Batches(make_split(), 5, 1, kind).epoch(4)
+    assert_same(read(one), read(other))
+
+
+def test_a_data_set_of_batches_can_be_read_twice():
+    batches = Batches(make_split(), 5, 1, "crop_flip").epoch(4)
+    assert_same(read(batches), read(batches))
+
+
+@pytest.mark.parametrize("kind", ["none", "crop_flip"])
+def test_skipped_batches_leave_the_tail_of_the_epoch_bit_for_bit(kind):
+    batches = Batches(make_split(), 5, 1, kind)
+    whole = read(batches.epoch(3))
+    for skip in range(6):
+        assert_same(read(batches.epoch(3, skip)), whole[skip:])
+
+
+def test_a_stretch_of_an_epoch_can_be_asked_for():
+    batches = Batches(make_split(), 5, 1)
+    whole = read(batches.epoch(3))
+    assert_same(read(batches.epoch(3, 1, 2)), whole[1:3])
+    assert_same(read(batches.epoch(3, 4, 9)), whole[4:])
+
+
+def test_all_epochs_have_one_element_spec():
+    batches = Batches(make_split(), 5, 1, "crop_flip")
+    spec = batches.epoch(0).element_spec
+    assert spec[0].shape == (None, 9, 8, 2)
+    assert spec == batches.epoch(1, 4).element_spec
+    assert spec == eval_batches(make_split(), 7).element_spec
+
+
+def test_the_number_of_batches_is_known():
+    batches = Batches(make_split(), 5, 1)
+    assert batches.batches_per_epoch == 5
+    assert batches.epoch(0, 2).cardinality() == 3
+
+
+@pytest.mark.parametrize("kind", augment.KINDS)
+def test_tensors_and_numpy_augment_alike(kind):
+    split = make_split(shape=(16, 24, 3))
+    draws = augment.draw(kind, 1, 2, 23, (16, 24, 3))
+    padded = np.pad(
+        split.images, ((0, 0), (2, 2), (3, 3), (0, 0)), mode="reflect"
+    )
+    for images, labels in read(Batches(split, 5, 1, kind).epoch(2)):
+        for image, i in zip(images, labels, strict=True):
+            top, left = draws.down[i] + 2, draws.right[i] + 3
+            window = padded[i, top : top + 16, left : left + 24]
+            if draws.mirrored[i]:
+                window = window[:, ::-1]
+            np.testing.assert_array_equal(image, window)
+
+
+@pytest.mark.parametrize("batch_size", [1, 7, 23, 50])
+def test_scoring_sees_every_example_once_in_order(batch_size):
+    split = make_split()
+    batches = read(eval_batches(split, batch_size))
+    np.testing.assert_array_equal(
+        np.concatenate([x for x, _ in batches]), split.images
+    )
+    np.testing.assert_array_equal(
+        np.concatenate([y for _, y in batches]), split.labels
+    )
+
+
+def test_an_empty_split_has_no_batches():
+    assert read(eval_batches(make_split().take(np.arange(0)), 4)) == []

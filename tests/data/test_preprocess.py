@@ -1,0 +1,155 @@
+"""Statistics: of training pixels alone, exact, and inside the model."""
+
+import json
+import subprocess
+import sys
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.data.dataset import Dataset
+from zoo.data.preprocess import CHUNK, Statistics, apply, measure
+
+SUBTRACTIONS = ("none", "channel", "pixel", "image")
+SCALES = ("none", "unit", "std")
+
+
+def random_images(count=30, seed=0):
+    images = np.random.default_rng(seed).integers(
+        0, 200, (count, 5, 6, 3), np.uint8
+    )
+    images[..., 1] //= 3
+    return images
+
+
+def expected(images, batch, mean_subtraction, scale):
+    """The same in plain NumPy, float64."""
+
+    def subtract(x):
+        x = x.astype(np.float64)
+        if mean_subtraction == "channel":
+            return x - images.mean(axis=(0, 1, 2))
+        if mean_subtraction == "pixel":
+            return x - images.mean(axis=0)
+        if mean_subtraction == "image":
+            return x - x.mean(axis=(1, 2), keepdims=True)
+        return x
+
+    divisor = {"none": 1, "unit": 255}.get(scale)
+    if divisor is None:
+        divisor = subtract(images).std(axis=(0, 1, 2))
+    return subtract(batch) / divisor
+
+
+def as_model(statistics, shape=(5, 6, 3)):
+    inputs = keras.Input(shape)
+    outputs = apply(inputs, statistics)
+    return keras.Model(inputs, outputs)
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS)
+def test_layers_and_numpy_agree(mean_subtraction, scale):
+    images, batch = random_images(), random_images(4, seed=1)
+    model = as_model(measure(images, mean_subtraction, scale))
+    found = model.predict(batch, verbose=0)
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(
+        found,
+        expected(images, batch, mean_subtraction, scale),
+        rtol=1e-5,
+        atol=1e-4,
+    )
+    assert not model.weights
+
+
+def test_training_images_come_out_centred_with_unit_deviation():
+    images = random_images()
+    for mean_subtraction in ("channel", "pixel", "image"):
+        model = as_model(measure(images, mean_subtraction, "std"))
+        out = model.predict(images, verbose=0)
+        assert abs(out.mean(axis=(0, 1, 2))).max() < 1e-3
+        np.testing.assert_allclose(out.std(axis=(0, 1, 2)), 1, rtol=1e-4)
+
+
+def test_statistics_do_not_depend_on_the_chunks():
+    images = np.random.default_rng(0).integers(
+        0, 256, (CHUNK + 7, 2, 2, 1), np.uint8
+    )
+    statistics = measure(images, "channel", "std")
+    np.testing.assert_allclose(statistics.mean, images.mean(), rtol=1e-6)
+    np.testing.assert_allclose(statistics.std, images.std(), rtol=1e-6)
+
+
+@pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS[1:])
+def test_a_constant_channel_is_divided_by_one(mean_subtraction):
+    images = random_images()
+    images[..., 2] = 77
+    assert measure(images, mean_subtraction, "std").std[2] == 1
+
+
+def test_a_uint8_batch_is_left_as_it_was():
+    images = random_images()
+    before = images.copy()
+    measure(images, "image", "std")
+    np.testing.assert_array_equal(images, before)
+
+
+@pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS)
+def test_statistics_come_back_from_json(mean_subtraction):
+    statistics = measure(random_images(), mean_subtraction, "std")
+    again = Statistics.from_json(json.loads(json.dumps(statistics.to_json())))
+    np.testing.assert_equal(vars(again), vars(statistics))
+
+
+def test_validation_images_do_not_leak_into_statistics():
+    labels = np.arange(30) % 2
+    data = Dataset.from_arrays(random_images(), labels, val_fraction=0.3)
+    before = measure(data.train.images, "pixel", "std").to_json()
+    data.val.images[:] = 255
+    assert measure(data.train.images, "pixel", "std").to_json() == before
+
+
+@pytest.mark.parametrize(
+    ("mean_subtraction", "scale", "name"),
+    [
+        ("channel", "none", "subtract_mean"),
+        ("channel", "std", "normalize"),
+        ("none", "unit", "scale"),
+        ("image", "std", "scale"),
+    ],
+)
+def test_layers_are_named_for_what_they_do(mean_subtraction, scale, name):
+    model = as_model(measure(random_images(), mean_subtraction, scale))
+    assert name in [layer.name for layer in model.layers]
+
+
+LOAD = """
+import sys, keras, numpy as np
+for path in sys.argv[2:]:
+    model = keras.models.load_model(path + ".keras")
+    batch = np.load(path + "_in.npy")
+    np.save(path + "_out.npy", model.predict(batch, verbose=0))
+    if "zoo" in sys.modules: sys.exit(1)
+"""
+
+
+def test_saved_stages_load_in_a_keras_that_has_no_zoo(tmp_path):
+    images, batch = random_images(), random_images(4, seed=1)
+    paths, kept = [], []
+    for mean_subtraction in SUBTRACTIONS:
+        path = tmp_path / mean_subtraction
+        model = as_model(measure(images, mean_subtraction, "std"))
+        model.save(f"{path}.keras")
+        np.save(f"{path}_in.npy", batch)
+        kept.append(model.predict(batch, verbose=0))
+        paths.append(str(path))
+    subprocess.run(
+        [sys.executable, "-P", "-c", LOAD, "", *paths],
+        cwd=tmp_path,
+        check=True,
+        capture_output=True,
+    )
+    for path, before in zip(paths, kept, strict=True):
+        np.testing.assert_array_equal(np.load(f"{path}_out.npy"), before)

@@ -1,0 +1,112 @@
+"""The seal: test images are out of reach of everything that trains."""
+
+import ast
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.data import load_dataset
+from zoo.data.preprocess import measure
+from zoo.data.seal import open_test
+
+ROOMS = ("training", "summaries", "models")
+READERS = ("seal", "loading", "parts", "digits", "folder", "npz", "tfds")
+FORBIDDEN = {f"zoo.data.{reader}" for reader in READERS}
+
+
+def modules():
+    root = Path(zoo.__file__).parent
+    return [path for room in ROOMS for path in (root / room).rglob("*.py")]
+
+
+def imported(source):
+    """Every dotted name that a module's import statements can mean."""
+    names = set()
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        if isinstance(node, ast.ImportFrom):
+            dots = "." * node.level
+            names.add(f"{dots}{node.module}")
+            names |= {
+                f"{dots}{node.module}.{alias.name}" for alias in node.names
+            }
+    return names
+
+
+def test_there_are_modules_to_look_at():
+    assert {path.parent.name for path in modules()} == set(ROOMS)
+
+
+@pytest.mark.parametrize(
+    "path", modules(), ids=lambda p: f"{p.parent.name}/{p.name}"
+)
+def test_what_trains_never_imports_a_way_to_test_images(path):
+    assert not imported(path.read_text()) & FORBIDDEN
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "import zoo.data.seal",
+        "from zoo.data import seal",
+        "from zoo.data.seal import open_test",
+        "def f():\n    from zoo.data.tfds import read",
+    ],
+)
+def test_the_look_at_modules_would_find_one(line):
+    assert imported(line) & FORBIDDEN
+
+
+def make_folder(tmp_path):
+    random = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        (tmp_path / label).mkdir()
+        for i in range(30):
+            pixels = random.integers(0, 256, (6, 8, 3), np.uint8)
+            Image.fromarray(pixels).save(tmp_path / label / f"{i}.png")
+    return f"folder:{tmp_path}", 60
+
+
+def make_npz(tmp_path):
+    images = np.random.default_rng(0).integers(0, 256, (60, 6, 8), np.uint8)
+    np.savez(tmp_path / "data.npz", x=images, y=np.arange(60) % 3)
+    return f"npz:{tmp_path}/data.npz", 60
+
+
+def make_digits(_):
+    return "digits", 1_797
+
+
+@pytest.mark.parametrize("make", [make_digits, make_folder, make_npz])
+@pytest.mark.parametrize("val_fraction", [0, 0.1, 0.5])
+def test_train_val_and_test_are_disjoint_and_together_all(
+    tmp_path, make, val_fraction
+):
+    name, count = make(tmp_path)
+    data = load_dataset(name, val_fraction=val_fraction)
+    test = open_test(name)
+    assert len(test) == data.test_examples > 0
+    parts = [
+        {image.tobytes() for image in split.images}
+        for split in (data.train, data.val, test)
+    ]
+    assert len(set().union(*parts)) == sum(map(len, parts))
+    assert len(data.train) + len(data.val) + len(test) == count
+
+
+def test_test_images_do_not_leak_into_statistics(tmp_path):
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (60, 6, 8), np.uint8)
+    found = []
+    for brightness in (0, 255):
+        path = tmp_path / f"{brightness}.npz"
+        x_test = np.full((9, 6, 8), brightness, np.uint8)
+        y = np.arange(60) % 3
+        np.savez(path, x=x, y=y, x_test=x_test, y_test=y[:9])
+        data = load_dataset(f"npz:{path}")
+        found.append(measure(data.train.images, "pixel", "std").to_json())
+    assert found[0] == found[1]

@@ -1,0 +1,77 @@
+"""Random changes of training images, as plain numbers drawn in advance.
+
+What happens to an image in an epoch is a function of (seed, epoch, index of
+the image) alone. A crop pads by reflection with an eighth of the side (4
+pixels at 32, as in the Wide ResNet paper) and cuts a window of the original
+size; a flip mirrors left and right half of the time. Both only move pixels,
+so they are written as indices of the rows and columns to read.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from zoo.errors import unknown
+
+KINDS = ("none", "flip", "crop", "crop_flip")
+
+# Keeps these random numbers apart from those of the epoch's order.
+STREAM = 2
+
+
+@dataclasses.dataclass(frozen=True)
+class Draws:
+    """The changes of one epoch, indexed by example.
+
+    Attributes:
+        mirrored: bool `[N]`.
+        down, right: int32 `[N]`, where the window starts, in pixels from the
+            upper left corner of the image; negative lies in the padding.
+    """
+
+    mirrored: np.ndarray
+    down: np.ndarray
+    right: np.ndarray
+
+
+def draw(
+    kind: str,
+    seed: int,
+    epoch: int,
+    num_examples: int,
+    image_shape: tuple[int, int, int],
+) -> Draws:
+    """Draws what happens to every example in one epoch.
+
+    Args:
+        kind: one of `KINDS`.
+        seed: the run's seed.
+        epoch: counted from 0.
+        num_examples: `N`.
+        image_shape: `(H, W, C)`.
+    """
+    if kind not in KINDS:
+        raise unknown("augmentation", kind, KINDS, "")
+    random = np.random.default_rng([seed, epoch, STREAM])
+    mirrored = random.random(num_examples) < 0.5
+    down, right = (
+        random.integers(-(side // 8), side // 8 + 1, num_examples, np.int32)
+        for side in image_shape[:2]
+    )
+    still = np.zeros(num_examples, np.int32)
+    return Draws(
+        mirrored=mirrored if "flip" in kind else still.astype(bool),
+        down=down if "crop" in kind else still,
+        right=right if "crop" in kind else still,
+    )
+
+
+def reflect(positions, size: int):
+    """Folds positions outside 0..size-1 back inside; the edge is not doubled.
+
+    Works on NumPy arrays and tensors; reaches one fold on each side.
+    """
+    last = size - 1
+    return last - abs(last - abs(positions))

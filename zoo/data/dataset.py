@@ -1,0 +1,153 @@
+"""A data set in memory: raw pixels, labels, and which image is for what.
+
+A `Dataset` holds the images to train on and those to validate on. It never
+holds test images: they stay sealed in `zoo.data.seal`.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+from collections.abc import Sequence
+
+import numpy as np
+
+from zoo.data.splits import cut, digests
+from zoo.errors import UserError
+
+
+@dataclasses.dataclass(frozen=True)
+class Split:
+    """Images with their labels, in a fixed order.
+
+    Attributes:
+        images: uint8 `[N, H, W, C]`, raw pixels 0..255.
+        labels: int32 `[N]`, indices into the class names.
+        file_names: `N` paths relative to the folder that was read; empty
+            where images do not come from files.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+    file_names: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def take(self, indices: np.ndarray) -> Split:
+        """Returns the images at `indices`, int `[M]`, in that order."""
+        names = tuple(self.file_names[i] for i in indices if self.file_names)
+        return Split(self.images[indices], self.labels[indices], names)
+
+
+@dataclasses.dataclass(frozen=True)
+class Dataset:
+    """What a model is trained and selected on.
+
+    Attributes:
+        name: as it was asked for, such as `mnist` or `folder:PATH`.
+        train: the images that weights and statistics are fitted to.
+        val: the images that models are selected by; empty if none were asked.
+        class_names: one name a label.
+        flips: whether an image keeps its class in the mirror.
+        test_examples: how many test images are sealed; `None` if there is no
+            test split.
+        fingerprint: SHA-256 of membership, pixels, labels, order and class
+            names of both splits; the same on every machine.
+    """
+
+    name: str
+    train: Split
+    val: Split
+    class_names: tuple[str, ...]
+    flips: bool
+    test_examples: int | None
+    fingerprint: str = dataclasses.field(init=False)
+
+    def __post_init__(self):
+        parts = {"train": self.train, "val": self.val}
+        found = fingerprint(parts, self.class_names)
+        object.__setattr__(self, "fingerprint", found)
+
+    @property
+    def input_shape(self) -> tuple[int, int, int]:
+        """Height and width in pixels, and channels, of every image."""
+        return tuple(self.train.images.shape[1:])
+
+    @property
+    def num_classes(self) -> int:
+        """How many classes there are."""
+        return len(self.class_names)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        x: np.ndarray,
+        y: np.ndarray,
+        *,
+        val_fraction: float = 0.1,
+        class_names: Sequence[str] | None = None,
+        name: str = "arrays",
+    ) -> Dataset:
+        """Makes a data set of a person's own arrays.
+
+        Args:
+            x: raw pixels 0..255, `[N, H, W, C]`, or `[N, H, W]` for grey.
+            y: whole numbers `[N]`, the classes 0..K-1.
+            val_fraction: share of the images to hold out, in [0, 1).
+            class_names: `K` names; the numbers themselves if not given.
+            name: what logs and run folders call it.
+
+        Raises:
+            UserError: the arrays do not make sense as labelled images.
+        """
+        from zoo.data.arrays import check_classes, check_split
+
+        check_fraction(val_fraction)
+        split = check_split(x, y, name)
+        names = check_classes(split.labels, class_names, name)
+        train, val = hold_out(split, val_fraction)
+        return cls(name, train, val, names, flips=False, test_examples=None)
+
+
+def check_fraction(val_fraction: float) -> None:
+    """Raises `UserError` for what is no share of the training images."""
+    if not 0 <= val_fraction < 1:
+        raise UserError(
+            f"val_fraction={val_fraction} is no share of the training images; "
+            "give a number from 0 to below 1, such as 0.1."
+        )
+
+
+def hold_out(
+    split: Split,
+    fraction: float,
+    hashes: Sequence[bytes] | None = None,
+    groups: Sequence[str] | None = None,
+) -> tuple[Split, Split]:
+    """Cuts a validation part off the images that are not for testing.
+
+    Args:
+        split: what to divide.
+        fraction: share of the images to hold out, in [0, 1).
+        hashes: one hash an image, where they are known already.
+        groups: one key an image; equal keys stay together.
+    """
+    if not fraction:
+        return split, split.take(np.arange(0))
+    hashes = digests(split.images) if hashes is None else hashes
+    size = round(fraction * len(split))
+    kept, held = cut(hashes, split.labels, size, groups=groups, leave=1)
+    return split.take(kept), split.take(held)
+
+
+def fingerprint(parts: dict[str, Split], class_names: Sequence[str]) -> str:
+    """Returns the SHA-256, in hex, of everything that a run learns from."""
+    total = hashlib.sha256(json.dumps(list(class_names)).encode())
+    for name, split in parts.items():
+        images = np.ascontiguousarray(split.images)
+        total.update(f"{name} {images.dtype.str} {images.shape}".encode())
+        total.update(images.data if images.size else b"")
+        total.update(np.ascontiguousarray(split.labels, "<i4").data)
+    return total.hexdigest()

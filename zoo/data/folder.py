@@ -1,0 +1,127 @@
+"""A person's own pictures, `folder:PATH`.
+
+Sub-folders are the classes, sorted by name; with `train/` above them, and
+`val/` (or `validation/`) and `test/` if there, those are the splits. Images
+are found at any depth below the folder of their class.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import pictures
+from zoo.data.dataset import Split
+from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request
+from zoo.data.splits import digest
+from zoo.errors import UserError, join_words
+
+FOLDERS = {TRAIN: (TRAIN,), VAL: (VAL, "validation"), TEST: (TEST,)}
+
+# One picture file and the index of its class.
+Files = list[tuple[Path, int]]
+
+
+def read(request: Request) -> Parts:
+    """Lists the images; they are decoded split by split."""
+    root = Path(request.place).expanduser()
+    roots = _split_roots(root)
+    classes = [folder.name for folder in _folders(roots[TRAIN])]
+    if len(classes) < 2:
+        raise UserError(
+            f"folder:{roots[TRAIN]} has {_count_classes(classes)}; put the "
+            "images of each class in a sub-folder of its own, at least two."
+        )
+    files = {
+        part: _list_files(folder, classes, part == TRAIN)
+        for part, folder in roots.items()
+    }
+    form = pictures.survey(
+        [path for path, _ in files[TRAIN]], request.image_size
+    )
+    return Parts(
+        tuple(classes),
+        {part: len(listed) for part, listed in files.items()},
+        lambda part: _read_split(root, files[part], form),
+    )
+
+
+def _split_roots(root: Path) -> dict[str, Path]:
+    """Returns the folder of each split that is there."""
+    if not root.exists():
+        raise UserError(
+            f"folder:{root} does not exist; give the path of a folder whose "
+            "sub-folders are the classes."
+        )
+    if not root.is_dir():
+        raise UserError(
+            f"folder:{root} is a file; give the path of a folder whose "
+            "sub-folders are the classes."
+        )
+    if not (root / TRAIN).is_dir():
+        return {TRAIN: root}
+    return {
+        part: root / name
+        for part, names in FOLDERS.items()
+        for name in names
+        if (root / name).is_dir()
+    }
+
+
+def _folders(root: Path) -> list[Path]:
+    return sorted(
+        path
+        for path in root.iterdir()
+        if path.is_dir() and not path.name.startswith(".")
+    )
+
+
+def _count_classes(classes: list[str]) -> str:
+    return f"one class only, {classes[0]}" if classes else "no sub-folders"
+
+
+def _list_files(root: Path, classes: list[str], all_classes: bool) -> Files:
+    """Returns the picture files below the class folders, sorted."""
+    files = []
+    for folder in _folders(root):
+        if folder.name not in classes:
+            raise UserError(
+                f"folder:{root} has the class {folder.name}, which the "
+                f"training images lack; they have {join_words(classes, 'and')}."
+            )
+        found = sorted(
+            path
+            for path in folder.rglob("*")
+            if path.suffix.lower() in pictures.SUFFIXES
+            and not path.name.startswith(".")
+        )
+        if not found and all_classes:
+            raise UserError(
+                f"folder:{folder} has no images; put some there "
+                f"({join_words(sorted(pictures.SUFFIXES))}), or remove it."
+            )
+        files += [(path, classes.index(folder.name)) for path in found]
+    if not files:
+        raise UserError(f"folder:{root} has no images; put some there.")
+    return files
+
+
+def _read_split(
+    root: Path, files: Files, form: pictures.Form
+) -> tuple[Split, list[bytes]]:
+    """Decodes pictures, in parallel, in the order of the list."""
+    height, width, channels = form.shape
+    images = np.empty((len(files), height, width, channels), np.uint8)
+
+    def decode(i: int) -> bytes:
+        pixels = pictures.decode(files[i][0], channels)
+        images[i] = pictures.fit(pixels, form, files[i][0])
+        return digest(pixels)
+
+    with pictures.bombs_refused(), ThreadPoolExecutor() as pool:
+        hashes = list(pool.map(decode, range(len(files))))
+    names = tuple(path.relative_to(root).as_posix() for path, _ in files)
+    labels = np.array([label for _, label in files], np.int32)
+    return Split(images, labels, names), hashes

@@ -1,0 +1,79 @@
+"""What a source of images holds, before anything is cut."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import numpy as np
+
+from zoo.data.dataset import Split
+from zoo.data.sources import Source
+from zoo.data.splits import digests
+
+TRAIN, VAL, TEST = "train", "val", "test"
+
+
+@dataclasses.dataclass(frozen=True)
+class Request:
+    """What was asked of a source.
+
+    Attributes:
+        source: the data set's line in the table.
+        place: what stands behind `folder:` or `npz:`; else empty.
+        data_dir: folder of tensorflow-datasets, or `None` for its own.
+        image_size: side in pixels to resize every image to, if given.
+    """
+
+    source: Source
+    place: str = ""
+    data_dir: str | None = None
+    image_size: int | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class Parts:
+    """A source that was found, and how to read its splits.
+
+    Attributes:
+        class_names: one name a label.
+        sizes: how many images each split has that it brings itself, of
+            train, val and test.
+        read: from the name of a split to the split and one hash an image.
+            The hash is of the pixels before any resizing, so that what is
+            cut off does not depend on the size asked for.
+    """
+
+    class_names: tuple[str, ...]
+    sizes: dict[str, int]
+    read: Callable[[str], tuple[Split, list[bytes]]]
+
+
+def in_memory(
+    splits: dict[str, Split],
+    class_names: tuple[str, ...],
+    image_size: int | None,
+) -> Parts:
+    """Makes the parts of a source that was read as a whole."""
+
+    def read(name: str) -> tuple[Split, list[bytes]]:
+        split = splits[name]
+        return resized(split, image_size), digests(split.images)
+
+    sizes = {name: len(split) for name, split in splits.items()}
+    return Parts(class_names, sizes, read)
+
+
+def resized(split: Split, side: int | None) -> Split:
+    """Returns a split whose images are `side` pixels high and wide."""
+    if side is None or split.images.shape[1:3] == (side, side):
+        return split
+    from PIL import Image
+
+    images = np.empty((len(split), side, side, split.images.shape[3]), np.uint8)
+    for i, image in enumerate(split.images):
+        for c in range(image.shape[-1]):
+            plane = Image.fromarray(np.ascontiguousarray(image[..., c]))
+            plane = plane.resize((side, side), Image.Resampling.BILINEAR)
+            images[i, ..., c] = np.asarray(plane)
+    return dataclasses.replace(split, images=images)

@@ -1,0 +1,163 @@
+"""Picture files: what they look like, and how they become pixels."""
+
+from __future__ import annotations
+
+import collections
+import contextlib
+import dataclasses
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from zoo.errors import UserError
+
+SUFFIXES = {
+    ".bmp", ".gif", ".jpeg", ".jpg", ".pbm", ".pgm", ".png", ".ppm", ".tif",
+    ".tiff", ".webp",
+}  # fmt: skip
+
+GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
+DEEP_MODES = ("I", "I;16", "I;16B", "I;16L")
+
+# The EXIF tag that says how the camera was held; from 5 on it lay on its side.
+ORIENTATION = 0x0112
+
+
+@dataclasses.dataclass(frozen=True)
+class Form:
+    """What all images of a data set have in common.
+
+    Attributes:
+        shape: `(H, W, C)`.
+        resize: whether images of another size are resized or refused.
+    """
+
+    shape: tuple[int, int, int]
+    resize: bool
+
+
+def survey(paths: Sequence[Path], side: int | None) -> Form:
+    """Looks at the headers of pictures to find the form they should get.
+
+    Args:
+        paths: the training images.
+        side: height and width to resize all to, if given.
+
+    Raises:
+        UserError: a file is no picture or too large, or sizes differ and no
+            `side` is given.
+    """
+    sizes: collections.Counter[tuple[int, int]] = collections.Counter()
+    grey = True
+    with bombs_refused():
+        for path in paths:
+            with _opened(path) as picture:
+                sizes[_upright_size(picture)] += 1
+                grey = grey and picture.mode in GREY_MODES
+    channels = 1 if grey else 3
+    if side is not None:
+        return Form((side, side, channels), resize=True)
+    (height, width), _ = sizes.most_common(1)[0]
+    if len(sizes) > 1:
+        raise UserError(
+            f"{len(paths):,} images have {len(sizes)} different sizes, most "
+            f"often {height}x{width} pixels; give the side to resize all to, "
+            "for example --image_size=32."
+        )
+    return Form((height, width, channels), resize=False)
+
+
+def decode(path: Path, channels: int) -> np.ndarray:
+    """Reads a picture as uint8 `[H, W, C]`, upright, on a white ground.
+
+    Args:
+        path: of the file.
+        channels: 1 for grey, 3 for red, green and blue.
+
+    Raises:
+        UserError: the file is no picture, is damaged, or is too large and
+            `bombs_refused` is in force.
+    """
+    from PIL import Image, ImageOps
+
+    with _opened(path) as picture:
+        picture.load()
+        picture = ImageOps.exif_transpose(picture)
+        if picture.mode in DEEP_MODES:
+            picture = Image.fromarray(_eight_bits(picture))
+        if picture.has_transparency_data:
+            picture = picture.convert("RGBA")
+            ground = Image.new("RGBA", picture.size, "white")
+            picture = Image.alpha_composite(ground, picture)
+        pixels = np.asarray(picture.convert("L" if channels == 1 else "RGB"))
+    return pixels.reshape(*pixels.shape[:2], channels)
+
+
+def fit(pixels: np.ndarray, form: Form, path: Path) -> np.ndarray:
+    """Returns the pixels in the form of the data set.
+
+    Raises:
+        UserError: they have another size, and none was asked for.
+    """
+    from PIL import Image
+
+    height, width, channels = form.shape
+    if pixels.shape == form.shape:
+        return pixels
+    if not form.resize:
+        raise UserError(
+            f"{path} is {pixels.shape[0]}x{pixels.shape[1]} pixels and the "
+            f"training images are {height}x{width}; give the side to resize "
+            "all to, for example --image_size=32."
+        )
+    picture = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+    return np.asarray(picture).reshape(form.shape)
+
+
+@contextlib.contextmanager
+def bombs_refused() -> Iterator[None]:
+    """Makes Pillow refuse pictures that are large enough for an attack.
+
+    It only warns of those up to twice its limit. Filters of warnings belong
+    to the process, so this stands around threads, not inside them.
+    """
+    from PIL import Image
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error", Image.DecompressionBombWarning)
+        yield
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator:
+    """Opens a picture; what goes wrong inside becomes one sentence."""
+    from PIL import Image
+
+    try:
+        with Image.open(path) as picture:
+            yield picture
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise UserError(
+            f"{path} is too large: a picture may have "
+            f"{Image.MAX_IMAGE_PIXELS:,} pixels at most; make it smaller, or "
+            "remove it."
+        ) from None
+    except (OSError, SyntaxError, ValueError, EOFError) as error:
+        raise UserError(
+            f"{path} cannot be read as a picture; replace or remove it."
+        ) from error
+
+
+def _upright_size(picture) -> tuple[int, int]:
+    """Returns height and width in pixels, as the picture is to be seen."""
+    turned = picture.getexif().get(ORIENTATION, 1) >= 5
+    return picture.size if turned else picture.size[::-1]
+
+
+def _eight_bits(picture) -> np.ndarray:
+    """Returns uint8 `[H, W]` of a grey picture with 16 bits a pixel."""
+    deep = np.clip(np.asarray(picture).astype(np.int64), 0, 65_535)
+    return np.round(deep / 257).astype(np.uint8)

@@ -1,0 +1,39 @@
+"""The only way to the test images.
+
+Training and everything below it never imports this module: a test image is
+seen when a person asks for the test split, and at no other time.
+"""
+
+from __future__ import annotations
+
+from zoo.data.dataset import Split
+from zoo.data.groups import group_keys
+from zoo.data.loading import divide, open_parts
+from zoo.data.parts import TEST, TRAIN
+
+
+def open_test(
+    name: str,
+    *,
+    data_dir: str | None = None,
+    image_size: int | None = None,
+    group_by: str | None = None,
+) -> Split:
+    """Reads the test split of a data set.
+
+    Args:
+        name: one of `zoo datasets`, `folder:PATH` or `npz:PATH`.
+        data_dir: folder of tensorflow-datasets, as in `load_dataset`.
+        image_size: as the images were trained on.
+        group_by: as the training images were cut by.
+
+    Raises:
+        UserError: there is no such data set, or it cannot be read.
+    """
+    _, parts = open_parts(name, data_dir, image_size)
+    if TEST in parts.sizes:
+        return parts.read(TEST)[0]
+    whole, hashes = parts.read(TRAIN)
+    groups = group_keys(whole.file_names, group_by)
+    _, sealed = divide(parts, whole, hashes, groups)
+    return whole.take(sealed)

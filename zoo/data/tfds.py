@@ -1,0 +1,190 @@
+"""Public data sets through tensorflow-datasets.
+
+This file alone knows tensorflow-datasets, and imports it when images are
+wanted: what can be told without it, that a data set is missing and cannot be
+fetched, is told at once.
+"""
+
+from __future__ import annotations
+
+import functools
+import os
+import re
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data.dataset import Split
+from zoo.data.network import is_reachable
+from zoo.data.parts import TEST, TRAIN, Parts, Request, resized
+from zoo.data.sources import Source
+from zoo.data.splits import digests
+from zoo.errors import UserError
+
+DEFAULT_DIR = "~/tensorflow_datasets"
+
+# tensorflow-datasets has only numbers for these.
+CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
+CLASS_NAMES = {"cifar10_1": tuple(CIFAR10.split())}
+
+
+def read(request: Request) -> Parts:
+    """Finds a prepared data set, or fetches and prepares it first."""
+    source = request.source
+    builder = fetch(source, request.data_dir)
+    label = builder.info.features["label"]
+    sizes = {
+        name: builder.info.splits[name].num_examples
+        for name in (TRAIN, TEST)
+        if name in builder.info.splits
+    }
+    return Parts(
+        CLASS_NAMES.get(source.name, tuple(label.names)),
+        sizes,
+        functools.partial(_read_split, builder, request),
+    )
+
+
+def fetch(
+    source: Source,
+    data_dir: str | None,
+    *,
+    say: Callable[[str], None] = print,
+    reachable: Callable[[str], bool] = is_reachable,
+    make_builder: Callable | None = None,
+):
+    """Returns the builder of a data set that is on disk, if need be now.
+
+    Args:
+        source: a data set that comes from tensorflow-datasets.
+        data_dir: its folder; else TFDS_DATA_DIR, else `DEFAULT_DIR`.
+        say: takes lines about a download.
+        reachable: whether an address answers.
+        make_builder: from a name and a folder to a builder.
+
+    Raises:
+        UserError: it is not on disk and cannot be fetched.
+    """
+    folder = find_dir(data_dir)
+    if not is_prepared(source, folder):
+        _check_network(source, folder, reachable)
+    builder = (make_builder or _builder)(source.builder, str(folder))
+    if not builder.is_prepared():
+        _check_network(source, folder, reachable)
+        _download(source, builder, folder, say)
+    return builder
+
+
+def find_dir(data_dir: str | None) -> Path:
+    """Returns the folder that tensorflow-datasets keeps its data in."""
+    given = data_dir or os.environ.get("TFDS_DATA_DIR") or DEFAULT_DIR
+    return Path(given).expanduser().absolute()
+
+
+def is_prepared(source: Source, folder: Path) -> bool:
+    """Says whether some version of the data set lies below a folder."""
+    return any(
+        re.fullmatch(r"[0-9.]+", info.parent.name)
+        for info in (folder / source.builder).glob("*/dataset_info.json")
+    )
+
+
+def _check_network(
+    source: Source, folder: Path, reachable: Callable[[str], bool]
+) -> None:
+    if reachable(source.address):
+        return
+    raise UserError(
+        f"{source.name} is not in {folder}, and there is no connection to "
+        f"{source.address} to fetch it from; run `zoo prepare {source.name}` "
+        "where there is one, or give the folder that has it as --data_dir, or "
+        "take --dataset=digits, which needs neither."
+    )
+
+
+def _builder(name: str, folder: str):
+    try:
+        import tensorflow_datasets as tfds
+    except ModuleNotFoundError as error:
+        # On Python 3.12 and later it may lack importlib_resources, which it
+        # uses and does not ask for.
+        raise UserError(
+            f"tensorflow-datasets, which reads {name}, needs the package "
+            f"{error.name}, which is not installed; run `pip install "
+            f"{error.name}`."
+        ) from None
+    return tfds.builder(name, data_dir=folder)
+
+
+def _download(
+    source: Source, builder, folder: Path, say: Callable[[str], None]
+) -> None:
+    """Downloads and prepares; leaves nothing behind if that fails."""
+    import tensorflow_datasets as tfds
+
+    say(f"fetching {source.name} ({source.download:,} MiB) into {folder}")
+    if not sys.stderr.isatty():
+        tfds.disable_progress_bar()
+    made = [p for p in Path(builder.data_dir).parents if not p.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(".zoo", "download-", folder) as here:
+            builder.download_and_prepare(download_dir=here)
+    except (OSError, *_download_errors()) as error:
+        raise UserError(
+            f"{source.name} could not be fetched into {folder} "
+            f"({_first_line(error)}); try again, or give a folder that has it "
+            "as --data_dir."
+        ) from error
+    finally:
+        for path in made:
+            if path.is_dir() and not any(path.iterdir()):
+                path.rmdir()
+    sizes = [
+        f"{name} {split.num_examples:,}"
+        for name, split in builder.info.splits.items()
+    ]
+    say(f"prepared {source.name} in {builder.data_dir}: {', '.join(sizes)}")
+
+
+def _download_errors() -> tuple[type[Exception], ...]:
+    from tensorflow_datasets.core.download import (
+        download_manager,
+        extractor,
+        util,
+    )
+
+    return (
+        download_manager.NonMatchingChecksumError,
+        extractor.ExtractError,
+        util.DownloadError,
+    )
+
+
+def _first_line(error: Exception) -> str:
+    text = str(error).strip().splitlines()
+    return text[0].rstrip(".") if text else type(error).__name__
+
+
+def _read_split(
+    builder, request: Request, name: str
+) -> tuple[Split, list[bytes]]:
+    """Decodes one split in the order in which it lies on disk."""
+    import tensorflow as tf
+
+    try:
+        arrays = builder.as_dataset(
+            split=name, batch_size=-1, shuffle_files=False
+        )
+    except (tf.errors.OpError, OSError, ValueError) as error:
+        raise UserError(
+            f"{request.source.name} in {builder.data_dir} cannot be read "
+            f"({_first_line(error)}); remove that folder and run `zoo prepare "
+            f"{request.source.name}`."
+        ) from error
+    images = np.asarray(arrays["image"])
+    split = Split(images, np.asarray(arrays["label"], np.int32))
+    return resized(split, request.image_size), digests(images)
