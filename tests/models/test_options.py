@@ -1,0 +1,166 @@
+"""Options of models: what is known, what is refused, and in which words."""
+
+from typing import Any, Literal
+
+import numpy as np
+import pytest
+
+from zoo.errors import UserError
+from zoo.models import (
+    MODELS,
+    builder_options,
+    check_options,
+    create_model,
+)
+from zoo.models.options import fit, words
+
+
+def test_options_are_the_builders_own_with_their_defaults():
+    assert builder_options(MODELS.find("lr")) == {
+        "initializer": "small_normal",
+        "l1": 0.0,
+        "l2": 0.0,
+    }
+
+
+def test_what_the_name_fixes_is_no_option():
+    options = builder_options(MODELS.find("wrn16_4"))
+    assert "depth" not in options
+    assert "width" not in options
+
+
+def test_values_come_back_in_the_types_that_the_builder_declares():
+    checked = check_options(
+        MODELS.find("mlp"), {"hidden": [np.int64(3), 4], "dropout": 0}
+    )
+    assert checked == {"hidden": (3, 4), "dropout": 0.0}
+    assert type(checked["dropout"]) is float
+    assert all(type(width) is int for width in checked["hidden"])
+
+
+@pytest.mark.parametrize(
+    "name, options, sentence",
+    [
+        (
+            "lr",
+            {"dropout": 0.5},
+            "--dropout=0.5 has no place in lr, which has no hidden layer; "
+            "use --l2, or --model=mlp.",
+        ),
+        (
+            "lenet5",
+            {"norm": "local_response"},
+            "--norm=local_response does not suit lenet5; give none or batch.",
+        ),
+        (
+            "wrn16_4",
+            {"depth": 28},
+            "--model_arg=depth=28 has no place in wrn16_4, whose name fixes "
+            "depth at 16; choose another name.",
+        ),
+        (
+            "inception",
+            {"redused": False},
+            "--model_arg=redused=False has no place in inception; did you "
+            "mean reduced? It takes modules, reduced, activation, norm, "
+            "dropout, initializer, l1 and l2.",
+        ),
+        (
+            "inception",
+            {"reduced": 3},
+            "--model_arg=reduced=3 does not suit inception; "
+            "give True or False.",
+        ),
+        (
+            "inception",
+            {"modules": 3},
+            "--model_arg=modules=3 does not suit inception; give 1 or 2.",
+        ),
+        (
+            "mlp",
+            {"hidden": (3, "x")},
+            "--model_arg=hidden=(3, 'x') does not suit mlp; give a whole "
+            "number or values in parentheses, such as (256,128).",
+        ),
+    ],
+    ids=lambda value: str(value) if isinstance(value, str) else None,
+)
+def test_a_wrong_option_is_answered_with_one_sentence(name, options, sentence):
+    with pytest.raises(UserError) as error:
+        check_options(MODELS.find(name), options)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [("dropout", 1.5), ("l2", -0.5), ("activation", "rleu"), ("l1", "x")],
+)
+def test_common_options_have_the_ranges_of_their_flags(name, value):
+    with pytest.raises(UserError, match=f"^--{name}={value} is "):
+        check_options(MODELS.find("mlp"), {name: value})
+
+
+@pytest.mark.parametrize(
+    "value, hint, fitted",
+    [
+        (3, float, 3.0),
+        (3, int | tuple[int, ...], 3),
+        ([3, 4], int | tuple[int, ...], (3, 4)),
+        ([3, "x"], tuple, (3, "x")),
+        (None, int | None, None),
+        ("a", Literal["a", "b"], "a"),
+        (object, Any, object),
+        (True, bool, True),
+    ],
+)
+def test_values_that_fit_an_annotation(value, hint, fitted):
+    found = fit(value, hint)
+    assert found == fitted
+    assert type(found) is type(fitted)
+
+
+@pytest.mark.parametrize(
+    "value, hint",
+    [
+        (True, int),
+        (True, float),
+        (True, Literal[1, 2]),
+        (1, bool),
+        (1.5, int),
+        (float("nan"), float),
+        (float("inf"), float),
+        ("3", int),
+        ("c", Literal["a", "b"]),
+        ((3, True), tuple[int, ...]),
+        ("ab", tuple[str, ...]),
+        ([1], int),
+        (None, int),
+    ],
+)
+def test_values_that_do_not_fit(value, hint):
+    with pytest.raises(TypeError):
+        fit(value, hint)
+
+
+@pytest.mark.parametrize(
+    "hint, text",
+    [
+        (int | float, "a whole number or a number"),
+        (Literal["a", "b", "c"], "a, b or c"),
+        (bool | None, "True or False or None"),
+    ],
+)
+def test_annotations_can_be_said_in_words(hint, text):
+    assert words(hint) == text
+
+
+@pytest.mark.parametrize("classes", [1, -1, 2.5, "ten"])
+def test_a_number_of_classes_that_makes_no_sense_is_refused(classes):
+    with pytest.raises(UserError, match=f"num_classes={classes}"):
+        create_model("lr", classes)
+
+
+@pytest.mark.parametrize("shape", [(), (3,), (8, 8), (8, 0, 1), "8x8", 5])
+def test_a_shape_that_is_no_image_is_refused(shape):
+    with pytest.raises(UserError, match="not the shape of an image"):
+        create_model("lr", 10, shape)

@@ -1,0 +1,122 @@
+"""Wide residual networks: fewer layers than a ResNet, each `width` times wider.
+
+Zagoruyko and Komodakis 2016, "Wide Residual Networks", arXiv 1605.07146.
+WRN-28-10 has depth 28 and width 10: three groups of (28 - 4) / 6 = 4 blocks
+B(3,3) with 160, 320 and 640 maps.
+
+Built as the authors' Lua code does it, which a count of parameters does not
+show: where the number of maps changes, batch norm and ReLU come before the
+split, so that the 1x1 shortcut sees the activated tensor; elsewhere the
+shortcut carries the raw one. Dropout sits between the two convolutions of a
+block, after the second ReLU. Convolutions have no bias and start from an
+untruncated normal of variance 2 / fan-in.
+
+What is changed, and why:
+- The average is taken over the whole map, where the paper pools 8x8 pixels:
+  the same at 32x32, and images of any other size work too.
+- Strided convolutions pad as Keras does ("same"): on even sides one row below
+  and right, where Torch pads on all sides.
+- The dense kernel starts like the convolutions, not from Torch's uniform.
+
+Trainable parameters, 10 classes, 32x32x3: WRN-16-1 175,066, WRN-16-4
+2,748,890, WRN-28-2 1,467,610, WRN-40-4 8,949,210, WRN-16-8 10,961,370,
+WRN-28-10 36,479,194.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from zoo.errors import UserError
+from zoo.models.blocks import Activation, Initializer, Parts
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    depth: int = 28,
+    width: int = 10,
+    activation: Activation = "relu",
+    dropout: float = 0.0,
+    initializer: Initializer = "he_normal",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    seed: int = 0,
+) -> keras.Model:
+    """Builds WRN-`depth`-`width` from images `[B, H, W, C]`.
+
+    Args:
+        depth: layers with weights along the main path, 6n + 4.
+        width: factor on the 16, 32 and 64 maps of the three groups.
+    """
+    num_blocks = blocks_per_group(depth)
+    if width < 1:
+        raise UserError(
+            f"width {width} leaves no maps; the least is 1, as in wrn{depth}_1."
+        )
+    parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
+    image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
+    x = parts.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
+    x = group(x, parts, "group1", num_blocks, 16 * width, strides=1)
+    # [B, 32, 32, 16 * width]
+    x = group(x, parts, "group2", num_blocks, 32 * width, strides=2)
+    # [B, 16, 16, 32 * width]
+    x = group(x, parts, "group3", num_blocks, 64 * width, strides=2)
+    # [B, 8, 8, 64 * width]
+    x = norm_activate(x, parts, "final", "")
+    x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64 * width]
+    logits = parts.logits(x, num_classes)  # [B, K]
+    return keras.Model(image, logits, name=f"wrn{depth}_{width}")
+
+
+def blocks_per_group(depth: int) -> int:
+    """Returns n of depth = 6n + 4, the number of blocks in each group."""
+    num_blocks, rest = divmod(depth - 4, 6)
+    if rest == 0 and num_blocks >= 1:
+        return num_blocks
+    below, above = 6 * num_blocks + 4, 6 * num_blocks + 10
+    hint = (
+        f"the nearest are {below} and {above}"
+        if num_blocks >= 1
+        else "the least is 10"
+    )
+    raise UserError(f"depth {depth} is not 6n+4; {hint}.")
+
+
+def group(x, parts, name, num_blocks, filters, strides):
+    """Stacks blocks of one width; the first one changes size and width."""
+    x = residual_block(x, parts, f"{name}_block1", filters, strides)
+    for index in range(2, num_blocks + 1):
+        x = residual_block(x, parts, f"{name}_block{index}", filters, 1)
+    return x
+
+
+def residual_block(x, parts, name, filters, strides):
+    """Adds two 3x3 convolutions, each after batch norm and activation.
+
+    Args:
+        x: `[B, H, W, C]`.
+
+    Returns:
+        `[B, H / strides, W / strides, filters]`.
+    """
+    activated = norm_activate(x, parts, name, 1)
+    if x.shape[-1] == filters:
+        shortcut = x
+    else:
+        shortcut = parts.conv(
+            activated, filters, 1, f"{name}_shortcut", strides, bias=False
+        )
+    y = parts.conv(activated, filters, 3, f"{name}_conv1", strides, bias=False)
+    y = norm_activate(y, parts, name, 2)
+    y = parts.drop(y, f"{name}_dropout")
+    y = parts.conv(y, filters, 3, f"{name}_conv2", bias=False)
+    return layers.Add(name=f"{name}_sum")([y, shortcut])
+
+
+def norm_activate(x, parts, name, index):
+    """Batch norm, then the activation, in the pre-activation order."""
+    x = parts.batch_norm(x, f"{name}_norm{index}")
+    return parts.activate(x, f"{name}_activation{index}")
