@@ -1,0 +1,96 @@
+"""Schedules against the formulas that their names stand for."""
+
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.training import optimizers
+
+
+def rates(total, per_epoch=10, **options):
+    config = TrainConfig(**{"learning_rate": 0.1, **options})
+    schedule = optimizers.make_schedule(config, per_epoch, total)
+    return np.array([float(schedule(step)) for step in range(total)])
+
+
+def test_constant_stays_the_same():
+    np.testing.assert_allclose(rates(30, schedule="constant"), 0.1)
+
+
+def test_cosine_falls_from_the_rate_to_zero_over_all_updates():
+    expected = [0.05 * (1 + math.cos(math.pi * k / 40)) for k in range(40)]
+    np.testing.assert_allclose(
+        rates(40, schedule="cosine"), expected, rtol=1e-5, atol=1e-8
+    )
+
+
+def test_linear_falls_in_a_straight_line():
+    expected = [0.1 * (1 - k / 40) for k in range(40)]
+    np.testing.assert_allclose(
+        rates(40, schedule="linear"), expected, rtol=1e-5
+    )
+
+
+def test_step_multiplies_at_the_first_update_after_each_epoch_given():
+    found = rates(
+        40, schedule="step", schedule_epochs=(1, 3), schedule_factor=0.2
+    )
+    np.testing.assert_allclose(found[:10], 0.1, rtol=1e-6)
+    np.testing.assert_allclose(found[10:30], 0.02, rtol=1e-6)
+    np.testing.assert_allclose(found[30:], 0.004, rtol=1e-6)
+
+
+def test_exponential_multiplies_after_every_epoch():
+    found = rates(30, schedule="exponential", schedule_factor=0.5)
+    np.testing.assert_allclose(found, np.repeat([0.1, 0.05, 0.025], 10))
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine", "linear"])
+def test_warmup_rises_in_a_straight_line_to_the_full_rate(schedule):
+    found = rates(40, schedule=schedule, warmup_epochs=0.5)
+    np.testing.assert_allclose(
+        found[:6], [0.02, 0.04, 0.06, 0.08, 0.1, 0.1], rtol=1e-5
+    )
+
+
+def test_warmup_leaves_the_epochs_of_a_step_schedule_where_they_are():
+    found = rates(
+        40,
+        schedule="step",
+        schedule_epochs=(2,),
+        schedule_factor=0.1,
+        warmup_epochs=1,
+    )
+    assert found[19] == pytest.approx(0.1)
+    assert found[20] == pytest.approx(0.01)
+
+
+def test_warmup_longer_than_training_ends_before_the_last_update():
+    found = rates(5, schedule="constant", warmup_epochs=9)
+    assert found[-1] == pytest.approx(0.1)
+
+
+@pytest.mark.parametrize(
+    "name, kind, facts",
+    [
+        ("sgd", keras.optimizers.SGD, {"momentum": 0.0}),
+        ("momentum", keras.optimizers.SGD, {"nesterov": False}),
+        ("nesterov", keras.optimizers.SGD, {"nesterov": True}),
+        ("rmsprop", keras.optimizers.RMSprop, {"momentum": 0.8}),
+        ("adam", keras.optimizers.Adam, {"global_clipnorm": 1.5}),
+        ("adamw", keras.optimizers.AdamW, {"weight_decay": 0.02}),
+    ],
+)
+def test_each_name_gives_its_keras_optimizer(name, kind, facts):
+    options = {"optimizer": name, "clip_norm": 1.5}
+    if name in ("momentum", "nesterov", "rmsprop"):
+        options["momentum"] = 0.8
+    if name == "adamw":
+        options["weight_decay"] = 0.02
+    optimizer = optimizers.make_optimizer(TrainConfig(**options), 0.1)
+    assert type(optimizer) is kind
+    for attribute, expected in facts.items():
+        assert getattr(optimizer, attribute) == expected

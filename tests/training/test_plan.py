@@ -1,0 +1,30 @@
+"""How many updates run between two looks at Python."""
+
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+from zoo.training.plan import steps_per_execution
+
+
+def number(multiply_adds, **options):
+    return steps_per_execution(
+        TrainConfig(batch_size=32, **options), multiply_adds
+    )
+
+
+def test_a_small_network_runs_many_updates_at_a_time():
+    assert number(10_000) == 16
+
+
+def test_a_large_network_runs_one_update_at_a_time():
+    assert number(5_000_000_000) == 1
+
+
+def test_the_number_divides_what_happens_every_so_many_updates():
+    assert number(10_000, debug_every=100, checkpoint_every=24) == 4
+
+
+def test_an_asked_number_that_divides_no_period_is_refused():
+    with pytest.raises(UserError, match="no multiple"):
+        number(10_000, steps_per_execution=8, debug_every=100)

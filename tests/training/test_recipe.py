@@ -1,0 +1,105 @@
+"""How asked options, recipe and defaults come together."""
+
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+from zoo.registry import ModelEntry
+from zoo.training import recipe
+
+RECIPE = {
+    "optimizer": "nesterov",
+    "learning_rate": 0.05,
+    "momentum": 0.9,
+    "weight_decay": 5e-4,
+    "schedule": "step",
+    "schedule_epochs": (3, 6),
+    "schedule_factor": 0.2,
+    "batch_size": 64,
+    "epochs": 9,
+    "augment": "crop_flip",
+}
+
+
+def fill(num_examples=1000, flips=True, **asked):
+    return recipe.fill(TrainConfig(**asked), RECIPE, num_examples, flips)
+
+
+def test_what_is_not_asked_comes_from_the_recipe():
+    filled = fill()
+    assert {name: getattr(filled, name) for name in RECIPE} == RECIPE
+
+
+def test_what_is_asked_goes_before_the_recipe():
+    assert fill(learning_rate=0.2, epochs=2).learning_rate == 0.2
+
+
+def test_another_optimizer_brings_its_own_rate_and_decay():
+    filled = fill(optimizer="adam")
+    assert filled.learning_rate == 1e-3
+    assert filled.momentum is None
+    assert filled.weight_decay is None
+
+
+def test_asking_for_the_recipe_own_optimizer_changes_nothing():
+    assert fill(optimizer="nesterov").learning_rate == 0.05
+
+
+def test_another_schedule_drops_the_recipe_steps():
+    assert fill(schedule="cosine").schedule_epochs is None
+
+
+def test_a_step_schedule_alone_falls_at_a_half_and_three_quarters():
+    filled = recipe.fill(
+        TrainConfig(schedule="step", epochs=8), {"optimizer": "sgd"}, 100, True
+    )
+    assert filled.schedule_epochs == (4.0, 6.0)
+    assert filled.schedule_factor == 0.1
+
+
+def test_mirroring_of_a_recipe_is_left_out_where_it_changes_the_class():
+    assert fill(flips=False).augment == "crop"
+
+
+def test_mirroring_that_is_asked_for_is_done():
+    assert fill(flips=False, augment="flip").augment == "flip"
+
+
+def test_a_default_batch_shrinks_to_the_data():
+    assert fill(num_examples=10).batch_size == 10
+
+
+def test_a_stated_batch_larger_than_the_data_is_refused():
+    with pytest.raises(UserError, match="larger than the 10 training images"):
+        fill(num_examples=10, batch_size=11)
+
+
+def test_full_batch_takes_all_images():
+    assert fill(batch_size="full").batch_size == 1000
+
+
+def test_steps_replace_the_recipe_epochs():
+    filled = fill(steps=40)
+    assert filled.steps == 40
+    assert filled.epochs is None
+
+
+@pytest.mark.parametrize(
+    "asked, word",
+    [
+        ({"optimizer": "adam", "momentum": 0.5}, "--momentum"),
+        ({"schedule": "cosine", "schedule_factor": 0.5}, "--schedule_factor"),
+        ({"loss": "hinge", "label_smoothing": 0.1}, "--label_smoothing"),
+    ],
+)
+def test_an_asked_option_without_effect_is_refused(asked, word):
+    with pytest.raises(UserError, match=f"{word} has no effect"):
+        fill(**asked)
+
+
+def test_large_data_takes_the_large_recipe():
+    entry = ModelEntry(
+        "m", "m:build", "", (8, 8, 1), small={"epochs": 1}, large={"epochs": 2}
+    )
+    assert recipe.recipe_of(entry, 9_999) == {"epochs": 1}
+    assert recipe.recipe_of(entry, 10_000) == {"epochs": 2}

@@ -1,0 +1,49 @@
+"""The lecture's debugging print: what is predicted, beside what is true.
+
+A network that is stuck on one class shows it here at once.
+"""
+
+from __future__ import annotations
+
+from zoo import scores
+from zoo.summaries.snapshot import Snapshot
+
+SAMPLE = 20  # images shown
+
+
+def text(snapshot: Snapshot, train_accuracy: float, split: str) -> str:
+    """Returns a few lines on one moment of training.
+
+    Args:
+        snapshot: logits and labels of the probe.
+        train_accuracy: running mean of the epoch so far.
+        split: where the probe is from, `val` or `train`.
+    """
+    logits, labels = snapshot.logits, snapshot.labels
+    predictions = logits.argmax(axis=1)
+    by_class = scores.correct_by_class(
+        logits, labels, len(snapshot.class_names)
+    )
+    width = max(len(str(len(snapshot.class_names) - 1)), 1)
+    where = {"val": "validation", "train": "training sample"}[split]
+    correct = scores.count_correct(logits, labels)
+    return "\n".join(
+        [
+            f"step {snapshot.step:,}: training accuracy {train_accuracy:.4f}, "
+            f"{where} accuracy {correct / len(labels):.4f} "
+            f"({correct} of {len(labels)})",
+            f"  predicted {_row(predictions[:SAMPLE], width)}",
+            f"  truth     {_row(labels[:SAMPLE], width)}",
+            "  correct predictions by class: "
+            + ", ".join(
+                f"{name} {right}/{total}"
+                for name, (right, total) in zip(
+                    snapshot.class_names, by_class, strict=True
+                )
+            ),
+        ]
+    )
+
+
+def _row(numbers, width: int) -> str:
+    return " ".join(f"{number:>{width}}" for number in numbers)

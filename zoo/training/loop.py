@@ -1,0 +1,214 @@
+"""Training: one `fit` an epoch, from the first update or from a checkpoint.
+
+`fit` gets a finite data set made for that epoch, so that batches depend on
+(seed, epoch, index) alone and epochs end where they should, whatever number
+of updates runs between two looks at Python.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import time
+
+from zoo import runs
+from zoo.config import TrainConfig, format_option
+from zoo.data import Dataset, pipeline
+from zoo.errors import Diverged, Interrupted, UserError
+from zoo.runs import Run
+from zoo.summaries import Summaries, probe
+from zoo.training import outcome, precision, report
+from zoo.training.checkpoints import Checkpoints
+from zoo.training.console import Console
+from zoo.training.job import Job, describe, prepare
+from zoo.training.recorder import Recorder
+from zoo.training.state import TrainState
+from zoo.training.stopping import listen
+
+EVAL_BATCH = 256  # images; scores do not depend on it
+
+
+def train(
+    config: TrainConfig,
+    data: Dataset | None = None,
+    *,
+    console: Console | None = None,
+    parent: dict | None = None,
+) -> Run:
+    """Trains a model and returns its run folder.
+
+    Args:
+        config: what to train; everything left at `None` is the recipe's.
+        data: the user's own images, from `Dataset.from_arrays`; else what
+            the config names is loaded.
+        console: where to print.
+        parent: the run that this one repeats, and what was changed.
+
+    Raises:
+        UserError: something asked for cannot work; no folder is made.
+        Diverged: loss or weights are no longer numbers; the run is kept.
+        Interrupted: a signal asked for an end; the run can be resumed.
+    """
+    console = console or Console()
+    job = prepare(config, data)
+    if data is not None:
+        config = config.replace(dataset=data.name)
+    resolved = describe(job, parent)
+    run = runs.create(
+        config.runs_dir,
+        config.run_name,
+        runs.default_name(config),
+        {
+            "config.json": config.to_json(),
+            "again.flags": again_flags(config),
+            "resolved.json": json.dumps(resolved, indent=1) + "\n",
+        },
+    )
+    with run.lock():
+        console.log_to(run.path / "log.txt")
+        report.before(console, job.plan, resolved, run)
+        return _run(job, run, TrainState(), console)
+
+
+def resume(
+    run: Run, data: Dataset | None = None, *, console: Console | None = None
+) -> Run:
+    """Goes on with a run from its last checkpoint, to the same end.
+
+    Args:
+        run: one that was killed or interrupted.
+        data: the user's own images, if the run was made with such.
+        console: where to print.
+
+    Raises:
+        UserError: the run is finished, running, damaged, or its data changed.
+    """
+    console = console or Console()
+    with run.lock():
+        _check_resumable(run)
+        checkpoints = Checkpoints(run.path / "checkpoints")
+        state = checkpoints.load_state()
+        job = prepare(run.config.replace(run_name=None), data)
+        _check_same_data(run, job)
+        console.log_to(run.path / "log.txt")
+        if state:
+            checkpoints.restore_last(job.model)
+            console.say(
+                f"resuming {run.name} after {state.epoch} epochs, "
+                f"{state.step:,} updates"
+            )
+        else:
+            checkpoints.start_over()
+            console.say(f"resuming {run.name} at its start: no checkpoint yet")
+        return _run(job, run, state or TrainState(), console)
+
+
+def again_flags(config: TrainConfig) -> str:
+    """Returns the flagfile that repeats a run."""
+    lines = ["# Repeats this run: zoo train --flagfile=again.flags"]
+    for name, value in config.asked().items():
+        if name not in ("run_name", "runs_dir"):
+            lines += format_option(name, value)
+    return "\n".join(lines) + "\n"
+
+
+def _check_resumable(run: Run) -> None:
+    status = run.metrics.get("status", "killed")
+    if status in ("completed", "stopped_early"):
+        span = "steps" if run.config.steps else "epochs"
+        raise UserError(
+            f"{run.name} is finished ({status}); to train longer, type "
+            f"`zoo train --like={run.argument} --{span}=N`."
+        )
+    if status == "diverged":
+        raise UserError(
+            f"{run.name} diverged and would do so again; try a lower rate, "
+            f"`zoo train --like={run.argument} --learning_rate=...`."
+        )
+
+
+def _check_same_data(run: Run, job: Job) -> None:
+    if run.resolved["data"]["fingerprint"] != job.plan.data.fingerprint:
+        raise UserError(
+            f"the images of {job.plan.data.name} are not those that "
+            f"{run.name} was trained on; it cannot go on with others."
+        )
+
+
+def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
+    """Trains to the end, and leaves a run that says how it ended."""
+    began = time.perf_counter()
+    with contextlib.ExitStack() as stack:
+        recorder = _recorder(job, run, state, console, stack)
+        status = "interrupted"
+        try:
+            _fit(job, recorder)
+            all_made = state.step == job.plan.total_steps
+            status = "completed" if all_made else "stopped_early"
+            outcome.save_result(job, run, state)
+        except Interrupted:
+            raise Interrupted(
+                f"stopped after {state.step:,} updates and saved; "
+                f"`zoo resume {run.argument}` goes on."
+            ) from None
+        except Diverged as error:
+            status = "diverged"
+            rate = job.plan.config.learning_rate
+            raise Diverged(report.divergence(error, run, rate)) from None
+        finally:
+            metrics = outcome.write_metrics(
+                job, run, state, status, time.perf_counter() - began
+            )
+    report.after(console, job.plan, run, metrics)
+    return run
+
+
+def _recorder(
+    job: Job,
+    run: Run,
+    state: TrainState,
+    console: Console,
+    stack: contextlib.ExitStack,
+) -> Recorder:
+    """Opens what a run writes to, and looks at the untrained network."""
+    plan = job.plan
+    splits = ("train", "val") if len(plan.data.val) else ("train",)
+    summaries = Summaries(
+        run.path, plan.config.summaries, splits, state.event_files
+    )
+    stack.callback(summaries.close)
+    stop = stack.enter_context(listen())
+    stack.enter_context(precision.rewriting(job.precision))
+    chosen = probe.choose(plan.data, plan.seed)
+    recorder = Recorder(job, run, state, summaries, chosen, console, stop)
+    if state.step == 0:
+        first = recorder.snapshot()
+        report.untrained(console, first.logits, chosen)
+        summaries.write_snapshot(chosen.split, first)
+    return recorder
+
+
+def _fit(job: Job, recorder: Recorder) -> None:
+    """Fits epoch after epoch, from where the recorder's state stands."""
+    plan, model, state = job.plan, job.model, recorder.state
+    batches = pipeline.Batches(
+        plan.data.train,
+        batch_size=plan.config.batch_size,
+        seed=plan.seed,
+        augment=plan.config.augment,
+    )
+    validation = None
+    if len(plan.data.val):
+        validation = pipeline.eval_batches(plan.data.val, EVAL_BATCH)
+    while not plan.is_done(state):
+        epoch = state.epoch
+        left = plan.steps_in(epoch) - state.batch
+        model.fit(
+            batches.epoch(epoch, skip_batches=state.batch, num_batches=left),
+            initial_epoch=epoch,
+            epochs=epoch + 1,
+            validation_data=validation,
+            callbacks=[recorder],
+            shuffle=False,
+            verbose=0,
+        )

@@ -1,0 +1,76 @@
+"""What is minimized, from integer labels `[B]` and logits `[B, K]`.
+
+Each loss gives one value an example, float32 `[B]`. Penalties on weights are
+no part of it: they are shown apart, as `penalty`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import keras
+from keras import ops
+
+
+def cross_entropy(label_smoothing: float = 0.0) -> Callable:
+    """Softmax cross-entropy in nats.
+
+    With smoothing s the target is 1 - s + s/K for the true class and s/K for
+    each other one (Szegedy et al. 2016, arXiv:1512.00567).
+    """
+    if not label_smoothing:
+        return lambda y, z: keras.losses.sparse_categorical_crossentropy(
+            y, z, from_logits=True
+        )
+    return lambda y, z: keras.losses.categorical_crossentropy(
+        _one_hot(y, z),
+        z,
+        from_logits=True,
+        label_smoothing=label_smoothing,
+    )
+
+
+def hinge(labels, logits):
+    """Multiclass hinge of Weston and Watkins: sum over every wrong class.
+
+    max(0, s_j - s_y + 1) summed over j != y; Keras's own categorical hinge
+    takes only the worst wrong class.
+    """
+    target = _one_hot(labels, logits)
+    right = ops.sum(target * logits, axis=-1, keepdims=True)
+    margins = ops.maximum(0.0, logits - right + 1.0) * (1.0 - target)
+    return ops.sum(margins, axis=-1)
+
+
+def squared_error(labels, logits):
+    """Squared distance of the outputs from the one-hot label, summed."""
+    return ops.sum(ops.square(logits - _one_hot(labels, logits)), axis=-1)
+
+
+def make_loss(name: str, label_smoothing: float = 0.0) -> Callable:
+    """Returns the loss that `--loss` names, as a function (labels, logits)."""
+    if name == "cross_entropy":
+        return cross_entropy(label_smoothing)
+    return {"hinge": hinge, "squared_error": squared_error}[name]
+
+
+def add_weight_decay(model: keras.Model, weight_decay: float) -> None:
+    """Adds the papers' coupled decay: w/2 * sum v^2 over every variable.
+
+    Its gradient is w * v, which then passes through momentum: what Lua Torch
+    and PyTorch call weight decay, on biases, gamma and beta too. Keras's own
+    `SGD(weight_decay=w)` is decoupled and, at momentum 0.9, ten times weaker.
+    """
+    decay = keras.regularizers.L2(weight_decay / 2)
+    for variable in model.trainable_variables:
+        present = variable.regularizer
+        variable.regularizer = _sum_of(decay, present) if present else decay
+
+
+def _sum_of(first: Callable, second: Callable) -> Callable:
+    return lambda variable: first(variable) + second(variable)
+
+
+def _one_hot(labels, logits):
+    labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
+    return ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)

@@ -1,0 +1,78 @@
+"""What is left when training ends: the model, and the scores in a file."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from zoo.runs import Run
+from zoo.training import network, precision
+from zoo.training.checkpoints import Checkpoints
+from zoo.training.job import Job, count
+from zoo.training.state import TrainState
+
+
+def save_result(job: Job, run: Run, state: TrainState) -> None:
+    """Writes `model.keras`: the best weights, uncompiled, in float32.
+
+    Without validation images the last weights are the result.
+    """
+    model = job.model
+    if state.best.epoch:
+        checkpoints = Checkpoints(run.path / "checkpoints")
+        checkpoints.restore_best(model, state.best.epoch)
+    if job.precision != "float32" and precision.has_accelerator():
+        weights = model.get_weights()
+        model = network.build_network(job.plan, job.statistics)
+        model.set_weights(weights)
+    save_model(model, run.path / "model.keras")
+
+
+def save_model(model: keras.Model, path: pathlib.Path) -> None:
+    """Saves a model whole or not at all, without loss and optimizer."""
+    # Compiled with functions of ours, it would not load where zoo is not.
+    plain = keras.Model(model.inputs, model.outputs[0], name=model.name)
+    temporary = path.with_name(f".new.{path.name}")
+    plain.save(temporary)
+    os.replace(temporary, path)
+
+
+def write_metrics(
+    job: Job, run: Run, state: TrainState, status: str, wall_seconds: float
+) -> dict[str, Any]:
+    """Writes `metrics.json` and returns what is in it.
+
+    Args:
+        job: what was run.
+        run: where.
+        state: how far it came.
+        status: completed, stopped_early, diverged or interrupted.
+        wall_seconds: of this sitting, validation and summaries included.
+    """
+    last = state.rows[-1] if state.rows else {}
+    best = state.best if state.best.epoch else None
+    seen = sum(
+        job.plan.examples_after(job.plan.steps_in(epoch))
+        for epoch in range(state.epoch)
+    )
+    metrics = {
+        "status": status,
+        "epochs": state.epoch,
+        "steps": state.step,
+        "train_loss": last.get("loss"),
+        "train_accuracy": last.get("accuracy"),
+        "val_loss": last.get("val_loss"),
+        "val_accuracy": last.get("val_accuracy"),
+        "best_epoch": best and best.epoch,
+        "best_val_accuracy": best and best.accuracy,
+        "best_val_loss": best and best.loss,
+        "examples_per_second": round(seen / state.seconds, 1) if seen else None,
+        "wall_seconds": round(wall_seconds, 3),
+        "parameters": count(job.model.trainable_weights),
+    }
+    run.write("metrics.json", json.dumps(metrics, indent=1) + "\n")
+    return metrics

@@ -1,0 +1,66 @@
+"""The number format of the arithmetic; weights are float32 in any case.
+
+On a processor bfloat16 is a rewrite of the graph by oneDNN, invisible in the
+model. On an accelerator it is Keras's mixed policy, for training alone: the
+saved model is rebuilt in float32, and is what gets scored.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+
+def has_accelerator() -> bool:
+    """Whether the backend would compute on something faster than a CPU."""
+    import keras
+
+    if keras.backend.backend() == "tensorflow":
+        import tensorflow as tf
+
+        return bool(tf.config.list_physical_devices("GPU"))
+    import jax
+
+    return jax.default_backend() != "cpu"
+
+
+def resolve(asked: str) -> str:
+    """Returns `float32` or `bfloat16` for the value of `--precision`."""
+    if asked != "auto":
+        return asked
+    return "bfloat16" if has_accelerator() else "float32"
+
+
+@contextlib.contextmanager
+def policy(precision: str) -> Iterator[None]:
+    """Builds the layers of a block so that they compute in this format."""
+    import keras
+
+    if precision == "bfloat16" and has_accelerator():
+        before = keras.config.dtype_policy()
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        try:
+            yield
+        finally:
+            keras.config.set_dtype_policy(before)
+    else:
+        yield
+
+
+@contextlib.contextmanager
+def rewriting(precision: str) -> Iterator[None]:
+    """Lets oneDNN compute in bfloat16 what TensorFlow traces meanwhile."""
+    import keras
+
+    wanted = precision == "bfloat16" and not has_accelerator()
+    if not wanted or keras.backend.backend() != "tensorflow":
+        yield
+        return
+    import tensorflow as tf
+
+    option = "auto_mixed_precision_onednn_bfloat16"
+    tf.config.optimizer.set_experimental_options({option: True})
+    try:
+        yield
+    finally:
+        tf.config.optimizer.set_experimental_options({option: False})

@@ -1,0 +1,131 @@
+"""From what was asked to what will be used: fills every option of a config.
+
+A value comes from the first of: what was asked, the model's recipe for data
+of this size, the optimizer's own default, the general default below.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.config import OPTIONS, TrainConfig, format_option
+from zoo.errors import UserError, join_words
+from zoo.registry import ModelEntry
+
+LARGE = 10_000  # training images from which a model's `large` recipe is used
+
+GENERAL: Mapping[str, Any] = {
+    "augment": "none",
+    "optimizer": "adam",
+    "schedule": "constant",
+    "warmup_epochs": 0.0,
+    "batch_size": 32,
+    "epochs": 20,
+}
+BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
+    "sgd": {"learning_rate": 0.1},
+    "momentum": {"learning_rate": 0.03, "momentum": 0.9},
+    "nesterov": {"learning_rate": 0.03, "momentum": 0.9},
+    "rmsprop": {"learning_rate": 1e-3, "momentum": 0.0},
+    "adam": {"learning_rate": 1e-3},
+    "adamw": {"learning_rate": 1e-3, "weight_decay": 0.01},
+}
+BY_SCHEDULE: Mapping[str, Mapping[str, float]] = {
+    "step": {"schedule_factor": 0.1},
+    "exponential": {"schedule_factor": 0.95},
+}
+# A recipe's value for one of these holds only beside the recipe's own choice.
+TIED = {
+    "optimizer": ("learning_rate", "momentum", "weight_decay"),
+    "schedule": ("schedule_epochs", "schedule_factor"),
+}
+
+
+def recipe_of(entry: ModelEntry, num_examples: int) -> dict[str, Any]:
+    """Returns the model's default recipe for this many training images."""
+    return dict(entry.small if num_examples < LARGE else entry.large)
+
+
+def fill(
+    asked: TrainConfig,
+    recipe: Mapping[str, Any],
+    num_examples: int,
+    flips: bool,
+) -> TrainConfig:
+    """Returns the config with a value for every option that has an effect.
+
+    Args:
+        asked: what the user gave.
+        recipe: the model's default values, by option.
+        num_examples: training images.
+        flips: whether a mirrored image keeps its class; where it does not,
+            a recipe's mirroring is left out.
+
+    Raises:
+        UserError: an option was asked for that has no effect beside the
+            others, or a batch that is larger than the data.
+    """
+    given = {name: getattr(asked, name) for name in OPTIONS}
+    values = {name: v for name, v in given.items() if v is not None}
+    for choice, tied in TIED.items():
+        if values.get(choice, recipe.get(choice)) != recipe.get(choice):
+            recipe = {n: v for n, v in recipe.items() if n not in tied}
+    values = {**GENERAL, **recipe, **values}
+    values = {**BY_OPTIMIZER[values["optimizer"]], **values}
+    values = {**BY_SCHEDULE.get(values["schedule"], {}), **values}
+    _refuse_the_useless(asked, values)
+    if not flips and asked.augment is None:
+        values["augment"] = _without_mirroring(values["augment"])
+    values["batch_size"] = _batch_size(asked, values, num_examples)
+    values["epochs"] = _epochs(values, num_examples)
+    if values["schedule"] == "step" and "schedule_epochs" not in values:
+        half = values["epochs"] / 2
+        values["schedule_epochs"] = (half, 1.5 * half)
+    steps = values.pop("steps", None)
+    filled = TrainConfig(**values)
+    if steps is not None:
+        filled = filled.replace(epochs=None, steps=steps)
+    return filled
+
+
+def _refuse_the_useless(asked: TrainConfig, values: dict[str, Any]) -> None:
+    """Drops a recipe's values that have no effect; refuses asked ones."""
+    for name, option in OPTIONS.items():
+        if option.needs is None or values.get(name) is None:
+            continue
+        other, words = option.needs
+        if values.get(other) in words:
+            continue
+        if getattr(asked, name) is None:
+            del values[name]
+        else:
+            shown = format_option(name, values[name])[0]
+            raise UserError(
+                f"{shown} has no effect with --{other}={values.get(other)}; "
+                f"it belongs to --{other}={join_words(words)}."
+            )
+
+
+def _without_mirroring(augment: str) -> str:
+    return {"flip": "none", "crop_flip": "crop"}.get(augment, augment)
+
+
+def _batch_size(asked: TrainConfig, values: dict, num_examples: int) -> int:
+    if values["batch_size"] == "full":
+        return num_examples
+    if asked.batch_size is not None and asked.batch_size > num_examples:
+        raise UserError(
+            f"--batch_size={asked.batch_size} is larger than the "
+            f"{num_examples:,} training images; give at most that, or full."
+        )
+    return min(values["batch_size"], num_examples)
+
+
+def _epochs(values: dict, num_examples: int) -> int:
+    if "steps" not in values:
+        return values["epochs"]
+    return math.ceil(
+        values["steps"] / math.ceil(num_examples / values["batch_size"])
+    )

@@ -1,0 +1,229 @@
+"""The one callback of a run: counts, watches, records and saves.
+
+The order at the end of an epoch is what makes a run survive a kill: curves
+and history first, then the best weights, then the checkpoint that speaks of
+them all. What was written after the last checkpoint is cut off by `resume`.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import math
+
+import keras
+import numpy as np
+
+from zoo.errors import Diverged, Interrupted
+from zoo.runs import Run
+from zoo.summaries import Summaries, debug
+from zoo.summaries.probe import Probe
+from zoo.summaries.snapshot import Snapshot
+from zoo.training.checkpoints import Checkpoints, NotFinite
+from zoo.training.clock import EpochClock
+from zoo.training.console import Console
+from zoo.training.job import Job
+from zoo.training.network import Logs, logits_in_training
+from zoo.training.state import Best, TrainState
+from zoo.training.stopping import StopRequest
+
+COLUMNS = (
+    "epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy",
+    "penalty", "learning_rate", "seconds",
+)  # fmt: skip
+UPDATES_PER_POINT = 100  # of the training curves, inside a long epoch
+
+
+class Recorder(keras.callbacks.Callback):
+    """Keeps a run folder up to date while `fit` runs, one epoch a call."""
+
+    def __init__(
+        self,
+        job: Job,
+        run: Run,
+        state: TrainState,
+        summaries: Summaries,
+        probe: Probe,
+        console: Console,
+        stop: StopRequest,
+    ):
+        super().__init__()
+        self.set_model(job.model)
+        self.plan = job.plan
+        self.schedule = job.schedule
+        self.run = run
+        self.state = state
+        self.summaries = summaries
+        self.probe = probe
+        self.console = console
+        self.stop = stop
+        self.checkpoints = Checkpoints(run.path / "checkpoints")
+        self.clock = EpochClock(job.plan)
+
+    def snapshot(self) -> Snapshot:
+        """Looks at the network as it is now, on the probe."""
+        if self.state.step:
+            logits = self.model.predict_on_batch(self.probe.images)
+        else:
+            logits = logits_in_training(self.model, self.probe.images)
+        return Snapshot(
+            step=self.state.step,
+            logits=np.asarray(logits),
+            labels=self.probe.labels,
+            class_names=self.plan.data.class_names,
+            config=self.plan.config.as_dict(),
+        )
+
+    # Keras calls the methods below.
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self.state.batch:
+            self.checkpoints.restore_metrics(self.model)
+        else:
+            self.state.window = {"batch": 0, "loss": 0.0, "accuracy": 0.0}
+        self.clock.start(self.state.batch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        before = self.state.batch
+        self.state.step = int(self.model.optimizer.iterations)
+        self.state.batch = (
+            self.state.step - self.state.epoch * self.plan.steps_per_epoch
+        )
+        now = Logs.of(logs)
+        if not math.isfinite(now.loss + now.penalty):
+            raise Diverged(
+                f"the loss is no longer a number at update {self.state.step:,}"
+            )
+        self.clock.tick(self.state.batch)
+        self._record_inside_epoch(now, before)
+
+    def on_test_begin(self, logs=None):
+        self.clock.stop()
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.clock.stop()
+        now = Logs.of(logs)
+        val = Logs.of(logs, "val_") if "val_loss" in logs else None
+        if val and not math.isfinite(val.loss):
+            raise Diverged(
+                "the validation loss is no longer a number after update "
+                f"{self.state.step:,}"
+            )
+        steps = self.state.batch
+        self.state.epoch, self.state.batch = epoch + 1, 0
+        self._write_train_point(now, steps)
+        self._write_row(now, val)
+        if val:
+            values = {"loss": val.loss, "accuracy": val.accuracy}
+            self.summaries.write_scalars("val", values, self.state.step)
+            self._judge(val)
+        last = self.plan.is_done(self.state)
+        if last or (epoch + 1) % self.plan.config.summary_every == 0:
+            self._write_summaries()
+        self.console.epoch(self.state.rows[-1], self.state, self.plan)
+        self._save()
+        if self.stop.requested and not last:
+            raise Interrupted
+
+    def _record_inside_epoch(self, now: Logs, before: int) -> None:
+        state, config = self.state, self.plan.config
+        ends = state.batch >= self.plan.steps_in(state.epoch)
+        if _passed(UPDATES_PER_POINT, before, state.batch) and not ends:
+            self._write_train_point(now, state.batch)
+        done = state.step - (state.batch - before)
+        if _passed(config.debug_every, done, state.step):
+            self._debug(now)
+        self.console.progress(now, state, self.plan, self.clock)
+        wanted = _passed(config.checkpoint_every, done, state.step)
+        if not ends and (wanted or self.stop.requested):
+            self._save()
+            if self.stop.requested:
+                raise Interrupted
+
+    def _debug(self, now: Logs) -> None:
+        text = debug.text(self.snapshot(), now.accuracy, self.probe.split)
+        self.console.say(text)
+        self.summaries.write_text("debug", f"```\n{text}\n```", self.state.step)
+
+    def _write_train_point(self, now: Logs, batch: int) -> None:
+        window = self.state.window
+        examples = self.plan.examples_after(batch)
+        earlier = self.plan.examples_after(int(window["batch"]))
+        new = max(examples - earlier, 1)
+        self.summaries.write_scalars(
+            "train",
+            {
+                "loss": (now.loss * examples - window["loss"]) / new,
+                "accuracy": (now.accuracy * examples - window["accuracy"])
+                / new,
+                "penalty": now.penalty,
+                "learning_rate": self._learning_rate(),
+                "examples_per_second": self.clock.rate(),
+            },
+            self.state.step,
+        )
+        self.state.window = {
+            "batch": batch,
+            "loss": now.loss * examples,
+            "accuracy": now.accuracy * examples,
+        }
+
+    def _write_row(self, now: Logs, val: Logs | None) -> None:
+        seconds = self.clock.seconds
+        self.state.seconds += seconds
+        self.state.rows.append(
+            {
+                "epoch": self.state.epoch,
+                "step": self.state.step,
+                "loss": now.loss,
+                "accuracy": now.accuracy,
+                "val_loss": val.loss if val else None,
+                "val_accuracy": val.accuracy if val else None,
+                "penalty": now.penalty,
+                "learning_rate": self._learning_rate(),
+                "seconds": round(seconds, 3),
+            }
+        )
+        self.run.write("history.csv", history_csv(self.state.rows))
+
+    def _judge(self, val: Logs) -> None:
+        """Keeps the best weights, and counts the epochs without better."""
+        state = self.state
+        if state.best.is_beaten_by(val.accuracy, val.loss):
+            state.best = Best(state.epoch, val.accuracy, val.loss)
+            self.checkpoints.save_best(self.model, state.epoch)
+        state.epochs_without_better += 1
+        if val.loss < state.lowest_val_loss:
+            state.lowest_val_loss, state.epochs_without_better = val.loss, 0
+
+    def _write_summaries(self) -> None:
+        if self.summaries.need_snapshots:
+            self.summaries.write_snapshot(self.probe.split, self.snapshot())
+
+    def _save(self) -> None:
+        self.state.event_files = self.summaries.flush()
+        try:
+            self.checkpoints.save_last(self.model, self.state)
+        except NotFinite:
+            raise Diverged(
+                "a weight is no longer a number after update "
+                f"{self.state.step:,}"
+            ) from None
+
+    def _learning_rate(self) -> float:
+        """Returns the rate of the last update."""
+        return float(self.schedule(self.state.step - 1))
+
+
+def _passed(period: int | None, before: int, now: int) -> bool:
+    """Whether a multiple of the period, if any, lies in (before, now]."""
+    return bool(period) and now // period > before // period
+
+
+def history_csv(rows: list[dict]) -> str:
+    """Returns the text of `history.csv`; no value is an empty cell."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()

@@ -1,0 +1,69 @@
+"""What a run remembers between epochs, besides the variables of its model.
+
+It travels inside every checkpoint, so that a resumed run has the same best
+epoch, the same patience left and the same curves as one never stopped.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import math
+from typing import Any
+
+
+@dataclasses.dataclass
+class Best:
+    """The epoch whose weights are the result so far; higher accuracy first.
+
+    Equal accuracies, common on small validation sets, are told apart by the
+    loss. Penalties play no part.
+    """
+
+    epoch: int = 0
+    accuracy: float = -math.inf
+    loss: float = math.inf
+
+    def is_beaten_by(self, accuracy: float, loss: float) -> bool:
+        """Whether an epoch with these validation scores is better."""
+        return (accuracy, -loss) > (self.accuracy, -self.loss)
+
+
+@dataclasses.dataclass
+class TrainState:
+    """Where training stands.
+
+    Attributes:
+        epoch: epochs that are finished.
+        batch: updates made in the epoch after those; 0 at its start.
+        step: updates made in all.
+        best: the best epoch so far.
+        lowest_val_loss: for early stopping.
+        epochs_without_better: since `lowest_val_loss`.
+        seconds: spent training, over all sittings.
+        window: sums since the last point of the training curves: examples,
+            and loss and accuracy times examples.
+        rows: of `history.csv`.
+        event_files: name and length in bytes of each event file, by split.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: Best = dataclasses.field(default_factory=Best)
+    lowest_val_loss: float = math.inf
+    epochs_without_better: int = 0
+    seconds: float = 0.0
+    window: dict[str, float] = dataclasses.field(default_factory=dict)
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    event_files: dict[str, list] = dataclasses.field(default_factory=dict)
+
+    def to_json(self) -> str:
+        """Returns the state as JSON; infinities as Python writes them."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainState:
+        """Reads back what `to_json` wrote."""
+        values = json.loads(text)
+        return cls(**{**values, "best": Best(**values["best"])})
