@@ -1,0 +1,65 @@
+"""`zoo describe MODEL`: one model, layer by layer."""
+
+from __future__ import annotations
+
+import json
+
+from zoo.cli import stderr
+from zoo.cli.flags import Command
+from zoo.config import OPTIONS, parse_option
+from zoo.errors import UserError
+from zoo.models import describe
+
+BUILDER_FLAGS = [name for name in OPTIONS if OPTIONS[name].to_builder]
+
+
+def run(argv: list[str]) -> int:
+    """Describes one model; returns the exit code."""
+    command = Command(
+        "zoo describe MODEL [--input=HxWxC] [--classes=K]",
+        "Show a model layer by layer: output shapes, parameters, cost.",
+        words=("MODEL",),
+    )
+    command.text("input", None, "size of the images, such as 32x32x3")
+    command.text("classes", "10", "number of classes")
+    command.switch("json", "print JSON")
+    command.options("model_arg", *BUILDER_FLAGS)
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    with stderr.hold():
+        described = describe.describe_model(
+            words[0],
+            _shape(command.values.input),
+            _classes(command.values.classes),
+            **_options(command),
+        )
+    if command.values.json:
+        print(json.dumps(described, indent=1))
+    else:
+        print(describe.format_description(described))
+    return 0
+
+
+def _shape(text: str | None) -> tuple[int, int, int] | None:
+    return None if text is None else describe.parse_shape(text)
+
+
+def _classes(text: str) -> int:
+    if not text.isdecimal():
+        raise UserError(
+            f"--classes={text} is no number of classes; "
+            "give a whole number from 2 on."
+        )
+    return int(text)
+
+
+def _options(command: Command) -> dict:
+    options = {}
+    for text in command.values.model_arg or ():
+        options |= parse_option("model_arg", text)
+    for name in BUILDER_FLAGS:
+        text = getattr(command.values, name)
+        if text is not None:
+            options[name] = parse_option(name, text)
+    return options

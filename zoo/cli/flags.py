@@ -1,0 +1,238 @@
+"""Flags from the options of `TrainConfig`, read by absl.
+
+Every flag is read as text and handed to `zoo.config.parse_option`, so that
+the command line, flagfiles and Python check values in one place and complain
+in one voice.
+"""
+
+from __future__ import annotations
+
+from absl import flags
+
+from zoo.config import BOOL, GROUPS, OPTIONS, TrainConfig, parse_option
+from zoo.errors import UserError, nearest
+
+
+class Command:
+    """The flags and words that one verb takes.
+
+    Args:
+        usage: the first line of its help, such as `zoo resume RUN`.
+        about: what it does, in a sentence.
+        words: names of the words it needs besides flags.
+    """
+
+    def __init__(self, usage: str, about: str, words: tuple[str, ...] = ()):
+        self.usage = usage
+        self.about = about
+        self.words = words
+        self.values = flags.FlagValues()
+        self.values.set_gnu_getopt(True)
+        self._everyday: dict[str, str] = {}
+        self._all: dict[str, tuple[str, str]] = {}
+
+    def text(self, name: str, default: str | None, help: str) -> None:
+        """Defines a flag that takes a text."""
+        flags.DEFINE_string(name, default, help, flag_values=self.values)
+        self._everyday[name] = help
+        self._all[name] = ("", help)
+
+    def switch(self, name: str, help: str) -> None:
+        """Defines a flag that is there or not."""
+        flags.DEFINE_boolean(name, False, help, flag_values=self.values)
+        self._everyday[name] = help
+        self._all[name] = ("", help)
+
+    def options(self, *names: str) -> None:
+        """Defines a flag for each option of `TrainConfig`, or for some."""
+        for name in names or OPTIONS:
+            option = OPTIONS[name]
+            if option.kind is BOOL:
+                define = flags.DEFINE_boolean
+            elif name == "model_arg":
+                define = flags.DEFINE_multi_string
+            else:
+                define = flags.DEFINE_string
+            define(name, None, option.help, flag_values=self.values)
+            self._all[name] = (option.group, option.help)
+            if option.everyday:
+                self._everyday[name] = option.help
+
+    def parse(self, argv: list[str]) -> list[str] | None:
+        """Reads the words after the verb.
+
+        Returns:
+            The words that are no flags; `None` if help was asked for and
+            shown.
+
+        Raises:
+            UserError: an unknown flag, a missing value, a missing word or
+                one too many.
+        """
+        if any(a in ("--help", "-h", "-help", "--helpfull") for a in argv):
+            print(self.help(everything="--helpfull" in argv))
+            return None
+        self._check_values(argv)
+        try:
+            words = self.values(["zoo", *argv])[1:]
+        except flags.UnrecognizedFlagError as error:
+            raise self._unknown(error.flagname) from None
+        except flags.CantOpenFlagFileError as error:
+            raise _no_flagfile(error.__context__) from None
+        except flags.IllegalFlagValueError as error:
+            raise _no_switch(str(error)) from None
+        except UnicodeDecodeError:
+            raise UserError(
+                "--flagfile is no text; give a file with a flag in each line."
+            ) from None
+        except (flags.Error, ValueError, OSError) as error:
+            raise UserError(_one_sentence(str(error))) from None
+        if len(words) < len(self.words):
+            raise UserError(
+                f"a {self.words[len(words)]} is missing; write `{self.usage}`."
+            )
+        if len(words) > len(self.words):
+            raise self._too_many(words[len(self.words)])
+        return words
+
+    def config(self) -> TrainConfig:
+        """Returns the config that the flags ask for."""
+        given = {}
+        for name, option in OPTIONS.items():
+            value = getattr(self.values, name)
+            if value is None:
+                continue
+            if option.kind is BOOL:
+                given[name] = value
+            elif name == "model_arg":
+                given[name] = {}
+                for text in value:
+                    given[name] |= parse_option(name, text)
+            else:
+                given[name] = parse_option(name, value)
+        return TrainConfig(**given)
+
+    def help(self, everything: bool) -> str:
+        """Returns the help text: the everyday flags, or all in groups."""
+        lines = [self.usage, f"  {self.about}", ""]
+        if not everything:
+            lines += _columns(self._everyday)
+            if len(self._all) > len(self._everyday):
+                lines += ["", "--helpfull shows all flags."]
+            return "\n".join(lines)
+        for group, title in {"": "This verb", **GROUPS}.items():
+            members = {
+                name: _with_choices(name, help)
+                for name, (of, help) in self._all.items()
+                if of == group
+            }
+            if members:
+                lines += [f"{title}:", *_columns(members), ""]
+        return "\n".join(lines).rstrip()
+
+    def _check_values(self, argv: list[str]) -> None:
+        """Raises `UserError` for a flag that another flag or nothing follows.
+
+        Absl would take the flag behind it for its value.
+        """
+        for word, after in zip(argv, [*argv, "--"][1:], strict=True):
+            name = word.lstrip("-")
+            takes = name == "flagfile" or (
+                name in self._all and not self.values[name].boolean
+            )
+            if word.startswith("-") and takes and after.startswith("--"):
+                raise UserError(
+                    f"--{name} needs a value; write for example "
+                    f"--{name}={_example(name)}."
+                )
+
+    def _too_many(self, word: str) -> UserError:
+        """Builds the error for a word that no flag announces."""
+        hint = "flags start with --"
+        if "model" in self._all:
+            hint = f"a model is named by --model={word}"
+        return UserError(
+            f"`{' '.join(self.usage.split()[:2])}` has no use for {word!r}; "
+            f"{hint}."
+        )
+
+    def _unknown(self, name: str) -> UserError:
+        close = nearest(name, [*self._all, "flagfile"], 1)
+        hint = (
+            f"did you mean --{close[0]}?"
+            if close
+            else f"`{' '.join(self.usage.split()[:2])} --helpfull` lists all."
+        )
+        return UserError(f"there is no flag --{name}; {hint}")
+
+
+def expand_flagfile(argv: list[str], name: str, path_of) -> list[str]:
+    """Replaces `--NAME=value` by the flagfile that it stands for.
+
+    The flagfile is put first, so that flags given besides override it,
+    wherever they stand.
+
+    Args:
+        argv: words of the command line.
+        name: of the flag, such as `recipe`.
+        path_of: returns the path of the flagfile for a value.
+    """
+    rest, files = [], []
+    words = iter(argv)
+    for word in words:
+        flag, equals, value = word.lstrip("-").partition("=")
+        if not word.startswith("-") or flag != name:
+            rest.append(word)
+            continue
+        if not equals:
+            value = next(words, "")
+        if not value or value.startswith("-"):
+            raise UserError(f"--{name} needs a value; write --{name}=NAME.")
+        files.append(f"--flagfile={path_of(value)}")
+    return [*files, *rest]
+
+
+def _columns(members: dict[str, str]) -> list[str]:
+    width = max(map(len, members), default=0)
+    lines = []
+    for name, text in members.items():
+        first, *more = _wrap(text, 74 - width)
+        lines.append(f"  --{name:<{width}}  {first}")
+        lines += [f"  {'':<{width + 2}}  {line}" for line in more]
+    return lines
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    import textwrap
+
+    return textwrap.wrap(text, width) or [""]
+
+
+def _with_choices(name: str, help: str) -> str:
+    choices = OPTIONS[name].choices if name in OPTIONS else ()
+    return f"{help} ({' | '.join(choices)})" if choices else help
+
+
+def _example(name: str) -> str:
+    option = OPTIONS.get(name)
+    if option is None:
+        return "NAME"
+    return option.choices[0] if option.choices else option.kind.example
+
+
+def _no_flagfile(error: OSError) -> UserError:
+    return UserError(
+        f"--flagfile={error.filename} cannot be opened: {error.strerror}; "
+        "`zoo recipes` lists those that come with the zoo."
+    )
+
+
+def _no_switch(text: str) -> UserError:
+    """Builds the error for `--switch=value`; absl's text starts with it."""
+    given = text.partition(":")[0].removeprefix("flag ")
+    return UserError(f"{given} is neither true nor false; give one of them.")
+
+
+def _one_sentence(text: str) -> str:
+    text = " ".join(text.split()).rstrip(".")
+    return f"{text[:1].lower()}{text[1:]}."

@@ -1,0 +1,104 @@
+"""`zoo VERB ...`: finds the verb, runs it, and answers for how it ended."""
+
+from __future__ import annotations
+
+import errno
+import importlib
+import os
+import sys
+import traceback
+
+from zoo.cli import stderr
+from zoo.errors import Diverged, Interrupted, UserError, nearest
+
+DONE, MISTAKE, DIVERGED, INTERRUPTED = 0, 2, 3, 130
+FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+
+VERBS = {
+    "train": "train a model into a new run folder",
+    "resume": "go on with a run that was stopped",
+    "evaluate": "score a run, on validation images or the sealed test split",
+    "models": "list the models of the zoo",
+    "describe": "show a model layer by layer: shapes, parameters, cost",
+    "datasets": "list the data sets",
+    "prepare": "fetch a data set now, for work without a network",
+    "recipes": "list the recipes that come with the zoo",
+    "runs": "list the runs, with status and best score",
+    "setup": "make .venv and install everything into it",
+    "doctor": "look for trouble in the installation, with remedies",
+}
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Runs one command and returns its exit code.
+
+    Args:
+        argv: the words after `zoo`; `None` takes those of the process.
+
+    Returns:
+        0 done; 2 a mistake of the user; 3 training diverged; 130 interrupted.
+    """
+    argv = list(sys.argv[1:] if argv is None else argv)
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(overview())
+        return DONE
+    try:
+        return _run(argv[0], argv[1:])
+    except UserError as error:
+        return _complain(error, MISTAKE)
+    except Diverged as error:
+        return _complain(error, DIVERGED)
+    except Interrupted as error:
+        return _complain(error, INTERRUPTED)
+    except KeyboardInterrupt:
+        return _complain("interrupted.", INTERRUPTED)
+    except BrokenPipeError:
+        # The reader went away, as `zoo models | head` does.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return DONE
+    except MemoryError:
+        return _complain(
+            "there is not enough memory; a smaller --batch_size needs less.",
+            MISTAKE,
+        )
+    except Exception as error:
+        if isinstance(error, OSError) and error.errno in FULL:
+            return _complain(
+                f"nothing more can be written: {os.strerror(error.errno)}; "
+                "make room, then `zoo resume last` goes on.",
+                MISTAKE,
+            )
+        # Ours to mend: everything a user can get wrong is caught above.
+        stderr.show(traceback.format_exc())
+        return 1
+
+
+def _run(verb: str, argv: list[str]) -> int:
+    if verb not in VERBS:
+        close = nearest(verb, VERBS, 1)
+        hint = f"did you mean {close[0]}?" if close else ""
+        raise UserError(
+            f"there is no command {verb!r}; "
+            f"{hint or 'choose one of ' + ', '.join(VERBS) + '.'}"
+        )
+    return importlib.import_module(f"zoo.cli.{verb}").run(argv)
+
+
+def _complain(error, code: int) -> int:
+    stderr.show(f"zoo: {error}\n")
+    return code
+
+
+def overview() -> str:
+    """Returns the text of `zoo --help`."""
+    width = max(map(len, VERBS))
+    lines = [f"  {verb:<{width}}  {what}" for verb, what in VERBS.items()]
+    return "\n".join(
+        [
+            "zoo VERB [RUN] [--flags]    a model zoo for image classification",
+            "",
+            *lines,
+            "",
+            "zoo VERB --help shows what a verb takes. Try first:  zoo train",
+        ]
+    )

@@ -1,0 +1,23 @@
+"""`zoo models`: the models of the zoo in a table."""
+
+from __future__ import annotations
+
+import json
+
+from zoo.cli.flags import Command
+from zoo.models import listing
+
+
+def run(argv: list[str]) -> int:
+    """Lists models; returns the exit code."""
+    command = Command("zoo models", "List the models of the zoo.")
+    command.text("filter", "*", "wildcard for the names, such as 'wrn*'")
+    command.switch("json", "print JSON")
+    if command.parse(argv) is None:
+        return 0
+    entries = listing.list_entries(command.values.filter)
+    if command.values.json:
+        print(json.dumps(entries, indent=1))
+    else:
+        print(listing.format_entries(entries))
+    return 0
