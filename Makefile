@@ -25,7 +25,7 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train resume evaluate models datasets recipes runs \
-	tensorboard doctor check test lint format test-slow test-data \
+	tensorboard doctor bench check test lint format test-slow test-data \
 	test-browser lock clean
 
 help: ## show this list
@@ -69,6 +69,9 @@ runs: $(READY) ## list the runs, with status and best score
 
 tensorboard: $(READY) ## watch all runs in a browser
 	$(PY) -m tensorboard.main --logdir runs $(FLAGS)
+
+bench: $(READY) ## measure beside plain Keras, as ratios
+	$(PY) -m benchmarks $(FLAGS)
 
 doctor: ## look for trouble in the installation, with remedies
 	@if test -x $(PY); then $(ZOO) doctor $(FLAGS); \

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from absl import flags
 
-from zoo.config import BOOL, GROUPS, OPTIONS, TrainConfig, parse_option
+from zoo.cli.help import Flag, text
+from zoo.config import BOOL, OPTIONS, TrainConfig, parse_option
 from zoo.errors import UserError, nearest
 
 
@@ -28,20 +29,17 @@ class Command:
         self.words = words
         self.values = flags.FlagValues()
         self.values.set_gnu_getopt(True)
-        self._everyday: dict[str, str] = {}
-        self._all: dict[str, tuple[str, str]] = {}
+        self._all: dict[str, Flag] = {}
 
     def text(self, name: str, default: str | None, help: str) -> None:
         """Defines a flag that takes a text."""
         flags.DEFINE_string(name, default, help, flag_values=self.values)
-        self._everyday[name] = help
-        self._all[name] = ("", help)
+        self._all[name] = Flag(name, help)
 
     def switch(self, name: str, help: str) -> None:
         """Defines a flag that is there or not."""
         flags.DEFINE_boolean(name, False, help, flag_values=self.values)
-        self._everyday[name] = help
-        self._all[name] = ("", help)
+        self._all[name] = Flag(name, help)
 
     def options(self, *names: str) -> None:
         """Defines a flag for each option of `TrainConfig`, or for some."""
@@ -54,9 +52,9 @@ class Command:
             else:
                 define = flags.DEFINE_string
             define(name, None, option.help, flag_values=self.values)
-            self._all[name] = (option.group, option.help)
-            if option.everyday:
-                self._everyday[name] = option.help
+            self._all[name] = Flag(
+                name, option.help, option.group, option.everyday
+            )
 
     def parse(self, argv: list[str]) -> list[str] | None:
         """Reads the words after the verb.
@@ -70,7 +68,8 @@ class Command:
                 one too many.
         """
         if any(a in ("--help", "-h", "-help", "--helpfull") for a in argv):
-            print(self.help(everything="--helpfull" in argv))
+            everything = "--helpfull" in argv
+            print(text(self.usage, self.about, self._all.values(), everything))
             return None
         self._check_values(argv)
         try:
@@ -111,24 +110,6 @@ class Command:
             else:
                 given[name] = parse_option(name, value)
         return TrainConfig(**given)
-
-    def help(self, everything: bool) -> str:
-        """Returns the help text: the everyday flags, or all in groups."""
-        lines = [self.usage, f"  {self.about}", ""]
-        if not everything:
-            lines += _columns(self._everyday)
-            if len(self._all) > len(self._everyday):
-                lines += ["", "--helpfull shows all flags."]
-            return "\n".join(lines)
-        for group, title in {"": "This verb", **GROUPS}.items():
-            members = {
-                name: _with_choices(name, help)
-                for name, (of, help) in self._all.items()
-                if of == group
-            }
-            if members:
-                lines += [f"{title}:", *_columns(members), ""]
-        return "\n".join(lines).rstrip()
 
     def _check_values(self, argv: list[str]) -> None:
         """Raises `UserError` for a flag that another flag or nothing follows.
@@ -190,27 +171,6 @@ def expand_flagfile(argv: list[str], name: str, path_of) -> list[str]:
             raise UserError(f"--{name} needs a value; write --{name}=NAME.")
         files.append(f"--flagfile={path_of(value)}")
     return [*files, *rest]
-
-
-def _columns(members: dict[str, str]) -> list[str]:
-    width = max(map(len, members), default=0)
-    lines = []
-    for name, text in members.items():
-        first, *more = _wrap(text, 74 - width)
-        lines.append(f"  --{name:<{width}}  {first}")
-        lines += [f"  {'':<{width + 2}}  {line}" for line in more]
-    return lines
-
-
-def _wrap(text: str, width: int) -> list[str]:
-    import textwrap
-
-    return textwrap.wrap(text, width) or [""]
-
-
-def _with_choices(name: str, help: str) -> str:
-    choices = OPTIONS[name].choices if name in OPTIONS else ()
-    return f"{help} ({' | '.join(choices)})" if choices else help
 
 
 def _example(name: str) -> str:

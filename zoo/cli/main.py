@@ -8,6 +8,7 @@ import os
 import sys
 import traceback
 
+from zoo import program
 from zoo.cli import stderr
 from zoo.errors import Diverged, Interrupted, UserError, nearest
 
@@ -85,7 +86,7 @@ def _run(verb: str, argv: list[str]) -> int:
 
 
 def _complain(error, code: int) -> int:
-    stderr.show(f"zoo: {error}\n")
+    stderr.show(f"zoo: {program.as_typed(str(error))}\n")
     return code
 
 

@@ -13,11 +13,14 @@ def run(argv: list[str]) -> int:
     command = Command("zoo models", "List the models of the zoo.")
     command.text("filter", "*", "wildcard for the names, such as 'wrn*'")
     command.switch("json", "print JSON")
+    command.switch("markdown", "print the table of README")
     if command.parse(argv) is None:
         return 0
     entries = listing.list_entries(command.values.filter)
     if command.values.json:
         print(json.dumps(entries, indent=1))
+    elif command.values.markdown:
+        print(listing.format_markdown(entries))
     else:
         print(listing.format_entries(entries))
     return 0

@@ -6,10 +6,24 @@ from zoo import recipes, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, OPTIONS, TrainConfig
+from zoo.training.plan import check_names
 
 
 def run(argv: list[str]) -> int:
     """Trains what the flags ask for; returns the exit code."""
+    asked = read(argv)
+    if asked is not None:
+        train(*asked)
+    return 0
+
+
+def read(argv: list[str]) -> tuple[TrainConfig, dict | None] | None:
+    """Reads the flags, recipes and runs that a command line names.
+
+    Returns:
+        The config, and with --like the run that is repeated and what is
+        changed; `None` if help was asked for and shown.
+    """
     command = Command(
         "zoo train [--model=NAME] [--dataset=NAME] [--flags]",
         "Train a model; what is not given is the model's own recipe.",
@@ -27,15 +41,14 @@ def run(argv: list[str]) -> int:
     argv = expand_flagfile(argv, "recipe", lambda n: recipes.find(n).path)
     argv = expand_flagfile(argv, "like", flags_of_run)
     if command.parse(argv) is None:
-        return 0
+        return None
     config = command.config()
-    parent = _difference(parents[0], config) if parents else None
-    train(config, parent)
-    return 0
+    return config, _difference(parents[0], config) if parents else None
 
 
 def train(config: TrainConfig, parent: dict | None) -> None:
     """Trains with standard error kept in the run's log."""
+    check_names(config)  # before Keras is imported, which takes seconds
     with stderr.hold() as held:
         from zoo.training.console import Console
         from zoo.training.loop import train
@@ -47,7 +60,7 @@ def train(config: TrainConfig, parent: dict | None) -> None:
 def _runs_dir(argv: list[str]) -> str:
     """Reads --runs_dir ahead of the others: --like looks for runs there."""
     found = DEFAULTS["runs_dir"]
-    for word, after in zip(argv, [*argv[1:], found], strict=True):
+    for word, after in zip(argv, [*argv[1:], ""], strict=False):
         name, equals, value = word.partition("=")
         if name in ("-runs_dir", "--runs_dir"):
             found = value if equals else after

@@ -91,6 +91,9 @@ class _Store:
         with tf.device("/CPU:0"):
             self._images = tf.constant(split.images)
             self._labels = tf.constant(split.labels, tf.int32)
+        # Traced once: when a function traced for a single epoch is freed,
+        # TensorFlow's whole cache of kernels is cleared with it.
+        self._traced = tf.function(self._batches, autograph=False)
 
     def batches(
         self,
@@ -102,26 +105,35 @@ class _Store:
         """Returns the batches number `span` of an order, as tf.data."""
         import tensorflow as tf
 
-        # Tensors of the host that the function below captures: arguments of
-        # its graph, not constants in it.
         with tf.device("/CPU:0"):
-            order = tf.constant(order)
             if draws is not None:
-                draws = augmentation.Draws(
-                    tf.constant(draws.mirrored),
-                    tf.constant(draws.down),
-                    tf.constant(draws.right),
-                )
+                draws = draws.mirrored, draws.down, draws.right
+                draws = tuple(map(tf.constant, draws))
+            start, stop = (
+                tf.constant(n, tf.int64) for n in (span.start, span.stop)
+            )
+            order = tf.constant(order)
+            return self._traced(order, draws, batch_size, start, stop)
+
+    def _batches(self, order, draws, batch_size: int, start, stop):
+        """As `batches`, from tensors."""
+        import tensorflow as tf
+
+        if draws is not None:
+            draws = augmentation.Draws(*draws)
 
         def batch(number):
-            start = number * batch_size
-            indices = order[start : start + batch_size]
+            first = number * batch_size
+            indices = order[first : first + batch_size]
             images = self._gather(indices, draws)
             return tf.cast(images, tf.float32), tf.gather(self._labels, indices)
 
-        numbers = tf.data.Dataset.range(span.start, span.stop)
         options = tf.data.Options()
         options.deterministic = True
+        options.autotune.enabled = False
+        # Keras makes one iterator more than it uses, at the end of an epoch.
+        options.experimental_warm_start = False
+        numbers = tf.data.Dataset.range(start, stop)
         return numbers.map(batch).prefetch(8).with_options(options)
 
     def _gather(self, indices, draws: augmentation.Draws | None):

@@ -83,7 +83,12 @@ MODELS = Registry(
             year=1998,
             paper="LeCun, Bottou, Bengio and Haffner 1998",
             lecture="convolutional networks",
-            small={**ADAM, "batch_size": 32, "epochs": 30},
+            small={
+                **ADAM,
+                "batch_size": 32,
+                "epochs": 30,
+                "augment": "crop_flip",
+            },
             large={
                 **ADAM,
                 "batch_size": 128,

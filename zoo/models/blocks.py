@@ -39,6 +39,9 @@ VARIANCE = {
     "glorot_uniform": (1.0, "fan_avg", "uniform"),
     "lecun_normal": (1.0, "fan_in", "untruncated_normal"),
 }
+# Of the classifier, uniform within 1 / sqrt(fan-in), as LeCun's and Torch's
+# linear layers: its logits start small, and the loss near ln K.
+CLASSIFIER = (1 / 3, "fan_in", "uniform")
 SMALL = 0.01  # standard deviation of small_normal, and the value of `equal`
 LEAK = 0.2  # slope of leaky_relu below zero, max(0.2 x, x)
 
@@ -156,14 +159,22 @@ class Parts:
             x = self.batch_norm(x, f"{name}_norm")
         return self.activate(x, output)
 
-    def logits(self, x, num_classes):
+    def logits(self, x, num_classes, calm=True):
         """Maps features `[B, F]` to logits `[B, K]`, float32 at any precision.
 
         Logits in bfloat16 would have three significant digits.
+
+        Args:
+            calm: whether the kernel starts so that the loss is near ln K,
+                instead of as `he_normal` and its like, which are made for
+                layers with an activation behind them.
         """
-        return layers.Dense(
-            num_classes, dtype="float32", **self._kernel("logits")
-        )(x)
+        options = self._kernel("logits")
+        if calm and self.initializer in VARIANCE:
+            options["kernel_initializer"] = keras.initializers.VarianceScaling(
+                *CLASSIFIER, seed=seed_of(self.seed, "logits")
+            )
+        return layers.Dense(num_classes, dtype="float32", **options)(x)
 
 
 def local_response_norm(x, size=5, bias=2.0, alpha=1e-4, beta=0.75):

@@ -29,5 +29,5 @@ def build(
     parts = Parts(seed, initializer, l1=l1, l2=l2)
     image = keras.Input(input_shape, name="inputs")
     features = layers.Flatten(name="features")(image)  # [B, H * W * C]
-    logits = parts.logits(features, num_classes)  # [B, K]
+    logits = parts.logits(features, num_classes, calm=False)  # [B, K]
     return keras.Model(image, logits, name="lr")

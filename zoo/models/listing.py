@@ -68,6 +68,25 @@ def format_entries(entries: list[dict[str, Any]]) -> str:
     return format_table(heads, rows, right=(1, 2, 4)) + _footnote(entries)
 
 
+def format_markdown(entries: list[dict[str, Any]]) -> str:
+    """Writes the records of `list_entries` as README's table."""
+    lines = [
+        "| model | what it is | year | parameters | multiply-adds | at |",
+        "| --- | --- | --- | ---: | ---: | --- |",
+    ]
+    for entry in entries:
+        cells = (
+            f"`{entry['name']}`",
+            entry["about"],
+            str(entry["year"] or ""),
+            format_count(entry["parameters"]),
+            format_count(entry["multiply_adds"]),
+            format_shape(entry["input"]),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def _footnote(entries: list[dict[str, Any]]) -> str:
     families = [
         entry

@@ -16,7 +16,6 @@ What is changed, and why:
   the same at 32x32, and images of any other size work too.
 - Strided convolutions pad as Keras does ("same"): on even sides one row below
   and right, where Torch pads on all sides.
-- The dense kernel starts like the convolutions, not from Torch's uniform.
 
 Trainable parameters, 10 classes, 32x32x3: WRN-16-1 175,066, WRN-16-4
 2,748,890, WRN-28-2 1,467,610, WRN-40-4 8,949,210, WRN-16-8 10,961,370,

@@ -35,7 +35,7 @@ def save_result(job: Job, run: Run, state: TrainState) -> None:
 def save_model(model: keras.Model, path: pathlib.Path) -> None:
     """Saves a model whole or not at all, without loss and optimizer."""
     # Compiled with functions of ours, it would not load where zoo is not.
-    plain = keras.Model(model.inputs, model.outputs[0], name=model.name)
+    plain = keras.Model(model.input, model.output, name=model.name)
     temporary = path.with_name(f".new.{path.name}")
     plain.save(temporary)
     os.replace(temporary, path)

@@ -12,6 +12,7 @@ import math
 from zoo import runs
 from zoo.config import OPTIONS, TrainConfig
 from zoo.data import Dataset, load_dataset
+from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.registry import ModelEntry
@@ -82,6 +83,16 @@ class Plan:
         return {**chosen, **self.config.model_arg}
 
 
+def check_names(asked: TrainConfig) -> None:
+    """Raises `UserError` for a name that no table has, or that is taken.
+
+    Needs neither Keras nor data, so that it can be asked before either.
+    """
+    MODELS.find(asked.model)
+    find_source(asked.dataset)
+    runs.check_free(asked.runs_dir, asked.run_name)
+
+
 def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     """Checks a config against models and data, and settles every number.
 
@@ -92,8 +103,8 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     Raises:
         UserError: anything that cannot work, in one sentence.
     """
+    check_names(asked)
     entry = MODELS.find(asked.model)
-    runs.check_free(asked.runs_dir, asked.run_name)
     handed_over = data is not None
     if handed_over:
         _check_unused(asked, data)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import scores
+from zoo import program, scores
 from zoo.config import TrainConfig
 from zoo.errors import Diverged
 from zoo.runs import Run
@@ -39,7 +39,8 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             f"{resolved['precision']}, Keras {machine['keras']} on "
             f"{machine['backend']}",
             "run": str(run.path),
-            "watch": f"tensorboard --logdir {plan.config.runs_dir}",
+            "watch": f"{program.typed('tensorboard')} --logdir "
+            f"{plan.config.runs_dir}",
         }
     )
 
@@ -140,12 +141,13 @@ def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
         f"in {span}{pace}"
     )
     console.table(_result_in_words(plan, metrics))
+    zoo = program.typed("zoo")
     lower = f"{plan.config.learning_rate / 3:.1g}"
     console.table(
         {
-            "next": f"zoo evaluate {run.argument}",
-            "": f"zoo train --like={run.argument} --learning_rate={lower}",
-            " ": f"zoo evaluate {run.argument} --split=test  (unseals it)",
+            "next": f"{zoo} evaluate {run.argument}",
+            "": f"{zoo} train --like={run.argument} --learning_rate={lower}",
+            " ": f"{zoo} evaluate {run.argument} --split=test  (unseals it)",
         }
     )
 
