@@ -28,6 +28,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from zoo import files
 from zoo.config import DEFAULTS, TrainConfig, format_option
 from zoo.errors import UserError, join_words, nearest
 
@@ -99,7 +100,8 @@ class Run:
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run, whole or not at all."""
-        write_atomically(self.path / name, text.encode())
+        with files.replacing(self.path / name) as file:
+            file.write(text.encode())
 
     def is_locked(self) -> bool:
         """Whether some process is at work on this run."""
@@ -116,9 +118,9 @@ class Run:
         Raises:
             UserError: another process holds it.
         """
-        with open(self.path / "lock", "a+b") as file:
+        with contextlib.ExitStack() as stack:
             try:
-                _lock_file(file)
+                stack.enter_context(files.holding(self.path / "lock"))
             except OSError:
                 raise UserError(
                     f"{self.name} is running in another process; "
@@ -140,34 +142,6 @@ def _rows(text: str) -> list[dict[str, float | None]]:
         {key: float(cell) if cell else None for key, cell in row.items()}
         for row in csv.DictReader(text.splitlines())
     ]
-
-
-def _lock_file(file) -> None:
-    if os.name == "nt":
-        import msvcrt
-
-        file.seek(0)
-        msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
-    else:
-        import fcntl
-
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-
-
-def write_atomically(path: pathlib.Path, content: bytes) -> None:
-    """Replaces a file so that a reader sees the old or the new, no mixture."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-    try:
-        with open(temporary, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} cannot be written: {os.strerror(error.errno or 0)}."
-        ) from error
 
 
 def default_name(asked: TrainConfig) -> str:
@@ -198,7 +172,7 @@ def check_free(runs_dir: str, name: str | None) -> None:
 
 
 def create(
-    runs_dir: str, name: str | None, default: str, files: Mapping[str, str]
+    runs_dir: str, name: str | None, default: str, texts: Mapping[str, str]
 ) -> Run:
     """Makes a run folder with its first files, whole or not at all.
 
@@ -207,7 +181,7 @@ def create(
         name: the name that was asked for; `None` takes the default, with a
             counter where that is taken.
         default: the name to use otherwise.
-        files: text of each file to write, by name.
+        texts: text of each file to write, by name.
 
     Raises:
         UserError: the name is taken, or the folder cannot be written.
@@ -223,8 +197,8 @@ def create(
         ) from error
     try:
         temporary.chmod(0o755)
-        for file_name, text in files.items():
-            write_atomically(temporary / file_name, text.encode())
+        for file_name, text in texts.items():
+            (temporary / file_name).write_text(text)
         for candidate in [name] if name else _with_counters(default):
             if _rename(temporary, root / candidate):
                 return Run(root / candidate, candidate)
@@ -318,7 +292,10 @@ def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
 
 
 def _checked(run: Run) -> Run:
-    version = run.resolved.get("format")
+    resolved = run.resolved
+    version = resolved.get("format") if isinstance(resolved, dict) else None
+    if version is None:
+        raise UserError(f"{run.path} is damaged: resolved.json has no format.")
     if version != FORMAT:
         raise UserError(
             f"{run.path} has the format {version} of another version of zoo; "

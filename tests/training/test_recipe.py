@@ -93,7 +93,7 @@ def test_steps_replace_the_recipe_epochs():
     ],
 )
 def test_an_asked_option_without_effect_is_refused(asked, word):
-    with pytest.raises(UserError, match=f"{word} has no effect"):
+    with pytest.raises(UserError, match=rf"{word}=\S+ has no effect"):
         fill(**asked)
 
 

@@ -72,6 +72,7 @@ class Command:
             print(text(self.usage, self.about, self._all.values(), everything))
             return None
         self._check_values(argv)
+        self._typed = {word.lstrip("-").partition("=")[0] for word in argv}
         try:
             words = self.values(["zoo", *argv])[1:]
         except flags.UnrecognizedFlagError as error:
@@ -109,6 +110,10 @@ class Command:
                     given[name] |= parse_option(name, text)
             else:
                 given[name] = parse_option(name, value)
+        # One of the two, typed, overrides the other of a flagfile.
+        for name, other in (("epochs", "steps"), ("steps", "epochs")):
+            if name in self._typed and other not in self._typed:
+                given.pop(other, None)
         return TrainConfig(**given)
 
     def _check_values(self, argv: list[str]) -> None:

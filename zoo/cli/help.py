@@ -42,7 +42,7 @@ def text(
     flags = list(flags)
     shown = [flag for flag in flags if everything or flag.everyday]
     width = max((len(flag.name) for flag in shown), default=0)
-    lines = [usage, f"  {about}"]
+    lines = [usage, *textwrap.wrap(f"  {about}", subsequent_indent="  ")]
     for group, title in TITLES.items():
         members = [flag for flag in shown if flag.group == group]
         if members:

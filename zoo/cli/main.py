@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno in FULL:
             return _complain(
                 f"nothing more can be written: {os.strerror(error.errno)}; "
-                "make room, then `zoo resume last` goes on.",
+                "make room, then resume the run.",
                 MISTAKE,
             )
         # Ours to mend: everything a user can get wrong is caught above.

@@ -38,6 +38,7 @@ def read(argv: list[str]) -> tuple[TrainConfig, dict | None] | None:
         parents.append(runs.find(name, runs_dir))
         return str(parents[-1].path / "again.flags")
 
+    argv = expand_flagfile(argv, "flagfile", lambda path: path)
     argv = expand_flagfile(argv, "recipe", lambda n: recipes.find(n).path)
     argv = expand_flagfile(argv, "like", flags_of_run)
     if command.parse(argv) is None:

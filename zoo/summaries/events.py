@@ -36,7 +36,7 @@ class EventLog:
         folder.mkdir(parents=True, exist_ok=True)
         name = mark[0] if mark else _new_name()
         for other in folder.glob("events.out.tfevents.*"):
-            if other.name != name:
+            if not mark or other.name != name:
                 other.unlink()
         self._path = folder / name
         if mark:

@@ -17,7 +17,6 @@ fits.
 
 from __future__ import annotations
 
-import os
 import pathlib
 import zipfile
 import zlib
@@ -25,6 +24,7 @@ import zlib
 import keras
 import numpy as np
 
+from zoo import files
 from zoo.errors import UserError
 from zoo.training.state import TrainState
 
@@ -59,19 +59,8 @@ def _arrays(model: keras.Model, kinds: tuple[str, ...]) -> dict:
 
 def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(exist_ok=True)
-    temporary = path.with_name(f".{path.name}.new")
-    try:
-        with open(temporary, "wb") as file:
-            np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    except OSError as error:
-        temporary.unlink(missing_ok=True)
-        raise UserError(
-            f"{path} cannot be written: {os.strerror(error.errno or 0)}; "
-            "the checkpoint before it is kept."
-        ) from error
+    with files.replacing(path) as file:
+        np.savez(file, **arrays)
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:

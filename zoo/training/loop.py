@@ -16,8 +16,8 @@ from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted, UserError
 from zoo.runs import Run
-from zoo.summaries import Summaries, probe
-from zoo.training import outcome, precision, report
+from zoo.summaries import Summaries
+from zoo.training import outcome, precision, probe, report
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console
 from zoo.training.job import Job, describe, prepare
@@ -143,9 +143,9 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
         status = "interrupted"
         try:
             _fit(job, recorder)
+            outcome.save_result(job, run, state)
             all_made = state.step == job.plan.total_steps
             status = "completed" if all_made else "stopped_early"
-            outcome.save_result(job, run, state)
         except Interrupted:
             raise Interrupted(
                 f"stopped after {state.step:,} updates and saved; "

@@ -37,8 +37,11 @@ def save_model(model: keras.Model, path: pathlib.Path) -> None:
     # Compiled with functions of ours, it would not load where zoo is not.
     plain = keras.Model(model.input, model.output, name=model.name)
     temporary = path.with_name(f".new.{path.name}")
-    plain.save(temporary)
-    os.replace(temporary, path)
+    try:
+        plain.save(temporary)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
 
 
 def write_metrics(

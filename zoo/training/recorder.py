@@ -17,13 +17,13 @@ import numpy as np
 from zoo.errors import Diverged, Interrupted
 from zoo.runs import Run
 from zoo.summaries import Summaries, debug
-from zoo.summaries.probe import Probe
 from zoo.summaries.snapshot import Snapshot
 from zoo.training.checkpoints import Checkpoints, NotFinite
 from zoo.training.clock import EpochClock
 from zoo.training.console import Console
 from zoo.training.job import Job
 from zoo.training.network import Logs, logits_in_training
+from zoo.training.probe import Probe
 from zoo.training.state import Best, TrainState
 from zoo.training.stopping import StopRequest
 
@@ -127,8 +127,11 @@ class Recorder(keras.callbacks.Callback):
 
     def _record_inside_epoch(self, now: Logs, before: int) -> None:
         state, config = self.state, self.plan.config
-        ends = state.batch >= self.plan.steps_in(state.epoch)
-        if _passed(UPDATES_PER_POINT, before, state.batch) and not ends:
+        left = self.plan.steps_in(state.epoch) - state.batch
+        ends = left <= 0
+        # A point just before the epoch's own would be of few images, and wild.
+        passed = _passed(UPDATES_PER_POINT, before, state.batch)
+        if passed and left >= UPDATES_PER_POINT // 2:
             self._write_train_point(now, state.batch)
         done = state.step - (state.batch - before)
         if _passed(config.debug_every, done, state.step):

@@ -8,11 +8,11 @@ from zoo import program, scores
 from zoo.config import TrainConfig
 from zoo.errors import Diverged
 from zoo.runs import Run
-from zoo.summaries.probe import Probe
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, duration
 from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
+from zoo.training.probe import Probe
 
 IN_WORDS = (
     "schedule", "schedule_epochs", "schedule_factor", "warmup_epochs",

@@ -1,0 +1,58 @@
+"""Files that are whole or not there, and held by one process at a time."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator
+from typing import BinaryIO
+
+from zoo.errors import UserError
+
+
+@contextlib.contextmanager
+def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """Gives a file to write, which takes the place of `path` at the end.
+
+    A reader sees the old file or the new one, never a mixture; if anything
+    goes wrong, the old one stays.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    # Always the same name: what a kill leaves is overwritten by the next try.
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        with open(temporary, "wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise UserError(
+            f"{path} cannot be written: {why}; what was there is kept."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def holding(path: pathlib.Path) -> Iterator[None]:
+    """Holds a lock file while the block runs; the system frees it at death.
+
+    Raises:
+        OSError: another process holds it.
+    """
+    with open(path, "a+b") as file:
+        if os.name == "nt":
+            import msvcrt
+
+            file.seek(0)
+            msvcrt.locking(file.fileno(), msvcrt.LK_NBLCK, 1)
+        else:
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        yield
