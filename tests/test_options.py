@@ -1,85 +1,230 @@
 """Every option of `TrainConfig` changes something that can be seen."""
 
+import functools
 import io
-import json
+import subprocess
+import sys
 
 import numpy as np
 import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
 
-from zoo import runs
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
 from zoo.training import train
 from zoo.training.console import Console
 
-# The runs that are compared with: one epoch each, in half a second.
+# The runs that are compared with, short ones; {...} are places on disk.
 BASES = {
-    "lr": {"model": "lr", "epochs": 1, "batch_size": 256},
-    "mlp": {
-        "model": "mlp",
-        "epochs": 1,
-        "batch_size": 256,
-        "model_arg": {"hidden": 16},
-    },
-    "fixed step": {
+    "lr": {"model": "lr", "epochs": 1},
+    "mlp": {"model": "mlp", "epochs": 1, "model_arg": {"hidden": 16}},
+    "steps down": {
         "model": "lr",
         "epochs": 1,
-        "batch_size": 256,
         "optimizer": "momentum",
         "schedule": "step",
         "schedule_epochs": (0.5,),
     },
-    "two epochs": {
+    # Far too fast for its validation loss to fall in each epoch.
+    "too fast": {
         "model": "lr",
-        "epochs": 2,
-        "batch_size": 256,
-        "learning_rate": 5.0,
+        "epochs": 9,
+        "batch_size": 1000,
+        "learning_rate": 3.0,
+    },
+    "pictures": {
+        "model": "lr",
+        "epochs": 1,
+        "batch_size": 4,
+        "dataset": "folder:{pictures}",
     },
 }
 
-# For each option: its changed value, the run that it is changed in, and what
-# must then differ.
+# For each option: a value, the run in which it replaces another, and what
+# must then be different.
 CHANGES = {
     "model": ("mlp", "lr", "weights"),
     "model_arg": ({"hidden": 8}, "mlp", "weights"),
     "activation": ("tanh", "mlp", "weights"),
     "norm": ("batch", "mlp", "weights"),
     "initializer": ("glorot_uniform", "mlp", "weights"),
-    "dataset": ("npz", "lr", "weights"),
-    "data_dir": ("empty", "lr", "mistake"),
+    "dataset": ("folder:{pictures}", "lr", "weights"),
+    "data_dir": ("{empty}", "lr", "elsewhere"),
     "image_size": (4, "lr", "weights"),
     "val_fraction": (0.2, "lr", "weights"),
-    "group_by": ("folder", "lr", "mistake"),
+    "group_by": ("[0-9]+-", "pictures", "fingerprint"),
     "mean_subtraction": ("pixel", "lr", "weights"),
     "scale": ("unit", "lr", "weights"),
     "augment": ("crop", "lr", "weights"),
     "optimizer": ("rmsprop", "lr", "weights"),
     "learning_rate": (0.1, "lr", "weights"),
-    "momentum": (0.5, "fixed step", "weights"),
+    "momentum": (0.5, "steps down", "weights"),
     "schedule": ("constant", "lr", "weights"),
-    "schedule_epochs": ((0.9,), "fixed step", "weights"),
-    "schedule_factor": (0.5, "fixed step", "weights"),
+    "schedule_epochs": ((0.9,), "steps down", "weights"),
+    "schedule_factor": (0.5, "steps down", "weights"),
     "warmup_epochs": (1.0, "lr", "weights"),
-    "batch_size": (128, "lr", "weights"),
+    "batch_size": (100, "lr", "weights"),
     "epochs": (2, "lr", "weights"),
     "steps": (3, "lr", "weights"),
-    "clip_norm": (1e-3, "fixed step", "weights"),
+    "clip_norm": (1e-3, "steps down", "weights"),
     "loss": ("hinge", "lr", "weights"),
     "label_smoothing": (0.2, "lr", "weights"),
-    "early_stopping_patience": (1, "two epochs", "history"),
+    "early_stopping_patience": (1, "too fast", "status"),
     "dropout": (0.5, "mlp", "weights"),
     "l1": (1e-2, "lr", "weights"),
     "l2": (1e-2, "lr", "weights"),
     "weight_decay": (1e-2, "lr", "weights"),
     "seed": (1, "lr", "weights"),
     "deterministic": (True, "lr", "elsewhere"),
-    "precision": ("bfloat16", "lr", "resolved"),
-    "jit": ("on", "lr", "resolved"),
-    "steps_per_execution": (1, "lr", "resolved"),
-    "checkpoint_every": (4, "lr", "checkpoints"),
-    "runs_dir": ("elsewhere", "lr", "place"),
+    "precision": ("bfloat16", "lr", "precision"),
+    "jit": ("on", "lr", "jit"),
+    "steps_per_execution": (1, "lr", "looks"),
+    "checkpoint_every": (2, "lr", "checkpoints"),
+    "runs_dir": ("{empty}", "lr", "place"),
     "run_name": ("mine", "lr", "place"),
     "summaries": (("config",), "lr", "tags"),
-    "summary_every": (2, "two epochs", "tags"),
+    "summary_every": (3, "too fast", "tags"),
     "debug_every": (2, "lr", "console"),
 }
+# Given together with the change, where the base has it otherwise.
+BESIDES = {
+    "steps": {"epochs": None},
+    "dataset": {"batch_size": 4},
+}
+
+
+def test_the_table_above_has_every_option():
+    assert CHANGES.keys() == OPTIONS.keys()
+
+
+class Witness(Console):
+    """Counts the looks at Python, and those that saw a checkpoint."""
+
+    def __init__(self):
+        self.text = io.StringIO()
+        super().__init__(self.text)
+        self.looks = self.checkpoints = 0
+
+    def log_to(self, path):
+        self.last = path.parent / "checkpoints" / "last.npz"
+        super().log_to(path)
+
+    def progress(self, *moment):
+        self.looks += 1
+        self.checkpoints += self.last.exists()
+
+
+def observe(options):
+    """Trains; returns all that an option could change, by name."""
+    console = Witness()
+    run = train(TrainConfig(**options), console=console)
+    resolved = run.resolved
+    with np.load(run.path / "checkpoints" / "last.npz") as file:
+        weights = [
+            file[name].tobytes() for name in file.files if "weights" in name
+        ]
+    return {
+        "weights": weights,
+        "status": run.metrics["status"],
+        "fingerprint": resolved["data"]["fingerprint"],
+        "precision": resolved["precision"],
+        "jit": resolved["jit"],
+        "looks": console.looks,
+        "checkpoints": console.checkpoints,
+        "place": str(run.path),
+        "tags": tags(run),
+        "console": "predicted" in console.text.getvalue(),
+    }
+
+
+def tags(run):
+    found = set()
+    for split in ("train", "val"):
+        events = EventAccumulator(str(run.path / split))
+        events.Reload()
+        for tag in events.Tags()["tensors"]:
+            found |= {(split, tag, e.step) for e in events.Tensors(tag)}
+    return found
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Folders that the tables name: {runs}, {empty} and {pictures}."""
+    root = tmp_path_factory.mktemp("places")
+    for index in range(40):
+        folder = root / "pictures" / ("dark" if index < 20 else "light")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 6 * index).save(
+            folder / f"{index // 2}-{index}.png"
+        )
+    return {name: root / name for name in ("runs", "empty", "pictures")}
+
+
+@pytest.fixture(scope="module")
+def base(places):
+    """Returns a function: options and observation of a base, by its name."""
+
+    @functools.cache
+    def observed(name):
+        options = {"batch_size": 256, **BASES[name]}
+        options = put(places, {"runs_dir": "{runs}", **options})
+        return options, observe(options)
+
+    return observed
+
+
+def put(places, options):
+    """Returns the options with places instead of their names in {}."""
+    return {
+        name: value.format_map(places) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, change in CHANGES.items() if change[2] != "elsewhere"]
+)
+def test_an_option_changes_what_it_should(places, base, name):
+    value, base_name, what = CHANGES[name]
+    options, before = base(base_name)
+    changed = {**options, **BESIDES.get(name, {}), name: value}
+    after = observe(put(places, changed))
+    assert after[what] != before[what]
+
+
+def test_equal_options_give_equal_runs(base):
+    options, before = base("mlp")
+    again = observe(options)
+    assert {**again, "place": before["place"]} == before
+
+
+def test_a_data_dir_is_where_data_sets_are_looked_for(places, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody there
+    where = str(places["empty"] / "data")
+    with pytest.raises(UserError, match=f"mnist is not in {where}"):
+        train(TrainConfig(model="lr", dataset="mnist", data_dir=where))
+
+
+DETERMINISTIC = """
+import sys
+import zoo
+from tensorflow.python.framework.config import is_op_determinism_enabled
+config = zoo.TrainConfig(
+    model="lr", steps=1, runs_dir=sys.argv[1], deterministic=True
+)
+zoo.train(config)
+print(is_op_determinism_enabled())
+"""
+
+
+def test_deterministic_makes_every_operation_so(tmp_path):
+    # In a process of its own: it holds for the whole process, for ever.
+    done = subprocess.run(
+        [sys.executable, "-c", DETERMINISTIC, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "True"

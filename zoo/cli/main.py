@@ -66,7 +66,7 @@ def main(argv: list[str] | None = None) -> int:
         if isinstance(error, OSError) and error.errno in FULL:
             return _complain(
                 f"nothing more can be written: {os.strerror(error.errno)}; "
-                "make room, then resume the run.",
+                "make room; a run that was begun can be resumed.",
                 MISTAKE,
             )
         # Ours to mend: everything a user can get wrong is caught above.

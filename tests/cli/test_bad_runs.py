@@ -1,0 +1,159 @@
+"""Runs that cannot do what is asked of them, told in one sentence."""
+
+import os
+import re
+import shlex
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.training import train
+from zoo.training.console import Console
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run that trained to its end."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    config = TrainConfig(
+        model="lr", steps=8, batch_size=128, runs_dir=str(runs_dir)
+    )
+    return train(config, console=Console(quiet=True)).path
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the finished run, named `done`, in `tmp_path`/runs."""
+    return shutil.copytree(finished, tmp_path / "runs" / "done")
+
+
+@pytest.fixture
+def killed(copy):
+    """The same run, as if killed before it could write its result."""
+    (copy / "metrics.json").unlink()
+    (copy / "model.keras").unlink()
+    return copy
+
+
+def test_a_finished_run_is_not_resumed(answer, copy):
+    sentence = answer("resume", "done")
+    assert "finished (completed)" in sentence
+    assert f"--like={copy}" in sentence
+
+
+def test_a_name_that_is_taken_is_refused(answer, copy):
+    sentence = answer("train", "--model=lr", "--run_name=done")
+    assert "'done'" in sentence and "already" in sentence
+
+
+def test_a_name_inside_another_run_is_refused(answer, copy):
+    sentence = answer("train", "--model=lr", "--run_name=done/config.json/x")
+    assert "--run_name=done/config.json/x" in sentence
+
+
+HOLD = """
+import sys
+from pathlib import Path
+from zoo.runs import Run
+with Run(Path(sys.argv[1]), "done").lock():
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def test_a_run_at_work_in_another_process_is_not_resumed(answer, killed):
+    with subprocess.Popen(
+        [sys.executable, "-c", HOLD, str(killed)],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    ) as holder:
+        assert holder.stdout.readline() == b"held\n"
+        assert "running in another process" in answer("resume", "done")
+        holder.stdin.close()
+
+
+def _truncate(path):
+    os.truncate(path, path.stat().st_size // 2)
+
+
+def _remove_events(path):
+    shutil.rmtree(path)
+
+
+@pytest.mark.parametrize(
+    ("name", "damage"),
+    [
+        ("checkpoints/last.npz", _truncate),
+        ("checkpoints/last.npz", lambda path: path.write_bytes(b"garbage")),
+        (
+            "checkpoints/last.npz",
+            lambda path: np.savez(path, weights=np.zeros(3)),
+        ),
+        ("resolved.json", lambda path: path.write_text("garbage")),
+        ("resolved.json", lambda path: path.unlink()),
+        ("config.json", lambda path: path.write_text("{")),
+        ("config.json", lambda path: path.write_bytes(b"\xff")),
+        ("train", _remove_events),
+    ],
+)
+def test_a_damaged_run_is_not_resumed(answer, killed, name, damage):
+    damage(killed / name)
+    sentence = answer("resume", "done")
+    assert f"{killed / name}" in sentence or f": {name}" in sentence
+    assert "damaged" in sentence
+
+
+def test_a_run_of_another_format_is_not_read(answer, killed):
+    text = (killed / "resolved.json").read_text()
+    newer = text.replace('"format": 1', '"format": 2')
+    (killed / "resolved.json").write_text(newer)
+    assert "format 2" in answer("resume", "done")
+
+
+def test_a_folder_that_is_no_run_is_not_resumed(answer, copy):
+    (copy / "config.json").unlink()
+    assert "no config.json" in answer("resume", str(copy))
+
+
+def test_a_run_that_is_not_finished_is_not_scored(answer, killed):
+    sentence = answer("evaluate", "done")
+    assert "no model.keras" in sentence and "killed" in sentence
+
+
+def test_a_model_file_that_is_damaged_is_named(answer, copy):
+    _truncate(copy / "model.keras")
+    assert "model.keras" in answer("evaluate", "done")
+
+
+def test_a_run_without_validation_images_is_not_scored_on_them(
+    answer, tmp_path
+):
+    config = TrainConfig(
+        model="lr",
+        steps=1,
+        val_fraction=0,
+        runs_dir=str(tmp_path / "runs"),
+        run_name="done",
+    )
+    train(config, console=Console(quiet=True))
+    assert "--split=train or --split=test" in answer("evaluate", "done")
+
+
+def test_a_prefix_of_several_runs_is_refused(answer, copy):
+    shutil.copytree(copy, copy.with_name("donkey"))
+    assert "fits 2 runs" in answer("resume", "don")
+
+
+def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(
+    answer, copy
+):
+    command = re.search("zoo (.*)`", answer("resume", "done")).group(1)
+    command = command.replace("--steps=N", "--steps=9 --run_name=again")
+    runs_dir = f"--runs_dir={copy.parent}"
+    assert main([*shlex.split(command), runs_dir]) == 0
+    assert (copy.parent / "again" / "model.keras").exists()

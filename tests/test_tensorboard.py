@@ -1,0 +1,158 @@
+"""What a real TensorBoard server shows of a run folder."""
+
+import json
+import re
+import subprocess
+import sys
+import urllib.parse
+import urllib.request
+from math import cos, pi
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+
+from zoo.config import TrainConfig
+from zoo.training import train
+from zoo.training.console import Console
+
+# The tags of one run, with the steps of their points: 1,293 training images
+# in batches of 8 are 162 updates an epoch, and a long epoch has a point of
+# its training curves after 100 updates.
+EPOCH_ENDS = [162, 324]
+CURVE = [100, 162, 262, 324]
+TRAIN_SCALARS = {
+    "loss": CURVE,
+    "accuracy": CURVE,
+    "penalty": CURVE,
+    "learning_rate": CURVE,
+    "examples_per_second": CURVE,
+}
+VAL_SCALARS = {"loss": EPOCH_ENDS, "accuracy": EPOCH_ENDS}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    config = TrainConfig(
+        model="lr",
+        epochs=2,
+        batch_size=8,
+        steps_per_execution=2,
+        debug_every=100,
+        runs_dir=str(tmp_path_factory.mktemp("runs")),
+        run_name="group/lr",
+    )
+    return train(config, console=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def server(run):
+    """The address of a TensorBoard that watches the folder of all runs."""
+    process = subprocess.Popen(
+        [
+            sys.executable, "-m", "tensorboard.main",
+            "--logdir", str(run.path.parents[1]),
+            "--host", "127.0.0.1", "--port", "0",
+            "--load_fast", "false", "--reload_interval", "0",
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )  # fmt: skip
+    said = ""
+    for line in process.stderr:
+        said += line
+        if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
+            break
+    else:
+        pytest.fail(f"TensorBoard did not start: {said}")
+    yield found.group(0)
+    process.terminate()
+    process.communicate()
+
+
+def ask(server, path, **query):
+    address = f"{server}data/{path}?{urllib.parse.urlencode(query)}"
+    with urllib.request.urlopen(address, timeout=30) as answer:
+        return json.load(answer)
+
+
+def test_the_server_finds_the_two_halves_of_a_run(server):
+    assert set(ask(server, "runs")) == {"group/lr/train", "group/lr/val"}
+
+
+def test_the_server_draws_train_and_val_into_one_chart(server):
+    tags = ask(server, "plugin/scalars/tags")
+    assert tags["group/lr/train"].keys() == TRAIN_SCALARS.keys()
+    assert tags["group/lr/val"].keys() == VAL_SCALARS.keys()
+
+
+@pytest.mark.parametrize(
+    ("split", "tag", "steps"),
+    [("train", *item) for item in TRAIN_SCALARS.items()]
+    + [("val", *item) for item in VAL_SCALARS.items()],
+)
+def test_a_curve_has_its_points_at_numbers_of_updates(
+    server, split, tag, steps
+):
+    points = ask(
+        server, "plugin/scalars/scalars", run=f"group/lr/{split}", tag=tag
+    )
+    assert [step for _, step, _ in points] == steps
+
+
+def test_the_validation_curve_is_that_of_the_history(server, run):
+    points = ask(
+        server, "plugin/scalars/scalars", run="group/lr/val", tag="accuracy"
+    )
+    values = [row["val_accuracy"] for row in run.history]
+    assert [value for _, _, value in points] == pytest.approx(values)
+
+
+def test_the_training_curve_has_the_mean_of_each_epoch(server, run):
+    points = ask(
+        server, "plugin/scalars/scalars", run="group/lr/train", tag="loss"
+    )
+    first, rest = points[0][2], points[1][2]
+    # 100 batches of 8 images, then 62 with the 493 left.
+    mean = (first * 800 + rest * 493) / 1293
+    assert mean == pytest.approx(run.history[0]["loss"], rel=1e-5)
+
+
+@pytest.mark.parametrize("plugin", ["histograms", "distributions"])
+def test_the_logits_are_shown_before_training_and_after_each_epoch(
+    server, plugin
+):
+    tags = ask(server, f"plugin/{plugin}/tags")
+    assert tags["group/lr/val"].keys() == {"logits"}
+    moments = ask(
+        server, f"plugin/{plugin}/{plugin}", run="group/lr/val", tag="logits"
+    )
+    assert [moment[1] for moment in moments] == [0, *EPOCH_ENDS]
+
+
+def test_config_and_debugging_print_are_shown_as_texts(server):
+    tags = ask(server, "plugin/text/tags")
+    assert tags == {"group/lr/train": ["debug"], "group/lr/val": ["config"]}
+    (config,) = ask(
+        server, "plugin/text/text", run="group/lr/val", tag="config"
+    )
+    assert config["step"] == 0
+    assert "batch_size" in config["text"] and "<table>" in config["text"]
+    prints = ask(server, "plugin/text/text", run="group/lr/train", tag="debug")
+    assert [moment["step"] for moment in prints] == [100, 200, 300]
+    assert "correct predictions by class" in prints[0]["text"]
+
+
+def test_the_rate_that_is_drawn_is_the_rate_that_was_used(run):
+    events = EventAccumulator(str(run.path / "train"))
+    events.Reload()
+    drawn = {
+        e.step: e.tensor_proto.float_val[0]
+        for e in events.Tensors("learning_rate")
+    }
+    # Half a cosine from 0.002 down to 0 over 324 updates.
+    for step, rate in drawn.items():
+        expected = 0.001 * (1 + cos(pi * (step - 1) / 324))
+        assert rate == pytest.approx(expected, rel=1e-4, abs=1e-9)
