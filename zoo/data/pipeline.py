@@ -45,7 +45,7 @@ class Batches:
         self._seed = seed
         self._augment = augment
         self._shape = split.images.shape[1:]
-        self._store = _Store(split)
+        self._store = _Store(split, batch_size)
 
     def epoch(
         self, epoch: int, skip_batches: int = 0, num_batches: int | None = None
@@ -72,34 +72,32 @@ class Batches:
         if num_batches is not None:
             stop = min(stop, skip_batches + num_batches)
         span = range(skip_batches, max(skip_batches, stop))
-        return self._store.batches(order, draws, self.batch_size, span)
+        return self._store.batches(order, draws, span)
 
 
 def eval_batches(split: Split, batch_size: int):
     """Returns every example exactly once, in order, as `Batches.epoch` does."""
     span = range(-(-len(split) // batch_size))
     order = np.arange(len(split))
-    return _Store(split).batches(order, None, batch_size, span)
+    return _Store(split, batch_size).batches(order, None, span)
 
 
 class _Store:
     """Images and labels as tensors in the host's memory."""
 
-    def __init__(self, split: Split):
+    def __init__(self, split: Split, batch_size: int):
         import tensorflow as tf
 
+        self._batch_size = batch_size
+        self._traced = None
         with tf.device("/CPU:0"):
             self._images = tf.constant(split.images)
             self._labels = tf.constant(split.labels, tf.int32)
-        # Traced once: when a function traced for a single epoch is freed,
-        # TensorFlow's whole cache of kernels is cleared with it.
-        self._traced = tf.function(self._batches, autograph=False)
 
     def batches(
         self,
         order: np.ndarray,
         draws: augmentation.Draws | None,
-        batch_size: int,
         span: range,
     ):
         """Returns the batches number `span` of an order, as tf.data."""
@@ -112,10 +110,15 @@ class _Store:
             start, stop = (
                 tf.constant(n, tf.int64) for n in (span.start, span.stop)
             )
-            order = tf.constant(order)
-            return self._traced(order, draws, batch_size, start, stop)
+            given = tf.constant(order), draws, start, stop
+            # Traced once for all epochs: tracing takes ten milliseconds, of
+            # the few hundred that an epoch of a small network takes.
+            if self._traced is None:
+                function = tf.function(self._batches, autograph=False)
+                self._traced = function.get_concrete_function(*given)
+            return self._traced(*given)
 
-    def _batches(self, order, draws, batch_size: int, start, stop):
+    def _batches(self, order, draws, start, stop):
         """As `batches`, from tensors."""
         import tensorflow as tf
 
@@ -123,13 +126,15 @@ class _Store:
             draws = augmentation.Draws(*draws)
 
         def batch(number):
-            first = number * batch_size
-            indices = order[first : first + batch_size]
+            first = number * self._batch_size
+            indices = order[first : first + self._batch_size]
             images = self._gather(indices, draws)
             return tf.cast(images, tf.float32), tf.gather(self._labels, indices)
 
         options = tf.data.Options()
         options.deterministic = True
+        # Nothing here can be tuned, and the tuner's thread delays the end of
+        # an iterator by a third of a second now and then.
         options.autotune.enabled = False
         # Keras makes one iterator more than it uses, at the end of an epoch.
         options.experimental_warm_start = False
