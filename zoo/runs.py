@@ -198,7 +198,7 @@ def create(
     try:
         temporary.chmod(0o755)
         for file_name, text in texts.items():
-            (temporary / file_name).write_text(text)
+            Run(temporary, default).write(file_name, text)
         for candidate in [name] if name else _with_counters(default):
             if _rename(temporary, root / candidate):
                 return Run(root / candidate, candidate)

@@ -112,6 +112,11 @@ class Console:
             self._moving = False
 
 
+def many(count: int, noun: str) -> str:
+    """Returns a count with its noun: `1 epoch`, `1,230 updates`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Returns a span of time in words: `40 s`, `3 min`, `2 h 10 min`."""
     if seconds < 90:

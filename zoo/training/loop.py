@@ -19,7 +19,7 @@ from zoo.runs import Run
 from zoo.summaries import Summaries
 from zoo.training import outcome, precision, probe, report
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.console import Console
+from zoo.training.console import Console, many
 from zoo.training.job import Job, describe, prepare
 from zoo.training.recorder import Recorder
 from zoo.training.state import TrainState
@@ -94,8 +94,8 @@ def resume(
         if state:
             checkpoints.restore_last(job.model)
             console.say(
-                f"resuming {run.name} after {state.epoch} epochs, "
-                f"{state.step:,} updates"
+                f"resuming {run.name} after {many(state.epoch, 'epoch')}, "
+                f"{many(state.step, 'update')}"
             )
         else:
             checkpoints.start_over()
@@ -148,7 +148,7 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
             status = "completed" if all_made else "stopped_early"
         except Interrupted:
             raise Interrupted(
-                f"stopped after {state.step:,} updates and saved; "
+                f"stopped after {many(state.step, 'update')} and saved; "
                 f"`zoo resume {run.argument}` goes on."
             ) from None
         except Diverged as error:

@@ -9,7 +9,7 @@ from zoo.config import TrainConfig
 from zoo.errors import Diverged
 from zoo.runs import Run
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.console import Console, duration
+from zoo.training.console import Console, duration, many
 from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
 from zoo.training.probe import Probe
@@ -72,9 +72,9 @@ def _model_in_words(plan: Plan, resolved: dict) -> str:
 
 def _recipe_in_words(plan: Plan) -> str:
     config = plan.config
-    span = f"{plan.total_steps:,} updates"
+    span = many(plan.total_steps, "update")
     if not config.steps:
-        span = f"{config.epochs} epochs = {span}"
+        span = f"{many(config.epochs, 'epoch')} = {span}"
     return (
         f"{config.optimizer}, rate {config.learning_rate:g}, batch "
         f"{config.batch_size}, {span}; {_options_in_words(config)}"
@@ -128,16 +128,14 @@ def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
     """Says what came of it, and three things to do next."""
     words = "trained"
     if metrics["status"] == "stopped_early":
-        words = (
-            "stopped early, after "
-            f"{plan.config.early_stopping_patience} epochs without a better "
-            "validation loss"
-        )
+        patience = many(plan.config.early_stopping_patience, "epoch")
+        words = f"stopped early, {patience} without a better validation loss"
     span = duration(metrics["wall_seconds"])
     rate = metrics["examples_per_second"]
     pace = f", {rate:,.0f} images/s" if rate else ""
     console.say(
-        f"{words}: {metrics['epochs']} epochs, {metrics['steps']:,} updates "
+        f"{words}: {many(metrics['epochs'], 'epoch')}, "
+        f"{many(metrics['steps'], 'update')} "
         f"in {span}{pace}"
     )
     console.table(_result_in_words(plan, metrics))
