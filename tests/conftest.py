@@ -44,3 +44,14 @@ def tfds_folder() -> Path:
     """Returns where tensorflow-datasets keeps its data sets."""
     folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return Path(folder).expanduser()
+
+
+@pytest.fixture
+def table_of_models():
+    """Takes out of the table of models what a test has put into it."""
+    from zoo.models import MODELS
+
+    # The table itself, not a stand-in: other modules hold it by name.
+    before = list(MODELS._entries)
+    yield MODELS
+    MODELS._entries[:] = before

@@ -101,7 +101,7 @@ def test_a_person_trains_on_arrays_of_their_own(tmp_path):
         scoring.score(run, "val")
 
 
-def test_a_registered_model_of_ones_own_is_trained(tmp_path):
+def test_a_registered_model_of_ones_own_is_trained(tmp_path, table_of_models):
     import keras
 
     def build(input_shape, num_classes, *, width: int = 4):

@@ -5,16 +5,9 @@ import pytest
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.models import MODELS, create_model, list_models, register_model
+from zoo.models import create_model, list_models, register_model
 
-
-@pytest.fixture(autouse=True)
-def table():
-    """Takes out of the table what a test has put into it."""
-    # The table itself, not a stand-in: other modules hold it by name.
-    before = list(MODELS._entries)
-    yield MODELS
-    MODELS._entries[:] = before
+pytestmark = pytest.mark.usefixtures("table_of_models")
 
 
 def tiny(input_shape, num_classes, *, units: int = 4, wide=False):
