@@ -35,6 +35,30 @@ def test_a_family_reads_any_pair_of_numbers_from_a_name(a, b):
     assert not found.is_family
 
 
+@pytest.mark.parametrize("word", ["", "ab", "A", "3_x", "été"])
+def test_a_family_reads_a_word_from_a_name(word):
+    table = Registry((entry("say_<word>_<n>", words=("word",)),))
+    assert table.find(f"say_{word}_5").arguments == {"word": word, "n": 5}
+
+
+def test_a_name_of_its_own_goes_before_a_pattern_and_so_does_the_first():
+    table = Registry(
+        (entry("net1_<b>"), entry("net<a>_<b>"), entry("net2_3", year=1998))
+    )
+    assert table.find("net1_2").arguments == {"b": 2}
+    assert table.find("net2_2").arguments == {"a": 2, "b": 2}
+    assert table.find("net2_3").year == 1998
+
+
+@pytest.mark.parametrize(
+    "name, lacks", [("say_ab", False), ("say_b", True), ("say_", True)]
+)
+def test_an_option_can_need_something_in_the_word(name, lacks):
+    family = entry("say_<word>", words=("word",), needs={"loud": "a.?b"})
+    assert Registry((family,)).find(name).lacks_option("loud") == lacks
+    assert not family.match(name).lacks_option("other")
+
+
 @pytest.mark.parametrize(
     "name", ["net1_02", "net01_2", "net1", "net1_2_3", "Net1_2", "net-1_2"]
 )

@@ -39,7 +39,10 @@ class ModelEntry:
         smallest: least side in pixels; smaller images are enlarged to it.
         year, paper, lecture: where it comes from and who teaches it.
         members: for a family, the names that listings show.
+        words: which arguments in the name are words; others are numbers.
         arguments: builder arguments that the name fixes.
+        needs: options that only some names of a family have, each with the
+            regular expression that must be found in the name's words.
         lacks: why some common options have no place in it, as the words after
             "which": "has no hidden layer; use --l2".
         small, large: the default recipe, as options of `TrainConfig`, for
@@ -57,7 +60,9 @@ class ModelEntry:
     paper: str = ""
     lecture: str = ""
     members: tuple[str, ...] = ()
+    words: tuple[str, ...] = ()
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lacks: str = ""
     small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
@@ -74,16 +79,34 @@ class ModelEntry:
         """Returns the entry for one name of this family, or `None`.
 
         Numbers in names have no leading zero: `wrn28_10`, never `wrn28_010`.
+        A word may be anything, even empty: the builder knows what it means
+        and explains what it cannot mean.
         """
         if not self.is_family:
             return self if name == self.name else None
-        pattern = re.sub(r"<(\w+)>", r"(?P<\1>[1-9][0-9]*|0)", self.name)
-        found = re.fullmatch(pattern, name)
+        found = re.fullmatch(self._pattern(), name)
         if not found:
             return None
-        numbers = {key: int(text) for key, text in found.groupdict().items()}
-        arguments = {**self.arguments, **numbers}
+        carried = {
+            key: text if key in self.words else int(text)
+            for key, text in found.groupdict().items()
+        }
+        arguments = {**self.arguments, **carried}
         return dataclasses.replace(self, name=name, arguments=arguments)
+
+    def _pattern(self) -> str:
+        def group(found: re.Match) -> str:
+            key = found[1]
+            text = r"\w*" if key in self.words else "[1-9][0-9]*|0"
+            return f"(?P<{key}>{text})"
+
+        return re.sub(r"<(\w+)>", group, self.name)
+
+    def lacks_option(self, name: str) -> bool:
+        """Whether the words in this name leave an option without effect."""
+        needed = self.needs.get(name)
+        spoken = "_".join(str(self.arguments.get(w, "")) for w in self.words)
+        return needed is not None and not re.search(needed, spoken)
 
     def load(self) -> Callable:
         """Imports the builder, if it is not there yet, and returns it."""
@@ -120,8 +143,12 @@ class Registry:
         return [entry for entry in self._entries if entry.is_family]
 
     def find(self, name: str) -> ModelEntry:
-        """Returns the entry of `name`; raises `UserError` with near names."""
-        for entry in self._entries:
+        """Returns the entry of `name`; raises `UserError` with near names.
+
+        A model's own name goes before a family's pattern that fits it too,
+        and of two families the first: `resnet50` is no `resnet<depth>`.
+        """
+        for entry in sorted(self._entries, key=lambda entry: entry.is_family):
             if found := entry.match(name):
                 return found
         raise unknown("model", name, self.names(), "zoo models")

@@ -46,3 +46,32 @@ def test_local_response_normalization_follows_the_first_two_layers():
 def test_a_divisor_that_leaves_no_maps_is_refused(divisor):
     with pytest.raises(UserError, match=f"divisor={divisor}"):
         create_model("alexnet_lite", divisor=divisor)
+
+
+def test_the_full_net_has_the_map_sizes_of_the_paper():
+    model = create_model("alexnet", 10, initializer="equal")
+    names = ("conv1", "pool1", "conv2", "pool2", "conv3", "conv5", "pool5")
+    shapes = [tuple(model.get_layer(n).output.shape[1:]) for n in names]
+    assert shapes == [
+        (55, 55, 96),
+        (27, 27, 96),
+        (27, 27, 256),
+        (13, 13, 256),
+        (13, 13, 384),
+        (13, 13, 256),
+        (6, 6, 256),
+    ]
+
+
+def test_two_groups_split_the_maps_of_three_layers():
+    options = {"groups": 2, "initializer": "equal"}
+    model = create_model("alexnet", 10, (67, 67, 3), **options)
+    groups = [model.get_layer(f"conv{index}").groups for index in range(1, 6)]
+    assert groups == [1, 2, 1, 2, 2]
+
+
+def test_67_pixels_are_the_least_that_leave_one():
+    model = create_model("alexnet", 10, (67, 67, 3), initializer="equal")
+    assert model.get_layer("pool5").output.shape == (None, 1, 1, 256)
+    with pytest.raises(UserError, match="at least 67x67 pixels, not 66x66"):
+        create_model("alexnet", 10, (66, 66, 3))

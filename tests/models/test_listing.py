@@ -81,7 +81,7 @@ def test_a_description_is_a_table_that_ends_in_totals():
     described = describe_model("wrn16_1", (8, 8, 1), 5, dropout=0.3)
     text = format_description(described)
     assert "input 8x8x1, 5 classes" in text
-    assert "928 are running statistics" in text
+    assert "928 are not" in text
     assert "dropout=0.3" in text
     totals = described["totals"]
     (line,) = [x for x in text.splitlines() if x.startswith("total")]

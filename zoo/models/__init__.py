@@ -1,9 +1,6 @@
-"""The table of models: the whole zoo on one page, as a student meets it.
+"""Models by name: build one, list them, add one of your own.
 
-Nothing here imports Keras: a builder is named by a string and imported when
-it is first called. A model's default recipe stands beside it, one for small
-sets of images (below 10,000) and one for large ones; each option that is given
-to a run goes before the recipe.
+The zoo itself stands in `table.py`.
 """
 
 from __future__ import annotations
@@ -15,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from zoo.errors import UserError
 from zoo.models.building import build_model
 from zoo.models.options import builder_options, check_options
+from zoo.models.table import TABLE
 from zoo.registry import NOTHING, ModelEntry, Registry
 
 if TYPE_CHECKING:
@@ -30,140 +28,7 @@ __all__ = [
     "register_model",
 ]
 
-ADAM = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
-SLOWER_ADAM = {**ADAM, "learning_rate": 1e-3}
-# The optimizer of the Wide ResNet paper; its step schedule over 200 epochs is
-# shortened to a cosine.
-NESTEROV = {
-    "optimizer": "nesterov",
-    "momentum": 0.9,
-    "weight_decay": 5e-4,
-    "schedule": "cosine",
-}
-
-MODELS = Registry(
-    (
-        ModelEntry(
-            name="lr",
-            builder="zoo.models.linear:build",
-            about="softmax regression, one template a class",
-            home=(28, 28, 1),
-            lecture="softmax regression; linear SVM with --loss=hinge",
-            lacks="has no hidden layer; use --l2, or --model=mlp",
-            small={**ADAM, "batch_size": 32, "epochs": 30},
-            large={**SLOWER_ADAM, "batch_size": 128, "epochs": 15},
-        ),
-        ModelEntry(
-            name="mlp",
-            builder="zoo.models.mlp:build",
-            about="perceptron with two hidden layers of 512 units",
-            home=(28, 28, 1),
-            year=1986,
-            paper="Rumelhart, Hinton and Williams 1986",
-            lecture="multi-layer networks",
-            small={
-                **SLOWER_ADAM,
-                "dropout": 0.2,
-                "batch_size": 32,
-                "epochs": 30,
-            },
-            large={
-                **SLOWER_ADAM,
-                "dropout": 0.2,
-                "batch_size": 128,
-                "epochs": 12,
-            },
-        ),
-        ModelEntry(
-            name="lenet5",
-            builder="zoo.models.lenet:build",
-            about="two convolutions, two subsamplings, dense layers",
-            home=(28, 28, 1),
-            smallest=28,
-            year=1998,
-            paper="LeCun, Bottou, Bengio and Haffner 1998",
-            lecture="convolutional networks",
-            small={
-                **ADAM,
-                "batch_size": 32,
-                "epochs": 30,
-                "augment": "crop_flip",
-            },
-            large={
-                **ADAM,
-                "batch_size": 128,
-                "epochs": 20,
-                "augment": "crop_flip",
-            },
-        ),
-        ModelEntry(
-            name="alexnet_lite",
-            builder="zoo.models.alexnet:build",
-            about="AlexNet at a quarter of its widths, for small images",
-            home=(32, 32, 3),
-            smallest=28,
-            year=2012,
-            paper="Krizhevsky, Sutskever and Hinton 2012",
-            lecture="local response norm, overlapping pooling, dropout",
-            small={**SLOWER_ADAM, "batch_size": 32, "epochs": 20},
-            large={
-                **SLOWER_ADAM,
-                "batch_size": 128,
-                "epochs": 30,
-                "augment": "crop_flip",
-            },
-        ),
-        ModelEntry(
-            name="inception",
-            builder="zoo.models.inception:build",
-            about="one or two inception modules, naive or reduced",
-            home=(32, 32, 3),
-            smallest=8,
-            year=2014,
-            paper="Szegedy et al. 2014, arXiv 1409.4842",
-            lecture="inception modules, 1x1 dimension reduction",
-            small={**ADAM, "batch_size": 32, "epochs": 20},
-            large={
-                **ADAM,
-                "batch_size": 128,
-                "epochs": 30,
-                "augment": "crop_flip",
-            },
-        ),
-        ModelEntry(
-            name="wrn<depth>_<width>",
-            builder="zoo.models.wide_resnet:build",
-            about="wide residual network, pre-activation",
-            home=(32, 32, 3),
-            smallest=8,
-            year=2016,
-            paper="Zagoruyko and Komodakis 2016, arXiv 1605.07146",
-            lecture="residual blocks, width against depth",
-            members=(
-                "wrn16_1",
-                "wrn16_4",
-                "wrn28_2",
-                "wrn40_4",
-                "wrn16_8",
-                "wrn28_10",
-            ),
-            lacks="has batch normalization before every convolution already",
-            small={
-                **NESTEROV,
-                "learning_rate": 0.05,
-                "batch_size": 32,
-                "epochs": 6,
-            },
-            large={
-                **NESTEROV,
-                "learning_rate": 0.1,
-                "batch_size": 128,
-                "epochs": 60,
-                "augment": "crop_flip",
-            },
-        ),
-    )
-)
+MODELS = Registry(TABLE)
 
 
 def list_models(pattern: str = "*") -> list[str]:

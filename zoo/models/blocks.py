@@ -103,7 +103,15 @@ class Parts:
         }
 
     def conv(
-        self, x, filters, side, name, strides=1, padding="same", bias=True
+        self,
+        x,
+        filters,
+        side,
+        name,
+        strides=1,
+        padding="same",
+        bias=True,
+        groups=1,
     ):
         """Applies `filters` square filters of `side` pixels."""
         return layers.Conv2D(
@@ -111,6 +119,7 @@ class Parts:
             side,
             strides,
             padding,
+            groups=groups,
             use_bias=bias,
             **self._kernel(name),
         )(x)

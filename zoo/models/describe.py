@@ -88,7 +88,7 @@ def _footing(described: dict[str, Any]) -> str:
     )
     return (
         f"{totals['trainable']:,} parameters are trained, "
-        f"{totals['non_trainable']:,} are running statistics.\n"
+        f"{totals['non_trainable']:,} are not.\n"
         f"options: {options}"
     )
 

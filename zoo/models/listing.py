@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.errors import join_words
 from zoo.models import MODELS
 from zoo.models.counts import read_counts
 from zoo.registry import ModelEntry
@@ -89,11 +90,13 @@ def format_markdown(entries: list[dict[str, Any]]) -> str:
 
 def _footnote(entries: list[dict[str, Any]]) -> str:
     families = [
-        entry
+        entry.name
         for entry in MODELS.families()
         if any(entry.match(shown["name"]) for shown in entries)
     ]
-    return "".join(
-        f"\n\n{entry.name} stands for any valid pair, not only those listed."
-        for entry in families
+    if not families:
+        return ""
+    forms = join_words(families)
+    return (
+        f"\n\nAny name of the form {forms} is a model, not only those listed."
     )

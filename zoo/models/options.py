@@ -32,12 +32,15 @@ def builder_options(entry: ModelEntry) -> dict[str, Any]:
     """Returns the options of a model with their defaults, in its own order.
 
     `None` stands for an option without a default.
-    What the name fixes, such as the depth of `wrn28_10`, is no option.
+    What the name fixes, such as the depth of `wrn28_10`, is no option, nor
+    is what would have no effect, such as the dropout of `cnn_cf`.
     """
     return {
         name: None if _is_empty(parameter.default) else parameter.default
         for name, parameter in _parameters(entry.load()).items()
-        if name != SEED and name not in entry.arguments
+        if name != SEED
+        and name not in entry.arguments
+        and not entry.lacks_option(name)
     }
 
 

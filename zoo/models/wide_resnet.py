@@ -29,6 +29,7 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.residual import norm_activate, preactivation_block, stack
 
 
 def build(
@@ -56,13 +57,14 @@ def build(
             f"width {width} leaves no maps; the least is 1, as in wrn{depth}_1."
         )
     parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
+    block = preactivation_block
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
     x = parts.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
-    x = group(x, parts, "group1", num_blocks, 16 * width, strides=1)
+    x = stack(block, x, parts, "group1", num_blocks, 16 * width, 1)
     # [B, 32, 32, 16 * width]
-    x = group(x, parts, "group2", num_blocks, 32 * width, strides=2)
+    x = stack(block, x, parts, "group2", num_blocks, 32 * width, 2)
     # [B, 16, 16, 32 * width]
-    x = group(x, parts, "group3", num_blocks, 64 * width, strides=2)
+    x = stack(block, x, parts, "group3", num_blocks, 64 * width, 2)
     # [B, 8, 8, 64 * width]
     x = norm_activate(x, parts, "final", "")
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64 * width]
@@ -82,40 +84,3 @@ def blocks_per_group(depth: int) -> int:
         else "the least is 10"
     )
     raise UserError(f"depth {depth} is not 6n+4; {hint}.")
-
-
-def group(x, parts, name, num_blocks, filters, strides):
-    """Stacks blocks of one width; the first one changes size and width."""
-    x = residual_block(x, parts, f"{name}_block1", filters, strides)
-    for index in range(2, num_blocks + 1):
-        x = residual_block(x, parts, f"{name}_block{index}", filters, 1)
-    return x
-
-
-def residual_block(x, parts, name, filters, strides):
-    """Adds two 3x3 convolutions, each after batch norm and activation.
-
-    Args:
-        x: `[B, H, W, C]`.
-
-    Returns:
-        `[B, H / strides, W / strides, filters]`.
-    """
-    activated = norm_activate(x, parts, name, 1)
-    if x.shape[-1] == filters:
-        shortcut = x
-    else:
-        shortcut = parts.conv(
-            activated, filters, 1, f"{name}_shortcut", strides, bias=False
-        )
-    y = parts.conv(activated, filters, 3, f"{name}_conv1", strides, bias=False)
-    y = norm_activate(y, parts, name, 2)
-    y = parts.drop(y, f"{name}_dropout")
-    y = parts.conv(y, filters, 3, f"{name}_conv2", bias=False)
-    return layers.Add(name=f"{name}_sum")([y, shortcut])
-
-
-def norm_activate(x, parts, name, index):
-    """Batch norm, then the activation, in the pre-activation order."""
-    x = parts.batch_norm(x, f"{name}_norm{index}")
-    return parts.activate(x, f"{name}_activation{index}")

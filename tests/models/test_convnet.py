@@ -1,0 +1,218 @@
+"""Nets spelled out in letters: what each letter does, and wrong words."""
+
+import keras
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from keras import layers
+
+from zoo.errors import UserError
+from zoo.models import MODELS, builder_options, create_model
+from zoo.models.convnet import build, check_word
+
+SHAPE = (8, 8, 1)
+KINDS = {
+    "c": layers.Conv2D,
+    "p": layers.MaxPooling2D,
+    "n": layers.BatchNormalization,
+    "d": layers.Dropout,
+    "f": layers.Dense,
+}
+
+
+def letters_of(model):
+    """Reads the word back from the kinds of the layers."""
+    return "".join(
+        letter
+        for layer in model.layers
+        for letter, kind in KINDS.items()
+        if isinstance(layer, kind)
+    )
+
+
+@pytest.mark.parametrize("name", [*MODELS.names("cnn_*"), "cnn_f", "cnn_dfnf"])
+def test_each_letter_is_one_layer_in_the_order_of_the_word(name):
+    assert f"cnn_{letters_of(create_model(name, 3, SHAPE))}" == name
+
+
+@settings(max_examples=15)
+@given(st.text("cpnd", max_size=5), st.text("ndf", max_size=3), st.just("f"))
+def test_any_word_over_the_letters_is_a_net(first, second, last):
+    word = first + second + last
+    model = build(SHAPE, 3, letters=word, maps=2, dense_width=2)
+    assert letters_of(model) == word
+    assert len(model.get_layer("features").output.shape) == 2
+
+
+def test_a_convolution_is_64_filters_of_5x5_that_keep_the_size():
+    layer = create_model("cnn_cf", 3, (32, 32, 3)).get_layer("conv1")
+    assert layer.kernel.shape == (5, 5, 3, 64)
+    assert layer.strides == (1, 1)
+    assert layer.output.shape == (None, 32, 32, 64)
+
+
+def test_an_activation_follows_each_convolution_and_hidden_layer():
+    model = create_model("cnn_cff", 3, SHAPE, activation="tanh")
+    for before, name in (("conv1", "conv1_activation"), ("dense1", "features")):
+        layer = model.get_layer(name)
+        assert layer.activation is keras.activations.tanh
+        assert layer.input is model.get_layer(before).output
+
+
+def test_features_are_the_last_hidden_vector_before_dropout():
+    model = create_model("cnn_cffdf", 3, SHAPE, dense_width=7)
+    features = model.get_layer("features")
+    assert features.output.shape == (None, 7)
+    assert features.input is model.get_layer("dense2").output
+    assert model.get_layer("dropout1").input is features.output
+
+
+def test_features_of_a_net_without_a_hidden_layer_are_its_maps():
+    model = create_model("cnn_cpf", 3, SHAPE, maps=3)
+    assert model.get_layer("features").output.shape == (None, 4 * 4 * 3)
+    assert model.get_layer("logits").input is model.get_layer("features").output
+
+
+def test_options_set_what_they_name():
+    model = create_model(
+        "cnn_cpndff",
+        3,
+        SHAPE,
+        filter_size=3,
+        maps=6,
+        pool="average",
+        pool_size=4,
+        dense_width=9,
+        dropout=0.25,
+    )
+    assert model.get_layer("conv1").kernel.shape == (3, 3, 1, 6)
+    assert isinstance(model.get_layer("pool1"), layers.AveragePooling2D)
+    assert model.get_layer("pool1").output.shape == (None, 2, 2, 6)
+    assert model.get_layer("dense1").units == 9
+    assert model.get_layer("dropout1").rate == 0.25
+
+
+def test_n_can_be_local_response_normalization():
+    model = create_model("cnn_cnf", 3, SHAPE, norm="local_response", maps=4)
+    image = np.random.default_rng(0).normal(size=(2, *SHAPE)).astype("float32")
+    maps = keras.Model(
+        model.input,
+        [model.get_layer("conv1_activation").output, model.layers[-2].input],
+    )
+    before, after = (np.asarray(values, "float64") for values in maps(image))
+    energy = np.stack(
+        [
+            (before[..., max(0, c - 2) : c + 3] ** 2).sum(axis=-1)
+            for c in range(4)
+        ],
+        axis=-1,
+    )
+    expected = before / (2 + 1e-4 * energy) ** 0.75
+    np.testing.assert_allclose(after, expected, rtol=1e-4)
+
+
+def test_any_number_of_poolings_leaves_a_pixel():
+    model = create_model("cnn_cppppppf", 3, (9, 9, 1), maps=2)
+    assert model.get_layer("pool6").output.shape == (None, 1, 1, 2)
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("cnn_f", ["initializer", "l1", "l2"]),
+        (
+            "cnn_cf",
+            ["filter_size", "maps", "activation", "initializer", "l1", "l2"],
+        ),
+        (
+            "cnn_pnff",
+            [
+                *("pool", "pool_size", "dense_width", "activation", "norm"),
+                *("initializer", "l1", "l2"),
+            ],
+        ),
+    ],
+)
+def test_a_word_has_the_options_that_its_letters_use(name, options):
+    assert list(builder_options(MODELS.find(name))) == options
+
+
+@pytest.mark.parametrize(
+    "name, sentence",
+    [
+        (
+            "cnn_xf",
+            "the letter 'x' of cnn_xf stands for no layer; spell with c, p, "
+            "n, d and f, as in cnn_cpcpff (c convolution, p pooling, n "
+            "normalization, d dropout, f dense).",
+        ),
+        (
+            "cnn_fcf",
+            "cnn_fcf has c after f, which leaves a vector and no maps for it; "
+            "write c and p before the first f, as in cnn_cpcpff.",
+        ),
+        (
+            "cnn_cp",
+            "cnn_cp ends in p, but the last letter must be f, which gives "
+            "the logits, as in cnn_cpf.",
+        ),
+        (
+            "cnn_",
+            "cnn_ names no layers; write one letter for each of them, as in "
+            "cnn_cpcpff (c convolution, p pooling, n normalization, d "
+            "dropout, f dense).",
+        ),
+    ],
+)
+def test_a_word_that_is_no_net_is_explained(name, sentence):
+    with pytest.raises(UserError) as error:
+        create_model(name)
+    assert str(error.value) == sentence
+
+
+@pytest.mark.parametrize("word", ["fc", "fpf", "cfdc", "CF", "c2f", "cf_1"])
+def test_other_words_are_refused_too(word):
+    with pytest.raises(UserError, match=f"cnn_{word}"):
+        create_model(f"cnn_{word}")
+
+
+@settings(max_examples=200)
+@given(st.text("cpndfx", max_size=8))
+def test_a_word_is_right_exactly_if_maps_come_first_and_f_last(word):
+    first, f, rest = word.partition("f")
+    right = (
+        f == "f"
+        and set(first) <= set("cpnd")
+        and set(rest) <= set("ndf")
+        and word[-1] == "f"
+    )
+    if right:
+        check_word(word)
+    else:
+        with pytest.raises(UserError):
+            check_word(word)
+
+
+def test_an_option_without_its_letter_is_refused():
+    with pytest.raises(UserError) as error:
+        create_model("cnn_cf", dropout=0.5)
+    assert str(error.value) == (
+        "--dropout=0.5 has no place in cnn_cf, which spells no layer for it; "
+        "n normalizes and d drops, as in cnn_cnfdf."
+    )
+    with pytest.raises(UserError, match="pool_size=3 has no place in cnn_cf;"):
+        create_model("cnn_cf", pool_size=3)
+
+
+def test_a_vector_is_not_normalized_as_maps_are():
+    with pytest.raises(UserError, match="compares neighbouring maps"):
+        create_model("cnn_cfnf", norm="local_response")
+
+
+@pytest.mark.parametrize(
+    "option", ["filter_size", "maps", "pool_size", "dense_width"]
+)
+def test_a_size_of_zero_is_refused(option):
+    with pytest.raises(UserError, match=f"{option}=0 leaves nothing"):
+        create_model("cnn_cpff", **{option: 0})

@@ -1,0 +1,63 @@
+"""GoogLeNet against the paper's table 1, row by row."""
+
+import pytest
+
+from zoo.models import create_model
+from zoo.models.costs import layer_costs
+
+# Row: output, parameters with biases, multiply-adds in millions. All follow
+# from the paper's own widths; its printed counts are rounded.
+ROWS = {
+    "conv1": ((112, 112, 64), 9_472, 118.0),
+    "conv2": ((56, 56, 192), 114_944, 359.7),
+    "module3a": ((28, 28, 256), 163_696, 128.0),
+    "module3b": ((28, 28, 480), 388_736, 304.3),
+    "module4a": ((14, 14, 512), 376_176, 73.6),
+    "module4b": ((14, 14, 512), 449_160, 87.9),
+    "module4c": ((14, 14, 512), 510_104, 99.9),
+    "module4d": ((14, 14, 528), 605_376, 118.5),
+    "module4e": ((14, 14, 832), 868_352, 170.0),
+    "module5a": ((7, 7, 832), 1_043_456, 51.1),
+    "module5b": ((7, 7, 1024), 1_444_080, 70.7),
+    "logits": ((1000,), 1_025_000, 1.0),
+}
+
+
+@pytest.fixture(scope="module")
+def costs():
+    model = create_model("googlenet", 1000, initializer="equal")
+    return layer_costs(model)
+
+
+@pytest.mark.parametrize("row", ROWS)
+def test_a_row_of_the_table_is_the_papers(costs, row):
+    output, parameters, millions = ROWS[row]
+    own = [cost for cost in costs if cost.name.split("_")[0] == row]
+    assert own[-1].output == output
+    assert sum(cost.trainable for cost in own) == parameters
+    multiply_adds = sum(cost.multiply_adds for cost in own)
+    assert multiply_adds / 1e6 == pytest.approx(millions, abs=0.051)
+
+
+def test_the_rows_are_all_there_is(costs):
+    assert sum(cost.trainable for cost in costs) == sum(
+        parameters for _, parameters, _ in ROWS.values()
+    )
+
+
+def test_the_mean_of_all_pixels_is_thinned_out_by_four_tenths():
+    model = create_model("googlenet", 10, (64, 64, 3), initializer="equal")
+    drop = model.get_layer("dropout")
+    assert drop.rate == 0.4
+    assert drop.input is model.get_layer("features").output
+    assert model.get_layer("logits").input is drop.output
+
+
+@pytest.mark.parametrize(
+    "norm, divisions", [("local_response", 2), ("none", 0)]
+)
+def test_local_response_stands_beside_the_first_two_poolings(norm, divisions):
+    options = {"norm": norm, "initializer": "equal"}
+    model = create_model("googlenet", 10, (64, 64, 3), **options)
+    names = [operation.name for operation in model.operations]
+    assert sum("divide" in name for name in names) == divisions

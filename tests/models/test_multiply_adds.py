@@ -1,0 +1,75 @@
+"""Multiply-adds against published figures, to their last digit."""
+
+import pytest
+
+# Multiply-adds of convolutions and dense layers for one image, to the digits
+# to which they are published.
+MULTIPLY_ADDS = {
+    ("lr", (28, 28, 1)): (7.84e3, 10),
+    ("lr", (32, 32, 3)): (30.7e3, 50),
+    ("mlp", (28, 28, 1)): (0.669e6, 500),
+    ("lenet5", (28, 28, 1)): (0.417e6, 500),
+    ("lenet5", (32, 32, 3)): (0.651e6, 800),  # 651,720
+    ("wrn16_1", (32, 32, 3)): (26.7e6, 5e4),
+    ("wrn28_1", (32, 32, 3)): (55.0e6, 5e4),
+    ("wrn40_2", (32, 32, 3)): (328e6, 5e5),
+    ("wrn16_8", (32, 32, 3)): (1_548e6, 5e5),
+    ("wrn28_2", (32, 32, 3)): (214e6, 5e5),
+    ("wrn16_4", (32, 32, 3)): (393e6, 5e5),
+    ("wrn40_4", (32, 32, 3)): (1_299e6, 5e5),
+    ("wrn28_10", (32, 32, 3)): (5_243e6, 5e5),
+    ("wrn28_10", (28, 28, 1)): (4_014e6, 5e5),
+    ("resnet20", (32, 32, 3)): (40.6e6, 5e4),
+    ("resnet32", (32, 32, 3)): (68.9e6, 5e4),
+    ("resnet44", (32, 32, 3)): (97.2e6, 5e4),
+    ("resnet56", (32, 32, 3)): (125.5e6, 5e4),
+    ("densenet40_12", (32, 32, 3)): (265e6, 5e5),
+    ("resnet50", (224, 224, 3), 1000): (4_089e6, 5e5),
+    # torchvision's _ops, 11.398
+    ("wrn50_2", (224, 224, 3), 1000): (11_398e6, 5e5),
+    ("googlenet", (224, 224, 3), 1000): (1_583e6, 5e5),
+    ("alexnet", (227, 227, 3), 1000): (1_135e6, 5e5),
+}
+SLOW_MULTIPLY_ADDS = {
+    ("resnet110", (32, 32, 3)): (252.9e6, 5e4),
+    ("wrn50_3", (224, 224, 3), 1000): (22_406e6, 5e5),
+    ("densenet100_12", (32, 32, 3)): (1_770e6, 6e5),  # 1,769.5
+    ("densenet_bc100_12", (32, 32, 3)): (288e6, 5e5),
+    ("wrn16_10", (32, 32, 3)): (2_412e6, 5e5),
+    ("wrn22_8", (32, 32, 3)): (2_454e6, 5e5),
+    ("wrn28_12", (32, 32, 3)): (7_544e6, 5e5),
+    ("wrn40_8", (32, 32, 3)): (5_172e6, 5e5),
+    ("wrn40_10", (32, 32, 3)): (8_074e6, 5e5),
+}
+
+
+def slow(cases):
+    return [pytest.param(case, marks=pytest.mark.slow) for case in cases]
+
+
+@pytest.mark.parametrize(
+    "case", [*MULTIPLY_ADDS, *slow(SLOW_MULTIPLY_ADDS)], ids=str
+)
+def test_multiply_adds_are_the_published_ones(totals, case):
+    published, last_digit = {**MULTIPLY_ADDS, **SLOW_MULTIPLY_ADDS}[case]
+    assert abs(totals(*case)["multiply_adds"] - published) <= last_digit
+
+
+@pytest.mark.parametrize(
+    "name, side, options, millions",
+    [
+        ("resnet20", 32, {"shortcut": "B"}, 40.8),
+        # two projections of 131,072 on top of 125.5
+        ("resnet56", 32, {"shortcut": "B"}, 125.7),
+        ("resnet50", 224, {"strided": "1x1"}, 3_858),
+        ("alexnet", 227, {"groups": 2}, 724),
+        ("googlenet", 224, {"norm": "batch"}, 1_583),
+    ],
+)
+def test_multiply_adds_of_variants_are_the_published_ones(
+    totals, name, side, options, millions
+):
+    classes = 10 if side == 32 else 1000
+    found = totals(name, (side, side, 3), classes, **options)
+    digits = 1 if side == 32 else 0
+    assert round(found["multiply_adds"] / 1e6, digits) == millions

@@ -1,0 +1,101 @@
+"""Residual blocks: what plain, residual and wide residual networks stack.
+
+He, Zhang, Ren and Sun 2015, arXiv 1512.03385, put batch norm and activation
+after each convolution; 2016, arXiv 1603.05027, before it. A block adds what
+its convolutions give to its shortcut, the identity, except where the number
+of maps changes; there the shortcut is one of
+
+    A     every second pixel, and zeros for the new maps: no parameters
+    B     a 1x1 convolution
+    none  nothing is ever added: a plain network, to compare with
+
+Where the order is pre-activation and the number of maps changes, the shortcut
+sees the activated tensor, as in the authors' code; elsewhere the raw one.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import keras
+from keras import layers
+
+Shortcut = Literal["A", "B", "none"]
+
+
+def stack(block, x, parts, name, num_blocks, filters, strides, **options):
+    """Stacks blocks of one width; the first one changes size and width."""
+    x = block(x, parts, f"{name}_block1", filters, strides, **options)
+    for index in range(2, num_blocks + 1):
+        x = block(x, parts, f"{name}_block{index}", filters, 1, **options)
+    return x
+
+
+def preactivation_block(x, parts, name, filters, strides, shortcut="B"):
+    """Adds two 3x3 convolutions, each after batch norm and activation.
+
+    Args:
+        x: `[B, H, W, C]`.
+
+    Returns:
+        `[B, H / strides, W / strides, filters]`.
+    """
+    activated = norm_activate(x, parts, name, 1)
+    carried = x
+    if x.shape[-1] != filters:
+        carried = resample(activated, parts, name, filters, strides, shortcut)
+    y = parts.conv(activated, filters, 3, f"{name}_conv1", strides, bias=False)
+    y = norm_activate(y, parts, name, 2)
+    y = parts.drop(y, f"{name}_dropout")
+    y = parts.conv(y, filters, 3, f"{name}_conv2", bias=False)
+    return add(y, carried, name, shortcut)
+
+
+def postactivation_block(x, parts, name, filters, strides, shortcut="A"):
+    """Adds two 3x3 convolutions; batch norm after each, ReLU after the sum.
+
+    Args:
+        x: `[B, H, W, C]`.
+
+    Returns:
+        `[B, H / strides, W / strides, filters]`.
+    """
+    carried = x
+    if x.shape[-1] != filters:
+        carried = resample(x, parts, name, filters, strides, shortcut)
+        if shortcut == "B":
+            carried = parts.batch_norm(carried, f"{name}_shortcut_norm")
+    y = parts.conv(x, filters, 3, f"{name}_conv1", strides, bias=False)
+    y = norm_activate(y, parts, name, 1)
+    y = parts.drop(y, f"{name}_dropout")
+    y = parts.conv(y, filters, 3, f"{name}_conv2", bias=False)
+    y = parts.batch_norm(y, f"{name}_norm2")
+    y = add(y, carried, name, shortcut)
+    return parts.activate(y, f"{name}_activation2")
+
+
+def resample(x, parts, name, filters, strides, shortcut):
+    """Brings a shortcut to the size and width of what it is added to."""
+    if shortcut == "A":
+        if strides > 1:
+            x = layers.MaxPooling2D(1, strides, name=f"{name}_subsample")(x)
+        new = filters - x.shape[-1]
+        return keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, new)))
+    if shortcut == "B":
+        return parts.conv(
+            x, filters, 1, f"{name}_shortcut", strides, bias=False
+        )
+    return x
+
+
+def add(y, carried, name, shortcut):
+    """Adds the shortcut, unless the network is a plain one."""
+    if shortcut == "none":
+        return y
+    return layers.Add(name=f"{name}_sum")([y, carried])
+
+
+def norm_activate(x, parts, name, index):
+    """Batch norm, then the activation."""
+    x = parts.batch_norm(x, f"{name}_norm{index}")
+    return parts.activate(x, f"{name}_activation{index}")

@@ -1,0 +1,99 @@
+"""Residual networks for small images, and plain ones to compare them with.
+
+He, Zhang, Ren and Sun 2015, "Deep residual learning for image recognition",
+arXiv 1512.03385, section 4.2. ResNet-20 has depth 20 = 6n + 2: one
+convolution, three groups of n = 3 blocks with 16, 32 and 64 maps at 32, 16
+and 8 pixels, and the classifier. A plain network is the same without the
+shortcuts; deep ones train worse than shallow ones, which is what the
+shortcuts mend.
+
+The order in a block is that of the paper, convolution, batch norm, ReLU, or
+with preactivation=True that of arXiv 1603.05027, batch norm, ReLU,
+convolution, with a final batch norm and ReLU after the last block. Where the
+number of maps changes, the paper's CIFAR networks take shortcut A (see
+`residual.py`), which has no parameters; shortcut=B is a 1x1 convolution, with
+batch norm where the order is the paper's. Convolutions have no bias, since
+batch norm follows, and start from a normal of variance 2 / fan-in.
+
+What is changed, and why:
+- The average is taken over the whole map, so that any image size works.
+- Strided convolutions pad as Keras does ("same"): on even sides one row below
+  and right, where Torch pads on all sides.
+- `dropout`, between the convolutions of a block, is that of Wide ResNets, and
+  off.
+
+Trainable parameters, 10 classes, 32x32x3, shortcut A, plain or not: depth 20
+269,722, 32 464,154, 44 658,586, 56 853,018, 110 1,727,962. Shortcut B: 20
+272,474, or 272,282 in the pre-activation order.
+"""
+
+from __future__ import annotations
+
+import keras
+from keras import layers
+
+from zoo.errors import UserError
+from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.residual import (
+    Shortcut,
+    norm_activate,
+    postactivation_block,
+    preactivation_block,
+    stack,
+)
+
+
+def build(
+    input_shape: tuple[int, int, int],
+    num_classes: int,
+    *,
+    depth: int = 20,
+    shortcut: Shortcut = "A",
+    preactivation: bool = False,
+    activation: Activation = "relu",
+    dropout: float = 0.0,
+    initializer: Initializer = "he_normal",
+    l1: float = 0.0,
+    l2: float = 0.0,
+    seed: int = 0,
+) -> keras.Model:
+    """Builds ResNet-`depth` from images `[B, H, W, C]`.
+
+    Args:
+        depth: layers with weights along the main path, 6n + 2.
+        shortcut: where the number of maps changes; none is a plain network.
+        preactivation: whether batch norm and ReLU come before a convolution.
+    """
+    num_blocks = blocks_per_group(depth)
+    block = preactivation_block if preactivation else postactivation_block
+    parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
+    image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
+    x = parts.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
+    if not preactivation:
+        x = norm_activate(x, parts, "conv1", "")
+    x = stack(block, x, parts, "group1", num_blocks, 16, 1, shortcut=shortcut)
+    # [B, 32, 32, 16]
+    x = stack(block, x, parts, "group2", num_blocks, 32, 2, shortcut=shortcut)
+    # [B, 16, 16, 32]
+    x = stack(block, x, parts, "group3", num_blocks, 64, 2, shortcut=shortcut)
+    # [B, 8, 8, 64]
+    if preactivation:
+        x = norm_activate(x, parts, "final", "")
+    x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64]
+    logits = parts.logits(x, num_classes)  # [B, K]
+    family = "plain" if shortcut == "none" else "resnet"
+    return keras.Model(image, logits, name=f"{family}{depth}")
+
+
+def blocks_per_group(depth: int) -> int:
+    """Returns n of depth = 6n + 2, the number of blocks in each group."""
+    num_blocks, rest = divmod(depth - 2, 6)
+    if rest == 0 and num_blocks >= 1:
+        return num_blocks
+    below, above = 6 * num_blocks + 2, 6 * num_blocks + 8
+    hint = (
+        f"the nearest are {below} and {above}"
+        if num_blocks >= 1
+        else "the least is 8"
+    )
+    raise UserError(f"depth {depth} is not 6n+2; {hint}.")
