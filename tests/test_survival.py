@@ -207,6 +207,17 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_bits(tmp_path):
     assert result(run) == expected
 
 
+def kill_after(process, epochs, delay):
+    """Kills a process some seconds after it has ended some epochs."""
+    while epochs:
+        line = process.stdout.readline()
+        assert line, "the run ended before it could be killed"
+        epochs -= line.startswith("epoch ")
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("steps_per_execution", [1, 8])
 def test_ten_kills_at_random_moments_change_nothing(
@@ -220,33 +231,27 @@ def test_ten_kills_at_random_moments_change_nothing(
     ]  # fmt: skip
     began = time.monotonic()
     process = start("train", *argv, "--run_name=undisturbed")
-    first = process.stdout.readline()
-    assert first.startswith("data ")
+    assert process.stdout.readline().startswith("data ")
     start_up = time.monotonic() - began
     end(process)
-    training = time.monotonic() - began - start_up
+    undisturbed = runs.find("undisturbed", str(tmp_path))
+    assert undisturbed.metrics["epochs"] > 25
 
     moments = random.Random(steps_per_execution)
-    kills = inside = 0
-    while True:
+    # Two kills within start-up, the others within an epoch or at its end,
+    # while histories, events and checkpoints are written.
+    for epochs in [0, 1, 2, 1, 3, 0, 2, 1, 2, 1]:
         begun = (tmp_path / "killed" / "config.json").exists()
         process = (
             start("resume", "killed", f"--runs_dir={tmp_path}")
             if begun
             else start("train", *argv, "--run_name=killed")
         )
-        # Within start-up or the first fifth of what there is to do.
-        limit = moments.uniform(0, start_up + training / 5)
-        try:
-            _, err = process.communicate(timeout=limit if kills < 10 else None)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.communicate()
-            kills += 1
-            inside += limit > start_up
-            continue
-        assert (process.returncode, err) == (0, "")
-        break
-    assert kills == 10 and inside >= 3
-    expected = result(runs.find("undisturbed", str(tmp_path)))
-    assert result(runs.find("killed", str(tmp_path))) == expected
+        kill_after(
+            process, epochs, moments.uniform(0, 0.3 if epochs else start_up)
+        )
+    killed = runs.find("killed", str(tmp_path))
+    assert killed.status == "killed"
+    assert killed.history[-1]["epoch"] >= 10
+    end(start("resume", killed.path))
+    assert result(killed) == result(undisturbed)
