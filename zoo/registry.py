@@ -47,8 +47,6 @@ class ModelEntry:
             "which": "has no hidden layer; use --l2".
         small, large: the default recipe, as options of `TrainConfig`, for
             small sets of images (below 10,000) and for large ones.
-        expected: validation accuracy (low, high) that the default recipe is
-            known to reach, by data set.
     """
 
     name: str
@@ -66,9 +64,6 @@ class ModelEntry:
     lacks: str = ""
     small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
-    expected: Mapping[str, tuple[float, float]] = dataclasses.field(
-        default_factory=dict
-    )
 
     @property
     def is_family(self) -> bool:

@@ -46,7 +46,7 @@ TABLE = (
         home=GREY,
         lecture="softmax regression; linear SVM with --loss=hinge",
         lacks="has no hidden layer; use --l2, or --model=mlp",
-        small=recipe(ADAM, 32, 30),
+        small=recipe(ADAM, 32, 30, learning_rate=0.01),
         large=recipe(SLOWER_ADAM, 128, 15),
     ),
     ModelEntry(

@@ -8,6 +8,7 @@ from zoo import program, scores
 from zoo.config import TrainConfig
 from zoo.errors import Diverged
 from zoo.runs import Run
+from zoo.training import expected
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, duration, many
 from zoo.training.network import enlarged_size
@@ -159,23 +160,11 @@ def _result_in_words(plan: Plan, metrics: dict) -> dict[str, str]:
         "result": f"epoch {metrics['best_epoch']}, validation images: "
         f"{scores.proportion(right, count)}"
     }
-    if verdict := _expectation(plan, metrics["best_val_accuracy"]):
-        rows["expected"] = verdict
-    return rows
-
-
-def _expectation(plan: Plan, accuracy: float) -> str:
-    """Compares with what the default recipe is known to reach, if it ran."""
-    expected = plan.entry.expected.get(plan.data.name)
-    if expected is None or set(plan.asked.asked()) - UNTOUCHED:
-        return ""
-    low, high = expected
-    where = "within" if low <= accuracy <= high else "above"
-    where = "below" if accuracy < low else where
-    return (
-        f"{where} the {100 * low:.1f} to {100 * high:.1f} % that this recipe "
-        "is known to reach"
-    )
+    if not set(plan.asked.asked()) - UNTOUCHED:
+        rows["expected"] = expected.verdict(
+            plan.config.model, plan.data.name, metrics["best_val_accuracy"]
+        )
+    return {label: text for label, text in rows.items() if text}
 
 
 def short_number(count: int) -> str:
