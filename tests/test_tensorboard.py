@@ -152,7 +152,8 @@ def test_the_rate_that_is_drawn_is_the_rate_that_was_used(run):
         e.step: e.tensor_proto.float_val[0]
         for e in events.Tensors("learning_rate")
     }
-    # Half a cosine from 0.002 down to 0 over 324 updates.
+    # Half a cosine from the recipe's rate down to 0 over 324 updates.
+    half = run.resolved["config"]["learning_rate"] / 2
     for step, rate in drawn.items():
-        expected = 0.001 * (1 + cos(pi * (step - 1) / 324))
+        expected = half * (1 + cos(pi * (step - 1) / 324))
         assert rate == pytest.approx(expected, rel=1e-4, abs=1e-9)
