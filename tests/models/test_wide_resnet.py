@@ -6,7 +6,7 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.wide_resnet import blocks_per_group
+from zoo.models.residual import blocks_per_group
 
 
 @pytest.fixture(scope="module")
@@ -127,7 +127,7 @@ def test_the_bias_of_the_logits_starts_at_zero(model):
 
 @pytest.mark.parametrize("depth, blocks", [(10, 1), (16, 2), (28, 4), (40, 6)])
 def test_depth_counts_six_layers_a_block_and_four(depth, blocks):
-    assert blocks_per_group(depth) == blocks
+    assert blocks_per_group(depth, 4) == blocks
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,29 @@ from typing import Literal
 import keras
 from keras import layers
 
+from zoo.errors import UserError
+
 Shortcut = Literal["A", "B", "none"]
+
+
+def blocks_per_group(depth: int, others: int) -> int:
+    """Returns n of depth = 6n + others, the blocks in each of three groups.
+
+    Args:
+        depth: layers with weights along the main path.
+        others: those of them that are in no block, 2 or 4.
+
+    Raises:
+        UserError: no n gives this depth; names those nearest.
+    """
+    num_blocks, rest = divmod(depth - others, 6)
+    if rest == 0 and num_blocks >= 1:
+        return num_blocks
+    below = 6 * num_blocks + others
+    hint = f"the nearest are {below} and {below + 6}"
+    if num_blocks < 1:
+        hint = f"the least is {others + 6}"
+    raise UserError(f"depth {depth} is not 6n+{others}; {hint}.")
 
 
 def stack(block, x, parts, name, num_blocks, filters, strides, **options):

@@ -32,10 +32,10 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
 from zoo.models.residual import (
     Shortcut,
+    blocks_per_group,
     norm_activate,
     postactivation_block,
     preactivation_block,
@@ -64,7 +64,7 @@ def build(
         shortcut: where the number of maps changes; none is a plain network.
         preactivation: whether batch norm and ReLU come before a convolution.
     """
-    num_blocks = blocks_per_group(depth)
+    num_blocks = blocks_per_group(depth, 2)
     block = preactivation_block if preactivation else postactivation_block
     parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
@@ -83,17 +83,3 @@ def build(
     logits = parts.logits(x, num_classes)  # [B, K]
     family = "plain" if shortcut == "none" else "resnet"
     return keras.Model(image, logits, name=f"{family}{depth}")
-
-
-def blocks_per_group(depth: int) -> int:
-    """Returns n of depth = 6n + 2, the number of blocks in each group."""
-    num_blocks, rest = divmod(depth - 2, 6)
-    if rest == 0 and num_blocks >= 1:
-        return num_blocks
-    below, above = 6 * num_blocks + 2, 6 * num_blocks + 8
-    hint = (
-        f"the nearest are {below} and {above}"
-        if num_blocks >= 1
-        else "the least is 8"
-    )
-    raise UserError(f"depth {depth} is not 6n+2; {hint}.")

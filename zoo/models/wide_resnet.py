@@ -29,7 +29,12 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
-from zoo.models.residual import norm_activate, preactivation_block, stack
+from zoo.models.residual import (
+    blocks_per_group,
+    norm_activate,
+    preactivation_block,
+    stack,
+)
 
 
 def build(
@@ -51,7 +56,7 @@ def build(
         depth: layers with weights along the main path, 6n + 4.
         width: factor on the 16, 32 and 64 maps of the three groups.
     """
-    num_blocks = blocks_per_group(depth)
+    num_blocks = blocks_per_group(depth, 4)
     if width < 1:
         raise UserError(
             f"width {width} leaves no maps; the least is 1, as in wrn{depth}_1."
@@ -70,17 +75,3 @@ def build(
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64 * width]
     logits = parts.logits(x, num_classes)  # [B, K]
     return keras.Model(image, logits, name=f"wrn{depth}_{width}")
-
-
-def blocks_per_group(depth: int) -> int:
-    """Returns n of depth = 6n + 4, the number of blocks in each group."""
-    num_blocks, rest = divmod(depth - 4, 6)
-    if rest == 0 and num_blocks >= 1:
-        return num_blocks
-    below, above = 6 * num_blocks + 4, 6 * num_blocks + 10
-    hint = (
-        f"the nearest are {below} and {above}"
-        if num_blocks >= 1
-        else "the least is 10"
-    )
-    raise UserError(f"depth {depth} is not 6n+4; {hint}.")

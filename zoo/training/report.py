@@ -15,6 +15,7 @@ from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
 from zoo.training.probe import Probe
 
+MODEST_RATE = 0.01  # with which hardly any recipe diverges
 IN_WORDS = (
     "schedule", "schedule_epochs", "schedule_factor", "warmup_epochs",
     "momentum", "weight_decay", "clip_norm", "loss", "label_smoothing",
@@ -118,7 +119,8 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
     kept = "there was no checkpoint yet"
     if saved := Checkpoints(run.path / "checkpoints").load_state():
         kept = f"the checkpoint after update {saved.step:,} is kept"
-    lower = f"{rate / 10:.1g}"
+    # A tenth of an absurd rate is absurd still.
+    lower = f"{min(rate / 10, MODEST_RATE):.1g}"
     return (
         f"{run.name} diverged: {error}; {kept}. A lower rate often helps: "
         f"`zoo train --like={run.argument} --learning_rate={lower}`."
