@@ -1,4 +1,4 @@
-"""Plain text tables: columns, counts and shapes."""
+"""Plain text tables: columns, counts, sizes and shapes."""
 
 from __future__ import annotations
 
@@ -31,6 +31,14 @@ def format_table(
 def format_count(count: int | None) -> str:
     """Writes 36479194 as 36,479,194, and an unknown count as -."""
     return "-" if count is None else f"{count:,}"
+
+
+def format_bytes(count: int) -> str:
+    """Writes 1881600 as 1.9 MB; prefixes are decimal, as those of disks."""
+    for prefix, size in (("G", 10**9), ("M", 10**6), ("k", 10**3)):
+        if count >= size:
+            return f"{count / size:.1f} {prefix}B"
+    return f"{count} B"
 
 
 def format_shape(shape: Sequence[int | None]) -> str:

@@ -5,6 +5,7 @@ import typing
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import erf
@@ -121,6 +122,43 @@ def test_batch_norm_predicts_with_averages_that_move_by_a_tenth():
     np.testing.assert_allclose(layer(x, training=False), expected, atol=1e-4)
 
 
+def test_the_gradients_of_batch_norm_are_those_by_hand():
+    # Ioffe and Szegedy 2015, section 3, in float64.
+    x, error = 3 * normal(16, 5, 5, 4) + 7, normal(2, 16, 5, 5, 4)[1]
+    gamma, beta = normal(2, 4)
+    layer = built_norm(4)
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    given = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(given)
+        total = tf.reduce_sum(error * layer(given, training=True))
+    found = tape.gradient(total, [given, layer.gamma.value, layer.beta.value])
+
+    axes = (0, 1, 2)
+    x, error = x.astype("float64"), error.astype("float64")
+    spread = np.sqrt(x.var(axis=axes) + 1e-5)
+    unit = (x - x.mean(axis=axes)) / spread
+    of_gamma, of_beta = (error * unit).sum(axes), error.sum(axes)
+    of_x = gamma / spread * (error - (of_beta + unit * of_gamma) / (16 * 25))
+    for one, two in zip(found, (of_x, of_gamma, of_beta), strict=True):
+        np.testing.assert_allclose(
+            one, two, rtol=0, atol=1e-4 * np.abs(two).max()
+        )
+
+
+def test_running_averages_follow_the_batches_one_by_one():
+    layer = built_norm(4)
+    mean, variance = np.zeros(4), np.ones(4)
+    for step in range(5):
+        x = (step + 1) * normal(16, 5, 5, 4) + step
+        layer(x, training=True)
+        mean = 0.9 * mean + 0.1 * x.mean(axis=(0, 1, 2))
+        variance = 0.9 * variance + 0.1 * x.var(axis=(0, 1, 2))
+    np.testing.assert_allclose(layer.moving_mean, mean, rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(layer.moving_variance, variance, rtol=1e-4)
+
+
 def built_norm(channels):
     image = keras.Input((5, 5, channels))
     output = Parts(0, "he_normal").batch_norm(image, "norm")
@@ -142,6 +180,35 @@ def test_no_penalty_and_no_dropout_leave_no_trace():
     image = keras.Input((6,))
     assert parts.drop(image, "dropout") is image
     assert keras.Model(image, parts.dense(image, 4, "dense")).losses == []
+
+
+@pytest.mark.parametrize("rate", [0.25, 0.5, 0.9])
+def test_dropout_scales_what_it_keeps_so_that_the_mean_stays(rate):
+    model = dropping(rate)
+    x = np.ones((400, 50), "float32")
+    found = np.asarray(model(x, training=True))
+    kept = found != 0
+    np.testing.assert_allclose(found[kept], 1 / (1 - rate), rtol=1e-6)
+    # Five standard errors of a share counted over 20,000 units.
+    error = np.sqrt(rate * (1 - rate) / x.size)
+    assert abs(kept.mean() - (1 - rate)) < 5 * error
+    # Each example and each unit is drawn for itself.
+    assert len(np.unique(kept, axis=0)) > 300
+    assert len(np.unique(kept, axis=1).T) == 50
+
+
+def test_dropout_drops_others_each_step_and_nothing_in_prediction():
+    model = dropping(0.5)
+    x = normal(20, 50)
+    first, second = (np.asarray(model(x, training=True)) for _ in range(2))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(model(x, training=False), x)
+
+
+def dropping(rate):
+    image = keras.Input((50,))
+    parts = Parts(0, "he_normal", dropout=rate)
+    return keras.Model(image, parts.drop(image, "dropout"))
 
 
 def test_batch_norm_takes_the_place_of_the_bias():

@@ -18,14 +18,18 @@ PARAMETERS = {
     ("lenet5", (32, 32, 1), 10): (61_706, 61_706),
     # C1 has 5*5*3*6 + 6 = 456, 300 more
     ("lenet5", (32, 32, 3), 10): (62_006, 62_006),
+    # Of Wide ResNets: counted by hand from the widths of the paper's table 1
+    # unless said otherwise; running averages, two a normed map, besides.
     ("wrn16_1", (32, 32, 3), 10): (175_066, 175_994),
     # pluskid/fitting-random-labels prints it in its log
     ("wrn28_1", (32, 32, 3), 10): (369_498, 371_322),
     ("wrn28_2", (32, 32, 3), 10): (1_467_610, 1_471_226),
+    # both figures of each stand in public reimplementations
     ("wrn40_2", (32, 32, 3), 10): (2_243_546, 2_248_954),
     ("wrn16_4", (32, 32, 3), 10): (2_748_890, 2_752_506),
     # the authors' own training log, n_parameters
     ("wrn40_4", (32, 32, 3), 10): (8_949_210, 8_959_994),
+    # the paper's table 4 rounds to 11.0 M
     ("wrn16_8", (32, 32, 3), 10): (10_961_370, 10_968_570),
     # the paper's "36.5 M"; exact in several public reimplementations
     ("wrn28_10", (32, 32, 3), 10): (36_479_194, 36_497_146),
@@ -33,6 +37,7 @@ PARAMETERS = {
     ("wrn28_10", (28, 28, 1), 10): (36_478_906, 36_496_858),
     # 90 classes more: 640 * 90 + 90 = 57,690
     ("wrn28_10", (32, 32, 3), 100): (36_536_884, 36_554_836),
+    # 256 * 90 + 90 = 23,130 more
     ("wrn16_4", (32, 32, 3), 100): (2_772_020, 2_775_636),
     # the paper's own sum, layer by layer in test_lenet_1998; 84 * 10 codes
     ("lenet5_1998", (32, 32, 1), 10): (60_000, 60_840),
@@ -60,6 +65,7 @@ PARAMETERS = {
     ("wrn50_2", (224, 224, 3), 1000): (68_883_240, 68_951_464),
     # liuzhuang13/DenseNet rounds to 1.0 M
     ("densenet40_12", (32, 32, 3), 10): (1_019_722, 1_037_818),
+    # 448 * 90 + 90 = 40,410 more
     ("densenet40_12", (32, 32, 3), 100): (1_060_132, 1_078_228),
     # row by row in test_googlenet
     ("googlenet", (224, 224, 3), 1000): (6_998_552, 6_998_552),
@@ -68,14 +74,18 @@ PARAMETERS = {
     ("alexnet", (227, 227, 3), 1000): (62_378_344, 62_378_344),
 }
 SLOW_PARAMETERS = {
+    # The trainable ones of 16_10, 22_8 and 40_8 are exact in public
+    # reimplementations; the others are counted by hand.
     ("wrn16_10", (32, 32, 3), 10): (17_116_634, 17_125_626),
     ("wrn22_8", (32, 32, 3), 10): (17_158_106, 17_168_890),
     ("wrn28_12", (32, 32, 3), 10): (52_517_850, 52_539_386),
     ("wrn40_8", (32, 32, 3), 10): (35_748_314, 35_769_850),
     ("wrn40_10", (32, 32, 3), 10): (55_841_754, 55_868_666),
+    # as with 10 classes, and 512 * 90 + 90 = 46,170 more, or 256 * 90 + 90
     ("wrn16_8", (32, 32, 3), 100): (11_007_540, 11_014_740),
     ("wrn22_8", (32, 32, 3), 100): (17_204_276, 17_215_060),
     ("wrn40_4", (32, 32, 3), 100): (8_972_340, 8_983_124),
+    # exact in public tables; the paper's table 6 rounds to 1.7 M
     ("resnet110", (32, 32, 3), 10): (1_727_962, 1_736_058),
     # follows from the widths; no other source is known
     ("wrn50_3", (224, 224, 3), 1000): (134_843_944, 134_927_272),
@@ -97,9 +107,13 @@ VARIANTS = [
         272_282,
         273_658,
     ),
+    # where the stride stands changes no weight
     ("resnet50", 224, 1000, {"strided": "1x1"}, 25_557_032, 25_610_152),
     # the paper's 60 M: C2, C4 and C5 have half the weights
     ("alexnet", 227, 1000, {"groups": 2}, 60_965_224, 60_965_224),
+    # each head has 2048 * 1024 + 1024 and 1024 * 1000 + 1000, and 512 * 128 +
+    # 128 after 4a or 528 * 128 + 128 after 4d
+    ("googlenet", 224, 1000, {"auxiliary": True}, 13_378_280, 13_378_280),
     # two for each map in place of one bias
     ("googlenet", 224, 1000, {"norm": "batch"}, 7_005_832, 7_020_392),
 ]

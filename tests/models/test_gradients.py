@@ -9,6 +9,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.stats import norm
 
 from zoo.config import TrainConfig
 from zoo.models import create_model
@@ -32,6 +33,15 @@ ACTIVATIONS = {
         lambda z: np.log1p(np.exp(z)),
         lambda z: 1 / (1 + np.exp(-z)),
     ),
+    "elu": (
+        lambda z: np.where(z > 0, z, np.exp(z) - 1),
+        lambda z: np.where(z > 0, 1, np.exp(z)),
+    ),
+    "gelu": (
+        lambda z: z * norm.cdf(z),
+        lambda z: norm.cdf(z) + z * norm.pdf(z),
+    ),
+    "none": (lambda z: z, np.ones_like),
 }
 HIDDEN = {"two layers": (5,), "three layers": (6, 5)}
 

@@ -1,4 +1,4 @@
-"""What `zoo models` and `zoo describe` say."""
+"""What `zoo models` says."""
 
 import json
 import subprocess
@@ -8,12 +8,8 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import MODELS
-from zoo.models.describe import (
-    describe_model,
-    format_description,
-    parse_shape,
-)
-from zoo.models.listing import format_entries, list_entries
+from zoo.models.counts import read_counts
+from zoo.models.listing import format_entries, format_markdown, list_entries
 from zoo.tables import format_table
 
 LISTING_WITHOUT_KERAS = """
@@ -33,9 +29,71 @@ def test_listing_imports_nothing_heavy():
 
 
 def test_each_model_has_a_line_in_the_order_of_the_table():
-    lines = format_entries(list_entries()).splitlines()
-    found = [line.split()[0] for line in lines[1 : 1 + len(MODELS.names())]]
-    assert found == MODELS.names()
+    assert shown_names(list_entries()) == MODELS.names()
+
+
+def shown_names(entries):
+    """Reads the names that a table shows; titles are not set in."""
+    lines = format_entries(entries).splitlines()
+    return [line.split()[0] for line in lines if line.startswith("  ")]
+
+
+@pytest.mark.parametrize("wide", [False, True])
+def test_the_table_fits_a_terminal_of_80_columns(wide):
+    lines = format_entries(list_entries(), wide).splitlines()
+    assert max(map(len, lines)) <= 80
+
+
+def test_a_line_has_what_is_known_under_its_head():
+    head, _, line, *_ = format_entries(list_entries("wrn28_10")).splitlines()
+    assert head.split() == [
+        *("model", "parameters", "multiply-adds", "at", "smallest", "year"),
+    ]
+    counts = read_counts()["wrn28_10"]
+    assert line.split() == [
+        "wrn28_10",
+        f"{counts['trainable']:,}",
+        f"{counts['multiply_adds']:,}",
+        *("32x32x3", "8", "px", "2016"),
+    ]
+
+
+def test_neighbours_of_one_kind_share_a_title():
+    entries = list_entries("*wrn*")
+    text = format_entries(entries)
+    assert shown_names(entries) == MODELS.names("wrn*")
+    for about in {entry["about"] for entry in entries}:
+        assert text.count(f"\n{about}\n") == 1
+
+
+def test_lecture_and_paper_are_told_on_demand():
+    entries = list_entries("resnet50")
+    assert "1512.03385" not in format_entries(entries)
+    wide = format_entries(entries, wide=True)
+    assert f"\n  lecture: {MODELS.find('resnet50').lecture}\n" in wide
+    assert f"\n  paper: {MODELS.find('resnet50').paper}\n" in wide
+
+
+def test_what_is_not_known_takes_no_line():
+    text = format_entries(list_entries("cnn_cf"), wide=True)
+    assert "lecture:" in text
+    assert "paper:" not in text
+
+
+def test_markdown_leads_to_the_paper():
+    *_, line = format_markdown(list_entries("wrn16_4")).splitlines()
+    assert "(https://arxiv.org/abs/1605.07146)" in line
+    *_, line = format_markdown(list_entries("lenet5")).splitlines()
+    assert "| LeCun, Bottou, Bengio and Haffner 1998 |" in line
+
+
+def test_every_record_has_all_that_the_table_knows():
+    for entry in list_entries():
+        known = MODELS.find(entry["name"])
+        assert entry["lecture"] == known.lecture
+        assert entry["paper"] == known.paper
+        assert entry["year"] == known.year
+        assert entry["smallest"] == known.smallest
 
 
 def test_a_filter_keeps_what_matches():
@@ -58,49 +116,6 @@ def test_a_filter_without_a_match_is_a_mistake():
 def test_entries_are_fit_for_json():
     entries = list_entries()
     assert json.loads(json.dumps(entries)) == entries
-
-
-def test_a_description_sums_up_its_layers():
-    described = json.loads(json.dumps(describe_model("lenet5")))
-    totals = described["totals"]
-    for key in ("trainable", "non_trainable", "multiply_adds"):
-        assert totals[key] == sum(row[key] for row in described["layers"])
-    assert totals == {
-        "trainable": 61_706,
-        "non_trainable": 0,
-        "multiply_adds": 416_520,
-    }
-    rows = {row["name"]: row for row in described["layers"]}
-    # 28 * 28 places, each with 6 filters of 5 * 5
-    assert rows["conv1"]["multiply_adds"] == 28 * 28 * 6 * 25
-    assert rows["conv1"]["output"] == [28, 28, 6]
-    assert rows["dense5"]["trainable"] == 400 * 120 + 120
-
-
-def test_a_description_is_a_table_that_ends_in_totals():
-    described = describe_model("wrn16_1", (8, 8, 1), 5, dropout=0.3)
-    text = format_description(described)
-    assert "input 8x8x1, 5 classes" in text
-    assert "928 are not" in text
-    assert "dropout=0.3" in text
-    totals = described["totals"]
-    (line,) = [x for x in text.splitlines() if x.startswith("total")]
-    both = totals["trainable"] + totals["non_trainable"]
-    assert line.split() == [
-        "total",
-        f"{both:,}",
-        f"{totals['multiply_adds']:,}",
-    ]
-
-
-def test_a_shape_is_read_as_height_width_channels():
-    assert parse_shape("28x30x1") == (28, 30, 1)
-
-
-@pytest.mark.parametrize("text", ["", "28x28", "28x28x1x1", "axbxc", "0x8x1"])
-def test_a_text_that_is_no_shape_is_refused(text):
-    with pytest.raises(UserError, match="height x width x channels"):
-        parse_shape(text)
 
 
 def test_columns_are_as_wide_as_their_widest_cell():

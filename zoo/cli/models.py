@@ -12,7 +12,8 @@ def run(argv: list[str]) -> int:
     """Lists models; returns the exit code."""
     command = Command("zoo models", "List the models of the zoo.")
     command.text("filter", "*", "wildcard for the names, such as 'wrn*'")
-    command.switch("json", "print JSON")
+    command.switch("wide", "name the lecture and the paper of each, too")
+    command.switch("json", "print JSON, with everything that is known")
     command.switch("markdown", "print the table of README")
     if command.parse(argv) is None:
         return 0
@@ -22,5 +23,5 @@ def run(argv: list[str]) -> int:
     elif command.values.markdown:
         print(listing.format_markdown(entries))
     else:
-        print(listing.format_entries(entries))
+        print(listing.format_entries(entries, command.values.wide))
     return 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+import textwrap
 from collections.abc import Mapping
 from typing import Any
 
@@ -40,11 +42,16 @@ def _record(
         "year": entry.year,
         "about": entry.about,
         "paper": entry.paper,
+        "lecture": entry.lecture,
     }
 
 
-def format_entries(entries: list[dict[str, Any]]) -> str:
-    """Writes the records of `list_entries` as a table."""
+def format_entries(entries: list[dict[str, Any]], wide: bool = False) -> str:
+    """Writes the records of `list_entries` as a table, 80 columns wide.
+
+    Args:
+        wide: whether lecture and paper are told too.
+    """
     heads = (
         "model",
         "parameters",
@@ -52,40 +59,63 @@ def format_entries(entries: list[dict[str, Any]]) -> str:
         "at",
         "smallest",
         "year",
-        "what it is",
     )
     rows = [
         (
-            entry["name"],
+            f"  {entry['name']}",
             format_count(entry["parameters"]),
             format_count(entry["multiply_adds"]),
             format_shape(entry["input"]),
             f"{entry['smallest']} px",
             str(entry["year"] or ""),
-            entry["about"],
         )
         for entry in entries
     ]
-    return format_table(heads, rows, right=(1, 2, 4)) + _footnote(entries)
+    head, *lines = format_table(heads, rows, right=(1, 2, 4)).splitlines()
+    table = [head]
+    # Neighbours of one kind, such as the members of a family, share a title.
+    pairs = zip(entries, lines, strict=True)
+    for title, group in itertools.groupby(pairs, lambda p: _title(p[0], wide)):
+        table += [title, *(line for _, line in group)]
+    return "\n".join(table) + _footnote(entries)
+
+
+def _title(entry: dict[str, Any], wide: bool) -> str:
+    """Says what kind of model it is, on one line or on three."""
+    title = entry["about"] or "registered by hand"
+    if wide and entry["lecture"]:
+        title += f"\n  lecture: {entry['lecture']}"
+    if wide and entry["paper"]:
+        title += f"\n  paper: {entry['paper']}"
+    return title
 
 
 def format_markdown(entries: list[dict[str, Any]]) -> str:
     """Writes the records of `list_entries` as README's table."""
+    heads = ("model", "what it is", "paper", "parameters", "multiply-adds")
+    heads += ("at", "smallest")
     lines = [
-        "| model | what it is | year | parameters | multiply-adds | at |",
-        "| --- | --- | --- | ---: | ---: | --- |",
+        f"| {' | '.join(heads)} |",
+        "| --- | --- | --- | ---: | ---: | --- | ---: |",
     ]
     for entry in entries:
         cells = (
             f"`{entry['name']}`",
             entry["about"],
-            str(entry["year"] or ""),
+            _link(entry["paper"]),
             format_count(entry["parameters"]),
             format_count(entry["multiply_adds"]),
             format_shape(entry["input"]),
+            f"{entry['smallest']} px",
         )
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _link(paper: str) -> str:
+    """Turns a paper's number at arXiv, if it has one, into a link to it."""
+    authors, _, number = paper.partition(", arXiv ")
+    return f"[{authors}](https://arxiv.org/abs/{number})" if number else paper
 
 
 def _footnote(entries: list[dict[str, Any]]) -> str:
@@ -96,7 +126,8 @@ def _footnote(entries: list[dict[str, Any]]) -> str:
     ]
     if not families:
         return ""
-    forms = join_words(families)
-    return (
-        f"\n\nAny name of the form {forms} is a model, not only those listed."
+    sentence = (
+        f"Any name of the form {join_words(families)} is a model, "
+        "not only those listed."
     )
+    return "\n\n" + textwrap.fill(sentence, 80, break_on_hyphens=False)

@@ -1,0 +1,65 @@
+"""Models are pure Keras: they name no engine, and TensorFlow is one of two."""
+
+import ast
+import importlib.util
+import os
+import pathlib
+import subprocess
+import sys
+
+import pytest
+
+import zoo.models
+
+ROOM = pathlib.Path(zoo.models.__file__).parent
+ENGINES = {"tensorflow", "jax", "torch"}
+WITHOUT_TENSORFLOW = """
+import sys
+sys.modules["tensorflow"] = None  # as where it is not installed
+import numpy as np
+from zoo.models import create_model
+for name, options in (
+    ("mlp", {"hidden": 4}),
+    ("cnn_cpncpnfdf", {"maps": 2, "dense_width": 4}),
+    ("cnn_cnf", {"maps": 2, "norm": "local_response"}),
+    ("resnet8", {}),
+):
+    model = create_model(name, 3, (8, 8, 1), **options)
+    logits = np.asarray(model(np.ones((2, 8, 8, 1), "float32")))
+    print(name, logits.shape, np.isfinite(logits).all())
+"""
+
+
+def imported(path):
+    """Yields the package of every import in a file, wherever it stands."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (name.name.partition(".")[0] for name in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield (node.module or "").partition(".")[0]
+
+
+@pytest.mark.parametrize(
+    "path", sorted(ROOM.glob("*.py")), ids=lambda path: path.name
+)
+def test_no_engine_is_imported(path):
+    assert not ENGINES & set(imported(path))
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None,
+    reason="JAX is an extra; `pip install jax`, then `make test-jax`",
+)
+def test_models_run_on_jax_where_there_is_no_tensorflow():
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TENSORFLOW],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        f"{name} (2, 3) True"
+        for name in ("mlp", "cnn_cpncpnfdf", "cnn_cnf", "resnet8")
+    ]

@@ -1,0 +1,215 @@
+"""What `zoo describe` says: rows, parts, totals and memory."""
+
+import json
+
+import keras
+import pytest
+
+from zoo.cli.main import main
+from zoo.errors import UserError
+from zoo.models import create_model
+from zoo.models.costs import layer_costs
+from zoo.models.describe import (
+    SCREEN,
+    describe_model,
+    format_description,
+    parse_shape,
+)
+from zoo.models.parts import part_of
+from zoo.tables import format_bytes
+
+# Part: output, parameters with biases, multiply-adds in millions. They follow
+# from the widths of the paper's table 1, whose own counts are rounded.
+GOOGLENET = {
+    "conv1": ((112, 112, 64), 9_472, 118.0),
+    "conv2": ((56, 56, 192), 114_944, 359.7),
+    "module3a": ((28, 28, 256), 163_696, 128.0),
+    "module3b": ((28, 28, 480), 388_736, 304.3),
+    "module4a": ((14, 14, 512), 376_176, 73.6),
+    "module4b": ((14, 14, 512), 449_160, 87.9),
+    "module4c": ((14, 14, 512), 510_104, 99.9),
+    "module4d": ((14, 14, 528), 605_376, 118.5),
+    "module4e": ((14, 14, 832), 868_352, 170.0),
+    "module5a": ((7, 7, 832), 1_043_456, 51.1),
+    "module5b": ((7, 7, 1024), 1_444_080, 70.7),
+    "logits": ((1000,), 1_025_000, 1.0),
+}
+SUMMED = ("trainable", "non_trainable", "multiply_adds", "activation_bytes")
+
+
+def asked(capsys, *argv):
+    """Types a command and reads its JSON."""
+    assert main(["describe", *argv, "--json"]) == 0
+    return json.loads(capsys.readouterr().out)
+
+
+@pytest.fixture(scope="module")
+def small():
+    return describe_model("wrn16_1", (8, 8, 1), 5, dropout=0.3)
+
+
+def test_the_rows_of_googlenet_are_the_modules_of_the_paper(capsys):
+    described = asked(
+        capsys,
+        *("googlenet", "--input=224x224x3", "--classes=1000"),
+        "--initializer=equal",
+    )
+    parts = {part["name"]: part for part in described["parts"]}
+    for name, (output, parameters, millions) in GOOGLENET.items():
+        assert parts[name]["output"] == list(output)
+        assert parts[name]["trainable"] == parameters
+        found = parts[name]["multiply_adds"] / 1e6
+        assert found == pytest.approx(millions, abs=0.051)
+    # Nothing else costs anything, and the order is that of the paper.
+    costly = [part["name"] for part in parts.values() if part["trainable"]]
+    assert costly == list(GOOGLENET)
+    assert described["totals"]["trainable"] == 6_998_552
+
+
+def test_a_description_sums_up_its_layers():
+    described = json.loads(json.dumps(describe_model("lenet5")))
+    assert described["totals"] == {
+        "trainable": 61_706,
+        "non_trainable": 0,
+        "multiply_adds": 416_520,
+        # 2 * 28*28*6 + 14*14*6 + 2 * 10*10*16 + 2 * 5*5*16, and the vectors,
+        # dense ones before and after the activation
+        "activation_bytes": 4 * (9_408 + 1_176 + 3_200 + 800 + 240 + 168 + 10),
+        "weight_bytes": 4 * 61_706,
+    }
+    rows = {row["name"]: row for row in described["layers"]}
+    # 28 * 28 places, each with 6 filters of 5 * 5
+    assert rows["conv1"]["multiply_adds"] == 28 * 28 * 6 * 25
+    assert rows["conv1"]["output"] == [28, 28, 6]
+    assert rows["conv1"]["activation_bytes"] == 28 * 28 * 6 * 4
+    assert rows["dense5"]["trainable"] == 400 * 120 + 120
+
+
+@pytest.mark.parametrize("key", SUMMED)
+def test_layers_and_parts_sum_up_to_the_same(small, key):
+    whole = small["totals"][key]
+    assert whole == sum(row[key] for row in small["layers"])
+    assert whole == sum(part[key] for part in small["parts"])
+
+
+def test_weights_that_are_not_trained_take_memory_too(small):
+    totals = small["totals"]
+    assert totals["non_trainable"] == 928
+    both = totals["trainable"] + totals["non_trainable"]
+    assert totals["weight_bytes"] == 4 * both
+
+
+def test_a_part_ends_in_what_its_last_layer_gives(small):
+    parts = {part["name"]: part for part in small["parts"]}
+    assert list(parts) == [
+        "conv1",
+        *(f"group{g}_block{b}" for g in (1, 2, 3) for b in (1, 2)),
+        *("final", "features", "logits"),
+    ]
+    assert parts["group2_block1"]["output"] == (4, 4, 32)
+    # norm, activation, conv, norm, activation, dropout, conv, shortcut, sum
+    assert parts["group2_block1"]["layers"] == 9
+
+
+@pytest.mark.parametrize(
+    "layer, part",
+    [
+        ("module3a_3x3_reduce_activation", "module3a"),
+        ("conv2_reduce", "conv2"),
+        ("group3_block10_shortcut_norm", "group3_block10"),
+        ("block1_layer2_conv", "block1"),
+        ("hidden1", "hidden1"),
+        ("_odd", "_odd"),
+    ],
+)
+def test_the_name_of_a_layer_tells_its_part(layer, part):
+    assert part_of(layer) == part
+
+
+def test_operations_without_a_layer_belong_to_what_they_work_on():
+    model = create_model("inception", norm="local_response")
+    keras.ops.square(keras.Input((2,)))  # moves Keras's own counter on
+    again = create_model("inception", norm="local_response")
+    rows = layer_costs(model)
+    assert rows == layer_costs(again)
+    after = [row for row in rows if row.part == "pool1"]
+    assert [row.kind for row in after] == [
+        "MaxPooling2D",
+        *("Square", "Matmul", "Multiply", "Add", "Power"),
+        after[-1].kind,  # Divide or TrueDivide, as Keras calls it
+    ]
+    assert {row.activation_bytes for row in after} == {4 * 16 * 16 * 32}
+
+
+def test_a_description_is_a_table_that_ends_in_totals(small):
+    text = format_description(small, "layers")
+    assert "input 8x8x1, 5 classes" in text
+    assert "928 are not" in text
+    assert "dropout=0.3" in text
+    totals = small["totals"]
+    (line,) = [x for x in text.splitlines() if x.startswith("total")]
+    both = totals["trainable"] + totals["non_trainable"]
+    assert line.split() == [
+        "total",
+        f"{both:,}",
+        f"{totals['multiply_adds']:,}",
+        *format_bytes(totals["activation_bytes"]).split(),
+    ]
+
+
+def test_large_models_are_shown_by_parts_unless_asked(small):
+    assert len(small["layers"]) > SCREEN
+    names = [part["name"] for part in small["parts"]]
+    assert shown(format_description(small), "part") == names
+    every = [layer["name"] for layer in small["layers"]]
+    assert shown(format_description(small, "layers"), "layer") == every
+
+
+def test_small_models_are_shown_by_layers_unless_asked():
+    described = describe_model("mlp")
+    every = [layer["name"] for layer in described["layers"]]
+    assert shown(format_description(described), "layer") == every
+    assert shown(format_description(described, "parts"), "part") == [
+        *("flatten", "hidden1", "hidden2", "features", "logits"),
+    ]
+
+
+def shown(text, head):
+    """Reads the first column of a table between its head and its total."""
+    column = [line.split()[0] for line in text.splitlines() if line]
+    return column[column.index(head) + 1 : column.index("total")]
+
+
+def test_a_shape_is_read_as_height_width_channels():
+    assert parse_shape("28x30x1") == (28, 30, 1)
+
+
+def test_a_single_number_is_the_length_of_a_vector(capsys):
+    assert asked(capsys, "lr", "--input=2")["totals"]["trainable"] == 30
+
+
+@pytest.mark.parametrize(
+    "text", ["", "28x28", "28x28x1x1", "axbxc", "abc", "0x8x1", "0"]
+)
+def test_a_text_that_is_no_shape_is_refused(text):
+    with pytest.raises(UserError, match="height x width x channels"):
+        parse_shape(text)
+
+
+def test_rows_are_layers_or_parts(capsys):
+    assert main(["describe", "lr", "--rows=blocks"]) == 2
+    assert "--rows=blocks" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "count, text",
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1_000, "1.0 kB"),
+        (1_881_600, "1.9 MB"),
+        (2_500_000_000, "2.5 GB"),
+    ],
+)
+def test_sizes_have_the_prefixes_of_disks(count, text):
+    assert format_bytes(count) == text
