@@ -37,7 +37,7 @@ def test_a_family_reads_any_pair_of_numbers_from_a_name(a, b):
 
 @pytest.mark.parametrize("word", ["", "ab", "A", "3_x", "été"])
 def test_a_family_reads_a_word_from_a_name(word):
-    table = Registry((entry("say_<word>_<n>", words=("word",)),))
+    table = Registry((entry("say_<word>_<n>", words={"word": ".*"}),))
     assert table.find(f"say_{word}_5").arguments == {"word": word, "n": 5}
 
 
@@ -50,11 +50,21 @@ def test_a_name_of_its_own_goes_before_a_pattern_and_so_does_the_first():
     assert table.find("net2_3").year == 1998
 
 
+def test_a_family_gives_away_the_words_that_mean_nothing_to_it():
+    table = Registry((entry("say_<word>", words={"word": "[ab]+"}),))
+    with pytest.raises(UserError, match="already"):
+        table.add(entry("say_ab"))
+    table.add(entry("say_xyz", year=2001))
+    assert table.find("say_xyz").year == 2001
+    with pytest.raises(UserError, match="already"):
+        table.add(entry("say_xyz"))
+
+
 @pytest.mark.parametrize(
     "name, lacks", [("say_ab", False), ("say_b", True), ("say_", True)]
 )
 def test_an_option_can_need_something_in_the_word(name, lacks):
-    family = entry("say_<word>", words=("word",), needs={"loud": "a.?b"})
+    family = entry("say_<word>", words={"word": ".*"}, needs={"loud": "a.?b"})
     assert Registry((family,)).find(name).lacks_option("loud") == lacks
     assert not family.match(name).lacks_option("other")
 

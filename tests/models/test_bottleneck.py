@@ -67,7 +67,7 @@ def test_their_names_do_not_mean_the_nets_for_small_images():
 
 
 def test_a_width_of_zero_is_refused():
-    with pytest.raises(UserError, match="width 0"):
+    with pytest.raises(UserError, match="width of 0"):
         create_model("wrn50_0")
 
 

@@ -187,6 +187,8 @@ def test_a_word_is_right_exactly_if_maps_come_first_and_f_last(word):
         and set(rest) <= set("ndf")
         and word[-1] == "f"
     )
+    (family,) = (f for f in MODELS.families() if "letters" in f.words)
+    assert family.claims(f"cnn_{word}") == right
     if right:
         check_word(word)
     else:
@@ -214,5 +216,5 @@ def test_a_vector_is_not_normalized_as_maps_are():
     "option", ["filter_size", "maps", "pool_size", "dense_width"]
 )
 def test_a_size_of_zero_is_refused(option):
-    with pytest.raises(UserError, match=f"{option}=0 leaves nothing"):
+    with pytest.raises(UserError, match=f"{option}=0 does not suit"):
         create_model("cnn_cpff", **{option: 0})

@@ -51,5 +51,5 @@ def test_features_are_the_last_hidden_layer_before_dropout():
 
 @pytest.mark.parametrize("hidden", [0, (), (5, -1)])
 def test_widths_below_one_are_refused(hidden):
-    with pytest.raises(UserError, match="at least one unit"):
+    with pytest.raises(UserError, match=r"hidden=.*\(256,128\)"):
         create_model("mlp", hidden=hidden)

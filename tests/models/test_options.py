@@ -1,6 +1,6 @@
 """Options of models: what is known, what is refused, and in which words."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from zoo.models import (
     check_options,
     create_model,
 )
-from zoo.models.options import fit, words
+from zoo.models.options import Range, Size, _hints, fit, words
 
 
 def test_options_are_the_builders_own_with_their_defaults():
@@ -80,7 +80,26 @@ def test_values_come_back_in_the_types_that_the_builder_declares():
             "mlp",
             {"hidden": (3, "x")},
             "--model_arg=hidden=(3, 'x') does not suit mlp; give a whole "
-            "number or values in parentheses, such as (256,128).",
+            "number of at least 1 or values in parentheses, each a whole "
+            "number of at least 1, such as (256,128).",
+        ),
+        (
+            "cnn_cf",
+            {"maps": -1},
+            "--model_arg=maps=-1 does not suit cnn_cf; give a whole number of "
+            "at least 1.",
+        ),
+        (
+            "alexnet_lite",
+            {"divisor": 65},
+            "--model_arg=divisor=65 does not suit alexnet_lite; give a whole "
+            "number from 1 to 64.",
+        ),
+        (
+            "wrn16_0",
+            {},
+            "wrn16_0 names a width of 0; write a whole number of at least 1 "
+            "there.",
         ),
     ],
     ids=lambda value: str(value) if isinstance(value, str) else None,
@@ -111,6 +130,9 @@ def test_common_options_have_the_ranges_of_their_flags(name, value):
         ("a", Literal["a", "b"], "a"),
         (object, Any, object),
         (True, bool, True),
+        (1, Size, 1),
+        (64, Annotated[int, Range(1, 64)], 64),
+        ([3, 4], Size | tuple[Size, ...], (3, 4)),
     ],
 )
 def test_values_that_fit_an_annotation(value, hint, fitted):
@@ -135,6 +157,11 @@ def test_values_that_fit_an_annotation(value, hint, fitted):
         ("ab", tuple[str, ...]),
         ([1], int),
         (None, int),
+        (0, Size),
+        (-5, Size),
+        (True, Size),
+        ((3, 0), Size | tuple[Size, ...]),
+        (65, Annotated[int, Range(1, 64)]),
     ],
 )
 def test_values_that_do_not_fit(value, hint):
@@ -154,13 +181,26 @@ def test_annotations_can_be_said_in_words(hint, text):
     assert words(hint) == text
 
 
+def test_every_number_that_a_builder_takes_is_bounded():
+    # A depth has a rule of its own, which its family explains.
+    unbounded = {
+        f"{entry.name} {name}"
+        for entry in MODELS
+        for name, hint in _hints(entry.load()).items()
+        if name in {**builder_options(entry), **entry.arguments}
+        and hint is int
+        and name != "depth"
+    }
+    assert not unbounded
+
+
 @pytest.mark.parametrize("classes", [1, -1, 2.5, "ten"])
 def test_a_number_of_classes_that_makes_no_sense_is_refused(classes):
     with pytest.raises(UserError, match=f"num_classes={classes}"):
         create_model("lr", classes)
 
 
-@pytest.mark.parametrize("shape", [(), (3,), (8, 8), (8, 0, 1), "8x8", 5])
+@pytest.mark.parametrize("shape", [(), (8, 8), (8, 0, 1), "8x8", 5])
 def test_a_shape_that_is_no_image_is_refused(shape):
     with pytest.raises(UserError, match="not the shape of an image"):
         create_model("lr", 10, shape)

@@ -53,7 +53,15 @@ def test_its_smallest_image_is_respected():
         create_model("tiny", 10, (8, 8, 1))
 
 
-@pytest.mark.parametrize("name", ["lr", "wrn28_10", "wrn94_3"])
+@pytest.mark.parametrize("name", ["cnn_mine", "cnn_fc", "resnet"])
+def test_a_name_that_only_begins_like_a_family_is_free(name):
+    register_model(name, tiny)
+    assert create_model(name, 0, (8, 8, 1)).output_shape == (None, 4)
+
+
+@pytest.mark.parametrize(
+    "name", ["lr", "wrn28_10", "wrn94_3", "cnn_cf", "cnn_ccpnfdnf"]
+)
 def test_a_taken_name_is_refused(name):
     with pytest.raises(UserError, match="already"):
         register_model(name, tiny)

@@ -140,5 +140,5 @@ def test_a_depth_that_cannot_be_is_refused_with_the_nearest(depth, hint):
 
 
 def test_a_width_of_zero_is_refused():
-    with pytest.raises(UserError, match="width 0"):
+    with pytest.raises(UserError, match="width of 0"):
         create_model("wrn28_0")

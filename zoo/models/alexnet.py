@@ -30,18 +30,18 @@ classes: conv 1,824 + 38,464 + 55,392 + 83,040 + 55,360, dense 590,848 +
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 import keras
 from keras import layers
 
-from zoo.errors import UserError
 from zoo.models.blocks import (
     Activation,
     Initializer,
     Parts,
     local_response_norm,
 )
+from zoo.models.options import Range
 
 Norm = Literal["none", "batch", "local_response"]
 
@@ -82,7 +82,7 @@ def build_lite(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    divisor: int = 4,
+    divisor: Annotated[int, Range(1, 64)] = 4,
     activation: Activation = "relu",
     norm: Norm = "local_response",
     dropout: float = 0.5,
@@ -97,11 +97,6 @@ def build_lite(
         divisor: the widths of the paper are divided by it.
         norm: local response after C1 and C2, or batch norm in every layer.
     """
-    if not 1 <= divisor <= 64:
-        raise UserError(
-            f"--model_arg=divisor={divisor} is out of range; the widths of "
-            "AlexNet can be divided by 1 to 64."
-        )
     parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
     x = parts.conv_block(image, 96 // divisor, 5, "conv1")  # [B, 32, 32, 24]

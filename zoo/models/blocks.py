@@ -168,7 +168,7 @@ class Parts:
             x = self.batch_norm(x, f"{name}_norm")
         return self.activate(x, output)
 
-    def logits(self, x, num_classes, calm=True):
+    def logits(self, x, num_classes, calm=True, name="logits"):
         """Maps features `[B, F]` to logits `[B, K]`, float32 at any precision.
 
         Logits in bfloat16 would have three significant digits.
@@ -178,10 +178,10 @@ class Parts:
                 instead of as `he_normal` and its like, which are made for
                 layers with an activation behind them.
         """
-        options = self._kernel("logits")
+        options = self._kernel(name)
         if calm and self.initializer in VARIANCE:
             options["kernel_initializer"] = keras.initializers.VarianceScaling(
-                *CLASSIFIER, seed=seed_of(self.seed, "logits")
+                *CLASSIFIER, seed=seed_of(self.seed, name)
             )
         return layers.Dense(num_classes, dtype="float32", **options)(x)
 

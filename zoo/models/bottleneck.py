@@ -29,8 +29,8 @@ from typing import Literal
 import keras
 from keras import layers
 
-from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.options import Size
 from zoo.models.residual import norm_activate, resample, stack
 
 EXPANSION = 4  # maps outside a block for each of the narrow ones of ResNet-50
@@ -40,7 +40,7 @@ def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    width: int = 1,
+    width: Size = 1,
     strided: Literal["3x3", "1x1"] = "3x3",
     activation: Activation = "relu",
     initializer: Initializer = "he_normal",
@@ -54,10 +54,6 @@ def build(
         width: factor on the maps inside the blocks.
         strided: which convolution of a block has the stride of its stage.
     """
-    if width < 1:
-        raise UserError(
-            f"width {width} leaves no maps; the least is 1, as in wrn50_1."
-        )
     parts = Parts(seed, initializer, activation, l1=l1, l2=l2)
     options = {"width": width, "strided": strided}
     image = keras.Input(input_shape, name="inputs")  # [B, 224, 224, 3]

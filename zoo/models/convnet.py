@@ -42,6 +42,7 @@ from zoo.models.blocks import (
     Parts,
     local_response_norm,
 )
+from zoo.models.options import Size
 
 EXAMPLE = "cnn_cpcpff"
 KINDS = {
@@ -59,11 +60,11 @@ def build(
     num_classes: int,
     *,
     letters: str = "cpcpff",
-    filter_size: int = 5,
-    maps: int = 64,
+    filter_size: Size = 5,
+    maps: Size = 64,
     pool: Literal["max", "average"] = "max",
-    pool_size: int = 2,
-    dense_width: int = 256,
+    pool_size: Size = 2,
+    dense_width: Size = 256,
     activation: Activation = "relu",
     norm: Literal["batch", "local_response"] = "batch",
     dropout: float = 0.5,
@@ -85,7 +86,6 @@ def build(
     """
     check_word(letters)
     check_norm(letters, norm)
-    check_sizes(filter_size, maps, pool_size, dense_width)
     # The word says where normalization stands; no layer adds its own.
     parts = Parts(seed, initializer, activation, "none", dropout, l1, l2)
 
@@ -161,19 +161,3 @@ def check_norm(letters: str, norm: str) -> None:
             f"{letters} has n after f, where there are none; write n before "
             "the first f, or take --norm=batch."
         )
-
-
-def check_sizes(filter_size, maps, pool_size, dense_width):
-    """Raises `UserError` for a size of less than one."""
-    sizes = {
-        "filter_size": filter_size,
-        "maps": maps,
-        "pool_size": pool_size,
-        "dense_width": dense_width,
-    }
-    for name, size in sizes.items():
-        if size < 1:
-            raise UserError(
-                f"--model_arg={name}={size} leaves nothing of a layer; the "
-                "least is 1."
-            )

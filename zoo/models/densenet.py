@@ -26,6 +26,7 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.options import Size
 from zoo.models.residual import norm_activate
 
 STEM = 16  # maps before the first block, in the plain form
@@ -37,7 +38,7 @@ def build(
     num_classes: int,
     *,
     depth: int = 40,
-    growth: int = 12,
+    growth: Size = 12,
     bottleneck: bool = False,
     activation: Activation = "relu",
     dropout: float = 0.0,
@@ -56,8 +57,6 @@ def build(
             compression.
     """
     num_layers = layers_per_block(depth, bottleneck)
-    if growth < 1:
-        raise UserError(f"growth {growth} adds no maps; the least is 1.")
     parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
     dense = {"num_layers": num_layers, "growth": growth, "narrow": bottleneck}
     stem = 2 * growth if bottleneck else STEM

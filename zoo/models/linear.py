@@ -17,7 +17,7 @@ from zoo.models.blocks import Initializer, Parts
 
 
 def build(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
     initializer: Initializer = "small_normal",
@@ -25,9 +25,9 @@ def build(
     l2: float = 0.0,
     seed: int = 0,
 ) -> keras.Model:
-    """Builds softmax regression from images `[B, H, W, C]`."""
+    """Builds softmax regression from `[B, H, W, C]` or `[B, D]`."""
     parts = Parts(seed, initializer, l1=l1, l2=l2)
-    image = keras.Input(input_shape, name="inputs")
-    features = layers.Flatten(name="features")(image)  # [B, H * W * C]
+    inputs = keras.Input(input_shape, name="inputs")
+    features = layers.Flatten(name="features")(inputs)  # [B, D]
     logits = parts.logits(features, num_classes, calm=False)  # [B, K]
-    return keras.Model(image, logits, name="lr")
+    return keras.Model(inputs, logits, name="lr")

@@ -19,13 +19,14 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.options import Size
 
 
 def build(
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     num_classes: int,
     *,
-    hidden: int | tuple[int, ...] = (512, 512),
+    hidden: Size | tuple[Size, ...] = (512, 512),
     activation: Activation = "relu",
     norm: Literal["none", "batch"] = "none",
     dropout: float = 0.0,
@@ -34,7 +35,7 @@ def build(
     l2: float = 0.0,
     seed: int = 0,
 ) -> keras.Model:
-    """Builds a perceptron from images `[B, H, W, C]`.
+    """Builds a perceptron from `[B, H, W, C]` or `[B, D]`.
 
     Args:
         hidden: units of each hidden layer, first to last; a single number is
@@ -42,23 +43,23 @@ def build(
     """
     widths = _checked_widths(hidden)
     parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
-    image = keras.Input(input_shape, name="inputs")
-    x = layers.Flatten(name="flatten")(image)  # [B, H * W * C]
+    inputs = keras.Input(input_shape, name="inputs")
+    x = layers.Flatten(name="flatten")(inputs)  # [B, D]
     for index, width in enumerate(widths, start=1):
         last = index == len(widths)
         output = "features" if last else f"hidden{index}_activation"
         x = parts.dense_block(x, width, f"hidden{index}", output)  # [B, width]
         x = parts.drop(x, f"hidden{index}_dropout")
     logits = parts.logits(x, num_classes)  # [B, K]
-    return keras.Model(image, logits, name="mlp")
+    return keras.Model(inputs, logits, name="mlp")
 
 
 def _checked_widths(hidden: int | tuple[int, ...]) -> tuple[int, ...]:
     widths = (hidden,) if isinstance(hidden, int) else tuple(hidden)
-    if not widths or min(widths) < 1:
+    if not widths:
         raise UserError(
-            f"--model_arg=hidden={hidden} names no hidden layers of at least "
-            "one unit; write for example --model_arg=hidden=(256,128), or "
-            "take --model=lr, which has none."
+            f"--model_arg=hidden={hidden} names no hidden layer; write for "
+            "example --model_arg=hidden=(256,128), or take --model=lr, which "
+            "has none."
         )
     return widths

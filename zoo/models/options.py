@@ -2,18 +2,19 @@
 
 A builder's signature is the one place where its options stand. Names come
 from its parameters, defaults from their values, allowed values from their
-annotations (`Literal`, `int | tuple[int, ...]`, ...).
+annotations (`Literal`, `Size`, `int | tuple[int, ...]`, ...).
 """
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import math
 import numbers
 import types
 import typing
 from collections.abc import Callable, Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError, join_words, nearest
@@ -26,6 +27,26 @@ STANDARD = tuple(name for name in OPTIONS if OPTIONS[name].to_builder)
 # the seed, which belongs to the run.
 FIRST_TWO = 2
 SEED = "seed"
+
+
+@dataclasses.dataclass(frozen=True)
+class Range:
+    """Bounds of a number, both allowed, for `Annotated`; `None` is none."""
+
+    low: int
+    high: int | None = None
+
+    def __contains__(self, number: int) -> bool:
+        return self.low <= number and (self.high is None or number <= self.high)
+
+    def __str__(self) -> str:
+        if self.high is None:
+            return f"of at least {self.low}"
+        return f"from {self.low} to {self.high}"
+
+
+# A number of units, maps or pixels: of none of them, no layer is made.
+Size = Annotated[int, Range(1)]
 
 
 def builder_options(entry: ModelEntry) -> dict[str, Any]:
@@ -56,11 +77,12 @@ def check_options(
 
     Raises:
         UserError: an option that this model lacks, or a value that it cannot
-            have.
+            have, in the options or in its name.
     """
     builder = entry.load()
     known = builder_options(entry)
     hints = _hints(builder)
+    _check_name(entry, hints)
     checked = {}
     for name, value in options.items():
         if name not in known and not _takes_anything(builder):
@@ -78,15 +100,30 @@ def check_options(
     return checked
 
 
+def _check_name(entry: ModelEntry, hints: Mapping[str, Any]) -> None:
+    """Raises `UserError` for a number in a name that is out of range."""
+    for name, value in entry.arguments.items():
+        hint = hints.get(name, Any)
+        try:
+            fit(value, hint)
+        except TypeError:
+            raise UserError(
+                f"{entry.name} names a {name} of {value}; write "
+                f"{words(hint)} there."
+            ) from None
+
+
 def fit(value: Any, hint: Any) -> Any:
     """Returns the value in the type of an annotation, lists as tuples.
 
     Raises:
-        TypeError: the value is not of that type.
+        TypeError: the value is not of that type, or out of its range.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
         return value
+    if origin is Annotated:
+        return _fit_range(value, *inner)
     if origin in (typing.Union, types.UnionType):
         return _fit_any(value, inner)
     if origin is tuple and isinstance(value, tuple | list):
@@ -110,6 +147,13 @@ def fit(value: Any, hint: Any) -> Any:
     raise TypeError
 
 
+def _fit_range(value: Any, hint: Any, *bounds: Any) -> Any:
+    fitted = fit(value, hint)
+    if any(isinstance(b, Range) and fitted not in b for b in bounds):
+        raise TypeError
+    return fitted
+
+
 def _fit_any(value: Any, hints: tuple[Any, ...]) -> Any:
     for hint in hints:
         try:
@@ -124,7 +168,7 @@ WORDS = {
     float: "a number",
     bool: "True or False",
     str: "a word",
-    tuple: "values in parentheses, such as (256,128)",
+    tuple: "values in parentheses",
     types.NoneType: "None",
 }
 
@@ -136,6 +180,11 @@ def words(hint: Any) -> str:
         return join_words(map(str, inner))
     if origin in (typing.Union, types.UnionType):
         return " or ".join(words(part) for part in inner)
+    if origin is Annotated:
+        bounds = [str(one) for one in inner[1:] if isinstance(one, Range)]
+        return " ".join([words(inner[0]), *bounds])
+    if origin is tuple:
+        return f"{WORDS[tuple]}, each {words(inner[0])}, such as (256,128)"
     return WORDS.get(origin or hint, f"a {getattr(hint, '__name__', hint)}")
 
 
@@ -155,7 +204,7 @@ def _takes_anything(builder: Callable) -> bool:
 
 def _hints(builder: Callable) -> dict[str, Any]:
     try:
-        return typing.get_type_hints(builder)
+        return typing.get_type_hints(builder, include_extras=True)
     except (NameError, TypeError):
         # A user's builder may name types that exist for type checkers only,
         # or be no plain function; its defaults then say what it takes.

@@ -27,8 +27,8 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from zoo.errors import UserError
 from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.options import Size
 from zoo.models.residual import (
     blocks_per_group,
     norm_activate,
@@ -42,7 +42,7 @@ def build(
     num_classes: int,
     *,
     depth: int = 28,
-    width: int = 10,
+    width: Size = 10,
     activation: Activation = "relu",
     dropout: float = 0.0,
     initializer: Initializer = "he_normal",
@@ -57,10 +57,6 @@ def build(
         width: factor on the 16, 32 and 64 maps of the three groups.
     """
     num_blocks = blocks_per_group(depth, 4)
-    if width < 1:
-        raise UserError(
-            f"width {width} leaves no maps; the least is 1, as in wrn{depth}_1."
-        )
     parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
     block = preactivation_block
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
