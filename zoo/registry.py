@@ -37,9 +37,16 @@ class ModelEntry:
         about: a few words on what it is.
         home: `(H, W, C)`, the input for which its counts are quoted.
         smallest: least side in pixels; smaller images are enlarged to it.
+        takes_vectors: whether it also takes vectors `(D,)`, since it has no
+            use for where a pixel lies.
+        memorize: for a model that learns by heart and not by gradients,
+            where `memorize(model, inputs, labels)` is, which gives a built
+            model the training examples; its builder takes how many they are
+            as `memory`.
         year, paper, lecture: where it comes from and who teaches it.
         members: for a family, the names that listings show.
-        words: which arguments in the name are words; others are numbers.
+        words: which arguments in the name are words, each with the regular
+            expression of those that mean something; others are numbers.
         arguments: builder arguments that the name fixes.
         needs: options that only some names of a family have, each with the
             regular expression that must be found in the name's words.
@@ -47,6 +54,7 @@ class ModelEntry:
             "which": "has no hidden layer; use --l2".
         small, large: the default recipe, as options of `TrainConfig`, for
             small sets of images (below 10,000) and for large ones.
+        points: the same for data sets of vectors; `small` where it is empty.
     """
 
     name: str
@@ -54,16 +62,19 @@ class ModelEntry:
     about: str
     home: tuple[int, int, int]
     smallest: int = 1
+    takes_vectors: bool = False
+    memorize: str = ""
     year: int | None = None
     paper: str = ""
     lecture: str = ""
     members: tuple[str, ...] = ()
-    words: tuple[str, ...] = ()
+    words: Mapping[str, str] = dataclasses.field(default_factory=dict)
     arguments: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     needs: Mapping[str, str] = dataclasses.field(default_factory=dict)
     lacks: str = ""
     small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    points: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def is_family(self) -> bool:
@@ -89,6 +100,17 @@ class ModelEntry:
         arguments = {**self.arguments, **carried}
         return dataclasses.replace(self, name=name, arguments=arguments)
 
+    def claims(self, name: str) -> bool:
+        """Whether this is the entry's own name or a valid one of its family.
+
+        No number is invalid here; which depths there are, the builder knows.
+        """
+        found = self.match(name)
+        return found is not None and all(
+            re.fullmatch(pattern, found.arguments[word])
+            for word, pattern in self.words.items()
+        )
+
     def _pattern(self) -> str:
         def group(found: re.Match) -> str:
             key = found[1]
@@ -105,10 +127,17 @@ class ModelEntry:
 
     def load(self) -> Callable:
         """Imports the builder, if it is not there yet, and returns it."""
-        if callable(self.builder):
-            return self.builder
-        module, _, function = self.builder.partition(":")
-        return getattr(importlib.import_module(module), function)
+        return self.builder if callable(self.builder) else _at(self.builder)
+
+    def load_memorize(self) -> Callable:
+        """Imports the function that makes a model remember examples."""
+        return _at(self.memorize)
+
+
+def _at(place: str) -> Callable:
+    """Imports what stands at "package.module:function"."""
+    module, _, function = place.partition(":")
+    return getattr(importlib.import_module(module), function)
 
 
 class Registry:
@@ -150,7 +179,7 @@ class Registry:
 
     def add(self, entry: ModelEntry) -> None:
         """Adds an entry at the end; a name can be given away only once."""
-        if any(known.match(entry.name) for known in self._entries):
+        if any(known.claims(entry.name) for known in self._entries):
             raise UserError(
                 f"there is a model {entry.name!r} already; choose another name."
             )

@@ -53,6 +53,61 @@ def test_the_mean_of_all_pixels_is_thinned_out_by_four_tenths():
     assert model.get_layer("logits").input is drop.output
 
 
+@pytest.fixture(scope="module")
+def whole():
+    return create_model("googlenet", 1000, initializer="equal", auxiliary=True)
+
+
+def test_auxiliary_heads_cost_eight_million_multiply_adds(whole, costs):
+    millions = sum(cost.multiply_adds for cost in layer_costs(whole)) / 1e6
+    assert millions == pytest.approx(1_591, abs=0.5)
+    # 4 * 4 places of 1x1 convolutions, and two dense layers each
+    added = 16 * (512 + 528) * 128 + 2 * (2048 * 1024 + 1024 * 1000)
+    alone = sum(cost.multiply_adds for cost in costs) / 1e6
+    assert millions - alone == pytest.approx(added / 1e6, abs=1e-9)
+
+
+@pytest.mark.parametrize("head, module", [(1, "4a"), (2, "4d")])
+def test_an_auxiliary_head_is_the_papers(whole, head, module):
+    layer = {
+        part: whole.get_layer(f"auxiliary{head}_{part}")
+        for part in ("pool", "conv", "dense", "dropout", "logits")
+    }
+    joined = whole.get_layer(f"module{module}_joined")
+    assert layer["pool"].input is joined.output
+    assert layer["pool"].pool_size == (5, 5)
+    assert layer["pool"].strides == (3, 3)
+    assert layer["pool"].output.shape == (None, 4, 4, 512 + 16 * (head - 1))
+    assert layer["conv"].kernel_size == (1, 1)
+    assert layer["conv"].output.shape == (None, 4, 4, 128)
+    assert layer["dense"].output.shape == (None, 1024)
+    assert layer["dropout"].rate == 0.7
+    assert layer["logits"].input is layer["dropout"].output
+    assert whole.outputs[head] is layer["logits"].output
+
+
+def test_the_first_output_is_the_logits(whole):
+    assert len(whole.outputs) == 3
+    assert whole.outputs[0] is whole.get_layer("logits").output
+
+
+def test_an_auxiliary_head_averages_a_map_below_its_window_whole():
+    options = {"initializer": "equal", "auxiliary": True}
+    small = create_model("googlenet", 10, (64, 64, 3), **options)
+    pooled = small.get_layer("auxiliary2_pool")
+    assert pooled.input.shape == (None, 4, 4, 528)
+    assert pooled.output.shape == (None, 1, 1, 528)
+    uneven = create_model("googlenet", 10, (64, 128, 3), **options)
+    assert uneven.get_layer("auxiliary2_pool").output.shape[1:3] == (1, 2)
+
+
+def test_without_classes_there_are_no_auxiliary_heads():
+    options = {"initializer": "equal", "auxiliary": True}
+    body = create_model("googlenet", 0, (64, 64, 3), **options)
+    assert body.output_shape == (None, 1024)
+    assert not any("auxiliary" in layer.name for layer in body.layers)
+
+
 @pytest.mark.parametrize(
     "norm, divisions", [("local_response", 2), ("none", 0)]
 )

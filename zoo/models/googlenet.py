@@ -5,19 +5,30 @@ table 1; `MODULES` is its columns of widths. Local response normalization
 stands where the paper's figure 3 has it, after the first pooling and before
 the second.
 
+Two auxiliary classifiers, after 4a and 4d, are there with auxiliary=True: the
+paper's help for gradients to reach the first layers. The model then has three
+outputs, the logits first; the losses of the others count in training alone,
+and training saves the model without them. With norm=batch they are not needed.
+
 What is changed, and why:
-- There are no auxiliary classifiers: they are for training alone, and a model
-  of the zoo has one output. With norm=batch they are not needed.
-- Convolutions and poolings pad as Keras does ("same").
+- The auxiliary classifiers are an option, so that the model by default is the
+  one that is left in use.
+- Convolutions and poolings pad as Keras does ("same"), but for the average
+  pooling of an auxiliary classifier, which makes 4x4 of 14x14. Images of 64
+  pixels leave it maps of 4x4, less than its 5x5 window: it averages them
+  whole.
 - Weights start with variance 2 / fan-in.
 
 Parameters, 1000 classes, 224x224x3: 6,998,552; the paper prints rounded
 counts for its rows, and those of conv1 and 4c do not follow from its own
-widths. With norm=batch, 7,005,832 are trained.
+widths. With norm=batch, 7,005,832 are trained. An auxiliary classifier adds
+2048 * 1024 + 1024 and 1024 * 1000 + 1000 to its convolution of 65,664 or
+67,712: 13,378,280 with both.
 """
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Literal
 
 import keras
@@ -43,6 +54,7 @@ MODULES = {
     "5a": Widths(256, 160, 320, 32, 128, 128),
     "5b": Widths(384, 192, 384, 48, 128, 128),
 }
+AUXILIARY_DROPOUT = 0.7
 
 
 def build(
@@ -52,6 +64,7 @@ def build(
     activation: Activation = "relu",
     norm: Literal["none", "batch", "local_response"] = "local_response",
     dropout: float = 0.4,
+    auxiliary: bool = False,
     initializer: Initializer = "he_normal",
     l1: float = 0.0,
     l2: float = 0.0,
@@ -62,6 +75,8 @@ def build(
     Args:
         norm: local response beside the first two poolings, or batch norm in
             every convolution.
+        auxiliary: whether two further outputs, logits as the first, come from
+            the middle of the model. Each drops 70 %, whatever `dropout` is.
     """
     parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 224, 224, 3]
@@ -75,13 +90,21 @@ def build(
     x = pool(x, "pool2")  # [B, 28, 28, 192]
     x = modules(x, parts, "3a", "3b")  # [B, 28, 28, 480]
     x = pool(x, "pool3")  # [B, 14, 14, 480]
-    x = modules(x, parts, "4a", "4b", "4c", "4d", "4e")  # [B, 14, 14, 832]
+    x = first = modules(x, parts, "4a")  # [B, 14, 14, 512]
+    x = second = modules(x, parts, "4b", "4c", "4d")  # [B, 14, 14, 528]
+    x = modules(x, parts, "4e")  # [B, 14, 14, 832]
     x = pool(x, "pool4")  # [B, 7, 7, 832]
     x = modules(x, parts, "5a", "5b")  # [B, 7, 7, 1024]
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 1024]
     x = parts.drop(x, "dropout")
-    logits = parts.logits(x, num_classes)  # [B, K]
-    return keras.Model(image, logits, name="googlenet")
+    outputs = logits = parts.logits(x, num_classes)  # [B, K]
+    if auxiliary:
+        parts = dataclasses.replace(parts, dropout=AUXILIARY_DROPOUT)
+        heads = {"auxiliary1": first, "auxiliary2": second}
+        outputs = [logits]
+        for name, maps in heads.items():
+            outputs.append(classify(maps, parts, name, num_classes))  # [B, K]
+    return keras.Model(image, outputs, name="googlenet")
 
 
 def modules(x, parts, *names):
@@ -90,6 +113,19 @@ def modules(x, parts, *names):
         widths = MODULES[name]
         x = inception_module(x, parts, f"module{name}", widths, reduced=True)
     return x
+
+
+def classify(x, parts, name, num_classes):
+    """Gives the logits of an auxiliary classifier."""
+    window = tuple(min(5, side) for side in x.shape[1:3])
+    x = layers.AveragePooling2D(window, 3, name=f"{name}_pool")(x)
+    # [B, 4, 4, 512 or 528]
+    x = parts.conv_block(x, 128, 1, f"{name}_conv")  # [B, 4, 4, 128]
+    x = layers.Flatten(name=f"{name}_flatten")(x)  # [B, 2048]
+    x = parts.dense(x, 1024, f"{name}_dense")  # [B, 1024]
+    x = parts.activate(x, f"{name}_dense_activation")
+    x = parts.drop(x, f"{name}_dropout")
+    return parts.logits(x, num_classes, name=f"{name}_logits")  # [B, K]
 
 
 def pool(x, name):

@@ -26,6 +26,7 @@ GREY, COLOR, PHOTO = (28, 28, 1), (32, 32, 3), (224, 224, 3)
 WRNS = ("wrn16_1", "wrn16_4", "wrn28_2", "wrn40_4", "wrn16_8", "wrn28_10")
 CNNS = ("cnn_cf", "cnn_cpcpff", "cnn_cpcpfdf")
 CNNS += ("cnn_cnf", "cnn_cpncpnff", "cnn_cpncpnfdf")
+WORD = "[cpnd]*[ndf]*f"  # of `cnn_<letters>`: vectors come out of the first f
 # Options of `cnn_<letters>` and the letters without which they do nothing.
 LETTERS = {
     "filter_size": "c",
@@ -44,6 +45,7 @@ TABLE = (
         builder="zoo.models.linear:build",
         about="softmax regression, one template a class",
         home=GREY,
+        takes_vectors=True,
         lecture="softmax regression; linear SVM with --loss=hinge",
         lacks="has no hidden layer; use --l2, or --model=mlp",
         small=recipe(ADAM, 32, 30, learning_rate=0.01),
@@ -54,11 +56,26 @@ TABLE = (
         builder="zoo.models.mlp:build",
         about="perceptron with two hidden layers of 512 units",
         home=GREY,
+        takes_vectors=True,
         year=1986,
         paper="Rumelhart, Hinton and Williams 1986",
         lecture="multi-layer networks",
         small=recipe(SLOWER_ADAM, 32, 30, dropout=0.2),
         large=recipe(SLOWER_ADAM, 128, 12, dropout=0.2),
+        points=recipe(ADAM, 32, 100),
+    ),
+    ModelEntry(
+        name="knn",
+        builder="zoo.models.neighbors:build",
+        about="k nearest neighbours: remembers, and lets the nearest vote",
+        home=GREY,
+        takes_vectors=True,
+        memorize="zoo.models.neighbors:memorize",
+        year=1967,
+        paper="Cover and Hart 1967",
+        lecture="shallow competitors of learned features",
+        lacks="remembers the training images and learns no weight; its "
+        "option is --model_arg=neighbors=5",
     ),
     ModelEntry(
         name="cnn_<letters>",
@@ -67,7 +84,7 @@ TABLE = (
         home=COLOR,
         lecture="the language of layers c, p, n, d and f",
         members=CNNS,
-        words=("letters",),
+        words={"letters": WORD},
         needs=LETTERS,
         lacks="spells no layer for it; n normalizes and d drops, as in "
         "cnn_cnfdf",
@@ -185,7 +202,7 @@ TABLE = (
         lecture="residual blocks",
         arguments={"width": 1},
         lacks="has batch normalization throughout and no dropout",
-        small=recipe({**MOMENTUM, "learning_rate": 0.02}, 32, 6),
+        small=recipe(CAREFUL_ADAM, 32, 6),
         large=recipe(MOMENTUM, 128, 30, **CROP),
     ),
     # Before the other Wide ResNets, whose pattern fits its names as well.
@@ -200,7 +217,7 @@ TABLE = (
         lecture="width against depth",
         members=("wrn50_2", "wrn50_3"),
         lacks="has batch normalization throughout and no dropout",
-        small=recipe({**MOMENTUM, "learning_rate": 0.02}, 32, 6),
+        small=recipe(CAREFUL_ADAM, 32, 4),
         large=recipe(MOMENTUM, 128, 30, **CROP),
     ),
     ModelEntry(

@@ -1,5 +1,6 @@
 """What is minimized, from integer labels `[B]` and logits `[B, K]`.
 
+A model with one output predicts a number; its labels are float32 `[B]`.
 Each loss gives one value an example, float32 `[B]`. Penalties on weights are
 no part of it: they are shown apart, as `penalty`.
 """
@@ -43,7 +44,15 @@ def hinge(labels, logits):
 
 
 def squared_error(labels, logits):
-    """Squared distance of the outputs from the one-hot label, summed."""
+    """Squared distance of the outputs from the one-hot label, summed.
+
+    A single output is compared with the label itself.
+    """
+    # Keras takes the last axis off where that has one entry.
+    if len(logits.shape) == 1 or logits.shape[-1] == 1:
+        outputs = ops.reshape(logits, (-1,))
+        targets = ops.cast(ops.reshape(labels, (-1,)), outputs.dtype)
+        return ops.square(outputs - targets)
     return ops.sum(ops.square(logits - _one_hot(labels, logits)), axis=-1)
 
 

@@ -5,21 +5,23 @@ from __future__ import annotations
 import dataclasses
 
 import keras
-import numpy as np
 
-from zoo.data import preprocess
+from zoo.data import added_inputs, preprocess
 from zoo.models import build_model
-from zoo.training import losses, optimizers
+from zoo.training import heads, losses, optimizers
 from zoo.training.plan import Plan
 
 BODY = "network"  # name of the layer that holds the model of the zoo
 
 
-def enlarged_size(shape: tuple[int, int, int], smallest: int):
+def enlarged_size(shape: tuple[int, ...], smallest: int):
     """Returns the (H, W) that a model gets to see, from its smallest side.
 
-    Both sides grow by the same factor, so that shapes stay what they are.
+    Both sides grow by the same factor, so that shapes stay what they are; a
+    vector has no sides, and its `(D,)` comes back.
     """
+    if len(shape) == 1:
+        return shape
     height, width = shape[:2]
     factor = max(1.0, smallest / min(height, width))
     return round(height * factor), round(width * factor)
@@ -33,24 +35,52 @@ def build_network(plan: Plan, statistics: preprocess.Statistics):
         statistics: of the training images, for the first layers.
 
     Returns:
-        An uncompiled functional model, float32 `[B, H, W, C]` in 0..255 to
-        float32 `[B, K]`. Its last layer, `network`, is the zoo's own model.
+        An uncompiled functional model, float32 `[B, H, W, C]` in 0..255, or
+        vectors `[B, D]`, to float32 `[B, K]`. Its last layer, `network`, is
+        the zoo's own model. Auxiliary heads speak in training alone.
     """
-    shape = plan.data.input_shape
-    inputs = keras.Input(shape, dtype="float32", name="image")
-    x = preprocess.apply(inputs, statistics)
-    size = enlarged_size(shape, plan.entry.smallest)
-    if size != shape[:2]:
-        x = keras.layers.Resizing(*size, name="enlarge")(x)
+    inputs, x = _entrance(plan, statistics)
     body = build_model(
         plan.entry,
         plan.data.num_classes,
         tuple(x.shape[1:]),
         plan.seed,
         plan.builder_options(),
+        task=plan.data.task,
     )
     body.name = BODY
-    return keras.Model(inputs, body(x), name=plan.config.model)
+    return heads.join(inputs, body(x), name=plan.config.model)
+
+
+def _entrance(plan: Plan, statistics: preprocess.Statistics):
+    """Returns the inputs, and what the zoo's own model sees of them."""
+    shape = plan.data.input_shape
+    name = "vector" if plan.data.has_vectors else "image"
+    inputs = keras.Input(shape, dtype="float32", name=name)
+    x = inputs
+    if plan.config.add_inputs:
+        x = added_inputs.extend(x, plan.config.add_inputs, keras.ops)
+    x = preprocess.apply(x, statistics)
+    size = enlarged_size(shape, plan.entry.smallest)
+    if size != shape[:2]:
+        x = keras.layers.Resizing(*size, name="enlarge")(x)
+    return inputs, x
+
+
+def without_heads(
+    model: keras.Model, plan: Plan, statistics: preprocess.Statistics
+) -> keras.Model:
+    """Returns the model that is left in use: one output, the logits.
+
+    It shares its layers with the model that was trained, which it is itself
+    where that has no auxiliary heads.
+    """
+    body = body_of(model)
+    if len(body.outputs) == 1:
+        return model
+    inputs, x = _entrance(plan, statistics)
+    logits_alone = keras.Model(body.inputs, body.outputs[0], name=BODY)
+    return keras.Model(inputs, logits_alone(x), name=model.name)
 
 
 def body_of(model: keras.Model) -> keras.Model:
@@ -58,34 +88,22 @@ def body_of(model: keras.Model) -> keras.Model:
     return model.get_layer(BODY)
 
 
-def logits_in_training(model: keras.Model, images) -> np.ndarray:
-    """Returns logits `[B, K]` as a training step would see them.
-
-    Batch norm uses the batch, as its running averages mean nothing before
-    training; dropout drops. Nothing in the model changes.
-    """
-    logits, _ = model.stateless_call(
-        model.trainable_variables,
-        model.non_trainable_variables,
-        images,
-        training=True,
-    )
-    return keras.ops.convert_to_numpy(logits)
-
-
 def compile_network(
     model: keras.Model, plan: Plan, schedule, steps_per_execution: int
 ) -> None:
     """Gives a model its loss, penalty, optimizer and metrics.
 
-    Afterwards `fit` reports `loss` with and `data_loss` without penalties.
+    Afterwards `fit` reports `loss` with penalties and the losses of auxiliary
+    heads, and `data_loss` without.
     """
     config = plan.config
     loss = losses.make_loss(config.loss, config.label_smoothing or 0.0)
     if config.weight_decay and config.optimizer != "adamw":
         losses.add_weight_decay(model, config.weight_decay)
-    metrics = [keras.metrics.SparseCategoricalAccuracy(name="accuracy")]
-    if model.losses:
+    metrics = []
+    if plan.data.task == "classes":
+        metrics.append(keras.metrics.SparseCategoricalAccuracy(name="accuracy"))
+    if model.losses or len(model.outputs) > 1:
         metrics.append(keras.metrics.MeanMetricWrapper(loss, name="data_loss"))
     model.compile(
         optimizer=optimizers.make_optimizer(config, schedule),
@@ -95,24 +113,29 @@ def compile_network(
         steps_per_execution=steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)
-    _build_metrics(model)
+    _build_metrics(model, plan.data.train.labels.dtype.name)
 
 
-def _build_metrics(model: keras.Model) -> None:
+def _build_metrics(model: keras.Model, label_type: str) -> None:
     # Metrics make their variables when first used, which is too late for a
     # resumed run: its checkpoint may hold running means of an epoch.
-    labels = keras.ops.zeros((1,), "int32")
-    logits = keras.ops.zeros((1, model.output_shape[-1]))
+    labels = keras.ops.zeros((1,), label_type)
+    logits = keras.ops.zeros((1, model.outputs[0].shape[-1]))
     model.compute_metrics(None, labels, logits)
     model.reset_metrics()
 
 
 @dataclasses.dataclass(frozen=True)
 class Logs:
-    """The numbers of `fit`, with loss and penalty told apart."""
+    """The numbers of `fit`, with loss and penalty told apart.
+
+    `loss` is that of the logits on the data. `penalty` is everything else
+    that is minimized: penalties on weights, the losses of auxiliary heads.
+    Where numbers are predicted there is no accuracy.
+    """
 
     loss: float
-    accuracy: float
+    accuracy: float | None
     penalty: float
 
     @classmethod
@@ -120,5 +143,6 @@ class Logs:
         """Reads what Keras reports, whose `loss` includes the penalty."""
         total = float(logs[f"{prefix}loss"])
         data_loss = float(logs.get(f"{prefix}data_loss", total))
-        accuracy = float(logs[f"{prefix}accuracy"])
+        accuracy = logs.get(f"{prefix}accuracy")
+        accuracy = None if accuracy is None else float(accuracy)
         return cls(data_loss, accuracy, total - data_loss)

@@ -10,7 +10,7 @@ from typing import Any
 import keras
 
 from zoo.runs import Run
-from zoo.training import network, precision
+from zoo.training import extracting, network, precision
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.job import Job, count
 from zoo.training.state import TrainState
@@ -19,7 +19,8 @@ from zoo.training.state import TrainState
 def save_result(job: Job, run: Run, state: TrainState) -> None:
     """Writes `model.keras`: the best weights, uncompiled, in float32.
 
-    Without validation images the last weights are the result.
+    Without validation images the last weights are the result. Auxiliary heads
+    are left out.
     """
     model = job.model
     if state.best.epoch:
@@ -29,7 +30,12 @@ def save_result(job: Job, run: Run, state: TrainState) -> None:
         weights = model.get_weights()
         model = network.build_network(job.plan, job.statistics)
         model.set_weights(weights)
-    save_model(model, run.path / "model.keras")
+    save_model(_in_use(job, model), run.path / "model.keras")
+
+
+def _in_use(job: Job, model: keras.Model) -> keras.Model:
+    model = network.without_heads(model, job.plan, job.statistics)
+    return extracting.joined(job.extractor, model) if job.extractor else model
 
 
 def save_model(model: keras.Model, path: pathlib.Path) -> None:
@@ -57,7 +63,7 @@ def write_metrics(
         wall_seconds: of this sitting, validation and summaries included.
     """
     last = state.rows[-1] if state.rows else {}
-    best = state.best if state.best.epoch else None
+    best = state.best if state.best.is_known else None
     seen = sum(
         job.plan.examples_after(job.plan.steps_in(epoch))
         for epoch in range(state.epoch)
@@ -75,7 +81,7 @@ def write_metrics(
         "best_val_loss": best and best.loss,
         "examples_per_second": round(seen / state.seconds, 1) if seen else None,
         "wall_seconds": round(wall_seconds, 3),
-        "parameters": count(job.model.trainable_weights),
+        "parameters": count(_in_use(job, job.model).trainable_weights),
     }
     run.write("metrics.json", json.dumps(metrics, indent=1) + "\n")
     return metrics
