@@ -20,9 +20,11 @@ from zoo.errors import UserError
 OTHER = {
     "model": "mlp", "model_arg": {"hidden": (64, 32), "reduced": False},
     "activation": "tanh", "norm": "batch", "initializer": "equal",
+    "features": "keras:mobilenet_v3_small", "train_examples": 500,
     "dataset": "mnist", "data_dir": "some where", "image_size": 16,
     "val_fraction": 0.25, "group_by": None, "mean_subtraction": "pixel",
-    "scale": "unit", "augment": "crop", "optimizer": "sgd",
+    "scale": "unit", "add_inputs": ("x2", "sin"), "augment": "crop",
+    "optimizer": "sgd",
     "learning_rate": 3e-05, "momentum": 0.5, "schedule": "step",
     "schedule_epochs": (1.0, 2.5), "schedule_factor": 0.2,
     "warmup_epochs": 0.5, "batch_size": "full", "epochs": 3, "steps": None,

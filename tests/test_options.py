@@ -28,6 +28,7 @@ BASES = {
         "schedule": "step",
         "schedule_epochs": (0.5,),
     },
+    "points": {"model": "lr", "epochs": 1, "dataset": "xor"},
     # Far too fast for its validation loss to fall in each epoch.
     "too fast": {
         "model": "lr",
@@ -56,6 +57,7 @@ CHANGES = {
     "image_size": (4, "lr", "weights"),
     "val_fraction": (0.2, "lr", "weights"),
     "group_by": ("[0-9]+-", "pictures", "fingerprint"),
+    "add_inputs": (("x2",), "points", "weights"),
     "mean_subtraction": ("pixel", "lr", "weights"),
     "scale": ("unit", "lr", "weights"),
     "augment": ("crop", "lr", "weights"),

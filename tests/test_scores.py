@@ -55,3 +55,72 @@ def test_guessing_scores_ln_k_and_the_largest_class():
     loss, share = scores.guessing(np.array([0, 0, 0, 1]), 4)
     assert loss == pytest.approx(1.3862943611)
     assert share == 0.75
+
+
+def test_a_margin_is_the_true_logit_minus_the_best_wrong_one():
+    logits = np.array([[3, 1, 2], [0, 5, 7], [4, 4, 0]], np.float32)
+    found = scores.margins(logits, np.array([0, 1, 1]))
+    np.testing.assert_array_equal(found, [1, -2, 0])
+
+
+def confident(*probabilities):
+    """Logits of two classes, the first with each of these probabilities."""
+    p = np.array(probabilities)
+    return np.log(np.stack([p, 1 - p], axis=1))
+
+
+def test_calibration_error_of_four_answers_worked_out_by_hand():
+    # Of two bins, (0.5, 1] holds all: confidences 0.6, 0.6, 0.8, 1.0 - 1e-9.
+    logits = confident(0.6, 0.6, 0.8, 1 - 1e-9)
+    error = scores.expected_calibration_error(logits, np.array([0, 1, 0, 0]), 2)
+    assert error == pytest.approx(abs(0.75 - 0.75), abs=1e-6)
+
+
+def test_calibration_error_weighs_bins_by_their_examples():
+    # Of fifteen bins, 0.55 is in the ninth, one right of two, and 0.95 in
+    # the last, two right of two.
+    logits = confident(0.55, 0.55, 0.95, 0.95)
+    error = scores.expected_calibration_error(logits, np.array([0, 1, 0, 0]))
+    assert error == pytest.approx(0.5 * 0.05 + 0.5 * 0.05)
+
+
+def test_calibration_bins_cover_all_answers_and_name_their_edges():
+    bins = scores.calibration_bins(confident(0.55, 0.95), np.array([0, 1]))
+    assert len(bins) == 15
+    assert [b.examples for b in bins] == [0] * 8 + [1] + [0] * 5 + [1]
+    assert (bins[8].low, bins[8].high) == pytest.approx((8 / 15, 9 / 15))
+    assert (bins[8].accuracy, bins[14].accuracy) == (1.0, 0.0)
+    assert bins[8].confidence == pytest.approx(0.55)
+
+
+def test_a_confidence_of_one_is_in_the_last_bin():
+    logits = np.array([[1e4, 0.0]])
+    (*others, last) = scores.calibration_bins(logits, np.array([0]))
+    assert last.examples == 1
+    assert sum(b.examples for b in others) == 0
+
+
+@given(st.integers(1, 200), st.integers(2, 12), st.integers(0, 1000))
+def test_calibration_error_is_that_of_a_plain_loop(n, k, seed):
+    random = np.random.default_rng(seed)
+    logits = random.normal(scale=3, size=(n, k))
+    labels = random.integers(0, k, n)
+    probabilities = np.exp(log_softmax(logits, axis=1))
+    sums = {}
+    for row, label in zip(probabilities, labels, strict=True):
+        at = int(np.ceil(row.max() * 15))
+        gap = row.max() - (row.argmax() == label)
+        sums[at] = sums.get(at, 0.0) + gap
+    expected = sum(abs(total) for total in sums.values()) / n
+    error = scores.expected_calibration_error(logits, labels)
+    assert error == pytest.approx(expected, abs=1e-9)
+
+
+def test_the_error_of_the_mean_explains_nothing_and_no_error_all():
+    targets = np.array([1.0, 2.0, 6.0], np.float32)
+    mean = np.full((3, 1), 3.0, np.float32)
+    error = scores.mean_squared_error(mean, targets)
+    assert error == pytest.approx((4 + 1 + 9) / 3)
+    assert scores.explained(error, targets) == pytest.approx(0)
+    assert scores.explained(0.0, targets) == 1
+    assert np.isnan(scores.explained(1.0, np.ones(3, np.float32)))

@@ -13,6 +13,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from zoo import kinds
+from zoo.data import added_inputs
 from zoo.errors import UserError, nearest
 from zoo.options import (
     ARGUMENTS,
@@ -91,6 +93,10 @@ class TrainConfig:
         choices=("he_normal", "he_uniform", "glorot_normal", "glorot_uniform",
                  "lecun_normal", "small_normal", "equal"),
         help="initial values of the kernels")
+    features: str | None = _option(
+        None, TEXT, "model",
+        help="what lr, mlp or knn see in place of pixels: hog, colour, words, "
+             "or what a trained network sees: RUN, PATH.keras, keras:NAME")
 
     dataset: str = _option(
         "digits", TEXT, "data", everyday=True,
@@ -104,10 +110,18 @@ class TrainConfig:
     val_fraction: float = _option(
         0.1, FLOAT, "data", low=0, high=1, open_high=True,
         help="share of the training images held out for validation")
+    train_examples: int | None = _option(
+        None, INT, "data", low=1,
+        help="use only so many of the training images, of every class its "
+             "share; which, the images decide")
     group_by: str | None = _option(
         None, TEXT, "data",
         help="for folder: keep files of one group in one split: `folder`, or "
              "a regular expression whose match in the file's name is the group")
+    add_inputs: tuple[str, ...] = _option(
+        (), NAMES, "data", choices=added_inputs.KINDS,
+        help="for points: also the squares of the coordinates, their products "
+             "and their sines are inputs")
     mean_subtraction: str = _option(
         "channel", TEXT, "data", everyday=True,
         choices=("none", "channel", "pixel", "image"),
@@ -159,10 +173,11 @@ class TrainConfig:
     clip_norm: float | None = _option(
         None, FLOAT, "optimization", low=0, open_low=True,
         help="largest norm of the gradient of all weights together")
-    loss: str = _option(
-        "cross_entropy", TEXT, "optimization",
+    loss: str | None = _option(
+        None, TEXT, "optimization",
         choices=("cross_entropy", "hinge", "squared_error"),
-        help="what is minimized")
+        help="what is minimized (else cross_entropy, or squared_error where "
+             "a number is predicted)")
     label_smoothing: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1, open_high=True,
         needs=("loss", ("cross_entropy",)),
@@ -212,9 +227,9 @@ class TrainConfig:
         help="name of the run folder (else model, data set, what differs)")
 
     summaries: tuple[str, ...] = _option(
-        ("scalars", "logits", "config"), NAMES, "summaries",
-        choices=("scalars", "logits", "config"),
-        help="kinds written to TensorBoard")
+        ("default",), NAMES, "summaries",
+        choices=kinds.GROUPS + kinds.NAMES,
+        help="kinds written to TensorBoard; `default,gradients` adds one")
     summary_every: int = _option(
         1, INT, "summaries", low=1,
         help="epochs between summaries that are no scalars")

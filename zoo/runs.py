@@ -5,6 +5,7 @@ runs/lenet5-digits-dropout0.5/
     again.flags     the same as a flagfile: --flagfile=.../again.flags
     resolved.json   what was really used: versions, data, recipe, model
     history.csv     one row an epoch
+    vitals.json     what `explain` reads: sizes by layer, at a few moments
     train/ val/     TensorBoard events
     checkpoints/    last and best
     model.keras     the result; stock Keras loads it
@@ -18,6 +19,7 @@ import contextlib
 import csv
 import dataclasses
 import errno
+import itertools
 import json
 import os
 import pathlib
@@ -32,6 +34,7 @@ from zoo import files
 from zoo.config import DEFAULTS, TrainConfig, format_option
 from zoo.errors import UserError, join_words, nearest
 
+NAME_LENGTH = 120  # of a default name, in characters
 FORMAT = 1  # of the run folder; a reader refuses what it does not know
 NAMELESS = {  # options that say nothing about what is trained
     "model", "dataset", "data_dir", "runs_dir", "run_name", "summaries",
@@ -75,6 +78,13 @@ class Run:
         if not (self.path / "history.csv").exists():
             return []
         return self._parse("history.csv", _rows)
+
+    @property
+    def vitals(self) -> list[dict[str, Any]]:
+        """Numbers of a few moments; empty in a run that measured none."""
+        if not (self.path / "vitals.json").exists():
+            return []
+        return self._parse("vitals.json", json.loads)
 
     @property
     def status(self) -> str:
@@ -145,7 +155,11 @@ def _rows(text: str) -> list[dict[str, float | None]]:
 
 
 def default_name(asked: TrainConfig) -> str:
-    """Returns `lenet5-digits-dropout0.5`: model, data, and what differs."""
+    """Returns `lenet5-digits-dropout0.5`: model, data, and what differs.
+
+    Of what differs, only the first parts are named that keep it short enough
+    for a folder; each is named whole.
+    """
     words = [asked.model, _slug(asked.dataset)]
     for name, value in asked.asked().items():
         if name not in NAMELESS:
@@ -153,11 +167,14 @@ def default_name(asked: TrainConfig) -> str:
                 flag.removeprefix("--").removeprefix("model_arg=")
                 for flag in format_option(name, value)
             ]
-    return _slug("-".join(word.replace("=", "", 1) for word in words))[:120]
+    parts = [_slug(word.replace("=", "", 1)) for word in words]
+    ends = itertools.accumulate(len(part) + 1 for part in parts)
+    fitting = sum(end <= NAME_LENGTH + 1 for end in ends)
+    return "-".join(parts[:fitting]) or parts[0][:NAME_LENGTH]
 
 
 def _slug(text: str) -> str:
-    if text.startswith(("folder:", "npz:")):
+    if ":" in text:
         text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
     return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")
 

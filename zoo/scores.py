@@ -70,6 +70,34 @@ def correct_by_class(
     ]
 
 
+def confusion(
+    labels: np.ndarray, predictions: np.ndarray, num_classes: int
+) -> np.ndarray:
+    """Returns how often each class got each answer, int `[K, K]`.
+
+    True classes in rows, predicted ones in columns.
+    """
+    pairs = labels.astype(np.int64) * num_classes + predictions
+    counts = np.bincount(pairs, minlength=num_classes**2)
+    return counts.reshape(num_classes, num_classes)
+
+
+def mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> float:
+    """Returns the mean of squared differences of `[N, 1]` from `[N]`."""
+    return float(np.square(outputs[:, 0].astype(np.float64) - targets).mean())
+
+
+def explained(error: float, targets: np.ndarray) -> float:
+    """Returns R2: 1 for no error, 0 for that of predicting the mean.
+
+    Args:
+        error: mean squared error on these targets.
+        targets: float `[N]`; NaN comes back if they are all the same.
+    """
+    variance = float(targets.astype(np.float64).var())
+    return 1 - error / variance if variance else math.nan
+
+
 def guessing(labels: np.ndarray, num_classes: int) -> tuple[float, float]:
     """Returns what knowing nothing scores: loss ln K, and the largest class.
 
@@ -79,3 +107,73 @@ def guessing(labels: np.ndarray, num_classes: int) -> tuple[float, float]:
     """
     counts = np.bincount(labels, minlength=num_classes)
     return math.log(num_classes), float(counts.max() / len(labels))
+
+
+def margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """Returns the true class's logit minus the largest wrong one, `[N]`.
+
+    Positive where the answer is right; in the unit of logits.
+    """
+    rows = np.arange(len(labels))
+    wrong = np.asarray(logits, np.float64).copy()
+    wrong[rows, labels] = -np.inf
+    return logits[rows, labels] - wrong.max(axis=1)
+
+
+@dataclasses.dataclass(frozen=True)
+class CalibrationBin:
+    """The answers whose confidence lies in (low, high].
+
+    Attributes:
+        confidence: their mean confidence, 0..1; 0 without examples.
+        accuracy: the share of them that is right; 0 without examples.
+    """
+
+    low: float
+    high: float
+    examples: int
+    confidence: float
+    accuracy: float
+
+
+def calibration_bins(
+    logits: np.ndarray, labels: np.ndarray, num_bins: int = 15
+) -> list[CalibrationBin]:
+    """Returns answers by confidence, in bins of equal width.
+
+    Confidence is the probability of the predicted class. The first bin takes
+    a confidence of 0 as well.
+    """
+    confidence = np.exp(log_softmax(logits).max(axis=1))
+    right = logits.argmax(axis=1) == labels
+    edges = np.linspace(0, 1, num_bins + 1)
+    # Half open on the left: a confidence of 1 is in the last bin.
+    at = np.clip(np.searchsorted(edges, confidence) - 1, 0, num_bins - 1)
+    bins = []
+    for index in range(num_bins):
+        inside = at == index
+        count = int(inside.sum())
+        bins.append(
+            CalibrationBin(
+                float(edges[index]),
+                float(edges[index + 1]),
+                count,
+                float(confidence[inside].mean()) if count else 0.0,
+                float(right[inside].mean()) if count else 0.0,
+            )
+        )
+    return bins
+
+
+def expected_calibration_error(
+    logits: np.ndarray, labels: np.ndarray, num_bins: int = 15
+) -> float:
+    """Returns the mean distance of confidence from accuracy over bins, 0..1.
+
+    Weighted by the examples of each bin (Guo et al. 2017, "On Calibration of
+    Modern Neural Networks", arXiv:1706.04599).
+    """
+    return sum(
+        part.examples * abs(part.confidence - part.accuracy) / len(labels)
+        for part in calibration_bins(logits, labels, num_bins)
+    )

@@ -7,6 +7,8 @@ import pytest
 
 from zoo.cli.main import main
 
+RUNLESS = ("describe",)  # verbs that have nothing to do with runs
+
 
 @pytest.fixture
 def answer(tmp_path, capfd):
@@ -15,7 +17,8 @@ def answer(tmp_path, capfd):
     def ask(*argv, code=2):
         runs_dir = tmp_path / "runs"
         before = _folders(runs_dir)
-        if not any(word.startswith("--runs_dir") for word in argv):
+        knows_runs = argv[0] not in RUNLESS
+        if knows_runs and not any(w.startswith("--runs_dir") for w in argv):
             argv = (*argv, f"--runs_dir={runs_dir}")
         assert main(list(argv)) == code
         return _sentence(capfd.readouterr().err, _folders(runs_dir) - before)

@@ -10,6 +10,7 @@ import pytest
 
 from zoo.data.dataset import Dataset
 from zoo.data.preprocess import CHUNK, Statistics, apply, measure
+from zoo.errors import UserError
 
 SUBTRACTIONS = ("none", "channel", "pixel", "image")
 SCALES = ("none", "unit", "std")
@@ -46,6 +47,49 @@ def as_model(statistics, shape=(5, 6, 3)):
     inputs = keras.Input(shape)
     outputs = apply(inputs, statistics)
     return keras.Model(inputs, outputs)
+
+
+def random_vectors(count=30, seed=0):
+    values = np.random.default_rng(seed).normal(size=(count, 3))
+    return (values * [1e-4, 1, 1e4] + [0, 5, -1]).astype(np.float32)
+
+
+@pytest.mark.parametrize("scale", ("none", "std"))
+@pytest.mark.parametrize("mean_subtraction", ("none", "channel", "pixel"))
+def test_each_coordinate_of_vectors_has_its_own_mean_and_deviation(
+    mean_subtraction, scale
+):
+    vectors, batch = random_vectors(), random_vectors(4, seed=1)
+    mean = 0 if mean_subtraction == "none" else vectors.mean(axis=0, dtype="d")
+    std = 1 if scale == "none" else vectors.std(axis=0, dtype="d")
+    model = as_model(measure(vectors, mean_subtraction, scale), (3,))
+    np.testing.assert_allclose(
+        model.predict(batch, verbose=0),
+        (batch - mean) / std,
+        rtol=1e-4,
+        atol=1e-4,
+    )
+
+
+@pytest.mark.parametrize("mean_subtraction", ("none", "channel"))
+def test_a_coordinate_that_never_changes_is_not_blown_up(mean_subtraction):
+    # Sums of these are rounded: without the mean a variance seems to be left.
+    vectors = np.tile(np.float32([0.1, 7.7, 1000.1]), (3000, 1))
+    assert (measure(vectors, mean_subtraction, "std").std == 1).all()
+
+
+@pytest.mark.parametrize(
+    ("mean_subtraction", "scale", "words"),
+    [
+        ("image", "std", "--mean_subtraction=image"),
+        ("channel", "unit", "--scale=unit"),
+    ],
+)
+def test_what_only_images_have_is_refused_for_vectors(
+    mean_subtraction, scale, words
+):
+    with pytest.raises(UserError, match=words):
+        measure(random_vectors(), mean_subtraction, scale)
 
 
 @pytest.mark.parametrize("scale", SCALES)

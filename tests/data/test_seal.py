@@ -14,6 +14,7 @@ from zoo.data.seal import open_test
 
 ROOMS = ("training", "summaries", "models")
 READERS = ("seal", "loading", "parts", "digits", "folder", "npz", "tfds")
+READERS += ("planes", "points", "curves")
 FORBIDDEN = {f"zoo.data.{reader}" for reader in READERS}
 
 
@@ -81,7 +82,26 @@ def make_digits(_):
     return "digits", 1_797
 
 
-@pytest.mark.parametrize("make", [make_digits, make_folder, make_npz])
+def make_points(tmp_path):
+    points = np.random.default_rng(0).normal(size=(60, 2))
+    lines = [f"{x},{y},{'ab'[int(x > 0)]}" for x, y in points]
+    (tmp_path / "points.csv").write_text("\n".join(lines))
+    return f"points:{tmp_path}/points.csv", 60
+
+
+def make_spiral(_):
+    return "spiral", 1_000
+
+
+def make_bumps(_):
+    return "bumps", 1_000
+
+
+MAKERS = [make_digits, make_folder, make_npz]
+MAKERS += [make_points, make_spiral, make_bumps]
+
+
+@pytest.mark.parametrize("make", MAKERS)
 @pytest.mark.parametrize("val_fraction", [0, 0.1, 0.5])
 def test_train_val_and_test_are_disjoint_and_together_all(
     tmp_path, make, val_fraction

@@ -15,7 +15,8 @@ from zoo.errors import UserError
 def test_the_table_is_in_the_order_of_the_lessons():
     assert [source.name for source in list_datasets()] == [
         "digits", "mnist", "fashion_mnist", "svhn", "cifar10", "cifar100",
-        "cifar10_1", "folder:", "npz:",
+        "cifar10_1", "folder:", "npz:", "moons", "circles", "spiral", "xor",
+        "points:", "sine", "step", "bumps",
     ]  # fmt: skip
 
 
@@ -47,6 +48,7 @@ def test_a_path_may_hold_colons():
         ("imagenet", "no data set 'imagenet'.*`zoo datasets` lists"),
         ("folder:", "folder: names no path"),
         ("npz", "write npz:PATH"),
+        ("points:", "points: names no path.*points:points.csv"),
         ("mnist:3", "no data set 'mnist:3'; did you mean mnist"),
         ("cifar10_1", "cifar10_1 is a test set only"),
     ],

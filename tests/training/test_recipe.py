@@ -1,8 +1,12 @@
 """How asked options, recipe and defaults come together."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
+from zoo.data import Dataset, Split
 from zoo.errors import UserError
 from zoo.registry import ModelEntry
 from zoo.training import recipe
@@ -21,8 +25,18 @@ RECIPE = {
 }
 
 
-def fill(num_examples=1000, flips=True, **asked):
-    return recipe.fill(TrainConfig(**asked), RECIPE, num_examples, flips)
+def data_of(num_examples=1000, flips=True, shape=(1, 1, 1)):
+    """Examples without content: only what they are plays a part here."""
+    kind = "uint8" if len(shape) == 3 else "float32"
+    inputs = np.zeros((num_examples, *shape), kind)
+    train = Split(inputs, np.arange(num_examples, dtype="int32") % 2)
+    none = train.take(np.arange(0))
+    return Dataset("data", train, none, ("a", "b"), flips, None)
+
+
+def fill(num_examples=1000, flips=True, shape=(1, 1, 1), **asked):
+    data = data_of(num_examples, flips, shape)
+    return recipe.fill(TrainConfig(**asked), RECIPE, data)
 
 
 def test_what_is_not_asked_comes_from_the_recipe():
@@ -51,7 +65,9 @@ def test_another_schedule_drops_the_recipe_steps():
 
 def test_a_step_schedule_alone_falls_at_a_half_and_three_quarters():
     filled = recipe.fill(
-        TrainConfig(schedule="step", epochs=8), {"optimizer": "sgd"}, 100, True
+        TrainConfig(schedule="step", epochs=8),
+        {"optimizer": "sgd"},
+        data_of(100),
     )
     assert filled.schedule_epochs == (4.0, 6.0)
     assert filled.schedule_factor == 0.1
@@ -63,6 +79,15 @@ def test_mirroring_of_a_recipe_is_left_out_where_it_changes_the_class():
 
 def test_mirroring_that_is_asked_for_is_done():
     assert fill(flips=False, augment="flip").augment == "flip"
+
+
+def test_vectors_leave_out_the_augmentation_of_a_recipe():
+    assert fill(shape=(2,)).augment == "none"
+
+
+def test_an_asked_augmentation_of_vectors_is_refused():
+    with pytest.raises(UserError, match="--augment=crop moves the pixels"):
+        fill(shape=(2,), augment="crop")
 
 
 def test_a_default_batch_shrinks_to_the_data():
@@ -101,5 +126,33 @@ def test_large_data_takes_the_large_recipe():
     entry = ModelEntry(
         "m", "m:build", "", (8, 8, 1), small={"epochs": 1}, large={"epochs": 2}
     )
-    assert recipe.recipe_of(entry, 9_999) == {"epochs": 1}
-    assert recipe.recipe_of(entry, 10_000) == {"epochs": 2}
+    assert recipe.recipe_of(entry, data_of(9_999)) == {"epochs": 1}
+    assert recipe.recipe_of(entry, data_of(10_000)) == {"epochs": 2}
+
+
+def test_points_take_their_own_recipe_or_that_of_small_data():
+    entry = ModelEntry("m", "m:build", "", (8, 8, 1), small={"epochs": 1})
+    points = data_of(shape=(2,))
+    assert recipe.recipe_of(entry, points) == {"epochs": 1}
+    entry = dataclasses.replace(entry, points={"epochs": 3})
+    assert recipe.recipe_of(entry, points) == {"epochs": 3}
+    assert recipe.recipe_of(entry, data_of()) == {"epochs": 1}
+
+
+def numbers():
+    data = data_of(shape=(1,))
+    targets = np.zeros(len(data.train), "float32")
+    train = dataclasses.replace(data.train, labels=targets)
+    return dataclasses.replace(data, train=train, class_names=())
+
+
+def test_the_loss_is_that_of_the_task_unless_one_is_asked_for():
+    assert fill().loss == "cross_entropy"
+    assert fill(loss="hinge").loss == "hinge"
+    assert recipe.fill(TrainConfig(), RECIPE, numbers()).loss == "squared_error"
+
+
+@pytest.mark.parametrize("asked", [{"loss": "hinge"}, {"label_smoothing": 0.1}])
+def test_what_is_about_classes_is_refused_for_numbers(asked):
+    with pytest.raises(UserError, match=f"--{next(iter(asked))}.* classes"):
+        recipe.fill(TrainConfig(**asked), RECIPE, numbers())

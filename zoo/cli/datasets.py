@@ -9,7 +9,7 @@ from zoo.cli.flags import Command
 from zoo.data.sources import Source, list_datasets
 from zoo.tables import format_count, format_shape, format_table
 
-HEADS = ("data set", "classes", "images", "train", "test", "what it shows")
+HEADS = ("data set", "classes", "input", "train", "test", "what it shows")
 
 
 def run(argv: list[str]) -> int:
@@ -24,8 +24,8 @@ def run(argv: list[str]) -> int:
     else:
         print(format_table(HEADS, map(_row, sources), right=(1, 3, 4)))
         print(
-            "\nThe test images of each are sealed; `zoo evaluate RUN "
-            "--split=test` opens them."
+            "\nThe test part of each is sealed; `zoo evaluate RUN "
+            "--split=test` opens it."
         )
     return 0
 
@@ -40,9 +40,18 @@ def _row(source: Source) -> tuple[str, ...]:
     path = "PATH" if source.name.endswith(":") else ""
     return (
         source.name + path,
-        format_count(source.classes),
-        format_shape(source.shape) if source.shape else "-",
+        format_count(source.classes or None),
+        _shape(source.shape),
         format_count(source.train),
         format_count(source.test),
         source.about,
     )
+
+
+def _shape(shape: tuple[int, ...] | None) -> str:
+    """Writes `28x28x1` of images, `2 numbers` of points."""
+    if shape is None:
+        return "-"
+    if len(shape) > 1:
+        return format_shape(shape)
+    return f"{shape[0]} number{'s' * (shape[0] > 1)}"

@@ -20,7 +20,7 @@ def run(argv: list[str]) -> int:
         "Score the saved model of a run; test opens the sealed split.",
         words=("RUN",),
     )
-    command.text("split", "val", "images to score: val, train or test")
+    command.text("split", "val", "examples to score: val, train or test")
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.switch("json", "print JSON")
     words = command.parse(argv)
@@ -44,6 +44,12 @@ def run(argv: list[str]) -> int:
 
 def table(result: dict) -> str:
     """Returns the result as text: the total, then class by class."""
+    if "r2" in result:
+        return (
+            f"{result['run']}, {result['split']}: {result['examples']:,} "
+            f"examples\nmean squared error {result['mean_squared_error']:.4g}, "
+            f"R2 {result['r2']:.4f} (0 for always predicting the mean)"
+        )
     low, high = 100 * result["accuracy_low"], 100 * result["accuracy_high"]
     width = max(len(name) for name in result["by_class"])
     lines = [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 
 from zoo import runs
 from zoo.cli.flags import Command
@@ -28,26 +29,43 @@ def run(argv: list[str]) -> int:
 
 def _row(found: runs.Run) -> dict:
     history = found.history
-    best = [row for row in history if row["val_accuracy"] is not None]
-    best = max(best, key=lambda row: row["val_accuracy"], default=None)
+    best = max(history, key=_goodness, default=None)
+    if best and best["val_loss"] is None:
+        best = None
     return {
         "run": found.name,
         "status": found.status,
         "epochs": int(history[-1]["epoch"]) if history else 0,
         "best_epoch": int(best["epoch"]) if best else None,
         "best_val_accuracy": best["val_accuracy"] if best else None,
+        "best_val_loss": best["val_loss"] if best else None,
     }
+
+
+def _goodness(row: dict) -> tuple[float, float]:
+    """Returns a key that is larger for a better epoch."""
+    accuracy, loss = row["val_accuracy"], row["val_loss"]
+    if loss is None:
+        return -math.inf, -math.inf
+    return (0.0 if accuracy is None else accuracy), -loss
 
 
 def table(rows: list[dict]) -> str:
     """Returns the rows as aligned text."""
     width = max(len(row["run"]) for row in rows)
-    lines = [f"{'run':<{width}}  {'status':<13} epochs  best val_accuracy"]
+    lines = [f"{'run':<{width}}  {'status':<13} epochs  best on validation"]
     for row in rows:
-        score = row["best_val_accuracy"]
         name = f"{row['run']:<{width}}"
-        best = (
-            "-" if score is None else f"{score:.4f} (epoch {row['best_epoch']})"
-        )
+        best = _best_in_words(row)
         lines.append(f"{name}  {row['status']:<13} {row['epochs']:>6}  {best}")
     return "\n".join(lines)
+
+
+def _best_in_words(row: dict) -> str:
+    if row["best_epoch"] is None:
+        return "-"
+    if row["best_val_accuracy"] is None:
+        score = f"loss {row['best_val_loss']:.4g}"
+    else:
+        score = f"accuracy {row['best_val_accuracy']:.4f}"
+    return f"{score} (epoch {row['best_epoch']})"

@@ -1,7 +1,8 @@
-"""A data set in memory: raw pixels, labels, and which image is for what.
+"""A data set in memory: raw inputs, labels, and which example is for what.
 
-A `Dataset` holds the images to train on and those to validate on. It never
-holds test images: they stay sealed in `zoo.data.seal`.
+A `Dataset` holds the examples to train on and those to validate on. It never
+holds test examples: they stay sealed in `zoo.data.seal`. An example is an
+image or a vector of numbers: a point in the plane, or features of an image.
 """
 
 from __future__ import annotations
@@ -19,11 +20,13 @@ from zoo.errors import UserError
 
 @dataclasses.dataclass(frozen=True)
 class Split:
-    """Images with their labels, in a fixed order.
+    """Images, or vectors, with their labels, in a fixed order.
 
     Attributes:
-        images: uint8 `[N, H, W, C]`, raw pixels 0..255.
-        labels: int32 `[N]`, indices into the class names.
+        images: uint8 `[N, H, W, C]`, raw pixels 0..255; or vectors, float32
+            `[N, D]`, finite, in any unit.
+        labels: int32 `[N]`, indices into the class names; or, where numbers
+            are to be predicted, those numbers, float32 `[N]`.
         file_names: `N` paths relative to the folder that was read; empty
             where images do not come from files.
     """
@@ -34,6 +37,13 @@ class Split:
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def strata(self) -> np.ndarray:
+        """Labels int `[N]` whose shares a cut keeps; all 0 for numbers."""
+        if self.labels.dtype.kind == "f":
+            return np.zeros(len(self.labels), np.int32)
+        return self.labels
 
     def take(self, indices: np.ndarray) -> Split:
         """Returns the images at `indices`, int `[M]`, in that order."""
@@ -49,7 +59,7 @@ class Dataset:
         name: as it was asked for, such as `mnist` or `folder:PATH`.
         train: the images that weights and statistics are fitted to.
         val: the images that models are selected by; empty if none were asked.
-        class_names: one name a label.
+        class_names: one name a label; none where numbers are predicted.
         flips: whether an image keeps its class in the mirror.
         test_examples: how many test images are sealed; `None` if there is no
             test split.
@@ -71,14 +81,41 @@ class Dataset:
         object.__setattr__(self, "fingerprint", found)
 
     @property
-    def input_shape(self) -> tuple[int, int, int]:
-        """Height and width in pixels, and channels, of every image."""
+    def input_shape(self) -> tuple[int, ...]:
+        """Shape of every example: `(H, W, C)` of images, `(D,)` of vectors."""
         return tuple(self.train.images.shape[1:])
 
     @property
+    def has_vectors(self) -> bool:
+        """Whether examples are vectors of numbers, and not images."""
+        return len(self.input_shape) == 1
+
+    @property
+    def noun(self) -> str:
+        """What logs call the examples."""
+        return "points" if self.has_vectors else "images"
+
+    @property
+    def task(self) -> str:
+        """What is predicted: `classes`, or one number, `numbers`."""
+        return "numbers" if self.train.labels.dtype.kind == "f" else "classes"
+
+    @property
     def num_classes(self) -> int:
-        """How many classes there are."""
+        """How many classes there are; 0 where numbers are predicted."""
         return len(self.class_names)
+
+    @property
+    def traits(self) -> set[str]:
+        """What it is, in the words of `zoo.kinds.Kind.needs`."""
+        shape = self.input_shape
+        found = {
+            "classes": self.task == "classes",
+            "images": not self.has_vectors,
+            "plane": shape == (2,),
+            "line": shape == (1,) and self.task == "numbers",
+        }
+        return {word for word, holds in found.items() if holds}
 
     @classmethod
     def from_arrays(
@@ -138,7 +175,7 @@ def hold_out(
         return split, split.take(np.arange(0))
     hashes = digests(split.images) if hashes is None else hashes
     size = round(fraction * len(split))
-    kept, held = cut(hashes, split.labels, size, groups=groups, leave=1)
+    kept, held = cut(hashes, split.strata, size, groups=groups, leave=1)
     return split.take(kept), split.take(held)
 
 
@@ -149,5 +186,6 @@ def fingerprint(parts: dict[str, Split], class_names: Sequence[str]) -> str:
         images = np.ascontiguousarray(split.images)
         total.update(f"{name} {images.dtype.str} {images.shape}".encode())
         total.update(images.data if images.size else b"")
-        total.update(np.ascontiguousarray(split.labels, "<i4").data)
+        kind = "<f4" if split.labels.dtype.kind == "f" else "<i4"
+        total.update(np.ascontiguousarray(split.labels, kind).data)
     return total.hexdigest()

@@ -10,8 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from zoo.data.dataset import Split
-from zoo.data.parts import TEST, TRAIN, Parts, Request, in_memory
-from zoo.data.splits import cut, digests
+from zoo.data.parts import Parts, Request, in_memory, seal_off
 
 TEST_IMAGES = 360
 
@@ -24,7 +23,6 @@ def read(request: Request) -> Parts:
     # Cells count 0..16 dark pixels; 255 is all of them.
     images = np.round(raw.images * (255 / 16)).astype(np.uint8)[..., None]
     everything = Split(images, raw.target.astype(np.int32))
-    train, test = cut(digests(images), everything.labels, TEST_IMAGES, leave=2)
-    splits = {TRAIN: everything.take(train), TEST: everything.take(test)}
     names = tuple(str(digit) for digit in range(10))
+    splits = seal_off(everything, TEST_IMAGES)
     return in_memory(splits, names, request.image_size)

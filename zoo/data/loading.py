@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.data.dataset import Dataset, Split, check_fraction, hold_out
+from zoo.data.fewer import fewer
 from zoo.data.groups import group_keys
 from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request
 from zoo.data.sources import Source, find_source
@@ -24,11 +25,12 @@ def load_dataset(
     image_size: int | None = None,
     val_fraction: float = 0.1,
     group_by: str | None = None,
+    train_examples: int | None = None,
 ) -> Dataset:
     """Reads a data set and cuts its validation part; never a test image.
 
     Args:
-        name: one of `zoo datasets`, `folder:PATH` or `npz:PATH`.
+        name: one of `zoo datasets`, with a path where it ends in a colon.
         data_dir: folder of tensorflow-datasets; else TFDS_DATA_DIR, else its
             own default.
         image_size: side in pixels to which every image is resized.
@@ -37,6 +39,8 @@ def load_dataset(
             0 asks for none.
         group_by: for `folder:`, what keeps files together: `folder`, or a
             regular expression for the group in the file's name.
+        train_examples: how many of the training images to keep; all if not
+            given. The validation part is the same in any case.
 
     Raises:
         UserError: there is no such data set, or it cannot be read.
@@ -61,7 +65,7 @@ def load_dataset(
             [hashes[i] for i in train],
             groups and [groups[i] for i in train],
         )
-    return Dataset(
+    data = Dataset(
         name,
         rest,
         val,
@@ -69,6 +73,7 @@ def load_dataset(
         flips=source.flips,
         test_examples=parts.sizes.get(TEST, len(sealed)),
     )
+    return fewer(data, train_examples)
 
 
 def prepare(name: str, *, data_dir: str | None = None) -> dict[str, int]:
@@ -110,4 +115,4 @@ def divide(
         return np.arange(len(whole)), np.arange(0)
     # Two units of a class stay: one to train on, one to validate on.
     size = round(TEST_FRACTION * len(whole))
-    return cut(hashes, whole.labels, size, groups=groups, leave=2)
+    return cut(hashes, whole.strata, size, groups=groups, leave=2)

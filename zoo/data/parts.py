@@ -9,7 +9,8 @@ import numpy as np
 
 from zoo.data.dataset import Split
 from zoo.data.sources import Source
-from zoo.data.splits import digests
+from zoo.data.splits import cut, digests
+from zoo.errors import UserError
 
 TRAIN, VAL, TEST = "train", "val", "test"
 
@@ -20,7 +21,7 @@ class Request:
 
     Attributes:
         source: the data set's line in the table.
-        place: what stands behind `folder:` or `npz:`; else empty.
+        place: what stands behind the colon of `folder:` and its like.
         data_dir: folder of tensorflow-datasets, or `None` for its own.
         image_size: side in pixels to resize every image to, if given.
     """
@@ -36,7 +37,7 @@ class Parts:
     """A source that was found, and how to read its splits.
 
     Attributes:
-        class_names: one name a label.
+        class_names: one name a label; none where numbers are the target.
         sizes: how many images each split has that it brings itself, of
             train, val and test.
         read: from the name of a split to the split and one hash an image.
@@ -52,7 +53,7 @@ class Parts:
 def in_memory(
     splits: dict[str, Split],
     class_names: tuple[str, ...],
-    image_size: int | None,
+    image_size: int | None = None,
 ) -> Parts:
     """Makes the parts of a source that was read as a whole."""
 
@@ -62,6 +63,23 @@ def in_memory(
 
     sizes = {name: len(split) for name, split in splits.items()}
     return Parts(class_names, sizes, read)
+
+
+def seal_off(everything: Split, size: int) -> dict[str, Split]:
+    """Cuts a test part of about `size` examples off, the same every time."""
+    hashes = digests(everything.images)
+    train, test = cut(hashes, everything.strata, size, leave=2)
+    return {TRAIN: everything.take(train), TEST: everything.take(test)}
+
+
+def refuse_resizing(request: Request) -> None:
+    """Raises `UserError` if vectors were asked to be resized."""
+    if request.image_size is not None:
+        name = f"{request.source.name}{request.place}"
+        raise UserError(
+            f"--image_size={request.image_size} resizes images, and {name} "
+            "has points; leave it out."
+        )
 
 
 def resized(split: Split, side: int | None) -> Split:

@@ -92,7 +92,9 @@ class _Store:
         self._traced = None
         with tf.device("/CPU:0"):
             self._images = tf.constant(split.images)
-            self._labels = tf.constant(split.labels, tf.int32)
+            numbers = split.labels.dtype.kind == "f"
+            kind = tf.float32 if numbers else tf.int32
+            self._labels = tf.constant(split.labels, kind)
 
     def batches(
         self,

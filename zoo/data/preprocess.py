@@ -1,8 +1,10 @@
-"""Centring and scaling of pixels: measured once, then part of the model.
+"""Centring and scaling of inputs: measured once, then part of the model.
 
-Statistics come from the training images alone. They become the model's first
-stage as built-in Keras layers, so that a saved model takes raw pixels 0..255
-and loads where this package is not installed.
+Inputs are images, raw pixels `[B, H, W, C]` in 0..255, or vectors `[B, D]` of
+any numbers, whose coordinates are their channels. Statistics come from the
+training examples alone. They become the model's first stage as built-in Keras
+layers, so that a saved model takes raw inputs and loads where this package is
+not installed.
 """
 
 from __future__ import annotations
@@ -13,21 +15,25 @@ from typing import Any
 
 import numpy as np
 
+from zoo.errors import UserError
+
 # Images turned to float64 at a time; 25 MB at 32x32x3.
 CHUNK = 1024
 
 
 @dataclasses.dataclass(frozen=True)
 class Statistics:
-    """What is subtracted from pixels, and what they are divided by then.
+    """What is subtracted from inputs, and what they are divided by then.
 
     Attributes:
         mean_subtraction: `none`, `channel`, `pixel`, or `image`.
         scale: `none`, `unit` or `std`.
-        mean: float32 `[C]` for `channel`, `[H, W, C]` for `pixel`, in pixel
-            units 0..255; `None` where there is nothing to remember.
-        std: float32 `[C]`, standard deviation in pixel units of what is left
-            after the subtraction, 1 where that is zero; `None` unless asked.
+        mean: float32 `[C]` for `channel`, `[H, W, C]` for `pixel`, `[D]` for
+            either of vectors, in the units of the input (pixels: 0..255);
+            `None` where there is nothing to remember.
+        std: float32 `[C]` or `[D]`, standard deviation in the same units of
+            what is left after the subtraction, 1 where that is zero; `None`
+            unless asked.
     """
 
     mean_subtraction: str
@@ -63,19 +69,25 @@ def measure(
     """Measures what `apply` needs.
 
     Args:
-        images: `[N, H, W, C]`, raw pixels 0..255; training images only.
+        images: `[N, H, W, C]`, raw pixels 0..255, or vectors `[N, D]`;
+            training examples only.
         mean_subtraction: `none`, `channel`, `pixel`, or `image`.
         scale: `none`, `unit` or `std`.
 
     Returns:
         Statistics summed in float64, then cast.
+
+    Raises:
+        UserError: the choice is one that only images have.
     """
+    if images.ndim == 2:
+        _check_for_vectors(mean_subtraction, scale)
     mean = None
     if mean_subtraction in ("channel", "pixel"):
         mean = sum(chunk.sum(axis=0) for chunk in _chunks(images))
         mean = mean / len(images)
     if mean_subtraction == "channel":
-        mean = mean.mean(axis=(0, 1))
+        mean = mean.mean(axis=tuple(range(mean.ndim - 1)))
     std = _measure_std(images, mean_subtraction, mean)
     return Statistics(
         mean_subtraction,
@@ -83,6 +95,20 @@ def measure(
         None if mean is None else mean.astype(np.float32),
         std.astype(np.float32) if scale == "std" else None,
     )
+
+
+def _check_for_vectors(mean_subtraction: str, scale: str) -> None:
+    if mean_subtraction == "image":
+        raise UserError(
+            "--mean_subtraction=image takes the mean over the pixels of each "
+            "image, and these examples are vectors; choose channel, pixel "
+            "(the same for vectors) or none."
+        )
+    if scale == "unit":
+        raise UserError(
+            "--scale=unit divides pixels by 255, and these examples are "
+            "vectors; choose std or none."
+        )
 
 
 def _measure_std(
@@ -95,12 +121,20 @@ def _measure_std(
             chunk -= chunk.mean(axis=(1, 2), keepdims=True)
         elif mean is not None:
             chunk -= mean
-        first = first + chunk.sum(axis=(0, 1, 2))
-        second = second + np.einsum("bhwc,bhwc->c", chunk, chunk)
-    count = len(images) * images.shape[1] * images.shape[2]
+        values = chunk.reshape(-1, chunk.shape[-1])
+        first = first + values.sum(axis=0)
+        second = second + np.einsum("nc,nc->c", values, values)
+    count = images.size // images.shape[-1]
     variance = np.maximum(second / count - (first / count) ** 2, 0)
-    # A deviation below a thousandth of a grey value is rounding, not signal.
-    return np.where(variance > 1e-6, np.sqrt(variance), 1.0)
+    return np.where(variance > _rounding(images), np.sqrt(variance), 1.0)
+
+
+def _rounding(images: np.ndarray) -> np.ndarray | float:
+    """Returns the variance below which there is rounding and no signal."""
+    if images.ndim == 4:
+        return 1e-6  # a thousandth of a grey value
+    # The unit of a coordinate is anyone's: a millionth of its largest value.
+    return (1e-6 * np.abs(images).max(axis=0).astype(np.float64)) ** 2
 
 
 def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
@@ -112,11 +146,11 @@ def apply(x, statistics: Statistics):
     """Centres and scales a batch, as layers of a model under construction.
 
     Args:
-        x: symbolic float32 `[B, H, W, C]`, raw pixels 0..255.
-        statistics: of the training images.
+        x: symbolic float32 `[B, H, W, C]`, raw pixels 0..255, or `[B, D]`.
+        statistics: of the training examples.
 
     Returns:
-        Symbolic float32 `[B, H, W, C]`. No layer adds a weight.
+        Symbolic float32 of the same shape. No layer adds a weight.
     """
     import keras
 

@@ -22,7 +22,7 @@ def open_test(
     """Reads the test split of a data set.
 
     Args:
-        name: one of `zoo datasets`, `folder:PATH` or `npz:PATH`.
+        name: one of `zoo datasets`, with a path where it ends in a colon.
         data_dir: folder of tensorflow-datasets, as in `load_dataset`.
         image_size: as the images were trained on.
         group_by: as the training images were cut by.

@@ -22,8 +22,9 @@ class Source:
         about: a few words on what it shows.
         reader: where its reader is; takes a `parts.Request`, gives
             `parts.Parts`.
-        classes: how many; `None` where the data decides.
-        shape: `(H, W, C)`; `None` where the data decides.
+        classes: how many; `None` where the data decides, 0 where a number is
+            to be predicted.
+        shape: `(H, W, C)`, or `(D,)` of points; `None` where the data decides.
         train, test: images of its own splits; 0 where it has none.
         flips: whether an image keeps its class in the mirror.
         origin: who made it, and when.
@@ -31,13 +32,14 @@ class Source:
         builder: its name in tensorflow-datasets, if it comes from there.
         address: the first address that a download goes to.
         download: size of the download in MiB.
+        example: a path as it may follow the colon.
     """
 
     name: str
     about: str
     reader: str
     classes: int | None = None
-    shape: tuple[int, int, int] | None = None
+    shape: tuple[int, ...] | None = None
     train: int | None = None
     test: int | None = None
     flips: bool = False
@@ -46,6 +48,7 @@ class Source:
     builder: str = ""
     address: str = ""
     download: int = 0
+    example: str = ""
 
     def load(self) -> Callable:
         """Imports the reader, if it is not there yet, and returns it."""
@@ -54,6 +57,8 @@ class Source:
 
 
 TFDS = "zoo.data.tfds:read"
+PLANES = "zoo.data.planes:read"
+CURVES = "zoo.data.curves:read"
 
 # fmt: off
 SOURCES = (
@@ -99,10 +104,34 @@ SOURCES = (
         address="https://github.com"),
     Source(
         "folder:", "your images: sub-folders of PATH are the classes",
-        "zoo.data.folder:read"),
+        "zoo.data.folder:read", example="pictures"),
     Source(
         "npz:", "your arrays x and y, of a NumPy file at PATH",
-        "zoo.data.npz:read"),
+        "zoo.data.npz:read", example="data.npz"),
+    Source(
+        "moons", "two half circles of points, one inside the other", PLANES,
+        2, (2,), 850, 150),
+    Source(
+        "circles", "points of a disc and of a ring around it", PLANES,
+        2, (2,), 850, 150),
+    Source(
+        "spiral", "points on two arms of a spiral", PLANES,
+        2, (2,), 850, 150),
+    Source(
+        "xor", "points in four squares, the opposite ones alike", PLANES,
+        2, (2,), 850, 150),
+    Source(
+        "points:", "your points: a CSV file at PATH, the class last",
+        "zoo.data.points:read", example="points.csv"),
+    Source(
+        "sine", "a wave with noise, to be predicted", CURVES,
+        0, (1,), 850, 150),
+    Source(
+        "step", "a step with noise, to be predicted", CURVES,
+        0, (1,), 850, 150),
+    Source(
+        "bumps", "three bumps with noise, to be predicted", CURVES,
+        0, (1,), 850, 150),
 )
 # fmt: on
 
@@ -124,7 +153,7 @@ def find_source(name: str) -> tuple[Source, str]:
             if colon and not path:
                 raise UserError(
                     f"{name} names no path; write for example "
-                    f"{name}{'pictures' if kind == 'folder' else 'data.npz'}."
+                    f"{name}{source.example}."
                 )
             return source, path
         if source.name == kind + ":":

@@ -39,7 +39,7 @@ def list_models(pattern: str = "*") -> list[str]:
 def create_model(
     name: str,
     num_classes: int = 10,
-    input_shape: tuple[int, int, int] | None = None,
+    input_shape: tuple[int, ...] | None = None,
     *,
     seed: int = 0,
     **options: Any,
@@ -48,7 +48,8 @@ def create_model(
 
     Args:
         num_classes: K; 0 gives a model that ends at `features`.
-        input_shape: `(H, W, C)` of the images; else the model's own.
+        input_shape: `(H, W, C)` of the images, or `(D,)` for vectors; else
+            the model's own.
         seed: the same seed gives the same initial weights.
         **options: of this model, such as `dropout=0.3`.
 
@@ -71,6 +72,7 @@ def register_model(
     about: str = "",
     home: tuple[int, int, int] = (32, 32, 3),
     smallest: int = 1,
+    takes_vectors: bool = False,
     small: Mapping[str, Any] | None = None,
     large: Mapping[str, Any] | None = None,
 ) -> None:
@@ -82,6 +84,7 @@ def register_model(
             of the model.
         home: `(H, W, C)` of the images that it is meant for.
         smallest: least side of an image in pixels.
+        takes_vectors: whether the builder also takes an input_shape `(D,)`.
         small, large: default recipes, as options of `TrainConfig`.
 
     Raises:
@@ -104,6 +107,7 @@ def register_model(
             about=about,
             home=home,
             smallest=smallest,
+            takes_vectors=takes_vectors,
             small=small or NOTHING,
             large=large or NOTHING,
         )

@@ -19,21 +19,29 @@ FEATURES = "features"
 def build_model(
     entry: ModelEntry,
     num_classes: int,
-    input_shape: tuple[int, int, int],
+    input_shape: tuple[int, ...],
     seed: int = 0,
     options: Mapping[str, Any] = NOTHING,
+    task: str = "classes",
 ) -> keras.Model:
     """Builds the model of an entry, from float32 images to logits.
 
     Args:
+        input_shape: `(H, W, C)`; or `(D,)` for vectors in place of images.
         num_classes: K, at least 2; or 0 for a model that ends at `features`.
+        task: `classes`; or `numbers` for a model with one output, the number
+            that it predicts, which has no use for `num_classes`.
+
+    Returns:
+        A model with one output, `[B, K]`; or with several such, of which the
+        first counts and the others are auxiliary classifiers.
 
     Raises:
         UserError: the shape, the number of classes or an option does not suit
             the model.
     """
     shape = check_shape(entry, input_shape)
-    classes = _checked_classes(num_classes)
+    classes = 1 if task == "numbers" else _checked_classes(num_classes)
     arguments = {**entry.arguments, **check_options(entry, options)}
     if takes_seed(entry):
         arguments["seed"] = seed
@@ -43,9 +51,15 @@ def build_model(
 
 
 def check_shape(
-    entry: ModelEntry, input_shape: tuple[int, int, int]
-) -> tuple[int, int, int]:
-    """Returns `(H, W, C)` as plain integers; refuses too small images."""
+    entry: ModelEntry, input_shape: tuple[int, ...]
+) -> tuple[int, ...]:
+    """Returns the shape as plain integers; refuses what the model cannot see.
+
+    Vectors `(D,)` are for entries that take them, and too small images for
+    none.
+    """
+    if isinstance(input_shape, tuple | list) and len(input_shape) == 1:
+        return _checked_vector(entry, input_shape[0])
     try:
         height, width, channels = map(operator.index, input_shape)
     except (TypeError, ValueError):
@@ -64,6 +78,24 @@ def check_shape(
     return height, width, channels
 
 
+def _checked_vector(entry: ModelEntry, length: Any) -> tuple[int]:
+    try:
+        length = operator.index(length)
+    except TypeError:
+        length = 0
+    if length < 1:
+        raise UserError(
+            f"({length},) is not the shape of a vector; give how many numbers "
+            "it has, for example (2,)."
+        )
+    if not entry.takes_vectors:
+        raise UserError(
+            f"{entry.name} looks at images, and each example here is a vector "
+            f"of length {length}; take one that does not, --model=mlp."
+        )
+    return (length,)
+
+
 def _checked_classes(num_classes: int) -> int:
     try:
         number = operator.index(num_classes)
@@ -79,7 +111,9 @@ def _checked_classes(num_classes: int) -> int:
 
 def _check_output(entry: ModelEntry, model: Any, num_classes: int) -> None:
     shape = getattr(model, "output_shape", None)
-    if shape != (None, num_classes):
+    # Outputs after the first are auxiliary classifiers, for training alone.
+    each = shape if isinstance(shape, list) else [shape]
+    if any(one != (None, num_classes) for one in each):
         raise UserError(
             f"the builder of {entry.name} gave {shape or type(model).__name__} "
             f"where a model with outputs {(None, num_classes)} was asked for; "

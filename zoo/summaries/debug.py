@@ -11,14 +11,17 @@ from zoo.summaries.snapshot import Snapshot
 SAMPLE = 20  # images shown
 
 
-def text(snapshot: Snapshot, train_accuracy: float, split: str) -> str:
+def text(snapshot: Snapshot, train_accuracy: float | None, split: str) -> str:
     """Returns a few lines on one moment of training.
 
     Args:
         snapshot: logits and labels of the probe.
-        train_accuracy: running mean of the epoch so far.
+        train_accuracy: running mean of the epoch so far; `None` where numbers
+            are predicted.
         split: where the probe is from, `val` or `train`.
     """
+    if train_accuracy is None:
+        return _numbers_text(snapshot)
     logits, labels = snapshot.logits, snapshot.labels
     predictions = logits.argmax(axis=1)
     by_class = scores.correct_by_class(
@@ -42,6 +45,19 @@ def text(snapshot: Snapshot, train_accuracy: float, split: str) -> str:
                 )
             ),
         ]
+    )
+
+
+def _numbers_text(snapshot: Snapshot) -> str:
+    """As `text`, where numbers are predicted."""
+    error = scores.mean_squared_error(snapshot.logits, snapshot.labels)
+    predicted, truth = (
+        " ".join(f"{number:>6.2f}" for number in numbers[:SAMPLE])
+        for numbers in (snapshot.logits[:, 0], snapshot.labels)
+    )
+    return (
+        f"step {snapshot.step:,}: mean squared error {error:.4g}\n"
+        f"  predicted {predicted}\n  truth     {truth}"
     )
 
 

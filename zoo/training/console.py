@@ -70,34 +70,50 @@ class Console:
         width = len(str(plan.epochs))
         parts = [
             f"epoch {row['epoch']:>{width}}/{plan.epochs}",
-            f"loss {row['loss']:.4f}",
-            f"accuracy {row['accuracy']:.4f}",
         ]
-        if row["val_loss"] is not None:
-            parts.append(f"val_loss {row['val_loss']:.4f}")
-            parts.append(f"val_accuracy {row['val_accuracy']:.4f}")
+        parts += [
+            f"{name} {row[name]:.4f}"
+            for name in ("loss", "accuracy", "val_loss", "val_accuracy")
+            if row[name] is not None
+        ]
         parts.append(f"{row['seconds']:.1f} s")
         best = "  best" if state.best.epoch == row["epoch"] else ""
         self.say("  ".join(parts) + best)
 
+    def extracting(self, done: int, total: int) -> None:
+        """Shows how many images have their features, if it takes long."""
+        if not self._is_time():
+            return
+        self._show(f"features of {done:,} of {total:,} images")
+
     def progress(self, now, state: TrainState, plan, clock) -> None:
         """Shows the running epoch, where there is a terminal."""
-        terminal = self._stream.isatty()
-        pause = REFRESH_SECONDS if terminal else SILENCE_SECONDS
-        if self._quiet or time.monotonic() - self._shown < pause:
+        if not self._is_time():
             return
         rate = clock.rate()
         left = plan.total_steps - state.step
         seconds = left * plan.config.batch_size / rate if rate else None
         text = (
             f"epoch {state.epoch + 1}/{plan.epochs}  update "
-            f"{state.step:,}/{plan.total_steps:,}  loss {now.loss:.4f}  "
-            f"accuracy {now.accuracy:.4f}"
+            f"{state.step:,}/{plan.total_steps:,}  loss {now.loss:.4f}"
         )
+        if now.accuracy is not None:
+            text += f"  accuracy {now.accuracy:.4f}"
         if seconds is not None:
-            text += f"  {rate:,.0f} images/s  {duration(seconds)} left"
+            pace = f"{rate:,.0f} {plan.source.noun}/s"
+            text += f"  {pace}  {duration(seconds)} left"
+        self._show(text)
+
+    def _is_time(self) -> bool:
+        """Whether something passing may be shown again."""
+        terminal = self._stream.isatty()
+        pause = REFRESH_SECONDS if terminal else SILENCE_SECONDS
+        return not self._quiet and time.monotonic() - self._shown >= pause
+
+    def _show(self, text: str) -> None:
+        """Shows a line that the next one replaces, where that is possible."""
         self._shown = time.monotonic()
-        if terminal:
+        if self._stream.isatty():
             columns = shutil.get_terminal_size().columns - 1
             self._stream.write(f"\r\x1b[K{text[:columns]}")
             self._moving = True

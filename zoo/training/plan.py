@@ -9,14 +9,15 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from zoo import runs
+from zoo import features, runs
 from zoo.config import OPTIONS, TrainConfig
-from zoo.data import Dataset, load_dataset
+from zoo.data import Dataset, added_inputs, load_dataset
+from zoo.data.fewer import fewer
 from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.registry import ModelEntry
-from zoo.training import recipe
+from zoo.training import by_heart, recipe
 from zoo.training.state import TrainState
 
 EXECUTION_BUDGET = 1e10  # multiply-adds between two looks at Python
@@ -32,6 +33,8 @@ class Plan:
         config: the same with every option filled in.
         entry: the model's line in the table of models.
         data: training and validation images; the test split is not in it.
+        source: the data set as it was loaded; `data` holds vectors in the
+            place of its images where a run has --features.
         handed_over: whether the images came as arrays, from no data set.
         steps_per_epoch: updates in a whole epoch; the last batch may be small.
         total_steps: updates in all.
@@ -41,6 +44,7 @@ class Plan:
     config: TrainConfig
     entry: ModelEntry
     data: Dataset
+    source: Dataset
     handed_over: bool
     steps_per_epoch: int
     total_steps: int
@@ -80,6 +84,8 @@ class Plan:
             for name, option in OPTIONS.items()
             if option.to_builder and getattr(self.config, name) is not None
         }
+        if self.entry.memorize:
+            chosen["memory"] = len(self.data.train)
         return {**chosen, **self.config.model_arg}
 
 
@@ -90,6 +96,8 @@ def check_names(asked: TrainConfig) -> None:
     """
     MODELS.find(asked.model)
     find_source(asked.dataset)
+    if asked.features is not None:
+        features.settle(asked.features, asked.runs_dir)
     runs.check_free(asked.runs_dir, asked.run_name)
 
 
@@ -108,6 +116,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     handed_over = data is not None
     if handed_over:
         _check_unused(asked, data)
+        data = fewer(data, asked.train_examples)
     else:
         data = load_dataset(
             asked.dataset,
@@ -115,16 +124,32 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
             image_size=asked.image_size,
             val_fraction=asked.val_fraction,
             group_by=asked.group_by,
+            train_examples=asked.train_examples,
         )
+    added_inputs.check(asked.add_inputs, data.input_shape, data.name)
+    _check_task(entry, data)
     _check_early_stopping(asked, data)
+    _check_features(asked, entry, data)
+    if entry.memorize:
+        by_heart.refuse(asked, data)
     num_examples = len(data.train)
-    config = recipe.fill(
-        asked, recipe.recipe_of(entry, num_examples), num_examples, data.flips
-    )
+    config = recipe.fill(asked, recipe.recipe_of(entry, data), data)
     steps_per_epoch = math.ceil(num_examples / config.batch_size)
     total_steps = config.steps or config.epochs * steps_per_epoch
+    if asked.features is not None:
+        # A model's own recipe may move pixels, which vectors have not.
+        config = config.replace(augment="none")
+    if entry.memorize:
+        config, total_steps = by_heart.without_learning(config), 0
     return Plan(
-        asked, config, entry, data, handed_over, steps_per_epoch, total_steps
+        asked,
+        config,
+        entry,
+        data,
+        data,
+        handed_over,
+        steps_per_epoch,
+        total_steps,
     )
 
 
@@ -139,11 +164,43 @@ def _check_unused(asked: TrainConfig, data: Dataset) -> None:
             )
 
 
+def _check_task(entry: ModelEntry, data: Dataset) -> None:
+    if entry.memorize and data.task == "numbers":
+        raise UserError(
+            f"{entry.name} counts votes for classes, and {data.name} has "
+            "numbers to predict; use --model=mlp."
+        )
+
+
 def _check_early_stopping(asked: TrainConfig, data: Dataset) -> None:
     if asked.early_stopping_patience is not None and not len(data.val):
         raise UserError(
             "--early_stopping_patience needs validation images, and "
             f"{data.name} leaves none; give a larger --val_fraction."
+        )
+
+
+def _check_features(
+    asked: TrainConfig, entry: ModelEntry, data: Dataset
+) -> None:
+    """Refuses features where there is no place for them."""
+    if asked.features is None:
+        return
+    flag = f"--features={asked.features}"
+    if not entry.takes_vectors:
+        raise UserError(
+            f"{flag} has no place before {entry.name}, which looks at images "
+            "itself; use --model=lr, mlp or knn."
+        )
+    if data.has_vectors:
+        raise UserError(
+            f"{flag} describes images, and {data.name} has vectors already; "
+            "leave it out."
+        )
+    if asked.augment not in (None, "none"):
+        raise UserError(
+            f"--augment={asked.augment} has no effect with {flag}, which is "
+            "computed once, before training; leave one of them out."
         )
 
 

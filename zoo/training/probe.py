@@ -18,7 +18,7 @@ PROBE_SIZE = 256  # images; enough for a histogram, little beside an epoch
 
 @dataclasses.dataclass(frozen=True)
 class Probe:
-    """Images float32 `[B, H, W, C]` in 0..255, labels int32 `[B]`."""
+    """Inputs float32 `[B, ...]` as in `Split`, and labels int32 `[B]`."""
 
     images: np.ndarray
     labels: np.ndarray

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo.config import OPTIONS, TrainConfig, format_option
+from zoo.data import Dataset
 from zoo.errors import UserError, join_words
 from zoo.registry import ModelEntry
 
@@ -43,25 +44,25 @@ TIED = {
 }
 
 
-def recipe_of(entry: ModelEntry, num_examples: int) -> dict[str, Any]:
-    """Returns the model's default recipe for this many training images."""
-    return dict(entry.small if num_examples < LARGE else entry.large)
+def recipe_of(entry: ModelEntry, data: Dataset) -> dict[str, Any]:
+    """Returns the model's default recipe for data of this kind and size."""
+    if data.has_vectors:
+        return dict(entry.points or entry.small)
+    return dict(entry.small if len(data.train) < LARGE else entry.large)
 
 
 def fill(
     asked: TrainConfig,
     recipe: Mapping[str, Any],
-    num_examples: int,
-    flips: bool,
+    data: Dataset,
 ) -> TrainConfig:
     """Returns the config with a value for every option that has an effect.
 
     Args:
         asked: what the user gave.
         recipe: the model's default values, by option.
-        num_examples: training images.
-        flips: whether a mirrored image keeps its class; where it does not,
-            a recipe's mirroring is left out.
+        data: what is trained on. A recipe's mirroring is left out where it
+            would change the class, and every augmentation of vectors.
 
     Raises:
         UserError: an option was asked for that has no effect beside the
@@ -69,15 +70,16 @@ def fill(
     """
     given = {name: getattr(asked, name) for name in OPTIONS}
     values = {name: v for name, v in given.items() if v is not None}
+    num_examples = len(data.train)
     for choice, tied in TIED.items():
         if values.get(choice, recipe.get(choice)) != recipe.get(choice):
             recipe = {n: v for n, v in recipe.items() if n not in tied}
     values = {**GENERAL, **recipe, **values}
     values = {**BY_OPTIMIZER[values["optimizer"]], **values}
     values = {**BY_SCHEDULE.get(values["schedule"], {}), **values}
+    values["loss"] = _loss(asked, values, data)
     _refuse_the_useless(asked, values)
-    if not flips and asked.augment is None:
-        values["augment"] = _without_mirroring(values["augment"])
+    values["augment"] = _augment(asked, values["augment"], data)
     values["batch_size"] = _batch_size(asked, values, num_examples)
     values["epochs"] = _epochs(values, num_examples)
     if values["schedule"] == "step" and "schedule_epochs" not in values:
@@ -108,8 +110,30 @@ def _refuse_the_useless(asked: TrainConfig, values: dict[str, Any]) -> None:
             )
 
 
-def _without_mirroring(augment: str) -> str:
-    return {"flip": "none", "crop_flip": "crop"}.get(augment, augment)
+def _loss(asked: TrainConfig, values: dict, data: Dataset) -> str:
+    if data.task == "classes":
+        return values.get("loss", "cross_entropy")
+    for name in ("loss", "label_smoothing"):
+        value = getattr(asked, name)
+        if value not in (None, "squared_error"):
+            raise UserError(
+                f"--{name}={value} is about classes, and {data.name} has "
+                "numbers to predict; leave it out."
+            )
+    return "squared_error"
+
+
+def _augment(asked: TrainConfig, augment: str, data: Dataset) -> str:
+    if asked.augment not in (None, "none") and data.has_vectors:
+        raise UserError(
+            f"--augment={augment} moves the pixels of images, and {data.name} "
+            "has none; leave it out."
+        )
+    if data.has_vectors:
+        return "none"
+    if asked.augment is None and not data.flips:
+        return {"flip": "none", "crop_flip": "crop"}.get(augment, augment)
+    return augment
 
 
 def _batch_size(asked: TrainConfig, values: dict, num_examples: int) -> int:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from zoo import program, scores
 from zoo.config import TrainConfig
+from zoo.data import Dataset
 from zoo.errors import Diverged
+from zoo.explaining import explain
+from zoo.explaining.facts import Facts
+from zoo.explaining.words import headline
 from zoo.runs import Run
 from zoo.training import expected
 from zoo.training.checkpoints import Checkpoints
@@ -35,6 +41,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     console.table(
         {
             "data": _data_in_words(plan),
+            **_features_in_words(resolved),
             "model": _model_in_words(plan, resolved),
             "recipe": _recipe_in_words(plan),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
@@ -48,22 +55,31 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
 
 
 def _data_in_words(plan: Plan) -> str:
-    data = plan.data
+    data = plan.source
     val = f"{len(data.val):,} validation" if len(data.val) else "no validation"
     text = (
-        f"{data.name}: {len(data.train):,} training + {val} images "
-        f"{_sides(data.input_shape)}, {data.num_classes} classes"
+        f"{data.name}: {len(data.train):,} training + {val} {data.noun} "
+        f"{_shape_in_words(data.input_shape)}, "
+        f"{_task_in_words(data)}"
     )
     if data.test_examples:
-        text += f"; {data.test_examples:,} test images stay sealed"
+        text += f"; {data.test_examples:,} test {data.noun} stay sealed"
     return text
+
+
+def _features_in_words(resolved: dict) -> dict[str, str]:
+    found = resolved["features"]
+    if found is None:
+        return {}
+    size = many(found["size"], "number")
+    return {"features": f"{found['name']}: {size}, {found['about']}"}
 
 
 def _model_in_words(plan: Plan, resolved: dict) -> str:
     text = (
         f"{plan.config.model}: {resolved['parameters']['trainable']:,} "
         f"parameters, {short_number(resolved['multiply_adds'])} multiply-adds "
-        "an image"
+        f"{'a vector' if plan.data.has_vectors else 'an image'}"
     )
     shape = plan.data.input_shape
     seen = enlarged_size(shape, plan.entry.smallest)
@@ -74,6 +90,8 @@ def _model_in_words(plan: Plan, resolved: dict) -> str:
 
 def _recipe_in_words(plan: Plan) -> str:
     config = plan.config
+    if plan.entry.memorize:
+        return "every training example is remembered; no weight is learned"
     span = many(plan.total_steps, "update")
     if not config.steps:
         span = f"{many(config.epochs, 'epoch')} = {span}"
@@ -95,22 +113,39 @@ def _options_in_words(config: TrainConfig) -> str:
     return ", ".join(words)
 
 
+def _task_in_words(data: Dataset) -> str:
+    if data.task == "numbers":
+        return "a number to predict"
+    return f"{data.num_classes} classes"
+
+
+def _shape_in_words(shape: tuple[int, ...]) -> str:
+    """Returns `28x28x1` for images, `of 2 numbers` for vectors."""
+    if len(shape) > 1:
+        return _sides(shape)
+    return f"of {many(shape[0], 'number')}"
+
+
 def _sides(shape: tuple) -> str:
     return "x".join(map(str, shape))
 
 
 def untrained(console: Console, logits: np.ndarray, probe: Probe) -> None:
     """Says how the network does before the first update, beside guessing."""
-    classes = logits.shape[1]
-    guess, share = scores.guessing(probe.labels, classes)
-    loss = scores.cross_entropy(logits, probe.labels)
-    right = scores.count_correct(logits, probe.labels) / len(probe.labels)
-    console.table(
-        {
-            "untrained": f"loss {loss:.3f} (guessing: ln {classes} = "
-            f"{guess:.3f}), accuracy {right:.3f} (always the largest "
-            f"class: {share:.3f})"
-        }
+    console.table({"untrained": _start_in_words(logits, probe.labels)})
+
+
+def _start_in_words(outputs: np.ndarray, labels: np.ndarray) -> str:
+    if labels.dtype.kind == "f":
+        loss = scores.mean_squared_error(outputs, labels)
+        return f"loss {loss:.3f} (always the mean: {labels.var():.3f})"
+    classes = outputs.shape[1]
+    guess, share = scores.guessing(labels, classes)
+    loss = scores.cross_entropy(outputs, labels)
+    right = scores.count_correct(outputs, labels) / len(labels)
+    return (
+        f"loss {loss:.3f} (guessing: ln {classes} = {guess:.3f}), accuracy "
+        f"{right:.3f} (always the largest class: {share:.3f})"
     )
 
 
@@ -129,37 +164,58 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
 
 def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
     """Says what came of it, and three things to do next."""
-    words = "trained"
-    if metrics["status"] == "stopped_early":
-        patience = many(plan.config.early_stopping_patience, "epoch")
-        words = f"stopped early, {patience} without a better validation loss"
-    span = duration(metrics["wall_seconds"])
-    rate = metrics["examples_per_second"]
-    pace = f", {rate:,.0f} images/s" if rate else ""
-    console.say(
-        f"{words}: {many(metrics['epochs'], 'epoch')}, "
-        f"{many(metrics['steps'], 'update')} "
-        f"in {span}{pace}"
-    )
+    console.say(_work_in_words(plan, metrics))
     console.table(_result_in_words(plan, metrics))
+    console.table({"finding": _finding_in_words(run, metrics)})
     zoo = program.typed("zoo")
-    lower = f"{plan.config.learning_rate / 3:.1g}"
+    change = f"--train_examples={len(plan.data.train) // 2}"
+    if not plan.entry.memorize:
+        change = f"--learning_rate={plan.config.learning_rate / 3:.1g}"
     console.table(
         {
             "next": f"{zoo} evaluate {run.argument}",
-            "": f"{zoo} train --like={run.argument} --learning_rate={lower}",
+            "": f"{zoo} train --like={run.argument} {change}",
             " ": f"{zoo} evaluate {run.argument} --split=test  (unseals it)",
         }
     )
 
 
+def _finding_in_words(run: Run, metrics: dict) -> str:
+    """Returns the most useful of what `zoo explain` says of a run."""
+    # The run is still held here, and would call itself running.
+    facts = dataclasses.replace(Facts.of(run), status=metrics["status"])
+    return headline(facts, explain(facts))
+
+
+def _work_in_words(plan: Plan, metrics: dict) -> str:
+    """Returns what was done, and how long it took."""
+    span = duration(metrics["wall_seconds"])
+    if plan.entry.memorize:
+        return f"done in {span}, without an update"
+    words = "trained"
+    if metrics["status"] == "stopped_early":
+        patience = many(plan.config.early_stopping_patience, "epoch")
+        words = f"stopped early, {patience} without a better validation loss"
+    rate = metrics["examples_per_second"]
+    pace = f", {rate:,.0f} {plan.source.noun}/s" if rate else ""
+    return (
+        f"{words}: {many(metrics['epochs'], 'epoch')}, "
+        f"{many(metrics['steps'], 'update')} in {span}{pace}"
+    )
+
+
 def _result_in_words(plan: Plan, metrics: dict) -> dict[str, str]:
     if metrics["best_epoch"] is None:
-        return {"result": "the last weights; no validation images were kept"}
+        return {
+            "result": "the last weights; no validation "
+            f"{plan.source.noun} were kept"
+        }
+    if metrics["best_val_accuracy"] is None:
+        return {"result": _fit_in_words(plan, metrics)}
     count = len(plan.data.val)
     right = round(metrics["best_val_accuracy"] * count)
     rows = {
-        "result": f"epoch {metrics['best_epoch']}, validation images: "
+        "result": f"{_best_in_words(metrics)}validation {plan.source.noun}: "
         f"{scores.proportion(right, count)}"
     }
     if not set(plan.asked.asked()) - UNTOUCHED:
@@ -167,6 +223,21 @@ def _result_in_words(plan: Plan, metrics: dict) -> dict[str, str]:
             plan.config.model, plan.data.name, metrics["best_val_accuracy"]
         )
     return {label: text for label, text in rows.items() if text}
+
+
+def _fit_in_words(plan: Plan, metrics: dict) -> str:
+    """Says how well numbers were predicted in the best epoch."""
+    error = metrics["best_val_loss"]
+    share = scores.explained(error, plan.data.val.labels)
+    return (
+        f"epoch {metrics['best_epoch']}, validation {plan.source.noun}: mean "
+        f"squared error {error:.4g}, R2 {share:.4f}"
+    )
+
+
+def _best_in_words(metrics: dict) -> str:
+    epoch = metrics["best_epoch"]
+    return f"epoch {epoch}, " if epoch else ""
 
 
 def short_number(count: int) -> str:

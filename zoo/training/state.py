@@ -21,11 +21,21 @@ class Best:
     """
 
     epoch: int = 0
-    accuracy: float = -math.inf
+    accuracy: float | None = -math.inf
     loss: float = math.inf
 
-    def is_beaten_by(self, accuracy: float, loss: float) -> bool:
-        """Whether an epoch with these validation scores is better."""
+    @property
+    def is_known(self) -> bool:
+        """Whether any epoch was judged yet."""
+        return math.isfinite(self.loss)
+
+    def is_beaten_by(self, accuracy: float | None, loss: float) -> bool:
+        """Whether an epoch with these validation scores is better.
+
+        Where numbers are predicted there is no accuracy: the loss decides.
+        """
+        if accuracy is None:
+            return loss < self.loss
         return (accuracy, -loss) > (self.accuracy, -self.loss)
 
 
@@ -44,6 +54,7 @@ class TrainState:
         window: sums since the last point of the training curves: examples,
             and loss and accuracy times examples.
         rows: of `history.csv`.
+        vitals: rows of `vitals.json`.
         event_files: name and length in bytes of each event file, by split.
     """
 
@@ -56,6 +67,7 @@ class TrainState:
     seconds: float = 0.0
     window: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    vitals: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     event_files: dict[str, list] = dataclasses.field(default_factory=dict)
 
     def to_json(self) -> str:
