@@ -1,0 +1,42 @@
+"""What `--features` can name."""
+
+import pytest
+
+from zoo import features, runs
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+
+
+def make_run(folder, name):
+    files = {"config.json": TrainConfig().to_json(),
+             "resolved.json": '{"format": 1}'}  # fmt: skip
+    return runs.create(str(folder), name, name, files)
+
+
+def test_the_last_run_is_settled_by_its_name(tmp_path):
+    make_run(tmp_path, "first")
+    assert features.settle("last", str(tmp_path)) == "first"
+
+
+def test_a_run_elsewhere_is_settled_by_its_path(tmp_path):
+    run = make_run(tmp_path / "there", "one")
+    assert features.settle(str(run.path), str(tmp_path)) == str(run.path)
+
+
+@pytest.mark.parametrize("spec", ["hog", "colour", "words", "keras:any"])
+def test_the_others_mean_what_they_say(spec, tmp_path):
+    assert features.settle(spec, str(tmp_path)) == spec
+
+
+@pytest.mark.parametrize(
+    "spec, words",
+    [
+        ("color", "did you mean colour"),
+        ("hogs", "did you mean hog"),
+        ("lenet5", "no run 'lenet5'"),
+        ("here.keras", "--features=here.keras names no file"),
+    ],
+)
+def test_what_names_nothing_is_refused(spec, words, tmp_path):
+    with pytest.raises(UserError, match=words):
+        features.settle(spec, str(tmp_path))

@@ -1,0 +1,238 @@
+"""Runs with --features, and runs that learn by heart, from end to end."""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.data import Dataset, load_dataset
+from zoo.errors import UserError
+from zoo.evaluation import scoring
+from zoo.runs import find
+from zoo.scores import proportion
+from zoo.training.console import Console
+from zoo.training.loop import resume, train
+
+pytestmark = pytest.mark.filterwarnings(
+    # Keras's own saving, with NumPy 2.4.
+    "ignore:__array__ implementation:DeprecationWarning"
+)
+
+
+def trained(folder, **options):
+    config = TrainConfig(runs_dir=str(folder), **options)
+    return train(config, console=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("runs")
+
+
+@pytest.fixture(scope="module")
+def on_hog(runs_dir):
+    return trained(runs_dir, model="lr", features="hog", epochs=3)
+
+
+@pytest.fixture(scope="module")
+def lenet(runs_dir):
+    return trained(runs_dir, model="lenet5", epochs=5, run_name="lenet")
+
+
+@pytest.fixture(scope="module")
+def nearest(runs_dir):
+    return trained(runs_dir, model="knn", model_arg={"neighbors": 3})
+
+
+def test_the_saved_model_takes_raw_pixels_and_scores_as_the_run_did(on_hog):
+    scored = scoring.score(on_hog, "val")
+    reached = on_hog.metrics["best_val_accuracy"]
+    assert scored["accuracy"] == pytest.approx(reached)
+    assert on_hog.load_model().input_shape == (None, 8, 8, 1)
+
+
+def test_resolved_json_says_what_made_the_features(on_hog):
+    found = on_hog.resolved["features"]
+    assert (found["name"], found["size"]) == ("hog", 36)
+    assert len(found["fingerprint"]) == 64
+    assert on_hog.resolved["data"]["input_shape"] == [8, 8, 1]
+    assert on_hog.resolved["parameters"]["trainable"] == 36 * 10 + 10
+
+
+def test_checkpoints_hold_the_classifier_alone(on_hog):
+    with np.load(on_hog.path / "checkpoints" / "last.npz") as saved:
+        kept = [saved[n].shape for n in saved if n.startswith("weights/")]
+    assert kept == [(36, 10), (10,)]
+
+
+LOADER = """
+    import sys
+    sys.modules["zoo"] = None  # as where the zoo is not installed
+    import keras, numpy as np
+    saved = np.load(sys.argv[2])
+    logits = keras.models.load_model(sys.argv[1])(saved["images"]).numpy()
+    assert np.abs(logits - saved["logits"]).max() < 1e-4
+"""
+
+
+def test_keras_alone_loads_the_whole(on_hog, tmp_path):
+    images = load_dataset("digits").val.images.astype(np.float32)
+    logits = on_hog.load_model().predict(images, verbose=0)
+    np.savez(tmp_path / "saved.npz", images=images, logits=logits)
+    model = str(on_hog.path / "model.keras")
+    command = [sys.executable, "-c", textwrap.dedent(LOADER), model]
+    command.append(str(tmp_path / "saved.npz"))
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_linear_classifier_on_a_networks_features_does_as_well(
+    runs_dir, lenet
+):
+    run = trained(runs_dir, model="lr", features="lenet", epochs=10)
+    count = run.resolved["data"]["val"]
+    reached = proportion(round(run.metrics["best_val_accuracy"] * count), count)
+    # It may do better: these few epochs have not made the most of them.
+    assert lenet.metrics["best_val_accuracy"] <= reached.high
+
+
+def test_features_of_a_run_that_has_features_itself_are_those(runs_dir, on_hog):
+    run = trained(
+        runs_dir, model="lr", features=on_hog.name, epochs=1, run_name="chain"
+    )
+    assert run.resolved["features"]["size"] == 36
+
+
+def test_the_last_run_is_remembered_by_its_name(runs_dir, lenet):
+    folder = runs_dir / "apart"
+    trained(folder, model="lr", epochs=1, run_name="first")
+    run = trained(folder, model="lr", features="last", epochs=1)
+    assert run.config.features == "first"
+
+
+def test_a_linear_support_vector_machine_learns_from_features(runs_dir):
+    run = trained(
+        runs_dir, model="lr", loss="hinge", features="words", epochs=5
+    )
+    assert run.metrics["best_val_accuracy"] > 0.8
+
+
+class Impatient(Console):
+    """Interrupts when an epoch ends, before its checkpoint is written."""
+
+    def epoch(self, row, state, plan):
+        if row["epoch"] == 2:
+            raise KeyboardInterrupt
+
+
+def test_a_run_on_features_goes_on_to_the_same_end(runs_dir):
+    options = {"model": "lr", "features": "hog", "epochs": 2}
+    whole = trained(runs_dir / "whole", run_name="run", **options)
+    config = TrainConfig(
+        runs_dir=str(runs_dir / "cut"), run_name="run", **options
+    )
+    with pytest.raises(KeyboardInterrupt):
+        train(config, console=Impatient(quiet=True))
+    run = resume(find("run", config.runs_dir), console=Console(quiet=True))
+    for one, two in zip(run.history, whole.history, strict=True):
+        assert one["val_loss"] == pytest.approx(two["val_loss"], rel=1e-4)
+
+
+def test_a_run_whose_features_changed_does_not_go_on(runs_dir):
+    run = trained(runs_dir / "changed", model="lr", features="hog", epochs=1)
+    (run.path / "metrics.json").unlink()
+    resolved = run.resolved
+    resolved["features"]["fingerprint"] = "another"
+    run.write("resolved.json", json.dumps(resolved))
+    with pytest.raises(UserError, match="computes not what it did"):
+        resume(run, console=Console(quiet=True))
+
+
+def test_images_given_as_arrays_have_features_too(runs_dir, digits_arrays):
+    data = Dataset.from_arrays(*digits_arrays, name="mine")
+    config = TrainConfig(
+        model="knn", features="hog", runs_dir=str(runs_dir), train_examples=90
+    )
+    run = train(config, data, console=Console(quiet=True))
+    assert run.resolved["data"]["train"] == 90
+    assert run.status == "completed"
+
+
+@pytest.fixture(scope="module")
+def digits_arrays():
+    train = load_dataset("digits").train
+    return train.images[:200], train.labels[:200]
+
+
+def test_learning_by_heart_takes_no_update_and_is_complete(nearest):
+    metrics = nearest.metrics
+    assert metrics["status"] == "completed"
+    assert (metrics["epochs"], metrics["steps"]) == (0, 0)
+    assert metrics["parameters"] == 0
+    assert metrics["best_val_accuracy"] > 0.95
+    assert metrics["val_accuracy"] == metrics["best_val_accuracy"]
+
+
+def test_what_was_remembered_scores_the_same_from_its_folder(nearest):
+    scored = scoring.score(nearest, "val")
+    reached = nearest.metrics["val_accuracy"]
+    assert scored["accuracy"] == pytest.approx(reached)
+    assert scored["loss"] == pytest.approx(nearest.metrics["val_loss"], 1e-4)
+
+
+def test_its_only_row_and_point_are_those_of_update_0(nearest):
+    [row] = nearest.history
+    assert (row["epoch"], row["step"], row["loss"]) == (0, 0, None)
+    assert row["val_accuracy"] == nearest.metrics["val_accuracy"]
+    assert list((nearest.path / "val").glob("*tfevents*"))
+
+
+def test_the_nearest_example_of_a_training_image_is_itself(runs_dir):
+    run = trained(runs_dir, model="knn", model_arg={"neighbors": 1})
+    assert scoring.score(run, "train")["accuracy"] == 1
+
+
+def test_a_memory_without_validation_images_is_complete(runs_dir):
+    run = trained(runs_dir, model="knn", val_fraction=0, train_examples=50)
+    assert run.metrics["status"] == "completed"
+    assert run.metrics["val_accuracy"] is None
+
+
+@pytest.mark.parametrize(
+    "options, words",
+    [
+        ({"model": "lenet5", "features": "hog"}, "looks at images itself"),
+        ({"model": "lr", "features": "colour"}, "digits is grey"),
+        (
+            {"model": "lr", "features": "hog", "augment": "flip"},
+            "computed once, before training",
+        ),
+        (
+            {"model": "lr", "features": "hog", "dataset": "moons"},
+            "moons has vectors already",
+        ),
+        ({"model": "knn", "epochs": 3}, "--epochs=3 has no effect on knn"),
+        ({"model": "knn", "learning_rate": 0.1}, "--learning_rate=0.1 has"),
+        ({"model": "knn", "optimizer": "sgd"}, "--optimizer=sgd has no"),
+        ({"model": "knn", "loss": "hinge"}, "--loss=hinge has no effect"),
+        ({"model": "knn", "weight_decay": 0.1}, "--weight_decay=0.1 has"),
+        ({"model": "knn", "dropout": 0.5}, "no place in knn"),
+        ({"model": "knn", "model_arg": {"neighbors": 0}}, "neighbors=0"),
+        (
+            {"model": "knn", "model_arg": {"neighbors": 51},
+             "train_examples": 50},
+            "more than the 50 examples",
+        ),
+        ({"model": "knn", "model_arg": {"memory": 9}}, "--train_examples=N"),
+    ],
+)  # fmt: skip
+def test_what_has_no_place_is_refused_and_leaves_nothing(
+    options, words, tmp_path
+):
+    with pytest.raises(UserError, match=words):
+        trained(tmp_path, **options)
+    assert not list(tmp_path.iterdir())

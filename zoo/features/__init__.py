@@ -1,0 +1,96 @@
+"""Fixed features: what stands before `lr`, `mlp` or `knn` with `--features`.
+
+An extractor is a Keras model from raw pixels to a vector. Its vectors are
+computed once and kept (`cache.py`); the classifier trains on them, and the
+saved model is both in one.
+
+    hog                histograms of edge directions
+    colour             a histogram of colours
+    words              a histogram of visual words
+    RUN                a trained run, up to its layer `features`
+    PATH.keras         a saved model of images, up to its last dense layer
+    keras:NAME         a network of keras.applications, trained on ImageNet
+"""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
+from zoo import runs
+from zoo.errors import UserError, nearest, unknown
+
+if TYPE_CHECKING:
+    from zoo.data import Dataset
+    from zoo.features.extractor import Extractor
+
+FIXED = ("hog", "colour", "words")
+KERAS = "keras:"
+FILE = ".keras"
+FORMS = (*FIXED, "RUN", f"PATH{FILE}", f"{KERAS}NAME")
+
+
+def settle(spec: str, runs_dir: str) -> str:
+    """Returns a spec that means the same later: `last` becomes a run's name.
+
+    Needs neither Keras nor data, so that it can be asked before either.
+
+    Raises:
+        UserError: it names nothing.
+    """
+    if spec in FIXED or spec.startswith(KERAS):
+        return spec
+    if spec.endswith(FILE):
+        if not pathlib.Path(spec).is_file():
+            raise UserError(
+                f"--features={spec} names no file; give the path of a saved "
+                "Keras model."
+            )
+        return spec
+    run = _find_run(spec, runs_dir)
+    below = pathlib.Path(runs_dir, run.name) == run.path
+    return run.name if below else str(run.path)
+
+
+def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
+    """Makes the extractor that a spec names, for the images of a data set.
+
+    Args:
+        spec: one of `FORMS`.
+        data: whose training images it is fitted to, where it is fitted.
+        runs_dir: where runs are looked for.
+
+    Raises:
+        UserError: there is none, or it does not suit the images.
+    """
+    shape = data.input_shape
+    if spec == "hog":
+        from zoo.features import hog
+
+        return hog.make(shape)
+    if spec == "colour":
+        from zoo.features import colour
+
+        return colour.make(shape, data.name)
+    if spec == "words":
+        from zoo.features import words
+
+        return words.make(data.train.images)
+    from zoo.features import network
+
+    if spec.startswith(KERAS):
+        return network.of_applications(spec, shape)
+    if spec.endswith(FILE):
+        return network.of_file(spec, shape)
+    return network.of_run(_find_run(spec, runs_dir), shape)
+
+
+def _find_run(spec: str, runs_dir: str) -> runs.Run:
+    try:
+        return runs.find(spec, runs_dir)
+    except UserError as error:
+        if nearest(spec, FIXED):
+            raise unknown("kind of features", spec, FIXED, "") from None
+        raise UserError(f"--features={spec} names no features: {error}") from (
+            error
+        )
