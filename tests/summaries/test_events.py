@@ -1,6 +1,5 @@
 """Event files, read back with TensorBoard's own reader."""
 
-import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
@@ -9,7 +8,6 @@ from tensorboard.util import tensor_util
 
 from zoo.summaries import config, debug, logits
 from zoo.summaries.events import EventLog
-from zoo.summaries.snapshot import Snapshot
 
 
 def read(folder):
@@ -22,17 +20,6 @@ def read(folder):
         ]
         for tag in accumulator.Tags()["tensors"]
     }
-
-
-def snapshot(step=3, **changes):
-    values = {
-        "step": step,
-        "logits": np.eye(3, dtype=np.float32)[[0, 1, 1, 2]],
-        "labels": np.array([0, 1, 2, 2], np.int32),
-        "class_names": ("cat", "dog", "ox"),
-        "config": {"model": "lr", "l2": None, "summaries": ("a", "b")},
-    }
-    return Snapshot(**{**values, **changes})
 
 
 def test_scalars_come_back_with_their_steps(tmp_path):
@@ -63,7 +50,7 @@ def test_starting_anew_leaves_no_older_event_file(tmp_path):
     assert file.read_bytes() != b"old"
 
 
-def test_the_histogram_of_logits_counts_every_logit(tmp_path):
+def test_the_histogram_of_logits_counts_every_logit(tmp_path, snapshot):
     log = EventLog(tmp_path)
     logits.write(log, snapshot())
     log.close()
@@ -72,7 +59,7 @@ def test_the_histogram_of_logits_counts_every_logit(tmp_path):
     assert buckets[:, 2].sum() == pytest.approx(12)
 
 
-def test_the_config_is_written_once_without_empty_options(tmp_path):
+def test_the_config_is_written_once_without_empty_options(tmp_path, snapshot):
     log = EventLog(tmp_path)
     config.write(log, snapshot(step=0))
     config.write(log, snapshot(step=5))
@@ -83,7 +70,7 @@ def test_the_config_is_written_once_without_empty_options(tmp_path):
     assert b"l2" not in text.item()
 
 
-def test_the_debugging_print_shows_predictions_above_the_truth():
+def test_the_debugging_print_shows_predictions_above_the_truth(snapshot):
     text = debug.text(snapshot(), 0.5, "val")
     assert text.splitlines() == [
         "step 3: training accuracy 0.5000, validation accuracy 0.7500 (3 of 4)",

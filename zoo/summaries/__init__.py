@@ -1,22 +1,18 @@
 """What goes to TensorBoard, one small file a kind.
 
-To add a kind, write a file with `write(log, snapshot)`, name it in `KINDS`
-here and in the choices of `--summaries`.
+`zoo/kinds.py` is their table; each has a function `write(log, snapshot)`.
 """
 
 from __future__ import annotations
 
 import pathlib
+from collections.abc import Iterable
 from importlib import import_module
 
+from zoo.kinds import Kind, is_due
 from zoo.summaries import scalars
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
-
-KINDS = {
-    "logits": "zoo.summaries.logits",
-    "config": "zoo.summaries.config",
-}  # besides `scalars`, which needs no snapshot
 
 
 class Summaries:
@@ -24,7 +20,7 @@ class Summaries:
 
     Args:
         folder: the run folder.
-        kinds: those of `--summaries`.
+        kinds: what is written.
         splits: `("train", "val")`, or `("train",)` without validation.
         marks: `[file name, length]` by split, from a checkpoint.
     """
@@ -32,7 +28,7 @@ class Summaries:
     def __init__(
         self,
         folder: pathlib.Path,
-        kinds: tuple[str, ...],
+        kinds: Iterable[Kind],
         splits: tuple[str, ...],
         marks: dict[str, list],
     ):
@@ -40,13 +36,10 @@ class Summaries:
             split: EventLog(folder / split, marks.get(split))
             for split in splits
         }
-        self._scalars = "scalars" in kinds
-        self._writers = [import_module(KINDS[k]) for k in kinds if k in KINDS]
-
-    @property
-    def need_snapshots(self) -> bool:
-        """Whether any kind wants to see the network on the probe."""
-        return bool(self._writers)
+        self._scalars = any(kind.name == "scalars" for kind in kinds)
+        self._writers = [
+            (kind, import_module(kind.module)) for kind in kinds if kind.module
+        ]
 
     def write_scalars(self, split: str, values: dict, step: int) -> None:
         """Writes one point of each curve of a split."""
@@ -55,8 +48,9 @@ class Summaries:
 
     def write_snapshot(self, split: str, snapshot: Snapshot) -> None:
         """Lets every chosen kind write what it makes of a moment."""
-        for writer in self._writers:
-            writer.write(self._logs[split], snapshot)
+        for kind, module in self._writers:
+            if is_due(kind, snapshot.look, snapshot.last):
+                module.write(self._logs[split], snapshot)
 
     def write_text(self, tag: str, markdown: str, step: int) -> None:
         """Writes a text of the training itself."""

@@ -11,19 +11,21 @@ import contextlib
 import json
 import time
 
-from zoo import runs
+from zoo import features, kinds, runs
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted, UserError
 from zoo.runs import Run
 from zoo.summaries import Summaries
-from zoo.training import outcome, precision, probe, report
+from zoo.training import memory, outcome, precision, report
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
 from zoo.training.job import Job, describe, prepare
+from zoo.training.plan import Plan
 from zoo.training.recorder import Recorder
 from zoo.training.state import TrainState
 from zoo.training.stopping import listen
+from zoo.training.watch import Watch
 
 EVAL_BATCH = 256  # images; scores do not depend on it
 
@@ -50,7 +52,10 @@ def train(
         Interrupted: a signal asked for an end; the run can be resumed.
     """
     console = console or Console()
-    job = prepare(config, data)
+    if config.features is not None:
+        spec = features.settle(config.features, config.runs_dir)
+        config = config.replace(features=spec)
+    job = prepare(config, data, console.extracting)
     if data is not None:
         config = config.replace(dataset=data.name)
     resolved = describe(job, parent)
@@ -88,7 +93,9 @@ def resume(
         _check_resumable(run)
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
-        job = prepare(run.config.replace(run_name=None), data)
+        job = prepare(
+            run.config.replace(run_name=None), data, console.extracting
+        )
         _check_same_data(run, job)
         console.log_to(run.path / "log.txt")
         if state:
@@ -128,10 +135,17 @@ def _check_resumable(run: Run) -> None:
 
 
 def _check_same_data(run: Run, job: Job) -> None:
-    if run.resolved["data"]["fingerprint"] != job.plan.data.fingerprint:
+    resolved, data = run.resolved, job.plan.source
+    if resolved["data"]["fingerprint"] != data.fingerprint:
         raise UserError(
-            f"the images of {job.plan.data.name} are not those that "
+            f"the images of {data.name} are not those that "
             f"{run.name} was trained on; it cannot go on with others."
+        )
+    extractor = job.extractor
+    if extractor and resolved["features"] != extractor.to_json():
+        raise UserError(
+            f"--features={extractor.name} computes not what it did when "
+            f"{run.name} was begun; it cannot go on with others."
         )
 
 
@@ -139,10 +153,14 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
     """Trains to the end, and leaves a run that says how it ended."""
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        recorder = _recorder(job, run, state, console, stack)
+        batches = _batches(job.plan)
+        recorder = _recorder(job, run, state, console, batches, stack)
         status = "interrupted"
         try:
-            _fit(job, recorder)
+            if job.plan.entry.memorize:
+                memory.learn(job, recorder)
+            else:
+                _fit(job, recorder, batches)
             outcome.save_result(job, run, state)
             all_made = state.step == job.plan.total_steps
             status = "completed" if all_made else "stopped_early"
@@ -168,35 +186,43 @@ def _recorder(
     run: Run,
     state: TrainState,
     console: Console,
+    batches: pipeline.Batches,
     stack: contextlib.ExitStack,
 ) -> Recorder:
     """Opens what a run writes to, and looks at the untrained network."""
     plan = job.plan
     splits = ("train", "val") if len(plan.data.val) else ("train",)
-    summaries = Summaries(
-        run.path, plan.config.summaries, splits, state.event_files
-    )
+    summaries = Summaries(run.path, _kinds(plan), splits, state.event_files)
     stack.callback(summaries.close)
     stop = stack.enter_context(listen())
     stack.enter_context(precision.rewriting(job.precision))
-    chosen = probe.choose(plan.data, plan.seed)
-    recorder = Recorder(job, run, state, summaries, chosen, console, stop)
-    if state.step == 0:
-        first = recorder.snapshot()
-        report.untrained(console, first.logits, chosen)
-        summaries.write_snapshot(chosen.split, first)
+    watch = Watch(job, run, batches)
+    recorder = Recorder(job, run, state, summaries, watch, console, stop)
+    if state.step == 0 and not plan.entry.memorize:
+        first = watch.snapshot(state)
+        report.untrained(console, first.logits, watch.probe)
+        summaries.write_snapshot(watch.probe.split, first)
+        recorder.measure(first)
     return recorder
 
 
-def _fit(job: Job, recorder: Recorder) -> None:
-    """Fits epoch after epoch, from where the recorder's state stands."""
-    plan, model, state = job.plan, job.model, recorder.state
-    batches = pipeline.Batches(
+def _kinds(plan: Plan) -> list[kinds.Kind]:
+    """Returns the summaries that were asked for and that suit the data."""
+    return kinds.chosen(plan.config.summaries, plan.data.traits)
+
+
+def _batches(plan: Plan) -> pipeline.Batches:
+    return pipeline.Batches(
         plan.data.train,
         batch_size=plan.config.batch_size,
         seed=plan.seed,
         augment=plan.config.augment,
     )
+
+
+def _fit(job: Job, recorder: Recorder, batches: pipeline.Batches) -> None:
+    """Fits epoch after epoch, from where the recorder's state stands."""
+    plan, model, state = job.plan, job.model, recorder.state
     validation = None
     if len(plan.data.val):
         validation = pipeline.eval_batches(plan.data.val, EVAL_BATCH)

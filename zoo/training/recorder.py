@@ -9,23 +9,23 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import math
 
 import keras
-import numpy as np
 
 from zoo.errors import Diverged, Interrupted
 from zoo.runs import Run
-from zoo.summaries import Summaries, debug
+from zoo.summaries import Summaries, debug, vitals
 from zoo.summaries.snapshot import Snapshot
 from zoo.training.checkpoints import Checkpoints, NotFinite
 from zoo.training.clock import EpochClock
 from zoo.training.console import Console
 from zoo.training.job import Job
-from zoo.training.network import Logs, logits_in_training
-from zoo.training.probe import Probe
+from zoo.training.network import Logs
 from zoo.training.state import Best, TrainState
 from zoo.training.stopping import StopRequest
+from zoo.training.watch import Watch
 
 COLUMNS = (
     "epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy",
@@ -43,7 +43,7 @@ class Recorder(keras.callbacks.Callback):
         run: Run,
         state: TrainState,
         summaries: Summaries,
-        probe: Probe,
+        watch: Watch,
         console: Console,
         stop: StopRequest,
     ):
@@ -54,25 +54,11 @@ class Recorder(keras.callbacks.Callback):
         self.run = run
         self.state = state
         self.summaries = summaries
-        self.probe = probe
+        self.watch = watch
         self.console = console
         self.stop = stop
         self.checkpoints = Checkpoints(run.path / "checkpoints")
         self.clock = EpochClock(job.plan)
-
-    def snapshot(self) -> Snapshot:
-        """Looks at the network as it is now, on the probe."""
-        if self.state.step:
-            logits = self.model.predict_on_batch(self.probe.images)
-        else:
-            logits = logits_in_training(self.model, self.probe.images)
-        return Snapshot(
-            step=self.state.step,
-            logits=np.asarray(logits),
-            labels=self.probe.labels,
-            class_names=self.plan.data.class_names,
-            config=self.plan.config.as_dict(),
-        )
 
     # Keras calls the methods below.
 
@@ -118,8 +104,7 @@ class Recorder(keras.callbacks.Callback):
             self.summaries.write_scalars("val", values, self.state.step)
             self._judge(val)
         last = self.plan.is_done(self.state)
-        if last or (epoch + 1) % self.plan.config.summary_every == 0:
-            self._write_summaries()
+        self._look(last)
         self.console.epoch(self.state.rows[-1], self.state, self.plan)
         self._save()
         if self.stop.requested and not last:
@@ -144,7 +129,8 @@ class Recorder(keras.callbacks.Callback):
                 raise Interrupted
 
     def _debug(self, now: Logs) -> None:
-        text = debug.text(self.snapshot(), now.accuracy, self.probe.split)
+        snapshot = self.watch.snapshot(self.state)
+        text = debug.text(snapshot, now.accuracy, self.watch.probe.split)
         self.console.say(text)
         self.summaries.write_text("debug", f"```\n{text}\n```", self.state.step)
 
@@ -156,9 +142,10 @@ class Recorder(keras.callbacks.Callback):
         self.summaries.write_scalars(
             "train",
             {
-                "loss": (now.loss * examples - window["loss"]) / new,
-                "accuracy": (now.accuracy * examples - window["accuracy"])
-                / new,
+                "loss": _mean_since(now.loss, examples, window["loss"], new),
+                "accuracy": _mean_since(
+                    now.accuracy, examples, window["accuracy"], new
+                ),
                 "penalty": now.penalty,
                 "learning_rate": self._learning_rate(),
                 "examples_per_second": self.clock.rate(),
@@ -168,7 +155,7 @@ class Recorder(keras.callbacks.Callback):
         self.state.window = {
             "batch": batch,
             "loss": now.loss * examples,
-            "accuracy": now.accuracy * examples,
+            "accuracy": (now.accuracy or 0.0) * examples,
         }
 
     def _write_row(self, now: Logs, val: Logs | None) -> None:
@@ -199,9 +186,20 @@ class Recorder(keras.callbacks.Callback):
         if val.loss < state.lowest_val_loss:
             state.lowest_val_loss, state.epochs_without_better = val.loss, 0
 
-    def _write_summaries(self) -> None:
-        if self.summaries.need_snapshots:
-            self.summaries.write_snapshot(self.probe.split, self.snapshot())
+    def _look(self, last: bool) -> None:
+        snapshot = self.watch.snapshot(self.state, last)
+        if last or self.state.epoch % self.plan.config.summary_every == 0:
+            self.summaries.write_snapshot(self.watch.probe.split, snapshot)
+        self.measure(snapshot, last)
+
+    def measure(self, snapshot: Snapshot, last: bool = False) -> None:
+        """Adds a row to `vitals.json`, where one is due and wanted."""
+        state = self.state
+        wanted = self.plan.config.summaries != ("none",)
+        if wanted and vitals.is_due(state.epoch, last):
+            state.vitals.append(vitals.measure(snapshot, state.epoch))
+            text = json.dumps(state.vitals, indent=1)
+            self.run.write("vitals.json", text + "\n")
 
     def _save(self) -> None:
         self.state.event_files = self.summaries.flush()
@@ -216,6 +214,13 @@ class Recorder(keras.callbacks.Callback):
     def _learning_rate(self) -> float:
         """Returns the rate of the last update."""
         return float(self.schedule(self.state.step - 1))
+
+
+def _mean_since(
+    mean: float | None, examples: int, earlier_sum: float, new: int
+) -> float | None:
+    """Returns the mean over the newest examples, from that over all."""
+    return None if mean is None else (mean * examples - earlier_sum) / new
 
 
 def _passed(period: int | None, before: int, now: int) -> bool:

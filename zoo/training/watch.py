@@ -1,0 +1,56 @@
+"""What summaries get to see of a run: its network, and examples to try."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo.data import pipeline
+from zoo.runs import Run
+from zoo.summaries.snapshot import Snapshot
+from zoo.summaries.view import View
+from zoo.training import losses, network, probe
+from zoo.training.job import Job
+from zoo.training.state import TrainState
+
+MOST_JUDGED = 10_000  # examples that are scored for the last pictures
+
+
+class Watch:
+    """Takes snapshots of a run, all with the same probe.
+
+    Args:
+        batches: of the training, for a look at what a step is given.
+    """
+
+    def __init__(self, job: Job, run: Run, batches: pipeline.Batches):
+        config = job.plan.config
+        loss = losses.make_loss(config.loss, config.label_smoothing or 0.0)
+        self.view = View(job.model, network.body_of(job.model), loss)
+        self.probe = probe.choose(job.plan.data, job.plan.seed)
+        self._plan = job.plan
+        self._run = run
+        self._batches = batches
+
+    def snapshot(self, state: TrainState, last: bool = False) -> Snapshot:
+        """Returns what can be seen now; nothing is computed yet."""
+        return Snapshot(
+            step=state.step,
+            look=state.epoch // self._plan.config.summary_every,
+            last=last,
+            view=self.view,
+            inputs=self.probe.images,
+            labels=self.probe.labels,
+            class_names=self._plan.data.class_names,
+            config=self._plan.config.as_dict(),
+            folder=self._run.path,
+            validation=self._validation,
+            batch=self._batch,
+        )
+
+    def _validation(self) -> tuple[np.ndarray, np.ndarray]:
+        chosen = probe.choose(self._plan.data, self._plan.seed, MOST_JUDGED)
+        return chosen.images, chosen.labels
+
+    def _batch(self) -> np.ndarray:
+        inputs, _ = next(iter(self._batches.epoch(0, num_batches=1)))
+        return np.asarray(inputs)
