@@ -24,9 +24,9 @@ CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train resume evaluate models datasets recipes runs \
-	tensorboard doctor bench check test lint format test-slow test-data \
-	test-browser lock clean
+.PHONY: help setup train resume evaluate explain landscape check-model models \
+	datasets recipes runs tensorboard doctor bench check test lint format test-slow \
+	test-data test-browser test-jax lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
@@ -54,6 +54,15 @@ resume: $(READY) ## go on with a run that was stopped: RUN=last
 
 evaluate: $(READY) ## score a run on its validation images: RUN=last
 	$(ZOO) evaluate $(RUN) $(FLAGS)
+
+landscape: $(READY) ## draw the loss around a run's weights: RUN=last
+	$(ZOO) landscape $(RUN) $(FLAGS)
+
+explain: $(READY) ## say what a run's numbers show, and what to try: RUN=last
+	$(ZOO) explain $(RUN) $(FLAGS)
+
+check-model: $(READY) ## look at data and model for 20 seconds, before training
+	$(ZOO) check $(strip $(CHOICES) $(FLAGS))
 
 models: $(READY) ## list the models of the zoo
 	$(ZOO) models $(FLAGS)
@@ -98,6 +107,14 @@ test-data: $(READY) ## run the tests that read real data sets
 
 test-browser: $(READY) ## run the tests that look at TensorBoard in a browser
 	$(PY) -m pytest -m browser $(FLAGS)
+
+test-jax: $(READY) ## try the promises of every model on JAX, if it is there
+	@if $(PY) -c 'import jax' 2>/dev/null; then \
+		KERAS_BACKEND=jax $(PY) -m pytest $(WORKERS) $(FLAGS) \
+		tests/test_model_contract.py tests/models/test_backends.py \
+		-k 'logits or gradient or tensorflow'; \
+	else echo "zoo: JAX is not installed, so that nothing was tried on it;" \
+		"\`$(PY) -m pip install -e '.[jax]'\` installs it."; fi
 
 lock: ## renew requirements.lock (FLAGS=--upgrade for newer versions; needs uv)
 	@command -v uv >/dev/null || \

@@ -1,0 +1,98 @@
+"""What is left in a run's folder: numbers, pictures, and TensorBoard's."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+
+from zoo.cli.landscape import Progress
+from zoo.cli.main import main
+from zoo.evaluation.landscape import drawing, folder
+from zoo.evaluation.landscape.measuring import measure
+from zoo.evaluation.landscape.request import Request
+
+
+def test_points_far_out_are_gaps_and_not_a_crash(linear):
+    far = measure(linear, Request(points=3, examples=50, span=1e60))
+    line = far["line"]["train"]["loss"]
+    assert np.isnan(line[[0, 2]]).all() and np.isfinite(line[1])
+    assert far["line"]["convex"] is None
+    for part in ("path", "line", "plane"):
+        assert drawing.draw(far, part).shape[2] == 3
+    assert folder.plain(far)["line"]["train"]["loss"][0] is None
+
+
+def test_a_surface_without_any_number_is_drawn(surface):
+    nowhere = json.loads(json.dumps(folder.plain(surface)))
+    for part in ("path", "line", "plane"):
+        for key in ("share", "step"):
+            if key in nowhere[part]:
+                nowhere[part][key] = np.array(nowhere[part][key])
+        shape = surface[part]["penalty"].shape
+        nowhere[part]["penalty"] = np.full(shape, np.nan)
+        for name in ("train", "val"):
+            if name in nowhere[part]:
+                nowhere[part][name] = {
+                    "loss": np.full(shape, np.nan),
+                    "accuracy": None,
+                }
+        assert drawing.draw(nowhere, part).any()
+
+
+@pytest.mark.parametrize("values", [[2.0, 2.0], [0.0, 0.0], [0.0, 1e9]])
+def test_contour_levels_rise_whatever_the_losses(values):
+    levels = drawing.levels_of(np.array(values))
+    assert (np.diff(levels) > 0).all() and levels[0] > 0
+
+
+def test_the_folder_has_the_numbers_and_what_tensorboard_shows(linear, surface):
+    before = {p: p.read_bytes() for p in linear.path.rglob("*tfevents*")}
+    place = folder.save(linear, surface)
+    folder.save(linear, surface)  # takes the place of the first
+    names = {p.name.partition(".")[0] for p in place.iterdir()}
+    assert names == {"landscape", "path", "line", "plane", "events"}
+    assert len(list(place.iterdir())) == 5
+    stored = json.loads((place / "landscape.json").read_text())
+    assert stored["batch_norm"] == "none"
+    np.testing.assert_array_equal(
+        stored["plane"]["train"]["loss"], surface["plane"]["train"]["loss"]
+    )
+    events = EventAccumulator(str(place)).Reload()
+    tags = {f"landscape/{part}" for part in ("path", "line", "plane")}
+    assert set(events.Tags()["tensors"]) == tags
+    assert [e.step for e in events.Tensors("landscape/line")] == [1]
+    assert all(p.read_bytes() == was for p, was in before.items())
+
+
+def test_a_stop_while_writing_leaves_the_folder_as_it_was(linear, surface):
+    less = {k: v for k, v in surface.items() if k not in ("line", "plane")}
+    place = folder.save(linear, less)
+    before = {p.name: p.read_bytes() for p in place.iterdir()}
+    with pytest.raises(TypeError):
+        folder.save(linear, {**less, "line": None})
+    assert {p.name: p.read_bytes() for p in place.iterdir()} == before
+    assert not list(linear.path.glob(".landscape*"))
+
+
+def test_the_command_draws_and_says_what_it_found(linear, runs_dir, capfd):
+    argv = ["landscape", "linear", f"--runs_dir={runs_dir}", "--points=3"]
+    assert main([*argv, "--parts=path,line", "--end=last"]) == 0
+    out, err = capfd.readouterr()
+    assert err == ""
+    assert "no batch norm" in out and "initial to last" in out
+    assert "convex, as a bowl" in out
+    assert (linear.path / "landscape" / "line.png").exists()
+    assert not (linear.path / "landscape" / "plane.png").exists()
+
+
+def test_nothing_moves_where_there_is_no_terminal():
+    stream = io.StringIO()
+    progress = Progress(stream)
+    for done in range(1, 9):
+        progress(done, 8)
+    progress.clear()
+    assert stream.getvalue() == ""

@@ -1,0 +1,137 @@
+"""`zoo landscape RUN`: the loss as a function of the weights, in pictures."""
+
+from __future__ import annotations
+
+import sys
+import time
+from typing import Any, TextIO
+
+from zoo import runs
+from zoo.cli import stderr
+from zoo.cli.flags import Command
+from zoo.config import DEFAULTS as TRAIN_DEFAULTS
+from zoo.evaluation.landscape.request import DEFAULTS, OPTIONS, Request
+from zoo.options import format_option, read_option
+from zoo.program import typed
+
+REFRESH_SECONDS = 0.2
+
+
+def run(argv: list[str]) -> int:
+    """Measures and draws the loss surface of one run; returns the exit code."""
+    command = Command(
+        "zoo landscape RUN [--parts=path,line,plane]",
+        "Draw the loss between two sets of weights and around the result, "
+        "into RUN/landscape/ and TensorBoard.",
+        words=("RUN",),
+    )
+    for name, option in OPTIONS.items():
+        (shown,) = format_option(name, DEFAULTS[name])
+        default = shown.partition("=")[2]
+        help = f"{option.help} (default {default})"
+        command.text(name, default, help)
+    command.text(
+        "runs_dir", TRAIN_DEFAULTS["runs_dir"], "folder of the run folders"
+    )
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    request = _request(command)
+    runs_dir = command.values.runs_dir
+    found = runs.find(words[0], runs_dir)
+    progress = Progress(sys.stdout)
+    with stderr.hold():
+        from zoo.evaluation.landscape import folder, measuring
+
+        try:
+            numbers = measuring.measure(found, request, runs_dir, progress)
+        finally:
+            progress.clear()
+        place = folder.save(found, numbers)
+    print("\n".join(lines(numbers)))
+    print(f"pictures  {place}")
+    print(f"watch     {typed('tensorboard')} --logdir {runs_dir}")
+    return 0
+
+
+def _request(command: Command) -> Request:
+    given = {
+        name: read_option(name, option, command.values[name].value)
+        for name, option in OPTIONS.items()
+    }
+    return Request(**given)
+
+
+class Progress:
+    """Shows on a terminal how far the points are, and how long they take."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+        self._shown = self._began = time.monotonic()
+        self._first: float | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Is told how many points of how many are measured."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now  # the first point builds the network, and waits
+        if not self._stream.isatty() or now - self._shown < REFRESH_SECONDS:
+            return
+        from zoo.training.console import duration
+
+        text = f"measuring the loss surface: {done:,} of {total:,} points"
+        if done > 1:
+            left = (now - self._first) / (done - 1) * (total - done)
+            text += f", {duration(left)} left"
+        self._stream.write(f"\r\x1b[K{text}")
+        self._stream.flush()
+        self._shown = now
+
+    def clear(self) -> None:
+        """Takes the line away."""
+        if self._stream.isatty():
+            self._stream.write("\r\x1b[K")
+            self._stream.flush()
+
+
+def lines(found: dict[str, Any]) -> list[str]:
+    """Returns what was found, in words: a line for each part."""
+    sizes = " and ".join(
+        f"{size:,} {'training' if name == 'train' else 'validation'}"
+        for name, size in found["examples"].items()
+    )
+    told = [
+        f"surface   {found['run']}: {found['loss']} of {sizes} "
+        f"{found['noun']}; {found['about_batch_norm']}"
+    ]
+    for part in OPTIONS["parts"].choices:
+        if part in found:
+            told.append(f"{part:<9} {_about(part, found[part])}")
+    return told
+
+
+def _about(part: str, numbers: dict[str, Any]) -> str:
+    loss = numbers["train"]["loss"]
+    shape = {
+        True: "convex, as a bowl",
+        False: "not convex",
+        None: "not a finite number everywhere",
+    }[numbers["convex"]]
+    if part == "path":
+        return (
+            f"{numbers['start']} to {numbers['end']}: training loss "
+            f"{loss[0]:.4f} to {loss[-1]:.4f}; {shape}"
+        )
+    reach, middle = numbers["step"][-1], len(numbers["step"]) // 2
+    if part == "line":
+        at = f"{loss[0]:.4g} and {loss[-1]:.4g} at its ends"
+        return (
+            f"{loss[middle]:.4f} at the centre ({numbers['centre']}), "
+            f"{at}, {reach:g} away; {shape}"
+        )
+    corners = loss[0, 0], loss[0, -1], loss[-1, 0], loss[-1, -1]
+    at = f"{min(corners):.4g} to {max(corners):.4g} at its corners"
+    return (
+        f"{loss[middle, middle]:.4f} at the centre ({numbers['centre']}), "
+        f"{at}; {shape}"
+    )

@@ -1,0 +1,98 @@
+"""The weights of a run that have a name, each as the network's own list."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from zoo import runs
+from zoo.errors import UserError
+from zoo.evaluation.landscape.request import PLACES
+from zoo.runs import Run
+from zoo.training import network
+from zoo.training.checkpoints import Checkpoints
+from zoo.training.job import Job
+
+# What must be the same for the weights of two runs to mean the same.
+SAME = (
+    "model", "model_arg", "activation", "norm", "dataset", "image_size",
+    "mean_subtraction", "scale",
+)  # fmt: skip
+
+Weights = list[np.ndarray]
+
+
+class Places:
+    """Finds weights by name: one of `PLACES`, or another run.
+
+    Args:
+        run: finished.
+        job: made anew from the run's config, and not trained: its weights are
+            the initial ones.
+        runs_dir: where other runs are looked for.
+    """
+
+    def __init__(self, run: Run, job: Job, runs_dir: str):
+        self.run = run
+        self._job = job
+        self._runs_dir = runs_dir
+        self.model = network.without_heads(job.model, job.plan, job.statistics)
+        self._initial = self._now()
+
+    def __getitem__(self, name: str) -> Weights:
+        """Returns the weights of a place.
+
+        Raises:
+            UserError: there is no such place or run, or its weights are not
+                those of the same network.
+        """
+        if name == "initial":
+            return self._initial
+        if name == "final":
+            return final_weights(self.run)
+        if name in PLACES:
+            return self._restored(name)
+        other = runs.find(name, self._runs_dir)
+        _check_same(self.run, other)
+        return final_weights(other)
+
+    def _now(self) -> Weights:
+        return network.body_of(self.model).get_weights()
+
+    def _restored(self, name: str) -> Weights:
+        checkpoints = Checkpoints(self.run.path / "checkpoints")
+        state = checkpoints.load_state()
+        if state is None:
+            raise UserError(
+                f"{self.run.name} has no checkpoint; use initial and final."
+            )
+        if name == "last":
+            checkpoints.restore_last(self._job.model)
+        elif state.best.epoch:
+            checkpoints.restore_best(self._job.model, state.best.epoch)
+        else:
+            raise UserError(
+                f"{self.run.name} held nothing out to find its best epoch by; "
+                "use last."
+            )
+        return self._now()
+
+
+def final_weights(run: Run) -> Weights:
+    """Returns the weights of a run's result."""
+    return network.body_of(run.load_model()).get_weights()
+
+
+def _check_same(run: Run, other: Run) -> None:
+    ours, theirs = run.resolved, other.resolved
+    for name in SAME:
+        one, two = ours["config"].get(name), theirs["config"].get(name)
+        if one != two:
+            raise UserError(
+                f"no path leads from {run.name} to {other.name}: --{name} is "
+                f"{one} here and {two} there; compare runs of one network."
+            )
+    if ours["statistics"] != theirs["statistics"]:
+        raise UserError(
+            f"no path leads from {run.name} to {other.name}: they subtract "
+            "and scale differently, having seen other training examples."
+        )
