@@ -40,6 +40,7 @@ def result(run):
         "best": (run.metrics["best_epoch"], run.metrics["best_val_loss"]),
         "steps": run.metrics["steps"],
         "history": history(run),
+        "vitals": run.vitals,
         "curves": {split: curves(run, split) for split in ("train", "val")},
         "weights": [weight.tobytes() for weight in model.get_weights()],
         "last": last_checkpoint(run),
@@ -121,9 +122,10 @@ UNTIL_PATIENCE_ENDS = {
 
 @pytest.mark.parametrize(
     ("options", "status", "last"),
-    # Three files make a run; then come history, best and last checkpoint of
-    # each epoch, a checkpoint inside each; the model; the metrics.
-    [(TO_THE_END, "completed", 13), (UNTIL_PATIENCE_ENDS, "stopped_early", 3)],
+    # Three files make a run; then come the vitals of the untrained network;
+    # history, best, vitals and last checkpoint of each epoch, a checkpoint
+    # inside each; the model; the metrics.
+    [(TO_THE_END, "completed", 16), (UNTIL_PATIENCE_ENDS, "stopped_early", 3)],
 )
 def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
     tmp_path, monkeypatch, options, status, last

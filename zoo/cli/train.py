@@ -17,14 +17,20 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def read(argv: list[str]) -> tuple[TrainConfig, dict | None] | None:
+def read(
+    argv: list[str], command: Command | None = None
+) -> tuple[TrainConfig, dict | None] | None:
     """Reads the flags, recipes and runs that a command line names.
+
+    Args:
+        argv: the words after the verb.
+        command: of another verb that takes the same flags.
 
     Returns:
         The config, and with --like the run that is repeated and what is
         changed; `None` if help was asked for and shown.
     """
-    command = Command(
+    command = command or Command(
         "zoo train [--model=NAME] [--dataset=NAME] [--flags]",
         "Train a model; what is not given is the model's own recipe.",
     )

@@ -1,0 +1,115 @@
+"""Facts of runs that never were."""
+
+import json
+
+import pytest
+
+from zoo.explaining.facts import Facts
+
+CONFIG = {
+    "model": "mlp",
+    "dataset": "digits",
+    "loss": "cross_entropy",
+    "optimizer": "adam",
+    "learning_rate": 1e-3,
+    "epochs": 4,
+    "steps": None,
+    "augment": "none",
+    "summaries": ["default"],
+}
+DATA = {
+    "train": 1000,
+    "val": 100,
+    "input_shape": [8, 8, 1],
+    "class_names": ["a", "b", "c", "d"],
+}
+LAYER = {"weight_norm": 10.0, "gradient_norm": 1.0, "update_ratio": 1e-3}
+UNITS = {"function": "relu", "mean": 0.5, "std": 1.0, "dead": 0, "spread": 0.8}
+CLASSES = {
+    "loss": 0.2,
+    "guessing_loss": 1.386,
+    "largest_class": 0.25,
+    "accuracy": 0.9,
+    "answers": [0.25, 0.25, 0.25, 0.25],
+    "confidence": 0.9,
+    "calibration_error": 0.03,
+}
+ROW = {
+    "step": 40,
+    "epoch": 4,
+    "examples": 100,
+    "logits_std": 3.0,
+    "layers": {name: LAYER for name in ("hidden1", "hidden2", "logits")},
+    "hidden": {"hidden1": UNITS, "features": UNITS},
+    "classes": CLASSES,
+    "batch_norm": None,
+}
+INPUTS = {"mean": 0.0, "std": 1.0, "brightness_share": 0.1}
+START = {**ROW, "step": 0, "epoch": 0, "inputs": INPUTS}
+START["classes"] = {**CLASSES, "loss": 1.5, "accuracy": 0.25}
+
+
+def history(*rows):
+    """Rows of (loss, accuracy, val_loss, val_accuracy)."""
+    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    return [
+        {
+            "epoch": float(n),
+            "step": 10.0 * n,
+            **dict(zip(names, r, strict=True)),
+        }
+        for n, r in enumerate(rows, start=1)
+    ]
+
+
+LEARNS = history(
+    (0.9, 0.6, 0.8, 0.7),
+    (0.42, 0.85, 0.5, 0.86),
+    (0.4, 0.88, 0.45, 0.88),
+    (0.38, 0.9, 0.44, 0.9),
+)
+FAILS = history(*[(1.4, 0.26, 1.4, 0.25)] * 4)
+
+
+@pytest.fixture
+def facts():
+    """Makes the facts of a healthy run, with some of them changed.
+
+    `end` and `start` change what the last and the first row of vitals say,
+    by a path such as `classes.accuracy`.
+    """
+
+    def make(rows=LEARNS, end=(), start=(), **changed):
+        vitals = json.loads(json.dumps([START, ROW]))
+        for row, changes in zip(vitals, (start, end), strict=True):
+            for path, value in dict(changes).items():
+                _set(row, path.split("."), value)
+        given = {
+            "run": "mlp-digits",
+            "status": "completed",
+            "config": CONFIG | changed.pop("config", {}),
+            "data": DATA | changed.pop("data", {}),
+            "history": rows,
+            "vitals": vitals,
+        }
+        return Facts(**{**given, **changed})
+
+    return make
+
+
+def _set(row, keys, value):
+    for key in keys[:-1]:
+        row = row[key]
+    row[keys[-1]] = value
+
+
+@pytest.fixture
+def failing():
+    """The history of a run that learns nothing."""
+    return FAILS
+
+
+@pytest.fixture
+def rows():
+    """Makes a history of (loss, accuracy, val_loss, val_accuracy)."""
+    return history

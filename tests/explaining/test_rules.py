@@ -1,0 +1,286 @@
+"""Each rule on facts made for it, and none of them on a healthy run."""
+
+import pytest
+
+from zoo.explaining import RULES, explain
+from zoo.explaining.finding import BROKEN, HINT, POOR
+
+
+def first(facts):
+    return explain(facts)[0]
+
+
+def names(facts):
+    return [finding.name for finding in explain(facts)]
+
+
+def test_a_healthy_run_has_no_finding(facts):
+    assert explain(facts()) == []
+
+
+def test_a_diverged_run_is_told_a_tenth_of_its_rate(facts):
+    found = first(facts(status="diverged", config={"learning_rate": 0.05}))
+    assert (found.name, found.severity) == ("diverged", BROKEN)
+    assert found.advice.endswith("`zoo train --like=mlp-digits "
+                                 "--learning_rate=0.005`")  # fmt: skip
+
+
+def test_equal_units_come_before_the_failure_they_cause(facts, failing):
+    equal = {"hidden.hidden1.spread": 1e-7}
+    found = facts(failing, start=equal, end=equal)
+    assert names(found)[0] == "equal_units"
+    assert "--initializer=he_normal" in first(found).advice
+
+
+def test_units_that_became_equal_by_dying_are_not_called_equal(facts, failing):
+    end = {"hidden.hidden1.spread": 0.0, "hidden.hidden1.dead": 1.0}
+    assert "equal_units" not in names(facts(failing, end=end))
+
+
+@pytest.mark.parametrize(
+    ("mean", "std"), [(120, 60), (0.0, 70), (0.4, 0.2), (0.0, 1e-3)]
+)
+def test_inputs_off_centre_or_off_scale_are_the_cause_of_a_failure(
+    facts, failing, mean, std
+):
+    start = {"inputs.mean": mean, "inputs.std": std}
+    found = first(facts(failing, start=start))
+    assert (found.name, found.severity) == ("inputs", BROKEN)
+    assert f"{mean:.3g}" in found.text or f"{std:.3g}" in found.text
+
+
+def test_inputs_off_centre_are_a_hint_where_all_goes_well(facts):
+    found = first(facts(start={"inputs.mean": 0.9}))
+    assert (found.name, found.severity) == ("inputs", HINT)
+
+
+def test_inputs_whose_brightness_differs_are_centred_one_by_one(facts, failing):
+    start = {"inputs.mean": 9.0, "inputs.brightness_share": 0.7}
+    assert (
+        "--mean_subtraction=image" in first(facts(failing, start=start)).advice
+    )
+    vectors = facts(failing, start=start, data={"input_shape": [5]})
+    assert "--mean_subtraction=channel" in first(vectors).advice
+
+
+def test_a_loss_that_rose_shows_too_high_a_rate(facts, rows):
+    blown = rows((30, 0.2, 3, 0.2), (2.4, 0.25, 2.4, 0.25))
+    found = first(facts(blown))
+    assert found.name == "rate_too_high"
+    assert "from 1.5 before training to 30 in epoch 1" in found.text
+
+
+def test_wild_updates_show_too_high_a_rate_where_nothing_is_learned(
+    facts, failing
+):
+    end = {
+        f"layers.{name}.update_ratio": 0.2
+        for name in ("hidden1", "hidden2", "logits")
+    }
+    assert names(facts(failing, end=end))[0] == "rate_too_high"
+    assert "rate_too_high" not in names(facts(end=end))
+
+
+def test_hidden_weights_that_have_grown_show_too_high_a_rate(facts, failing):
+    found = first(facts(failing, end={"layers.hidden1.weight_norm": 500.0}))
+    assert found.name == "rate_too_high"
+    assert "hidden1 have grown 50 times" in found.text
+
+
+def test_tiny_updates_show_too_low_a_rate(facts, failing):
+    end = {
+        f"layers.{name}.update_ratio": 1e-6
+        for name in ("hidden1", "hidden2", "logits")
+    }
+    found = first(facts(failing, end=end, config={"learning_rate": 1e-6}))
+    assert found.name == "rate_too_low"
+    assert "--learning_rate=0.0001" in found.advice
+
+
+def test_gradients_vanish_between_the_last_and_the_first_layer(facts, failing):
+    end = {
+        "layers.hidden1.gradient_norm": 1e-6,
+        "hidden.hidden1.function": "sigmoid",
+    }
+    found = first(facts(failing, end=end))
+    assert found.name == "vanishing"
+    assert "hidden1 gets 1e-06 of the gradient that logits gets" in found.text
+    assert "--activation=relu" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("momentum", "used", "severity"),
+    [(0.99, 0.5, BROKEN), (0.1, 0.85, POOR), (0.1, 0.2, BROKEN)],
+)
+def test_batch_norm_that_works_in_training_alone_is_named(
+    facts, momentum, used, severity
+):
+    norm = {
+        "momentum": momentum,
+        "loss_in_training": 0.2,
+        "accuracy_in_training": 0.9,
+    }
+    end = {"batch_norm": norm, "classes.accuracy": used}
+    found = first(facts(end=end))
+    assert (found.name, found.severity) == ("batch_norm", severity)
+
+
+def test_usual_batch_norm_is_not_named(facts):
+    norm = {
+        "momentum": 0.9,
+        "loss_in_training": 0.2,
+        "accuracy_in_training": 0.95,
+    }
+    assert names(facts(end={"batch_norm": norm})) == []
+
+
+def test_labels_are_doubted_where_learning_does_not_carry_over(facts, rows):
+    found = facts(rows(*[(0.5, 0.9, 2.0, 0.24)] * 3))
+    assert names(found)[0] == "labels"
+
+
+def test_labels_are_not_doubted_where_it_carries_over_a_little(facts, rows):
+    assert "labels" not in names(facts(rows(*[(0.5, 0.9, 2.0, 0.5)] * 3)))
+
+
+def test_dead_units_are_counted_by_their_worst_layer(facts, failing):
+    found = first(facts(failing, end={"hidden.features.dead": 0.97}))
+    assert (found.name, found.severity) == ("dead_units", BROKEN)
+    assert "97 % of the units of features" in found.text
+    assert "--learning_rate=0.0001" in found.advice
+
+
+def test_some_dead_units_in_a_good_run_are_a_hint(facts):
+    found = first(facts(end={"hidden.features.dead": 0.6}))
+    assert (found.name, found.severity) == ("dead_units", HINT)
+
+
+def test_a_starting_loss_far_above_guessing_is_named(facts):
+    found = first(facts(start={"classes.loss": 45.0}))
+    assert found.name == "starting_loss"
+    assert "45, where guessing has ln 4 = 1.39" in found.text
+
+
+def test_the_starting_loss_of_a_hinge_is_no_matter_of_ln_k(facts):
+    hinge = {"loss": "hinge"}
+    assert names(facts(start={"classes.loss": 45.0}, config=hinge)) == []
+
+
+def test_one_class_for_everything_is_named_with_the_class(facts, failing):
+    end = {"classes.answers": [0.0, 0.98, 0.02, 0.0]}
+    found = explain(facts(failing, end=end))
+    assert [f.name for f in found] == ["one_class", "stuck"]
+    assert "98 % of the answers are 'b'" in found[0].text
+
+
+def test_one_class_is_right_where_nearly_all_examples_are_of_it(facts, rows):
+    end = {
+        "classes.answers": [0.97, 0.03, 0, 0],
+        "classes.largest_class": 0.95,
+    }
+    good = rows(*[(0.1, 0.99, 0.1, 0.99)] * 3)
+    assert "one_class" not in names(facts(good, end=end))
+
+
+def test_a_gap_wider_than_noise_is_learning_by_heart(facts, rows):
+    found = first(facts(rows(*[(0.1, 0.99, 0.6, 0.8)] * 3)))
+    assert (found.name, found.severity) == ("overfitting", POOR)
+    assert "19 points above" in found.text
+    assert "--augment=crop" in found.advice
+
+
+def test_a_gap_within_the_noise_of_few_examples_is_nothing(facts, rows):
+    few = facts(rows(*[(0.1, 0.99, 0.6, 0.8)] * 3), data={"val": 10})
+    assert "overfitting" not in names(few)
+
+
+def test_the_epoch_where_the_validation_loss_turned_is_named(facts, rows):
+    turned = rows(
+        (0.9, 0.7, 0.8, 0.7), (0.6, 0.8, 0.5, 0.8), (0.4, 0.82, 0.9, 0.8)
+    )
+    found = first(facts(turned))
+    assert found.name == "overfitting"
+    assert "lowest after epoch 2, 0.5, and is 0.9 now" in found.text
+
+
+@pytest.mark.parametrize(
+    ("confidence", "word"), [(0.99, "sure of itself"), (0.6, "modest")]
+)
+def test_confidence_that_is_not_accuracy_is_named(facts, confidence, word):
+    end = {"classes.confidence": confidence, "classes.accuracy": 0.8}
+    found = first(facts(end=end))
+    assert (found.name, found.severity) == ("calibration", HINT)
+    assert f"too {word}" in found.text
+
+
+def test_a_loss_that_still_falls_asks_for_more_epochs(facts, rows):
+    falling = rows(*[(1 / n, 0.9, 1 / n, 0.9) for n in range(1, 7)])
+    found = first(facts(falling))
+    assert (found.name, found.severity) == ("unfinished", HINT)
+    assert "--epochs=8" in found.advice
+
+
+def test_the_most_severe_finding_comes_first(facts, failing):
+    found = explain(
+        facts(failing, start={"classes.loss": 45.0, "inputs.mean": 9.0})
+    )
+    severities = [f.severity for f in found]
+    assert severities == sorted(severities, reverse=True)
+    assert len(severities) == 3
+
+
+def nothing(row):
+    """The same with `None` for every number."""
+    if isinstance(row, dict):
+        return {key: nothing(value) for key, value in row.items()}
+    return row if isinstance(row, str) else None
+
+
+@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"vitals": []},
+        {"vitals": [], "rows": []},
+        {"rows": [], "status": "killed"},
+        {"status": "diverged", "rows": []},
+    ],
+)
+def test_no_rule_stumbles_over_what_is_missing(facts, rule, given):
+    rule(facts(**given))
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_rule_stumbles_over_a_regression(facts, rule, rows):
+    regression = facts(
+        rows(*[(0.4, None, 0.5, None)] * 4),
+        start={"classes": None},
+        end={"classes": None},
+        data={"class_names": []},
+        config={"loss": "squared_error"},
+    )
+    assert rule(regression) is None
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_no_rule_stumbles_over_numbers_that_were_none(facts, rule):
+    row = facts().vitals[1]
+    for part in ("layers", "batch_norm"):
+        row[part] = nothing(row[part])
+    row["classes"] |= {"loss": None, "confidence": None}
+    row["classes"] |= {"calibration_error": None}
+    for hidden in row["hidden"].values():
+        hidden |= {"mean": None, "std": None, "spread": None}
+    start = facts().vitals[0]
+    start["inputs"] = nothing(start["inputs"])
+    start["classes"]["loss"] = None
+    rule(facts(vitals=[start, row]))
+
+
+def test_no_rule_stumbles_over_a_model_that_learns_by_heart(facts, rows):
+    given = facts(
+        rows((None, None, None, 0.9)),
+        vitals=[],
+        config={"optimizer": None, "learning_rate": None, "epochs": None},
+    )
+    assert explain(given) == []

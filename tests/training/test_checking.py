@@ -1,0 +1,115 @@
+"""The five looks before training, each at something sound and unsound."""
+
+import os
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+from zoo.config import TrainConfig
+from zoo.data import Dataset, Split
+from zoo.models import register_model
+from zoo.training import checking
+from zoo.training.job import prepare
+
+
+def trial(**asked):
+    return checking.Trial(prepare(TrainConfig(**asked), None))
+
+
+@pytest.fixture(scope="module")
+def sound():
+    """Softmax regression on the digits, with its own recipe."""
+    return trial(model="lr")
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        checking.check_inputs,
+        checking.check_loss,
+        checking.check_gradients,
+        checking.check_fit,
+        checking.check_blanks,
+    ],
+)
+def test_a_sound_network_passes(sound, look):
+    assert look(sound).ok
+
+
+def test_raw_pixels_are_no_inputs_to_learn_from():
+    raw = trial(model="lr", mean_subtraction="none", scale="none")
+    answer = checking.check_inputs(raw)
+    assert not answer.ok
+    pixels = raw.probe.images
+    assert f"{pixels.std():.3g}" in answer.text
+
+
+def test_an_untrained_network_that_is_sure_of_itself_is_found():
+    raw = trial(
+        model="lr",
+        mean_subtraction="none",
+        scale="none",
+        initializer="he_normal",
+    )
+    assert not checking.check_loss(raw).ok
+
+
+def test_equal_weights_cannot_learn_sixteen_examples():
+    equal = trial(
+        model="mlp",
+        initializer="equal",
+        dropout=0,
+        model_arg={"hidden": 8},
+    )
+    answer = checking.check_fit(equal)
+    assert not answer.ok
+    assert "of 16 right after 300 updates" in answer.text
+
+
+def deaf(input_shape, num_classes, *, seed: int = 0):
+    """A network one layer of which has no way to the logits."""
+    image = keras.Input(input_shape)
+    x = layers.Flatten()(image)
+    unheard = layers.Dense(4, name="unheard")(x)
+    x = layers.Concatenate()([x, layers.Rescaling(0.0)(unheard)])
+    return keras.Model(image, layers.Dense(num_classes, name="logits")(x))
+
+
+@pytest.mark.usefixtures("table_of_models")
+def test_weights_without_a_gradient_are_named():
+    register_model("deaf", deaf)
+    answer = checking.check_gradients(trial(model="deaf", weight_decay=0.1))
+    assert not answer.ok
+    assert answer.text.startswith("2 of 4 weights")
+    assert "unheard" in answer.text
+
+
+def test_blank_images_that_are_told_apart_are_found(sound):
+    class Clairvoyant:
+        def logits(self, inputs):
+            return 9 * np.eye(10)[sound.labels]
+
+    told = checking.Trial.__new__(checking.Trial)
+    vars(told).update(vars(sound), view=Clairvoyant())
+    assert not checking.check_blanks(told).ok
+
+
+def test_numbers_are_fitted_and_not_counted():
+    random = np.random.default_rng(0)
+    x = random.normal(size=(80, 3)).astype(np.float32)
+    y = x.sum(axis=1).astype(np.float32)
+    part = Split(x, y)
+    data = Dataset("sums", part, part.take(np.arange(0)), (), False, None)
+    config = TrainConfig(model="mlp", loss="squared_error")
+    numbers = checking.Trial(prepare(config, data))
+    assert checking.check_fit(numbers).ok
+
+
+def test_nothing_is_written(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = TrainConfig(model="lr", runs_dir=str(tmp_path / "runs"))
+    names = [answer.name for answer in checking.check(config)]
+    assert names == ["inputs", "start", "gradients", "fits 16", "blanks"]
+    assert os.listdir(tmp_path) == []

@@ -1,0 +1,33 @@
+"""`zoo explain RUN`: what a run's own numbers say, and what to try next."""
+
+from __future__ import annotations
+
+import json
+
+from zoo import runs
+from zoo.cli.flags import Command
+from zoo.config import DEFAULTS
+from zoo.explaining import explain, words
+from zoo.explaining.facts import Facts
+
+
+def run(argv: list[str]) -> int:
+    """Explains one run; returns the exit code."""
+    command = Command(
+        "zoo explain RUN",
+        "Say what a run's numbers show, the most severe first, and what to "
+        "try next; finished or not.",
+        words=("RUN",),
+    )
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.switch("json", "print JSON")
+    given = command.parse(argv)
+    if given is None:
+        return 0
+    facts = Facts.of(runs.find(given[0], command.values.runs_dir))
+    findings = explain(facts)
+    if command.values.json:
+        print(json.dumps(words.as_json(facts, findings), indent=1))
+    else:
+        print(words.text(facts, findings))
+    return 0

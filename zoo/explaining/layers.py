@@ -1,0 +1,132 @@
+"""Rules about what goes on inside: units, gradients, batch norm."""
+
+from __future__ import annotations
+
+from zoo.explaining.facts import Facts
+from zoo.explaining.finding import (
+    BROKEN,
+    HINT,
+    POOR,
+    Finding,
+    again,
+    option,
+    tag,
+)
+
+ALIKE = 1e-4  # spread between the units of a layer, beside their size
+MANY_DEAD, ALL_DEAD = 0.5, 0.95
+# Gradient over weights, first layer beside last, whose weights start small:
+# a hundredth is usual, a ten-thousandth is what six sigmoid layers leave.
+VANISHED = 1e-3
+MISMATCH = 0.15  # accuracy that batch norm loses between its two modes
+LEAST_MOMENTUM = 0.5
+
+
+def equal_units(facts: Facts) -> Finding | None:
+    """All units of a layer compute the same, and always will."""
+    rows = facts.vitals
+    for name in rows[0]["hidden"] if rows else ():
+        found = [row["hidden"].get(name) for row in rows]
+        found = [f for f in found if f and (f["mean"] or f["std"])]
+        if found and all(_is_alike(f) for f in found):
+            return Finding(
+                "equal_units",
+                BROKEN,
+                f"all units of {name} are equal (spread "
+                f"{found[-1]['spread'] or 0:.1g}): equal initial weights get "
+                "equal gradients, so the layer is worth a single unit",
+                tag(facts, "activations", f"activations/{name}"),
+                "random initial weights: "
+                f"{again(facts, '--initializer=he_normal')}",
+            )
+    return None
+
+
+def _is_alike(hidden: dict) -> bool:
+    return hidden["spread"] is not None and hidden["spread"] < ALIKE
+
+
+def vanishing(facts: Facts) -> Finding | None:
+    """Gradients that shrink on their way to the first layer."""
+    if not facts.is_failing:
+        return None  # a network that learns gets gradients enough
+    row = facts.later[0] if facts.later else facts.start
+    sizes = {
+        name: layer["gradient_norm"] / layer["weight_norm"]
+        for name, layer in (row["layers"] if row else {}).items()
+        if layer["weight_norm"] and layer["gradient_norm"] is not None
+    }
+    if len(sizes) < 3:
+        return None
+    first, *_, last = sizes
+    if not sizes[last] or sizes[first] > VANISHED * sizes[last]:
+        return None
+    functions = {h["function"] for h in row["hidden"].values()}
+    advice = "batch norm or shortcuts, and --initializer=he_normal"
+    if functions & {"sigmoid", "tanh", "softplus"}:
+        advice = again(facts, "--activation=relu", "--initializer=he_normal")
+    return Finding(
+        "vanishing",
+        BROKEN,
+        f"gradients vanish: beside its weights, {first} gets "
+        f"{sizes[first] / sizes[last]:.1g} of the gradient that {last} gets",
+        tag(facts, "gradients", f"gradients/{first}"),
+        f"an activation that lets them through: {advice}",
+    )
+
+
+def dead_units(facts: Facts) -> Finding | None:
+    """Units that pass no gradient for any example of the probe."""
+    hidden = facts.end["hidden"] if facts.end else {}
+    shares = {name: h["dead"] for name, h in hidden.items() if h["dead"]}
+    if not shares or max(shares.values()) < MANY_DEAD:
+        return None
+    name = max(shares, key=shares.get)
+    severity = HINT
+    if facts.is_failing:
+        severity = BROKEN if shares[name] >= ALL_DEAD else POOR
+    slower = option("learning_rate", facts.config["learning_rate"] / 10)
+    return Finding(
+        "dead_units",
+        severity,
+        f"{100 * shares[name]:.0f} % of the units of {name} are dead: they "
+        "pass no gradient for any example",
+        tag(facts, "activations", f"dead_units/{name}"),
+        "a lower rate, or units that cannot die: "
+        f"{again(facts, slower, '--activation=leaky_relu')}",
+    )
+
+
+def batch_norm(facts: Facts) -> Finding | None:
+    """Running averages that are not those of the data."""
+    row = facts.end
+    if not row or not row["batch_norm"] or not row["classes"]:
+        return None
+    norm, used = row["batch_norm"], row["classes"]["accuracy"]
+    lost = norm["accuracy_in_training"] - used
+    hasty = norm["momentum"] < LEAST_MOMENTUM
+    if not hasty and lost < MISMATCH:
+        return None
+    text = (
+        f"batch norm's running averages are off: the same images are "
+        f"{100 * norm['accuracy_in_training']:.0f} % right with the averages "
+        f"of their batch and {100 * used:.0f} % right with the running ones"
+    )
+    if hasty:
+        text += (
+            f"; a momentum of {norm['momentum']:g} forgets all but the last "
+            f"{_batches(norm['momentum'])}"
+        )
+    return Finding(
+        "batch_norm",
+        BROKEN if lost >= MISMATCH else POOR,
+        text,
+        "loss and accuracy, train against val",
+        "a momentum of 0.9 (Keras's share of the old average; other libraries "
+        "give the share of the new one, 0.1), more epochs or a lower rate",
+    )
+
+
+def _batches(momentum: float) -> str:
+    count = round(1 / (1 - momentum))
+    return "batch" if count == 1 else f"{count} batches"
