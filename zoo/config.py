@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import kinds
-from zoo.data import added_inputs
 from zoo.errors import UserError, nearest
 from zoo.options import (
     ARGUMENTS,
@@ -119,7 +118,7 @@ class TrainConfig:
         help="for folder: keep files of one group in one split: `folder`, or "
              "a regular expression whose match in the file's name is the group")
     add_inputs: tuple[str, ...] = _option(
-        (), NAMES, "data", choices=added_inputs.KINDS,
+        (), NAMES, "data", choices=("x2", "xy", "sin"),
         help="for points: also the squares of the coordinates, their products "
              "and their sines are inputs")
     mean_subtraction: str = _option(

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.config import OPTIONS
 from zoo.data import added_inputs
 from zoo.errors import UserError
 
@@ -55,3 +56,7 @@ def test_where_they_cannot_be_made_it_is_said(kinds, shape, words):
 
 def test_without_any_everything_goes():
     added_inputs.check((), (8, 8, 1), "data")
+
+
+def test_the_option_offers_what_there_is():
+    assert OPTIONS["add_inputs"].choices == added_inputs.KINDS

@@ -1,0 +1,46 @@
+"""Arrows between rooms point one way, as CONTRIBUTING says."""
+
+import ast
+import pathlib
+
+import pytest
+
+import zoo
+
+HOUSE = pathlib.Path(zoo.__file__).parent
+BELOW = {
+    "models": set(),
+    "data": set(),
+    "summaries": {"models"},
+    "explaining": set(),
+    "features": {"data"},
+    "training": {"models", "data", "summaries", "explaining", "features"},
+}
+BELOW["evaluation"] = BELOW["training"] | {"training"}
+BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}
+BELOW["cli"] = BELOW["tuning"] | {"tuning"}
+FILES = sorted(path for room in BELOW for path in (HOUSE / room).rglob("*.py"))
+GROUND = sorted(p for p in HOUSE.glob("*.py") if p.stem[0] != "_")
+
+
+def rooms_of(path):
+    """Returns the rooms that a file imports from, at any depth of its code."""
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f"{node.module}.{alias.name}" for alias in node.names}
+    parts = [name.split(".") for name in names if name.startswith("zoo.")]
+    return {p[1] for p in parts} & set(BELOW)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(HOUSE)))
+def test_a_room_knows_only_rooms_below(path):
+    room = path.relative_to(HOUSE).parts[0]
+    assert rooms_of(path) <= BELOW[room] | {room}
+
+
+@pytest.mark.parametrize("path", GROUND, ids=lambda path: path.name)
+def test_the_ground_knows_no_room(path):
+    assert not rooms_of(path)
