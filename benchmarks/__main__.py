@@ -8,7 +8,15 @@ import pathlib
 import sys
 import tempfile
 
-from benchmarks import children, machine, memory, pairs, startup, table
+from benchmarks import (
+    children,
+    looking,
+    machine,
+    memory,
+    pairs,
+    startup,
+    table,
+)
 from benchmarks.cases import PEERS, choose
 from zoo.errors import UserError
 
@@ -42,6 +50,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="models with commas, or single cases such as lr/128",
     )
     parser.add_argument(
+        "--looks",
+        action="store_true",
+        help="measure what summaries cost, too; needs mnist and cifar10",
+    )
+    parser.add_argument(
         "--out", help="file for the figures (else results/MACHINE.json)"
     )
     return parser.parse_args(argv)
@@ -67,7 +80,13 @@ def measure(flags: argparse.Namespace) -> dict:
             "startup": startup.seconds(flags.repeats),
             "memory": memory.peaks(f"npz:{images}" if stand_in else "mnist"),
             "pairs": [],
+            "looks": [],
         }
+        for look in looking.LOOKS if flags.looks else ():
+            say(f"what summaries cost {look.model}")
+            results["looks"].append(
+                looking.measure(look, flags.repeats, children.report)
+            )
         for peer in PEERS:
             for case in cases:
                 say(f"{case.name} against {peer}")

@@ -13,6 +13,8 @@ def text(results: dict[str, Any]) -> str:
         parts.append(results["stand_in"])
     if results["pairs"]:
         parts += [_speed(results["pairs"]), _first_steps(results["pairs"])]
+    if results["looks"]:
+        parts.append(_looks(results["looks"]))
     parts += [_startup(results["startup"]), _memory(results["memory"])]
     return "\n\n".join(parts)
 
@@ -69,6 +71,29 @@ def _first_steps(pairs: list[dict]) -> str:
     title = (
         "seconds from images in memory to the first step, "
         "and validation accuracy at the end"
+    )
+    return f"{title}\n{columns(rows)}"
+
+
+def _looks(looks: list[dict]) -> str:
+    rows = [["summaries", "kinds", "added", "range", "expected", "MB"]]
+    for look in looks:
+        for kinds, limit in (("default", 0.03), ("all", 0.15)):
+            found = look[kinds]
+            low, high = min(found["shares"]), max(found["shares"])
+            rows.append(
+                [
+                    f"{look['look']}, {look['epochs']} epochs",
+                    kinds,
+                    f"{100 * found['share']:.1f} %",
+                    f"{100 * low:.1f} to {100 * high:.1f} %",
+                    f"at most {100 * limit:.0f} %",
+                    f"{found['event_bytes'] / 1e6:.1f}",
+                ]
+            )
+    title = (
+        "what summaries add to the processor time of an epoch, and the size "
+        "of the event files"
     )
     return f"{title}\n{columns(rows)}"
 

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import children, images, machine, pairs, table
+from benchmarks import children, images, looking, machine, pairs, table
 from benchmarks.__main__ import main, save
 from benchmarks.cases import CASES, OURS, PEERS, choose
 from benchmarks.stopwatch import Stopwatch
@@ -28,12 +28,47 @@ def report(seconds, cpu=1.0):
     }
 
 
+def looked(cpu, size=10**6):
+    return {"cpu_at_ends": [5.0, 5.0 + cpu, 5.0 + 2 * cpu], "event_bytes": size}
+
+
+def test_the_cost_of_looking_is_told_beside_a_whole_epoch():
+    rounds = [
+        {"none": looked(1.0), "default": looked(1.2), "all": looked(2.0, 7)}
+    ]
+    found = looking.compare(rounds, whole=10.0)
+    assert found["default"]["share"] == pytest.approx(0.02)
+    assert found["all"]["share"] == pytest.approx(0.1)
+    assert found["all"]["event_bytes"] == 7
+
+
+def test_every_round_trains_with_none_some_and_all():
+    asked = []
+
+    def run(module, look, summaries):
+        asked.append((look["model"], summaries))
+        return looked(1.0)
+
+    found = looking.measure(looking.LOOKS[0], repeats=2, run=run)
+    assert asked == 2 * [("lenet5", kinds) for kinds in looking.KINDS]
+    assert found["look"] == "lenet5 on mnist"
+
+
 def results():
     return {
         "machine": {"cpu": "Fast One", "cores": 2},
         "stand_in": "",
         "startup": [{"command": "zoo models", "seconds": 0.1, "expected": 0.5}],
         "memory": [{"command": "run", "peak_bytes": 10**9, "expected": 2e9}],
+        "looks": [
+            {
+                "look": "lenet5 on mnist",
+                "epochs": 20,
+                **looking.compare(
+                    [{kinds: looked(1.0) for kinds in looking.KINDS}], 1.0
+                ),
+            }
+        ],
         "pairs": [
             {
                 "case": "lr/128",
