@@ -57,6 +57,8 @@ CHANGES = {
     "image_size": (4, "lr", "weights"),
     "val_fraction": (0.2, "lr", "weights"),
     "group_by": ("[0-9]+-", "pictures", "fingerprint"),
+    "train_examples": (500, "lr", "fingerprint"),
+    "features": ("hog", "lr", "weights"),
     "add_inputs": (("x2",), "points", "weights"),
     "mean_subtraction": ("pixel", "lr", "weights"),
     "scale": ("unit", "lr", "weights"),
