@@ -1,0 +1,136 @@
+"""Options and scores as TensorBoard's own table reads them."""
+
+import pathlib
+
+import pytest
+from tensorboard.backend.event_processing import (
+    data_provider,
+    plugin_event_multiplexer,
+)
+from tensorboard.context import RequestContext
+from tensorboard.plugins import base_plugin
+from tensorboard.plugins.hparams import (
+    api_pb2,
+    backend_context,
+    get_experiment,
+    list_session_groups,
+)
+
+from zoo.summaries import hparams
+from zoo.summaries.events import EventLog
+
+ALL = [api_pb2.STATUS_SUCCESS, api_pb2.STATUS_RUNNING, api_pb2.STATUS_UNKNOWN]
+
+
+@pytest.fixture
+def table(tmp_path):
+    """From a folder of runs to TensorBoard's table: columns and lines."""
+
+    def table(folder: pathlib.Path = tmp_path):
+        runs = plugin_event_multiplexer.EventMultiplexer()
+        runs.AddRunsFromDirectory(str(folder))
+        runs.Reload()
+        context = backend_context.Context(
+            base_plugin.TBContext(
+                data_provider=data_provider.MultiplexerDataProvider(
+                    runs, str(folder)
+                ),
+                logdir=str(folder),
+            )
+        )
+        found = context.hparams_metadata(RequestContext(), "")
+        columns = get_experiment.Handler(
+            RequestContext(),
+            context,
+            "",
+            api_pb2.GetExperimentRequest(),
+        ).run()
+        request = api_pb2.ListSessionGroupsRequest(
+            allowed_statuses=ALL, slice_size=100
+        )
+        lines = list_session_groups.Handler(
+            RequestContext(), context, "", request
+        ).run()
+        return found, columns, lines.session_groups
+
+    return table
+
+
+def make_run(snapshot, folder, last=True, **config):
+    """An event file of a run with one epoch."""
+    log = EventLog(folder / "val")
+    hparams.write(log, snapshot(step=0, config=config))
+    log.scalar("accuracy", 0.5, 10)
+    log.scalar("accuracy", 0.75, 20)
+    if last:
+        hparams.write(log, snapshot(step=20, last=True, config=config))
+    log.close()
+
+
+def test_every_run_is_a_line_with_its_options_and_its_last_score(
+    snapshot, table, tmp_path
+):
+    make_run(snapshot, tmp_path / "a", model="lr", l2=0.1, deterministic=True)
+    make_run(snapshot, tmp_path / "b", model="mlp", l2=None, epochs=3)
+    _, columns, lines = table()
+    a, b = sorted(lines, key=lambda line: line.name)
+    assert (a.name, b.name) == ("a/val", "b/val")
+    assert a.hparams["model"].string_value == "lr"
+    assert a.hparams["l2"].number_value == 0.1
+    assert a.hparams["deterministic"].bool_value is True
+    assert "l2" not in b.hparams and b.hparams["epochs"].number_value == 3
+    assert [m.value for m in a.metric_values] == [0.75]
+    names = {info.name for info in columns.hparam_infos}
+    assert names == {"model", "l2", "deterministic", "epochs"}
+
+
+def test_equal_runs_are_two_lines(snapshot, table, tmp_path):
+    make_run(snapshot, tmp_path / "a", model="lr")
+    make_run(snapshot, tmp_path / "b", model="lr")
+    assert len(table()[2]) == 2
+
+
+def test_a_run_that_ended_says_so(snapshot, table, tmp_path):
+    make_run(snapshot, tmp_path / "a", model="lr")
+    make_run(snapshot, tmp_path / "b", last=False, model="lr")
+    ended, running = sorted(table()[2], key=lambda line: line.name)
+    assert ended.sessions[0].status == api_pb2.STATUS_SUCCESS
+    assert running.sessions[0].status != api_pb2.STATUS_SUCCESS
+
+
+def test_nothing_is_doubled_by_a_resume(snapshot, table, tmp_path):
+    first = EventLog(tmp_path / "a" / "val")
+    hparams.write(first, snapshot(step=0, config={"model": "lr"}))
+    mark = first.flush()
+    hparams.write(first, snapshot(step=9, last=True, config={"model": "lr"}))
+    first.close()
+    again = EventLog(tmp_path / "a" / "val", mark)
+    hparams.write(again, snapshot(step=9, last=True, config={"model": "lr"}))
+    again.close()
+    found, _, lines = table()
+    assert len(lines) == 1 and len(lines[0].sessions) == 1
+    assert sorted(found["a/val"]) == [
+        "_hparams_/session_end_info",
+        "_hparams_/session_start_info",
+    ]
+
+
+def test_what_says_where_and_what_is_shown_is_no_option_of_learning():
+    config = {
+        "model": "lr",
+        "runs_dir": "runs",
+        "run_name": "x",
+        "data_dir": "d",
+        "summaries": ("default",),
+        "summary_every": 1,
+    }
+    assert hparams.options(config) == {"model": "lr"}
+
+
+def test_arguments_of_a_model_are_options_of_their_own():
+    config = {"model_arg": {"hidden": (4, 2), "bias": False}, "epochs": 2}
+    assert hparams.options(config) == {
+        "hidden": "4, 2",
+        "bias": False,
+        "epochs": 2,
+    }
