@@ -26,9 +26,9 @@ class Kind:
         once: whether it is written at the start or the end of a run alone.
         picture: whether it is drawn. TensorBoard keeps ten pictures of a tag,
             so that not every look needs one: see `is_due`.
-        needs: what the data must be: `classes`, `images`, `plane` (two
-            numbers an example) or `line` (one number, one target); any data
-            if empty.
+        needs: what the data must be, of these words one: `classes`, `images`,
+            `plane` (two numbers an example) or `line` (one number, one
+            target); any data if empty.
     """
 
     name: str
@@ -68,6 +68,12 @@ KINDS = (
          "zoo.summaries.filters", picture=True, needs="images"),
     Kind("maps", "what hidden layers make of a few images",
          "zoo.summaries.maps", picture=True, needs="images"),
+    Kind("boundary", "decision boundary in the plane, hidden units, features",
+         "zoo.summaries.boundary", default=True, picture=True, needs="plane"),
+    Kind("function", "a fitted function of one number, as a sum of its units",
+         "zoo.summaries.function", default=True, picture=True, needs="line"),
+    Kind("film", "boundary.gif: boundary or function as training goes on",
+         "zoo.summaries.film", default=True, needs="plane line"),
     Kind("projector", "features of held-out examples as a cloud to turn",
          "zoo.summaries.projector", once=True, needs="classes"),
     Kind("graph", "the model as a graph of layers",
@@ -112,5 +118,5 @@ def chosen(names: Iterable[str], has: Iterable[str]) -> list[Kind]:
         for kind in KINDS
         if (kind.name in names or "all" in names)
         or (kind.default and "default" in names)
-        if not kind.needs or kind.needs in has
+        if not kind.needs or has.intersection(kind.needs.split())
     ]

@@ -2,6 +2,7 @@
 
 import dataclasses
 
+import keras
 import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import (
@@ -9,8 +10,10 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 from tensorboard.util import tensor_util
 
+from zoo.models import mlp
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
+from zoo.summaries.view import View
 
 FIELDS = {field.name for field in dataclasses.fields(Snapshot)}
 
@@ -44,6 +47,26 @@ def read():
     return read
 
 
+@pytest.fixture(scope="session")
+def look():
+    """Looks into a perceptron: from inputs, through hidden layers, to K."""
+
+    def look(inputs, hidden, outputs, activation="relu"):
+        keras.utils.set_random_seed(len(hidden))
+        body = mlp.build(
+            (inputs,), outputs, hidden=hidden, activation=activation
+        )
+        for variable in body.trainable_variables:
+            # Biases too, which begin at zero.
+            variable.assign(variable + keras.random.normal(variable.shape) / 3)
+        raw = keras.Input((inputs,))
+        scaled = keras.layers.Rescaling(0.5, offset=0.1)(raw)
+        model = keras.Model(raw, body(scaled))
+        return View(model, body, None)
+
+    return look
+
+
 @pytest.fixture
 def snapshot(tmp_path):
     """Makes a moment; what it would compute can be given: `logits=...`."""
@@ -52,6 +75,7 @@ def snapshot(tmp_path):
         facts = {
             "step": 3,
             "look": 1,
+            "looks": 4,
             "last": False,
             "view": None,
             "inputs": np.zeros((4, 2, 2, 1), np.float32),

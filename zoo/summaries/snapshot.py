@@ -23,6 +23,8 @@ class Snapshot:
     Attributes:
         step: optimizer updates made.
         look: how many looks of this kind there were before, since the start.
+        looks: how many there are to be after the first; fewer if training
+            is stopped early.
         last: whether training ends here.
         view: looks into the network.
         inputs: the probe: float32 `[B, H, W, C]` in 0..255, or `[B, D]`.
@@ -37,6 +39,7 @@ class Snapshot:
 
     step: int
     look: int
+    looks: int
     last: bool
     view: View
     inputs: np.ndarray

@@ -16,6 +16,7 @@ from zoo.summaries import backprop
 
 ACTIVATION_BYTES = 2**27  # of all hidden outputs that are held at a time
 BATCH = 256  # inputs that go through the network together
+FEW_NUMBERS = 2**15  # of inputs that go together however many they are
 IDENTITY = ("linear", "softmax")  # activations that hide nothing
 
 
@@ -38,11 +39,13 @@ class View:
         self.hidden = hidden_layers(body)
         outputs = [layer.output for layer in self.hidden]
         self._insight = keras.Model(body.input, outputs) if outputs else None
+        named = [x for x in body.layers if x.name == "features"]
+        self._cut = keras.Model(body.input, named[0].output) if named else None
         self.functions = {x.name: activation_of(x) for x in self.hidden}
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         """Returns the outputs float32 `[N, K]` in use, not in training."""
-        if len(inputs) <= BATCH:
+        if len(inputs) <= BATCH or inputs.size <= FEW_NUMBERS:
             # For few inputs `predict` would mostly be preparing itself.
             outputs = self.model.predict_on_batch(inputs)
         else:
@@ -86,11 +89,24 @@ class View:
 
     def features(self, inputs: np.ndarray) -> np.ndarray | None:
         """Returns the vectors `[N, F]` before the classifier, if there are."""
-        if not any(layer.name == "features" for layer in self.body.layers):
+        if self._cut is None:
             return None
-        output = self.body.get_layer("features").output
-        cut = keras.Model(self.body.input, output)
-        return cut.predict(self.seen(inputs), batch_size=BATCH, verbose=0)
+        seen = self.seen(inputs)
+        parts = range(0, len(seen), BATCH)
+        return np.concatenate(
+            [_numpy(self._cut(seen[at : at + BATCH])) for at in parts]
+        )
+
+    def classifier(self) -> tuple[np.ndarray, np.ndarray] | None:
+        """Returns kernel `[F, K]` and bias `[K]` of the last layer.
+
+        If that is a linear map of the features.
+        """
+        found = [x for x in self.body.layers if x.name == "logits"]
+        linear = found and isinstance(found[0], layers.Dense)
+        if self._cut is None or not linear:
+            return None
+        return _numpy(found[0].kernel), _numpy(found[0].bias)
 
     def weights(self) -> dict[str, np.ndarray]:
         """Returns the kernel of every layer by the layer's name.

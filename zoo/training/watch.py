@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from zoo.data import pipeline
@@ -36,6 +38,9 @@ class Watch:
         return Snapshot(
             step=state.step,
             look=state.epoch // self._plan.config.summary_every,
+            looks=math.ceil(
+                self._plan.epochs / self._plan.config.summary_every
+            ),
             last=last,
             view=self.view,
             inputs=self.probe.images,

@@ -1,0 +1,188 @@
+"""The film of a run: its frames, its size, and its end after a kill."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+
+from zoo import runs
+from zoo.config import TrainConfig
+from zoo.summaries import film, scenes
+from zoo.training import resume, train
+from zoo.training.console import Console
+
+POINTS = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
+RED, BLUE = (200, 30, 30), (30, 30, 200)
+
+
+def frames_of(content):
+    image = Image.open(io.BytesIO(content))
+    found = []
+    for number in range(image.n_frames):
+        image.seek(number)
+        found.append(np.asarray(image.convert("RGB")))
+    return found
+
+
+@given(st.integers(0, 3000))
+def test_no_training_has_more_frames_than_the_film(looks):
+    due = [film.is_due(look, looks, look == looks) for look in range(looks + 1)]
+    assert sum(due) == min(looks + 1, film.FRAMES)
+    assert due[0] and due[-1]
+
+
+def test_frames_are_evenly_spread():
+    due = [n for n in range(1000) if film.is_due(n, 1000, False)]
+    assert set(np.diff(due)) <= {43, 44}
+
+
+def test_numbers_are_kept_with_their_updates(tmp_path):
+    path = tmp_path / "boundary.npy"
+    for step in (0, 5, 9):
+        steps, values = film.keep(path, step, np.full((2, 3), step, np.float16))
+    assert steps.tolist() == [0, 5, 9]
+    assert values[:, 1, 2].tolist() == [0, 5, 9]
+    assert np.load(path)["step"][:4].tolist() == [0, 5, 9, film.UNUSED]
+
+
+def test_a_frame_takes_the_place_of_those_from_its_update_on(tmp_path):
+    path = tmp_path / "boundary.npy"
+    for step in (0, 5, 9, 12):
+        film.keep(path, step, np.zeros(2, np.float16))
+    steps, values = film.keep(path, 9, np.ones(2, np.float16))
+    assert steps.tolist() == [0, 5, 9] and values[:, 0].tolist() == [0, 0, 1]
+    steps, _ = film.keep(path, 15, np.ones(2, np.float16))
+    assert steps.tolist() == [0, 5, 9, 15]
+
+
+@pytest.mark.parametrize("content", [b"", b"rubbish", None])
+def test_a_file_that_holds_something_else_is_made_anew(tmp_path, content):
+    path = tmp_path / "boundary.npy"
+    if content is None:
+        film.keep(path, 3, np.zeros(7, np.float16))
+    else:
+        path.write_bytes(content)
+    steps, values = film.keep(path, 5, np.ones(2, np.float16))
+    assert steps.tolist() == [5] and values.tolist() == [[1, 1]]
+
+
+def test_a_film_shows_its_pictures_in_order_and_stands_at_the_last():
+    pictures = [np.full((20, 20, 3), c, np.uint8) for c in (RED, BLUE, RED)]
+    content = film.gif(pictures, [RED, BLUE])
+    for found, given_ in zip(frames_of(content), pictures, strict=True):
+        np.testing.assert_array_equal(found, given_)
+    image = Image.open(io.BytesIO(content))
+    assert image.info["loop"] == 0
+    image.seek(2)
+    assert image.info["duration"] == film.LAST
+
+
+def test_a_film_too_large_loses_shades_or_pictures_but_not_its_ends():
+    random = np.random.default_rng(0)
+    noise = random.integers(0, 256, (24, 320, 320, 3), dtype=np.uint8)
+    noise[0], noise[-1] = RED, BLUE
+    content = film.gif(list(noise), [RED, BLUE])
+    assert len(content) < film.MOST_BYTES
+    frames = frames_of(content)
+    assert (frames[0] == RED).all() and (frames[-1] == BLUE).all()
+
+
+def run_of_looks(look, snapshot, log, classes, count=30):
+    view = look(2, (8,), classes) if classes else look(1, (8,), 1)
+    labels = (
+        np.arange(30, dtype=np.int32) % classes if classes else POINTS[:, 1]
+    )
+    for number in range(count):
+        weights = view.body.get_layer("hidden1").kernel
+        weights.assign(weights * 1.05)
+        film.write(
+            log,
+            snapshot(
+                step=7 * number,
+                look=number,
+                looks=count - 1,
+                last=number == count - 1,
+                view=view,
+                inputs=POINTS if classes else POINTS[:, :1],
+                labels=labels,
+                class_names=tuple("abcdefghijklmn")[:classes],
+            ),
+        )
+
+
+@pytest.mark.parametrize("classes", [0, 2, 5])
+def test_a_run_leaves_a_small_film_of_24_frames(
+    classes, look, snapshot, log, tmp_path
+):
+    run_of_looks(look, snapshot, log, classes)
+    content = (tmp_path / film.GIF).read_bytes()
+    frames = frames_of(content)
+    assert len(frames) == film.FRAMES and len(content) < film.MOST_BYTES
+    assert len({frame.shape for frame in frames}) == 1
+    assert (frames[0] != frames[-1]).any()
+
+
+def test_of_too_many_classes_there_is_no_film(look, snapshot, log, tmp_path):
+    run_of_looks(look, snapshot, log, scenes.MOST_CLASSES + 1, 2)
+    assert not (tmp_path / film.GIF).exists()
+
+
+@pytest.mark.parametrize("classes", [0, 2])
+def test_weights_that_are_no_numbers_break_nothing(
+    classes, look, snapshot, log, tmp_path
+):
+    view = look(2, (8,), classes) if classes else look(1, (8,), 1)
+    for variable in view.model.trainable_variables:
+        variable.assign(np.full(variable.shape, np.nan))
+    moment = snapshot(
+        last=True,
+        view=view,
+        inputs=POINTS if classes else POINTS[:, :1],
+        labels=np.zeros(30, np.int32),
+        class_names=("a", "b")[:classes],
+    )
+    film.write(log, moment)
+    assert len(frames_of((tmp_path / film.GIF).read_bytes())) == 1
+
+
+class Killed(Exception):
+    """What ends a run in place of a signal, with no time to save."""
+
+
+class Killer(Console):
+    """Kills a run after the pictures of an epoch, before its checkpoint."""
+
+    def __init__(self, epoch):
+        super().__init__(io.StringIO())
+        self.last_epoch = epoch
+
+    def epoch(self, row, state, plan):
+        if row["epoch"] == self.last_epoch:
+            raise Killed
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dataset", ["moons", "bumps"])
+def test_a_run_that_was_killed_comes_to_the_same_film(dataset, tmp_path):
+    asked = {
+        "model": "mlp",
+        "model_arg": {"hidden": 6},
+        "dataset": dataset,
+        "epochs": 30,
+        "runs_dir": str(tmp_path),
+    }
+    whole = train(TrainConfig(**asked, run_name="whole"), console=Killer(None))
+    with pytest.raises(Killed):
+        train(TrainConfig(**asked, run_name="killed"), console=Killer(17))
+    killed = runs.find("killed", str(tmp_path))
+    with pytest.raises(Killed):
+        # The last epoch has its film by then.
+        resume(killed, console=Killer(30))
+    resume(killed, console=Killer(None))
+    expected, found = (
+        (run.path / film.GIF).read_bytes() for run in (whole, killed)
+    )
+    assert found == expected and len(frames_of(found)) == film.FRAMES
