@@ -143,6 +143,16 @@ def test_labels_are_not_doubted_where_it_carries_over_a_little(facts, rows):
     assert "labels" not in names(facts(rows(*[(0.5, 0.9, 2.0, 0.5)] * 3)))
 
 
+def test_labels_are_not_doubted_where_few_examples_leave_it_open(facts, rows):
+    # Two classes, half learned: validation is as good, of 85 examples.
+    two = {"val": 85, "class_names": ["a", "b"]}
+    start = {"classes.largest_class": 0.52}
+    end = {"classes.largest_class": 0.52}
+    half = rows(*[(0.6, 0.64, 0.6, 0.6)] * 3)
+    found = facts(half, data=two, start=start, end=end)
+    assert "labels" not in names(found)
+
+
 def test_dead_units_are_counted_by_their_worst_layer(facts, failing):
     found = first(facts(failing, end={"hidden.features.dead": 0.97}))
     assert (found.name, found.severity) == ("dead_units", BROKEN)
@@ -192,6 +202,11 @@ def test_a_gap_wider_than_noise_is_learning_by_heart(facts, rows):
 def test_a_gap_within_the_noise_of_few_examples_is_nothing(facts, rows):
     few = facts(rows(*[(0.1, 0.99, 0.6, 0.8)] * 3), data={"val": 10})
     assert "overfitting" not in names(few)
+
+
+def test_a_tiny_loss_that_rises_by_a_third_is_nothing(facts, rows):
+    tiny = rows(*[(0.01, 1.0, loss, 1.0) for loss in (0.02, 0.018, 0.026)])
+    assert "overfitting" not in names(facts(tiny))
 
 
 def test_the_epoch_where_the_validation_loss_turned_is_named(facts, rows):

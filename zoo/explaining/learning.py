@@ -9,6 +9,7 @@ from zoo.explaining.finding import BROKEN, HINT, POOR, Finding, again, tag
 NEARLY_ALL = 0.95
 CLEAR = 0.1  # share of the way from guessing to perfect
 TURNED = 1.2  # last validation loss beside the lowest
+RISEN = 0.05  # between these, in nats; less is a few examples' doing
 STEEP = 0.8  # training loss at the end beside that at two thirds
 GAP, WIDE_GAP = 0.05, 0.1  # in accuracy
 UNSURE = 0.1  # confidence beside accuracy
@@ -60,6 +61,8 @@ def labels(facts: Facts) -> Finding | None:
     likely = scores.proportion(right, facts.num_val, 0.99)
     if learned < 2 * CLEAR * (1 - guess) or likely.low > guess:
         return None
+    if facts.train_accuracy <= likely.high:
+        return None  # few examples: validation may well be as good
     return Finding(
         "labels",
         BROKEN,
@@ -80,7 +83,7 @@ def overfitting(facts: Facts) -> Finding | None:
         return None
     best = min(rows, key=lambda row: row["val_loss"])
     last = rows[-1]
-    turned = last["val_loss"] > TURNED * best["val_loss"]
+    turned = _has_turned(facts, best["val_loss"], last["val_loss"])
     gap = _gap(facts, last)
     if not turned and gap is None:
         return None
@@ -102,6 +105,12 @@ def overfitting(facts: Facts) -> Finding | None:
         "loss, train against val",
         f"something that holds it back: {again(facts, *_restraint(facts))}",
     )
+
+
+def _has_turned(facts: Facts, lowest: float, last: float) -> bool:
+    """Whether the validation loss has risen by more than chance explains."""
+    risen = RISEN if facts.num_classes else 0.0
+    return last > TURNED * lowest and last - lowest > risen
 
 
 def _gap(facts: Facts, last: dict) -> float | None:
