@@ -11,6 +11,7 @@ DATASET ?=
 EPOCHS ?=
 RECIPE ?=
 RUN ?= last
+RUNS ?=
 FLAGS ?=
 # For set-up alone: --wheels=DIR, --python=PATH, --verbose.
 SETUP_FLAGS ?=
@@ -24,15 +25,15 @@ CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train resume evaluate explain landscape check-model models \
-	datasets recipes runs tensorboard doctor bench check test lint format test-slow \
-	test-data test-browser test-jax lock clean
+.PHONY: help setup train resume evaluate compare explain landscape check-model \
+	models datasets recipes runs tensorboard doctor bench check test lint \
+	format test-slow test-data test-browser test-jax lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE RUN, and FLAGS for any other:'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE RUN RUNS, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
 setup: $(READY) ## make .venv and install everything from requirements.lock
@@ -54,6 +55,9 @@ resume: $(READY) ## go on with a run that was stopped: RUN=last
 
 evaluate: $(READY) ## score a run on its validation images: RUN=last
 	$(ZOO) evaluate $(RUN) $(FLAGS)
+
+compare: $(READY) ## say which differences are real: RUNS='last lr-digits'
+	$(ZOO) compare $(strip $(RUNS) $(FLAGS))
 
 landscape: $(READY) ## draw the loss around a run's weights: RUN=last
 	$(ZOO) landscape $(RUN) $(FLAGS)

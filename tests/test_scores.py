@@ -4,9 +4,15 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.special import log_softmax
+from scipy.special import log_softmax, softmax
 from scipy.stats import beta
-from sklearn.metrics import accuracy_score, log_loss
+from sklearn.metrics import (
+    accuracy_score,
+    brier_score_loss,
+    log_loss,
+    precision_recall_fscore_support,
+    top_k_accuracy_score,
+)
 
 from zoo import scores
 
@@ -124,3 +130,80 @@ def test_the_error_of_the_mean_explains_nothing_and_no_error_all():
     assert scores.explained(error, targets) == pytest.approx(0)
     assert scores.explained(0.0, targets) == 1
     assert np.isnan(scores.explained(1.0, np.ones(3, np.float32)))
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99, 0.999])
+@pytest.mark.parametrize("examples", [20, 144, 1000])
+def test_the_interval_covers_the_truth_in_95_of_100_draws(share, examples):
+    draws = np.random.default_rng(0).binomial(examples, share, 10_000)
+    counts, times = np.unique(draws, return_counts=True)
+    found = [scores.proportion(int(k), examples) for k in counts]
+    covered = [f.low <= share <= f.high for f in found]
+    assert times[covered].sum() >= 9_500
+
+
+def test_corrected_intervals_cover_the_truth_all_together():
+    looks, examples = 3, 500
+    truths = np.array([0.8, 0.85, 0.9])
+    draws = np.random.default_rng(0).binomial(examples, truths, (10_000, looks))
+    known = {
+        int(k): scores.proportion(int(k), examples, 1 - 0.05 / looks)
+        for k in np.unique(draws)
+    }
+    covered = [
+        all(
+            known[int(k)].low <= truth <= known[int(k)].high
+            for k, truth in zip(row, truths, strict=True)
+        )
+        for row in draws
+    ]
+    assert sum(covered) >= 9_500
+
+
+def random_answers(seed, n=300, k=12):
+    random = np.random.default_rng(seed)
+    logits = random.normal(size=(n, k))
+    labels = random.integers(0, k - 1, n)  # the last class has no example
+    return logits, labels
+
+
+@given(st.integers(0, 1000))
+def test_precision_and_recall_agree_with_scikit_learn(seed):
+    logits, labels = random_answers(seed, n=40)
+    answers = logits.argmax(axis=1)
+    matrix = scores.confusion(labels, answers, 12)
+    expected = precision_recall_fscore_support(
+        labels, answers, labels=range(12), zero_division=np.nan
+    )
+    np.testing.assert_allclose(scores.precision(matrix), expected[0])
+    np.testing.assert_allclose(scores.recall(matrix), expected[1])
+
+
+@pytest.mark.parametrize("most", [1, 5, 11])
+def test_the_count_in_the_top_agrees_with_scikit_learn(most):
+    logits, labels = random_answers(0)
+    expected = top_k_accuracy_score(
+        labels, logits, k=most, labels=range(12), normalize=False
+    )
+    assert scores.count_in_top(logits, labels, most) == expected
+
+
+def test_of_equal_logits_the_first_class_is_in_the_top_as_in_argmax():
+    logits = np.zeros((2, 3))
+    assert scores.count_in_top(logits, np.array([0, 1]), 1) == 1
+
+
+def test_the_brier_score_agrees_with_scikit_learn():
+    logits, labels = random_answers(0)
+    expected = brier_score_loss(
+        labels, softmax(logits, axis=1), labels=range(12)
+    )
+    assert scores.brier(logits, labels) == pytest.approx(expected)
+
+
+def test_the_brier_score_of_two_answers_worked_out_by_hand():
+    logits = confident(0.8, 0.5)
+    # 0.2^2 + 0.2^2, and 0.5^2 + 0.5^2.
+    assert scores.brier(logits, np.array([0, 1])) == pytest.approx(
+        (0.08 + 0.5) / 2
+    )

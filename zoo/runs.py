@@ -27,7 +27,7 @@ import re
 import shlex
 import shutil
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from zoo import files
@@ -301,6 +301,22 @@ def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
         f"there is no run {name!r} in {runs_dir}; "
         f"{hint or 'try `last`.'} `zoo runs` lists them all."
     )
+
+
+def find_all(names: Iterable[str], runs_dir: str) -> list[Run]:
+    """Finds several runs, in the order given.
+
+    Raises:
+        UserError: one is not there, or is named twice.
+    """
+    found: dict[pathlib.Path, Run] = {}
+    for name in names:
+        run = find(name, runs_dir)
+        if found.setdefault(run.path.resolve(), run) is not run:
+            raise UserError(
+                f"{name!r} names {run.name} a second time; name each run once."
+            )
+    return list(found.values())
 
 
 def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:

@@ -82,6 +82,49 @@ def confusion(
     return counts.reshape(num_classes, num_classes)
 
 
+def count_in_top(logits: np.ndarray, labels: np.ndarray, most: int) -> int:
+    """Returns how often the true class is among the `most` largest logits.
+
+    Of equal logits those of earlier classes come first, as in `argmax`.
+    """
+    best = np.argsort(-logits, axis=1, kind="stable")[:, :most]
+    return int((best == labels[:, None]).any(axis=1).sum())
+
+
+def precision(matrix: np.ndarray) -> np.ndarray:
+    """Returns which share of each class's answers is right, float `[K]`.
+
+    Args:
+        matrix: as `confusion` gives it. NaN for what was never answered.
+    """
+    return _shares(matrix.diagonal(), matrix.sum(axis=0))
+
+
+def recall(matrix: np.ndarray) -> np.ndarray:
+    """Returns which share of each class's examples is found, float `[K]`.
+
+    Args:
+        matrix: as `confusion` gives it. NaN for a class without examples.
+    """
+    return _shares(matrix.diagonal(), matrix.sum(axis=1))
+
+
+def _shares(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
+    nothing = np.full(len(wholes), np.nan)
+    return np.divide(parts, wholes, out=nothing, where=wholes > 0)
+
+
+def brier(logits: np.ndarray, labels: np.ndarray) -> float:
+    """Returns the mean squared distance of probabilities from the truth.
+
+    Summed over classes, so that 0 is best and 2 worst (Brier 1950,
+    "Verification of forecasts expressed in terms of probability").
+    """
+    distances = np.exp(log_softmax(logits))
+    distances[np.arange(len(labels)), labels] -= 1
+    return float(np.square(distances).sum(axis=1).mean())
+
+
 def mean_squared_error(outputs: np.ndarray, targets: np.ndarray) -> float:
     """Returns the mean of squared differences of `[N, 1]` from `[N]`."""
     return float(np.square(outputs[:, 0].astype(np.float64) - targets).mean())

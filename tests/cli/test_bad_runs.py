@@ -144,6 +144,25 @@ def test_a_run_without_validation_images_is_not_scored_on_them(
     assert "--split=train or --split=test" in answer("evaluate", "done")
 
 
+@pytest.mark.parametrize("verb", ["evaluate", "compare"])
+def test_a_run_that_is_named_twice_is_refused(answer, copy, verb):
+    sentence = answer(verb, "done", "do")
+    assert sentence.startswith("'do' names done a second time")
+
+
+def test_runs_are_not_compared_into_a_picture_of_no_kind(answer, copy):
+    shutil.copytree(copy, copy.with_name("two"))
+    sentence = answer("compare", "done", "two", "--picture=curves")
+    assert "--picture=curves.png" in sentence
+
+
+def test_a_damaged_ledger_is_named_and_nothing_is_shown(answer, copy):
+    ledger = copy.parent / "test_openings.jsonl"
+    ledger.write_text("no look\n")
+    sentence = answer("evaluate", "done", "--split=test")
+    assert f"{ledger} is damaged: line 1" in sentence
+
+
 def test_a_prefix_of_several_runs_is_refused(answer, copy):
     shutil.copytree(copy, copy.with_name("donkey"))
     assert "fits 2 runs" in answer("resume", "don")

@@ -33,6 +33,11 @@ TYPED = [
     ("evaluate foo", "no run 'foo'"),
     ("resume last", "no run 'last'", "zoo train` makes one"),
     ("evaluate last --split=foo", "--split=foo", "val, train or test"),
+    ("evaluate foo bar", "no run 'foo'"),
+    ("evaluate --split=test", "a RUN is missing", "zoo evaluate RUN"),
+    ("compare foo bar", "no run 'foo'"),
+    ("compare foo", "a RUN is missing", "zoo compare RUN RUN"),
+    ("compare a b --json --markdown", "--json and --markdown contradict"),
     # Flags and words that no verb has.
     ("train --modle=lr", "no flag --modle", "--model"),
     ("train --xyzzy", "no flag --xyzzy", "--helpfull"),

@@ -49,6 +49,44 @@ def test_what_trains_never_imports_a_way_to_test_images(path):
     assert not imported(path.read_text()) & FORBIDDEN
 
 
+def spelled(source):
+    """Every text of a module, as tables of lazy imports have them."""
+    return {
+        node.value.partition(":")[0]
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    }
+
+
+def reached(start):
+    """Every module of zoo that the modules below a name can import."""
+    root = Path(zoo.__file__).parent
+    files = {}
+    for path in root.rglob("*.py"):
+        parts = path.relative_to(root.parent).with_suffix("").parts
+        parts = parts[:-1] if parts[-1] == "__init__" else parts
+        files[".".join(parts)] = path
+    found = {n for n in files if n == start or n.startswith(f"{start}.")}
+    ahead = list(found)
+    while ahead:
+        source = files[ahead.pop()].read_text()
+        new = (imported(source) | spelled(source)) & set(files) - found
+        found |= new
+        ahead += new
+    return found
+
+
+def test_no_chain_of_imports_leads_from_training_to_the_test_split():
+    found = reached("zoo.training")
+    assert {"zoo.data.loading", "zoo.models", "zoo.summaries"} <= found
+    assert "zoo.data.seal" not in found
+    assert not [name for name in found if name.startswith("zoo.evaluation")]
+
+
+def test_a_chain_of_imports_that_leads_there_would_be_found():
+    assert "zoo.data.seal" in reached("zoo.evaluation")
+
+
 @pytest.mark.parametrize(
     "line",
     [

@@ -20,7 +20,8 @@ class Command:
     Args:
         usage: the first line of its help, such as `zoo resume RUN`.
         about: what it does, in a sentence.
-        words: names of the words it needs besides flags.
+        words: names of the words it needs besides flags; a last one that
+            ends in `...` stands for one or more.
     """
 
     def __init__(self, usage: str, about: str, words: tuple[str, ...] = ()):
@@ -89,9 +90,11 @@ class Command:
             raise UserError(_one_sentence(str(error))) from None
         if len(words) < len(self.words):
             raise UserError(
-                f"a {self.words[len(words)]} is missing; write `{self.usage}`."
+                f"a {self.words[len(words)].rstrip('.')} is missing; "
+                f"write `{self.usage}`."
             )
-        if len(words) > len(self.words):
+        endless = self.words and self.words[-1].endswith("...")
+        if len(words) > len(self.words) and not endless:
             raise self._too_many(words[len(self.words)])
         return words
 

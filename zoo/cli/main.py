@@ -18,7 +18,8 @@ FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 VERBS = {
     "train": "train a model into a new run folder",
     "resume": "go on with a run that was stopped",
-    "evaluate": "score a run, on validation images or the sealed test split",
+    "evaluate": "score runs, on validation images or the sealed test split",
+    "compare": "say where runs differ, and which differences are real",
     "explain": "say what a run's numbers show, and what to try next",
     "check": "look at data and model for 20 seconds, before training",
     "landscape": "draw the loss as a function of the weights of a run",

@@ -1,93 +1,178 @@
-"""Scores a run from its folder alone: the saved model on one split."""
+"""Scores runs from their folders alone: the saved model on one split."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from zoo import scores
+from zoo.config import DEFAULTS
 from zoo.data import Dataset, Split, load_dataset, pipeline
+from zoo.data.dataset import fingerprint
 from zoo.data.seal import open_test
 from zoo.errors import UserError
+from zoo.evaluation import judging, opening
 from zoo.runs import Run
+from zoo.training.losses import make_loss
 
 BATCH = 256  # images; scores do not depend on it
 
 
-def score(run: Run, split: str) -> dict[str, Any]:
-    """Scores the saved model of a run.
+def score(
+    run: Run, split: str, runs_dir: str = DEFAULTS["runs_dir"]
+) -> dict[str, Any]:
+    """Scores the saved model of one run; see `score_all`."""
+    return score_all([run], split, runs_dir)[0]
+
+
+def score_all(
+    runs: Sequence[Run], split: str, runs_dir: str = DEFAULTS["runs_dir"]
+) -> list[dict[str, Any]]:
+    """Scores the saved models of runs.
 
     Args:
-        run: a finished run.
-        split: `val`, `train`, or `test`, which opens the sealed split.
+        runs: finished runs.
+        split: `val`, `train`, or `test`, which opens the sealed split and
+            writes that into the ledger before anything is returned.
+        runs_dir: where the ledger is, of runs that are in there.
 
     Returns:
-        split and examples; of a classifier also correct, accuracy with its
-        exact 95 % interval, loss (cross-entropy in nats), and (correct,
-        examples) by class name; of a regression mean_squared_error and r2.
+        For each run its name, split, examples, and openings: how often the
+        test split of its data has been opened, this time included. Of a
+        classifier also what `judging.of_classes` says, and on the test split
+        the interval corrected for all openings; of a regression
+        mean_squared_error and r2.
 
     Raises:
-        UserError: the run has no model, the split no images, or the images
-            are not those that the run was trained with.
+        UserError: a run has no model, the split no images, or the images
+            are not those that a run was trained with.
     """
-    model = run.load_model()
-    part = images_of(run, split)
-    outputs = predict(model, part)
-    numbers = run.resolved["data"].get("task") == "numbers"
-    judge = _of_numbers if numbers else _of_classes
-    return {
-        "run": run.name,
-        "split": split,
-        "examples": len(part),
-        **judge(outputs, part, run.resolved["data"]["class_names"]),
-    }
+    check_one_task(runs)
+    if split == "test":
+        opening.check(runs, runs_dir)
+    parts = Parts()
+    results = []
+    for run in runs:
+        part = parts.of(run, split)
+        outputs = predict(run.load_model(), part)
+        results.append(
+            {
+                "run": run.name,
+                "split": split,
+                "examples": len(part),
+                "openings": 0,
+                **_judge(run, outputs, part.labels),
+            }
+        )
+    if split != "test":
+        return opening.count(runs, results, runs_dir)
+    prints = [parts.fingerprint(run, split) for run in runs]
+    return opening.record(runs, results, prints, runs_dir)
 
 
-def _of_numbers(outputs: np.ndarray, part: Split, _: list[str]) -> dict:
-    error = scores.mean_squared_error(outputs, part.labels)
-    share = scores.explained(error, part.labels)
-    return {"mean_squared_error": error, "r2": share}
+def check_one_task(runs: Sequence[Run]) -> None:
+    """Raises `UserError` if some runs predict classes, and others numbers."""
+    by_task = {run.resolved["data"].get("task"): run.name for run in runs}
+    if len(by_task) > 1 and "numbers" in by_task:
+        (other,) = (name for t, name in by_task.items() if t != "numbers")
+        raise UserError(
+            f"{by_task['numbers']} predicts numbers and {other} classes; "
+            "there is no score for both, so ask for each alone."
+        )
 
 
-def _of_classes(logits: np.ndarray, part: Split, names: list[str]) -> dict:
-    share = scores.proportion(
-        scores.count_correct(logits, part.labels), len(part)
-    )
-    by_class = scores.correct_by_class(logits, part.labels, len(names))
-    return {
-        "correct": share.correct,
-        "accuracy": share.value,
-        "accuracy_low": share.low,
-        "accuracy_high": share.high,
-        "loss": scores.cross_entropy(logits, part.labels),
-        "by_class": dict(zip(names, by_class, strict=True)),
-    }
+def _judge(run: Run, outputs: np.ndarray, labels: np.ndarray) -> dict:
+    if labels.dtype.kind == "f":
+        return judging.of_numbers(outputs, labels)
+    names = run.resolved["data"]["class_names"]
+    return judging.of_classes(outputs, labels, names, loss_of(run))
+
+
+def loss_of(run: Run) -> Callable[[np.ndarray, np.ndarray], float]:
+    """Returns what a run minimized, without penalty: mean over examples."""
+    config = run.resolved["config"]
+    name, smoothing = config["loss"], config["label_smoothing"]
+    if name in (None, "cross_entropy") and not smoothing:
+        return lambda labels, outputs: scores.cross_entropy(outputs, labels)
+    loss = make_loss(name or "cross_entropy", smoothing or 0.0)
+
+    def mean(labels: np.ndarray, outputs: np.ndarray) -> float:
+        import keras
+
+        each = keras.ops.convert_to_numpy(loss(labels, outputs))
+        return float(np.mean(each, dtype=np.float64))
+
+    return mean
 
 
 def predict(model, part: Split) -> np.ndarray:
     """Returns outputs `[N, K]`, every example once and in order."""
-    return model.predict(pipeline.eval_batches(part, BATCH), verbose=0)
+    outputs = model.predict(pipeline.eval_batches(part, BATCH), verbose=0)
+    if len(outputs) != len(part):
+        raise RuntimeError(f"{len(outputs)} outputs of {len(part)} examples")
+    return outputs
 
 
-def images_of(run: Run, split: str) -> Split:
-    """Returns one split of the data that a run was made with."""
+class Parts:
+    """Splits of the data of runs, each read once."""
+
+    def __init__(self):
+        self._known: dict[tuple, Split] = {}
+        self._prints: dict[tuple, str] = {}
+
+    def of(self, run: Run, split: str) -> Split:
+        """Returns one split of the data that a run was made with."""
+        key = self._key(run, split)
+        if key not in self._known:
+            self._known[key] = images_of(run, split)
+        return self._known[key]
+
+    def fingerprint(self, run: Run, split: str) -> str:
+        """Returns the SHA-256 of a split's examples and of class names."""
+        key = self._key(run, split)
+        if key not in self._prints:
+            names = run.resolved["data"]["class_names"]
+            self._prints[key] = fingerprint({split: self.of(run, split)}, names)
+        return self._prints[key]
+
+    def _key(self, run: Run, split: str) -> tuple:
+        data = run.resolved["data"]
+        how = tuple(_how_to_load(run).items())
+        return run.config.dataset, how, data["fingerprint"], split
+
+
+def _how_to_load(run: Run) -> dict[str, Any]:
+    """Returns the options that say which images are in the test split."""
     config = run.config
-    where = {
+    return {
         "data_dir": config.data_dir,
         "image_size": config.image_size,
         "group_by": config.group_by,
     }
+
+
+def images_of(run: Run, split: str) -> Split:
+    """Returns one split of the data that a run was made with.
+
+    Raises:
+        UserError: the data cannot be loaded again, are not the same any more,
+            or have no such split.
+    """
+    config, where = run.config, _how_to_load(run)
     check_reachable(run)
-    if split == "test":
-        return open_test(config.dataset, **where)
     dataset = load_dataset(
         config.dataset,
         val_fraction=config.val_fraction,
         train_examples=config.train_examples,
         **where,
     )
+    # Of the test split too: what was added to a folder moves the cut, and
+    # then there would be images in it that the run has been trained on.
     check_same_data(run, dataset)
+    if split == "test":
+        return open_test(config.dataset, **where)
     part = getattr(dataset, split)
     if not len(part):
         raise UserError(

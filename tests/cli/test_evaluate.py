@@ -1,0 +1,97 @@
+"""`zoo evaluate` and `zoo compare`, as they are typed and as they answer."""
+
+import json
+import re
+import shutil
+
+import pytest
+
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.training.console import Console
+from zoo.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with two seeds of one recipe, `a` and `b`."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    for seed, name in enumerate("ab"):
+        config = TrainConfig(
+            model="lr", steps=8, seed=seed, summaries=("none",),
+            run_name=name, runs_dir=str(runs_dir),
+        )  # fmt: skip
+        train(config, console=Console(quiet=True))
+    return runs_dir
+
+
+@pytest.fixture
+def typed(trained, tmp_path, capfd):
+    """Returns a function: types a command about copies of the runs."""
+    folder = shutil.copytree(trained, tmp_path / "runs")
+
+    def type_(*argv):
+        assert main([*argv, f"--runs_dir={folder}"]) == 0
+        captured = capfd.readouterr()
+        assert captured.err == ""
+        return captured.out
+
+    return type_
+
+
+def test_the_first_line_counts_the_examples(typed):
+    assert typed("evaluate", "a").splitlines()[0] == (
+        "a, validation: 144 examples, each scored once"
+    )
+
+
+def test_json_has_the_keys_that_programs_read(typed):
+    found = json.loads(typed("evaluate", "a", "--json"))
+    assert {
+        "split", "examples", "correct", "accuracy", "accuracy_low",
+        "accuracy_high", "openings", "loss", "balanced_accuracy",
+        "negative_log_likelihood", "expected_calibration_error",
+        "brier_score", "classes", "confusion",
+    } <= set(found)  # fmt: skip
+    assert (found["split"], found["openings"]) == ("val", 0)
+    assert sum(map(sum, found["confusion"])) == found["examples"] == 144
+
+
+def test_the_output_says_how_often_the_test_set_was_looked_at(typed, tmp_path):
+    texts = [typed("evaluate", "a", "--split=test") for _ in range(3)]
+    assert "1st look at this test set\n" in texts[0]
+    assert "clean" not in texts[0]
+    assert "3rd look at this test set; no longer a clean test\n" in texts[2]
+    assert "corrected for 3 looks (Bonferroni)" in texts[2]
+    ledger = tmp_path / "runs" / "test_openings.jsonl"
+    assert len(ledger.read_text().splitlines()) == 3
+
+
+def test_seeds_opened_together_are_one_look_in_words_and_in_json(typed):
+    text = typed("evaluate", "a", "b", "--split=test")
+    assert "\n1st look at this test set\n" in text
+    assert re.search(r"^a +0, 1 ", text, re.MULTILINE)
+    found = json.loads(typed("evaluate", "a", "b", "--split=test", "--json"))
+    assert [run["openings"] for run in found["runs"]] == [2, 2]
+    assert found["recipes"][0]["runs"] == ["a", "b"]
+
+
+def test_a_line_of_what_is_printed_fits_80_columns(typed):
+    typed("evaluate", "a", "--split=test")
+    for line in typed("evaluate", "a", "--split=test").splitlines():
+        assert len(line) <= 80
+
+
+def test_compare_prints_tables_json_or_markdown(typed, tmp_path):
+    assert "2 runs of 1 recipe on the same 144" in typed("compare", "a", "b")
+    found = json.loads(typed("compare", "a", "b", "--json"))
+    assert found["recipes"][0]["seeds"] == [0, 1]
+    assert "| A | a, b | 0, 1 |" in typed("compare", "a", "b", "--markdown")
+    picture = tmp_path / "curves.png"
+    typed("compare", "a", "b", f"--picture={picture}")
+    assert picture.read_bytes().startswith(b"\x89PNG")
+
+
+def test_compare_shows_all_settings_where_it_is_asked_to(typed):
+    assert "learning_rate" not in typed("compare", "a", "b")
+    assert "learning_rate" in typed("compare", "a", "b", "--all")

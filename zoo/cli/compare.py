@@ -1,0 +1,59 @@
+"""`zoo compare RUN RUN...`: which differences between runs are real."""
+
+from __future__ import annotations
+
+import json
+
+from zoo import runs
+from zoo.cli import stderr
+from zoo.cli.flags import Command
+from zoo.config import DEFAULTS
+from zoo.errors import UserError
+
+
+def run(argv: list[str]) -> int:
+    """Compares runs on their validation examples; returns the exit code."""
+    command = Command(
+        "zoo compare RUN RUN... [--markdown] [--picture=PATH.png]",
+        "Show where runs differ, in settings and in scores on the same "
+        "validation examples, and which differences are real. Runs that "
+        "differ in the seed alone are taken together.",
+        words=("RUN", "RUN..."),
+    )
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.text(
+        "picture", None, "draw the learning curves into this PNG, anew if there"
+    )
+    command.switch("all", "show the settings that do not differ, too")
+    command.switch("markdown", "print tables in Markdown")
+    command.switch("json", "print JSON")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    values = command.values
+    if values.json and values.markdown:
+        raise UserError("--json and --markdown contradict; give one of them.")
+    found = runs.find_all(words, values.runs_dir)
+    with stderr.hold():
+        result = _compare(found, values.picture)
+    if values.json:
+        print(json.dumps(result, indent=1))
+    else:
+        from zoo.evaluation.comparison.words import text
+
+        print(text(result, values["all"].value, values.markdown))
+    return 0
+
+
+def _compare(found: list[runs.Run], picture: str | None) -> dict:
+    from zoo.evaluation.comparison import drawing
+
+    # A name that cannot be written is told before anything is computed.
+    target = drawing.check_target(picture) if picture is not None else None
+    from zoo.evaluation.comparison import measuring
+
+    result = measuring.measure(found)
+    if target is not None:
+        drawing.save(found, target)
+        result["picture"] = str(target)
+    return result

@@ -1,0 +1,194 @@
+"""The ledger of looks at test sets: `test_openings.jsonl` beside the runs.
+
+A test set is clean once. Who looks at it, changes something and looks again
+has begun to choose by it, and the better score is partly luck. So every look
+is written down before its result is shown, one line of JSON each:
+
+    {"when": "2026-03-01T09:30:00+00:00",
+     "dataset": "mnist", "split": SHA-256 of the test examples,
+     "recipe": SHA-256 of the settings without the seed,
+     "runs": [{"run": "lenet5-mnist", "config": SHA-256 of the settings,
+               "seed": 0, "result": {"examples": 10000, "correct": 9921, ...}}]}
+
+Looks are related if they are in one ledger, that is in one folder of runs,
+and are at one data set by name, or at the same examples by their hash.
+Related looks are counted, whatever models they were about, and the same run
+again counts again. Seeds of one recipe that are opened together are one look.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import json
+import os
+import pathlib
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from zoo import files
+from zoo.errors import UserError
+from zoo.runs import Run
+
+NAME = "test_openings.jsonl"
+LOCK = ".test_openings.lock"
+PATIENCE = 30.0  # seconds to wait for another process; it needs milliseconds
+NAP = 0.01  # seconds between two tries
+# What a lock that is taken raises; anything else is a folder in trouble.
+TAKEN = OSError if os.name == "nt" else BlockingIOError
+
+
+class Ledger:
+    """The looks at test sets from one folder of runs.
+
+    Args:
+        runs_dir: the folder that holds the run folders.
+    """
+
+    def __init__(self, runs_dir: str | os.PathLike):
+        self.path = pathlib.Path(runs_dir) / NAME
+
+    def looks(self) -> list[dict[str, Any]]:
+        """Returns every look, oldest first.
+
+        A last line that a kill has torn is no look: its result was never
+        shown.
+
+        Raises:
+            UserError: another line cannot be read, or the file cannot.
+        """
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._trouble("read", error) from error
+        whole, _, _ = text.rpartition(b"\n")
+        lines = whole.splitlines()
+        return [self._parse(i, line) for i, line in enumerate(lines, 1)]
+
+    def count(self, dataset: str, split: str | None = None) -> int:
+        """Returns how many looks there were at a data set's test examples.
+
+        Args:
+            dataset: its name, as in `--dataset`.
+            split: SHA-256 of the test examples, if they were read.
+        """
+        return len(_related(self.looks(), dataset, split))
+
+    def record(self, new: Sequence[dict[str, Any]]) -> int:
+        """Adds looks at one test set, and returns how many it has now.
+
+        On return the lines are on the disk. Several processes may record at
+        once: none of their lines is lost, and no two get the same count.
+
+        Args:
+            new: at least one look, without `when`.
+
+        Raises:
+            UserError: the ledger is damaged, cannot be written, or is held.
+        """
+        when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+        lines = [json.dumps({"when": when, **look}) + "\n" for look in new]
+        with self._held():
+            looks = self.looks()
+            self._append("".join(lines).encode())
+        dataset, split = new[0]["dataset"], new[0]["split"]
+        return len(_related(looks, dataset, split)) + len(new)
+
+    def _append(self, lines: bytes) -> None:
+        try:
+            with open(self.path, "a+b") as file:
+                _cut_torn_line(file)
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise self._trouble("written", error) from error
+
+    @contextlib.contextmanager
+    def _held(self) -> Iterator[None]:
+        """Waits until no other process writes, and keeps it so."""
+        end = time.monotonic() + PATIENCE
+        with contextlib.ExitStack() as stack:
+            while True:
+                try:
+                    lock = files.holding(self.path.with_name(LOCK))
+                    stack.enter_context(lock)
+                    break
+                except TAKEN as error:
+                    if time.monotonic() > end:
+                        raise UserError(
+                            f"{self.path} is held by another process since "
+                            f"{PATIENCE:.0f} s; wait for it, or stop it first."
+                        ) from error
+                    time.sleep(NAP)
+                except OSError as error:
+                    raise self._trouble("written", error) from error
+            yield
+
+    def _parse(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            look = json.loads(line)
+            look["dataset"], look["split"], look["runs"]
+            return look
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{self.path} is damaged: line {number} is no look at a test "
+                "set; mend it, or take it out."
+            ) from error
+
+    def _trouble(self, what: str, error: OSError) -> UserError:
+        return UserError(
+            f"{self.path} cannot be {what}: {os.strerror(error.errno or 0)}; "
+            "no look at test examples goes unrecorded."
+        )
+
+
+def home(run: Run, runs_dir: str) -> pathlib.Path:
+    """Returns the folder whose ledger a run's looks belong in.
+
+    Args:
+        run: whose model looks.
+        runs_dir: where runs are looked for. A run that is elsewhere has its
+            ledger in the folder that its name starts from.
+    """
+    root, path = pathlib.Path(runs_dir), run.path.resolve()
+    if path.is_relative_to(root.resolve()):
+        return root
+    names = [
+        pathlib.PurePath(n).parts for n in (run.name, run.config.run_name) if n
+    ]
+    fits = [n for n in names if path.parts[-len(n) :] == n]
+    return path.parents[max(map(len, fits), default=1) - 1]
+
+
+def _related(
+    looks: list[dict[str, Any]], dataset: str, split: str | None
+) -> list[dict[str, Any]]:
+    return [
+        look
+        for look in looks
+        if look["dataset"] == dataset or look["split"] == split
+    ]
+
+
+def _cut_torn_line(file) -> None:
+    """Takes off what stands behind the last end of a line."""
+    file.seek(0)
+    text = file.read()
+    if not text.endswith(b"\n"):
+        file.truncate(text.rfind(b"\n") + 1)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Makes the name of a new file last; Windows has no such call."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
