@@ -14,9 +14,9 @@ from zoo.errors import UserError
 
 def test_the_table_is_in_the_order_of_the_lessons():
     assert [source.name for source in list_datasets()] == [
-        "digits", "mnist", "fashion_mnist", "svhn", "cifar10", "cifar100",
-        "cifar10_1", "folder:", "npz:", "moons", "circles", "spiral", "xor",
-        "points:", "sine", "step", "bumps",
+        "digits", "faint_digits", "mnist", "fashion_mnist", "svhn", "cifar10",
+        "cifar100", "cifar10_1", "folder:", "npz:", "moons", "circles",
+        "spiral", "xor", "points:", "sine", "step", "bumps",
     ]  # fmt: skip
 
 
@@ -83,6 +83,17 @@ def test_digits_use_all_of_0_to_255():
     assert set(np.unique(images)) == {
         round(level * 255 / 16) for level in range(17)
     }
+
+
+def test_faint_digits_are_the_digits_on_grounds_of_their_own():
+    # Cut by their own pixels, so that only the sums of classes can be held
+    # against the digits themselves.
+    faint = load_dataset("faint_digits", val_fraction=0).train.images
+    ground = faint.min(axis=(1, 2, 3), keepdims=True)
+    assert (faint - ground).max() == 16
+    assert ground.min() == 0
+    assert ground.max() == 239
+    assert 60 < ground.std() < 80
 
 
 def test_digits_are_enlarged_if_asked():

@@ -67,6 +67,10 @@ SOURCES = (
         "zoo.data.digits:read", 10, (8, 8, 1), 1_437, 360,
         origin="Alpaydin and Kaynak, 1998", licence="CC BY 4.0"),
     Source(
+        "faint_digits", "the same, faint, on grounds of different brightness",
+        "zoo.data.digits:read_faint", 10, (8, 8, 1), 1_437, 360,
+        origin="Alpaydin and Kaynak, 1998", licence="CC BY 4.0"),
+    Source(
         "mnist", "handwritten digits", TFDS,
         10, (28, 28, 1), 60_000, 10_000,
         origin="LeCun, Cortes and Burges, 1998", licence="CC BY-SA 3.0",
