@@ -110,7 +110,7 @@ test-data: $(READY) ## run the tests that read real data sets
 	$(PY) -m pytest -m data $(FLAGS)
 
 test-browser: $(READY) ## run the tests that look at TensorBoard in a browser
-	$(PY) -m pytest -m browser $(FLAGS)
+	$(PY) -m pytest -m browser -rs $(FLAGS)
 
 test-jax: $(READY) ## try the promises of every model on JAX, if it is there
 	@if $(PY) -c 'import jax' 2>/dev/null; then \

@@ -1,0 +1,131 @@
+"""Makes the pictures of README's "Reading the pictures" anew.
+
+    python -m docs.screenshots [NAME...]
+
+Trains each run, prints what `zoo explain` says of it, and saves what
+TensorBoard's tab "Time series" shows of a few tags as `docs/NAME.png`. Takes
+some minutes; needs Chromium, its driver and the extra `browser`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import io
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from PIL import Image
+
+from docs import browser
+
+HERE = Path(__file__).parent
+COLOURS = 64  # of a picture's palette; charts need no more
+SETTLED = 3  # seconds in which a card has been drawn to its end
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """A run, and what is shown of it.
+
+    Attributes:
+        flags: of `zoo train`.
+        tags: regular expression for the tags.
+        log: whether the curves have a logarithmic axis.
+    """
+
+    flags: str
+    tags: str
+    log: bool = False
+
+
+MLP = "--model=mlp --dataset=digits"
+PICTURES = {
+    "healthy": Picture("--model=lenet5 --dataset=digits", "^(logits|loss)$"),
+    "overfitting": Picture(
+        f"{MLP} --train_examples=150 --dropout=0 --schedule=constant "
+        "--epochs=160 --summary_every=40",
+        "^(accuracy|loss)$",
+    ),
+    "exploding": Picture(
+        f"{MLP} --activation=leaky_relu --batch_size=full --optimizer=sgd "
+        "--learning_rate=1 --warmup_epochs=0 --schedule=constant --epochs=15",
+        "^(loss|weights/hidden2)$",
+        log=True,
+    ),
+    "dead": Picture(
+        f"{MLP} --learning_rate=0.1 --warmup_epochs=0 --schedule=constant "
+        "--epochs=10 --summaries=default,activations",
+        "^(dead_units/hidden1_activation|loss)$",
+    ),
+    "lr_sgd": Picture("--recipe=lecture/lr_sgd", "^(confusion|logits)$"),
+    "lr_adam_ms1": Picture(
+        "--recipe=lecture/lr_adam_ms1", "^(confusion|logits)$"
+    ),
+}
+
+
+def train(name: str, flags: str, folder: Path) -> None:
+    """Trains a run, and prints what is to be said of it."""
+    # A run that diverges exits with 3, as one of these is meant to.
+    _zoo("train", *flags.split(), f"--runs_dir={folder}", f"--run_name={name}")
+    _zoo("explain", name, f"--runs_dir={folder}")
+
+
+def _zoo(*words: str) -> None:
+    print("$ zoo", *words, flush=True)
+    subprocess.run([sys.executable, "-m", "zoo", *words], check=False)
+
+
+def shoot(board: browser.Board, picture: Picture) -> Image.Image:
+    """Returns the cards with a picture's tags."""
+    board.open("timeseries", tagFilter=picture.tags, smoothing="0")
+    board.wait(lambda: len(board.find("card-view")) > 1, "cards")
+    # The table below a curve says nothing that the curve does not.
+    _click(board, "metrics-dashboard-settings-component input[type=checkbox]")
+    _click(board, "[aria-label='Toggle settings side pane']")
+    if picture.log:
+        _click(board, "[title='More line chart options']")
+        _click(board, "[aria-label^='Toggle Y-axis log scale']")
+    time.sleep(SETTLED)
+    # The cards that fit the filter; those of all tags follow below.
+    grid = board.find("metrics-filtered-view .card-grid")[0]
+    return Image.open(io.BytesIO(grid.screenshot_as_png))
+
+
+def _click(board: browser.Board, selector: str) -> None:
+    found = board.wait(lambda: board.find(selector), selector)
+    board.driver.execute_script("arguments[0].click()", found[0])
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Makes the pictures that are named, or all; returns the exit code."""
+    parser = argparse.ArgumentParser(
+        "python -m docs.screenshots",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("names", nargs="*", metavar="NAME")
+    names = parser.parse_args(argv).names or list(PICTURES)
+    if wrong := browser.missing() or ", ".join(set(names) - set(PICTURES)):
+        print(f"docs.screenshots: {wrong}", file=sys.stderr)
+        return 2
+    with tempfile.TemporaryDirectory() as folder:
+        for name in names:
+            train(name, PICTURES[name].flags, Path(folder))
+            with (
+                browser.serving(Path(folder) / name) as address,
+                browser.browsing(address, 1300, 900) as board,
+            ):
+                image = shoot(board, PICTURES[name]).convert("RGB")
+            path = HERE / f"{name}.png"
+            image.quantize(COLOURS).save(path, optimize=True)
+            print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

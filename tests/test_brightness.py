@@ -1,0 +1,39 @@
+"""Images of very different brightness: what fails on them, and what does not.
+
+The recipes `lecture/lr_sgd` and `lecture/lr_adam_ms1`, as a reader runs them.
+"""
+
+import dataclasses
+
+import pytest
+
+from zoo.cli import train as verb
+from zoo.explaining import explain
+from zoo.explaining.facts import Facts
+from zoo.explaining.finding import HINT
+from zoo.training import train
+from zoo.training.console import Console
+
+pytestmark = pytest.mark.slow
+
+
+def run_of(recipe, seed, folder):
+    """Trains a recipe, and returns its facts."""
+    config, _ = verb.read([f"--recipe=lecture/{recipe}", f"--seed={seed}"])
+    config = dataclasses.replace(config, runs_dir=str(folder), run_name="run")
+    return Facts.of(train(config, console=Console(quiet=True)))
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_brightness_drowns_the_classes_and_explain_names_it(seed, tmp_path):
+    facts = run_of("lr_sgd", seed, tmp_path)
+    assert facts.train_accuracy < 0.3
+    assert max(facts.end["classes"]["answers"]) > 0.4
+    assert explain(facts)[0].name == "inputs"
+
+
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_centred_images_are_learned_and_not_accused(seed, tmp_path):
+    facts = run_of("lr_adam_ms1", seed, tmp_path)
+    assert facts.val_accuracy > 0.95
+    assert [f for f in explain(facts) if f.severity > HINT] == []
