@@ -70,6 +70,24 @@ def test_a_loss_that_rose_shows_too_high_a_rate(facts, rows):
     assert "from 1.5 before training to 30 in epoch 1" in found.text
 
 
+def test_a_loss_that_ends_far_above_its_start_is_blown_up(facts, rows):
+    # Nine of ten are right all the same; the tenth costs millions.
+    found = first(facts(rows(*[(1.9e6, 0.93, 2e6, 0.93)] * 3)))
+    assert found.name == "rate_too_high"
+
+
+def test_a_loss_that_rose_and_came_back_is_forgiven(facts, rows):
+    healed = rows((30, 0.2, 3, 0.2), (0.5, 0.9, 0.5, 0.9), (0.4, 0.9, 0.5, 0.9))
+    assert "rate_too_high" not in names(facts(healed))
+
+
+def test_a_diverged_run_is_not_said_to_learn_by_heart(facts, rows):
+    turned = rows((0.9, 0.7, 0.5, 0.7), (0.6, 0.8, 9, 0.8), (0.4, 0.8, 90, 0.8))
+    found = names(facts(turned, status="diverged"))
+    assert found[0] == "diverged"
+    assert "overfitting" not in found
+
+
 def test_wild_updates_show_too_high_a_rate_where_nothing_is_learned(
     facts, failing
 ):

@@ -71,3 +71,11 @@ def test_the_headline_is_the_first_finding_and_what_to_try(facts):
     line = words.headline(given, explain(given))
     assert line.startswith("training diverged") and line.endswith("0.0001`.")
     assert words.headline(given, []).startswith("Nothing is wrong")
+
+
+def test_a_run_that_fails_for_no_reason_found_is_not_called_healthy(
+    facts, rows
+):
+    few = facts(rows(*[(1.9, 0.45, 1.9, 0.44)] * 3), vitals=[])
+    assert words.headline(few, []).startswith("Only 45.0 % of the training")
+    assert "Nothing is wrong" not in words.text(few, [])

@@ -79,7 +79,7 @@ def labels(facts: Facts) -> Finding | None:
 def overfitting(facts: Facts) -> Finding | None:
     """A gap between training and validation, or a validation loss that rose."""
     rows = [r for r in facts.history if r.get("val_loss") is not None]
-    if len(rows) < 3:
+    if len(rows) < 3 or facts.status == "diverged":
         return None
     best = min(rows, key=lambda row: row["val_loss"])
     last = rows[-1]

@@ -30,9 +30,12 @@ def diverged(facts: Facts) -> Finding | None:
 
 def too_high(facts: Facts) -> Finding | None:
     """Updates so large that they destroy what was learned."""
-    if facts.status == "diverged" or not facts.is_failing:
+    if facts.status == "diverged":
         return None
-    sign = _blown_up(facts) or _grown(facts) or _wild(facts)
+    # A network may learn all the same, with weights and losses that explode.
+    sign = _blown_up(facts, facts.history[-1:])
+    if facts.is_failing:
+        sign = _blown_up(facts, facts.history) or _grown(facts) or _wild(facts)
     if not sign:
         return None
     rate = facts.config["learning_rate"]
@@ -63,13 +66,13 @@ def too_low(facts: Facts) -> Finding | None:
     )
 
 
-def _blown_up(facts: Facts) -> tuple[str, str] | None:
+def _blown_up(facts: Facts, rows: list[dict]) -> tuple[str, str] | None:
     before = facts.start and facts.start["classes"]
     if not before or before["loss"] is None:
         return None
     if facts.config.get("loss") != "cross_entropy":
         return None
-    rows = [r for r in facts.history if r["loss"] is not None]
+    rows = [r for r in rows if r["loss"] is not None]
     worst = max(rows, key=lambda row: row["loss"], default=None)
     if not worst or worst["loss"] < BLOWN_UP * before["loss"]:
         return None

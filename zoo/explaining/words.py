@@ -17,7 +17,7 @@ def text(facts: Facts, findings: list[Finding]) -> str:
     troubles = [f for f in findings if f.severity > HINT]
     lines = [f"{facts.run}: {standing(facts)}", ""]
     if not troubles:
-        lines += [*_wrapped(healthy(findings)), ""]
+        lines += [*_wrapped(healthy(facts, findings)), ""]
     for number, finding in enumerate(findings, start=1):
         lines += _entry(number, finding)
     for note in notes(facts):
@@ -28,13 +28,18 @@ def text(facts: Facts, findings: list[Finding]) -> str:
 def headline(facts: Facts, findings: list[Finding]) -> str:
     """Returns the most useful of it in a sentence or two."""
     if not findings:
-        return healthy(findings)
+        return healthy(facts, findings)
     first = findings[0]
     return program.as_typed(f"{first.text}; try {first.advice}.")
 
 
-def healthy(findings: list[Finding]) -> str:
-    """Returns the sentence on a run that has no trouble."""
+def healthy(facts: Facts, findings: list[Finding]) -> str:
+    """Returns the sentence on a run in which no trouble was found."""
+    if facts.is_failing:
+        return (
+            f"Only {100 * facts.train_accuracy:.1f} % of the training examples "
+            "are right, and what this run has kept does not show why."
+        )
     if not findings:
         return "Nothing is wrong with this run that its numbers could show."
     return "Nothing is wrong with this run; something could still be gained:"
