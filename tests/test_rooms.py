@@ -11,7 +11,7 @@ HOUSE = pathlib.Path(zoo.__file__).parent
 BELOW = {
     "models": set(),
     "data": set(),
-    "summaries": {"models"},
+    "summaries": set(),
     "explaining": set(),
     "features": {"data"},
     "training": {"models", "data", "summaries", "explaining", "features"},

@@ -1,4 +1,4 @@
-"""The run folder: naming, making, locking, reading and finding one.
+"""The run folder: making, locking, reading and finding one.
 
 runs/lenet5-digits-dropout0.5/
     config.json     what was asked, written before the first update
@@ -19,11 +19,9 @@ import contextlib
 import csv
 import dataclasses
 import errno
-import itertools
 import json
 import os
 import pathlib
-import re
 import shlex
 import shutil
 import tempfile
@@ -31,15 +29,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 from zoo import files
-from zoo.config import DEFAULTS, TrainConfig, format_option
+from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError, join_words, nearest
 
-NAME_LENGTH = 120  # of a default name, in characters
 FORMAT = 1  # of the run folder; a reader refuses what it does not know
-NAMELESS = {  # options that say nothing about what is trained
-    "model", "dataset", "data_dir", "runs_dir", "run_name", "summaries",
-    "summary_every", "debug_every", "checkpoint_every", "steps_per_execution",
-}  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
@@ -152,31 +145,6 @@ def _rows(text: str) -> list[dict[str, float | None]]:
         {key: float(cell) if cell else None for key, cell in row.items()}
         for row in csv.DictReader(text.splitlines())
     ]
-
-
-def default_name(asked: TrainConfig) -> str:
-    """Returns `lenet5-digits-dropout0.5`: model, data, and what differs.
-
-    Of what differs, only the first parts are named that keep it short enough
-    for a folder; each is named whole.
-    """
-    words = [asked.model, _slug(asked.dataset)]
-    for name, value in asked.asked().items():
-        if name not in NAMELESS:
-            words += [
-                flag.removeprefix("--").removeprefix("model_arg=")
-                for flag in format_option(name, value)
-            ]
-    parts = [_slug(word.replace("=", "", 1)) for word in words]
-    ends = itertools.accumulate(len(part) + 1 for part in parts)
-    fitting = sum(end <= NAME_LENGTH + 1 for end in ends)
-    return "-".join(parts[:fitting]) or parts[0][:NAME_LENGTH]
-
-
-def _slug(text: str) -> str:
-    if ":" in text:
-        text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
-    return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")
 
 
 def check_free(runs_dir: str, name: str | None) -> None:

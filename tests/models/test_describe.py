@@ -7,6 +7,7 @@ import pytest
 
 from zoo.cli.main import main
 from zoo.errors import UserError
+from zoo.layer_parts import part_of
 from zoo.models import create_model
 from zoo.models.costs import layer_costs
 from zoo.models.describe import (
@@ -15,7 +16,6 @@ from zoo.models.describe import (
     format_description,
     parse_shape,
 )
-from zoo.models.parts import part_of
 from zoo.tables import format_bytes
 
 # Part: output, parameters with biases, multiply-adds in millions. They follow

@@ -13,7 +13,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoo.config import DEFAULTS
-from zoo.runs import NAMELESS, Run
+from zoo.run_names import NAMELESS
+from zoo.runs import Run
 
 BOOKKEEPING = NAMELESS - {"model", "dataset"}
 

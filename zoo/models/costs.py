@@ -20,7 +20,7 @@ from typing import Any
 import keras
 from keras import layers
 
-from zoo.models.parts import part_of
+from zoo.layer_parts import part_of
 
 COUNTED = (layers.Conv2D, layers.Dense)
 FLOAT_BYTES = 4  # of a float32

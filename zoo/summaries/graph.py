@@ -14,7 +14,7 @@ import keras
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
-from zoo.models.parts import part_of
+from zoo.layer_parts import part_of
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 

@@ -11,7 +11,7 @@ import contextlib
 import json
 import time
 
-from zoo import features, kinds, runs
+from zoo import features, kinds, run_names, runs
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted, UserError
@@ -62,7 +62,7 @@ def train(
     run = runs.create(
         config.runs_dir,
         config.run_name,
-        runs.default_name(config),
+        run_names.default_name(config),
         {
             "config.json": config.to_json(),
             "again.flags": again_flags(config),
