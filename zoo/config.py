@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Mapping
 from typing import Any
 
 from zoo import kinds
+from zoo.combinations import check_combinations
 from zoo.errors import UserError, nearest
 from zoo.options import (
     ARGUMENTS,
@@ -244,7 +244,7 @@ class TrainConfig:
                 object.__setattr__(
                     self, name, check_option(name, option, value)
                 )
-        _check_combinations(self)
+        check_combinations(self)
 
     def replace(self, **changes) -> TrainConfig:
         """Returns a copy with some values changed, checked again."""
@@ -309,34 +309,3 @@ def option_named(name: str) -> Option:
 def parse_option(name: str, text: str) -> Any:
     """Reads the value of one option from the text of a flag."""
     return read_option(name, option_named(name), text)
-
-
-RUN_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
-
-
-def _check_combinations(config: TrainConfig) -> None:
-    if config.epochs is not None and config.steps is not None:
-        raise UserError(
-            f"--epochs={config.epochs} and --steps={config.steps} contradict "
-            "each other; give one of them."
-        )
-    if config.run_name is not None:
-        parts = config.run_name.split("/")
-        if not RUN_NAME.fullmatch(config.run_name) or any(
-            part.startswith(".") for part in parts
-        ):
-            raise UserError(
-                f"--run_name={config.run_name} cannot name a folder below "
-                "--runs_dir; use letters, digits and _ . - (and / between "
-                "folders), no part starting with a dot."
-            )
-    if config.early_stopping_patience is not None and not config.val_fraction:
-        raise UserError(
-            "--early_stopping_patience needs validation images, and "
-            "--val_fraction=0 leaves none; give --val_fraction=0.1."
-        )
-    if config.group_by is not None and not config.dataset.startswith("folder:"):
-        raise UserError(
-            f"--group_by goes by file names, and {config.dataset} has none; "
-            "it belongs to --dataset=folder:PATH."
-        )

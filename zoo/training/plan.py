@@ -127,7 +127,6 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
             train_examples=asked.train_examples,
         )
     added_inputs.check(asked.add_inputs, data.input_shape, data.name)
-    _check_task(entry, data)
     _check_early_stopping(asked, data)
     _check_features(asked, entry, data)
     if entry.memorize:
@@ -162,14 +161,6 @@ def _check_unused(asked: TrainConfig, data: Dataset) -> None:
                 f"{name}={getattr(asked, name)} has no effect on images that "
                 "are given as arrays; say it to Dataset.from_arrays instead."
             )
-
-
-def _check_task(entry: ModelEntry, data: Dataset) -> None:
-    if entry.memorize and data.task == "numbers":
-        raise UserError(
-            f"{entry.name} counts votes for classes, and {data.name} has "
-            "numbers to predict; use --model=mlp."
-        )
 
 
 def _check_early_stopping(asked: TrainConfig, data: Dataset) -> None:
