@@ -125,7 +125,7 @@ def test_without_a_network_one_sentence_says_so(tmp_path):
     with pytest.raises(UserError) as error:
         fetch(SVHN, str(tmp_path / "data"), reachable=lambda _: False)
     for words in ("svhn", str(tmp_path), "zoo prepare svhn", "--data_dir",
-                  "digits"):  # fmt: skip
+                  "--dataset=street_digits"):  # fmt: skip
         assert words in str(error.value)
     assert not (tmp_path / "data").exists()
 

@@ -32,6 +32,7 @@ class Source:
         builder: its name in tensorflow-datasets, if it comes from there.
         address: the first address that a download goes to.
         download: size of the download in MiB.
+        stand_in: what could be trained on where it cannot be fetched.
         example: a path as it may follow the colon.
     """
 
@@ -48,6 +49,7 @@ class Source:
     builder: str = ""
     address: str = ""
     download: int = 0
+    stand_in: str = "digits"
     example: str = ""
 
     def load(self) -> Callable:
@@ -86,8 +88,12 @@ SOURCES = (
         "svhn", "house numbers, cropped to one digit (without `extra`)", TFDS,
         10, (32, 32, 3), 73_257, 26_032,
         origin="Netzer et al., 2011", licence="non-commercial use only",
-        builder="svhn_cropped", download=1_500,
+        builder="svhn_cropped", download=1_500, stand_in="street_digits",
         address="http://ufldl.stanford.edu"),
+    Source(
+        "street_digits", "drawn house numbers, made here: no download",
+        "zoo.data.street_digits:read", 10, (32, 32, 3), 20_000, 6_000,
+        origin="drawn by this package", licence="Apache-2.0"),
     Source(
         "cifar10", "small colour photographs of animals and vehicles", TFDS,
         10, (32, 32, 3), 50_000, 10_000, flips=True,

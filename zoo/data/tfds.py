@@ -101,7 +101,7 @@ def _check_network(
         f"{source.name} is not in {folder}, and there is no connection to "
         f"{source.address} to fetch it from; run `zoo prepare {source.name}` "
         "where there is one, or give the folder that has it as --data_dir, or "
-        "take --dataset=digits, which needs neither."
+        f"take --dataset={source.stand_in}, which needs neither."
     )
 
 
