@@ -18,25 +18,16 @@ again counts again. Seeds of one recipe that are opened together are one look.
 
 from __future__ import annotations
 
-import contextlib
 import datetime
-import json
 import os
 import pathlib
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
-from zoo import files
-from zoo.errors import UserError
+from zoo.ledgers import Lines
 from zoo.runs import Run
 
 NAME = "test_openings.jsonl"
-LOCK = ".test_openings.lock"
-PATIENCE = 30.0  # seconds to wait for another process; it needs milliseconds
-NAP = 0.01  # seconds between two tries
-# What a lock that is taken raises; anything else is a folder in trouble.
-TAKEN = OSError if os.name == "nt" else BlockingIOError
 
 
 class Ledger:
@@ -48,6 +39,12 @@ class Ledger:
 
     def __init__(self, runs_dir: str | os.PathLike):
         self.path = pathlib.Path(runs_dir) / NAME
+        self._lines = Lines(
+            self.path,
+            lambda look: (look["dataset"], look["split"], look["runs"]),
+            noun="look at a test set",
+            promise="no look at test examples goes unrecorded",
+        )
 
     def looks(self) -> list[dict[str, Any]]:
         """Returns every look, oldest first.
@@ -58,15 +55,7 @@ class Ledger:
         Raises:
             UserError: another line cannot be read, or the file cannot.
         """
-        try:
-            text = self.path.read_bytes()
-        except FileNotFoundError:
-            return []
-        except OSError as error:
-            raise self._trouble("read", error) from error
-        whole, _, _ = text.rpartition(b"\n")
-        lines = whole.splitlines()
-        return [self._parse(i, line) for i, line in enumerate(lines, 1)]
+        return self._lines.read()
 
     def count(self, dataset: str, split: str | None = None) -> int:
         """Returns how many looks there were at a data set's test examples.
@@ -90,61 +79,11 @@ class Ledger:
             UserError: the ledger is damaged, cannot be written, or is held.
         """
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        lines = [json.dumps({"when": when, **look}) + "\n" for look in new]
-        with self._held():
+        with self._lines.held():
             looks = self.looks()
-            self._append("".join(lines).encode())
+            self._lines.append([{"when": when, **look} for look in new])
         dataset, split = new[0]["dataset"], new[0]["split"]
         return len(_related(looks, dataset, split)) + len(new)
-
-    def _append(self, lines: bytes) -> None:
-        try:
-            with open(self.path, "a+b") as file:
-                _cut_torn_line(file)
-                file.write(lines)
-                file.flush()
-                os.fsync(file.fileno())
-            _sync_folder(self.path.parent)
-        except OSError as error:
-            raise self._trouble("written", error) from error
-
-    @contextlib.contextmanager
-    def _held(self) -> Iterator[None]:
-        """Waits until no other process writes, and keeps it so."""
-        end = time.monotonic() + PATIENCE
-        with contextlib.ExitStack() as stack:
-            while True:
-                try:
-                    lock = files.holding(self.path.with_name(LOCK))
-                    stack.enter_context(lock)
-                    break
-                except TAKEN as error:
-                    if time.monotonic() > end:
-                        raise UserError(
-                            f"{self.path} is held by another process since "
-                            f"{PATIENCE:.0f} s; wait for it, or stop it first."
-                        ) from error
-                    time.sleep(NAP)
-                except OSError as error:
-                    raise self._trouble("written", error) from error
-            yield
-
-    def _parse(self, number: int, line: bytes) -> dict[str, Any]:
-        try:
-            look = json.loads(line)
-            look["dataset"], look["split"], look["runs"]
-            return look
-        except (ValueError, TypeError, KeyError) as error:
-            raise UserError(
-                f"{self.path} is damaged: line {number} is no look at a test "
-                "set; mend it, or take it out."
-            ) from error
-
-    def _trouble(self, what: str, error: OSError) -> UserError:
-        return UserError(
-            f"{self.path} cannot be {what}: {os.strerror(error.errno or 0)}; "
-            "no look at test examples goes unrecorded."
-        )
 
 
 def home(run: Run, runs_dir: str) -> pathlib.Path:
@@ -173,22 +112,3 @@ def _related(
         for look in looks
         if look["dataset"] == dataset or look["split"] == split
     ]
-
-
-def _cut_torn_line(file) -> None:
-    """Takes off what stands behind the last end of a line."""
-    file.seek(0)
-    text = file.read()
-    if not text.endswith(b"\n"):
-        file.truncate(text.rfind(b"\n") + 1)
-
-
-def _sync_folder(folder: pathlib.Path) -> None:
-    """Makes the name of a new file last; Windows has no such call."""
-    if os.name == "nt":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
