@@ -26,7 +26,7 @@ def check_split(
     Raises:
         UserError: they do not fit each other or are not what they should be.
     """
-    images = _check_pixels(np.asarray(x), f"{keys[0]} of {name}")
+    images = check_pixels(np.asarray(x), f"{keys[0]} of {name}")
     labels = _check_labels(np.asarray(y), f"{keys[1]} of {name}")
     if len(images) != len(labels):
         raise UserError(
@@ -87,8 +87,16 @@ def check_known(
         )
 
 
-def _check_pixels(x: np.ndarray, what: str) -> np.ndarray:
-    """Returns uint8 `[N, H, W, C]`."""
+def check_pixels(x: np.ndarray, what: str) -> np.ndarray:
+    """Returns raw pixels as uint8 `[N, H, W, C]`, whole numbers 0..255.
+
+    Args:
+        x: `[N, H, W, C]` or `[N, H, W]`, integers or floats.
+        what: what the sentence calls the array, if one is needed.
+
+    Raises:
+        UserError: it has another shape, or other values than pixels have.
+    """
     if x.dtype.kind not in "uif":
         raise UserError(
             f"{what} holds {_kind(x)}, not numbers; give pixels 0..255."
@@ -117,9 +125,10 @@ def _check_range(x: np.ndarray, what: str) -> None:
             "are expected; multiply by 255."
         )
     if low < 0 or high > 255:
+        hint = ", before any mean is subtracted" if low < 0 else ""
         raise UserError(
             f"{what} lies between {low:g} and {high:g}; raw pixels 0..255 "
-            "are expected."
+            f"are expected{hint}."
         )
 
 

@@ -1,16 +1,16 @@
 """Images and labels of a NumPy file, `npz:PATH`.
 
 Keys: `x` and `y`; `x_val` and `y_val`, `x_test` and `y_test` if there;
-`class_names`, an array of text, if there. Nothing is ever unpickled.
+`class_names`, an array of text, if there.
 """
 
 from __future__ import annotations
 
-import zipfile
 from pathlib import Path
 
 import numpy as np
 
+from zoo.data.array_files import read_archive
 from zoo.data.arrays import check_classes, check_known, check_split
 from zoo.data.dataset import Split
 from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request, in_memory
@@ -22,7 +22,7 @@ KEYS = {TRAIN: ("x", "y"), VAL: ("x_val", "y_val"), TEST: ("x_test", "y_test")}
 def read(request: Request) -> Parts:
     """Reads and checks all arrays of the file."""
     path = Path(request.place).expanduser()
-    arrays = _read_arrays(path)
+    arrays = read_archive(path, f"npz:{path}")
     splits = _splits(arrays, str(path))
     names = check_classes(
         splits[TRAIN].labels, _class_names(arrays, str(path)), str(path)
@@ -36,44 +36,6 @@ def read(request: Request) -> Parts:
                 f"{list(splits[TRAIN].images.shape[1:])}; all must be alike."
             )
     return in_memory(splits, names, request.image_size)
-
-
-def _read_arrays(path: Path) -> dict[str, np.ndarray]:
-    if not path.is_file():
-        raise UserError(
-            f"npz:{path} is not a file; give the path of a NumPy .npz file."
-        )
-    # Opened here, since NumPy leaves a file open that is no archive.
-    with path.open("rb") as content:
-        try:
-            file = np.load(content, allow_pickle=False)
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
-            file = None
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise UserError(
-                f"npz:{path} cannot be read as a NumPy .npz file; write one "
-                "with numpy.savez(path, x=images, y=labels)."
-            )
-        return {key: _read_array(file, key, path) for key in file.files}
-
-
-def _read_array(file, key: str, path: Path) -> np.ndarray:
-    try:
-        return file[key]
-    except ValueError as error:
-        if "pickle" not in str(error):
-            raise UserError(_damaged(key, path)) from None
-        raise UserError(
-            f"{key} of npz:{path} holds Python objects, which are never "
-            "loaded, since that could run foreign code; save a plain array "
-            "of numbers."
-        ) from None
-    except (OSError, EOFError, zipfile.BadZipFile, zipfile.zlib.error):
-        raise UserError(_damaged(key, path)) from None
-
-
-def _damaged(key: str, path: Path) -> str:
-    return f"{key} of npz:{path} is damaged; write the file again."
 
 
 def _splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:
