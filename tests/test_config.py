@@ -29,6 +29,7 @@ OTHER = {
     "schedule_epochs": (1.0, 2.5), "schedule_factor": 0.2,
     "warmup_epochs": 0.5, "batch_size": "full", "epochs": 3, "steps": None,
     "clip_norm": 1.0, "loss": "hinge", "label_smoothing": 0.1,
+    "class_weight": "balanced",
     "early_stopping_patience": 4, "dropout": 0.5, "l1": 1e-4, "l2": 1e-3,
     "weight_decay": 5e-4, "seed": 7, "deterministic": True,
     "precision": "auto", "jit": "off", "steps_per_execution": 8,

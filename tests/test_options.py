@@ -76,6 +76,7 @@ CHANGES = {
     "clip_norm": (1e-3, "steps down", "weights"),
     "loss": ("hinge", "lr", "weights"),
     "label_smoothing": (0.2, "lr", "weights"),
+    "class_weight": ("balanced", "lr", "weights"),
     "early_stopping_patience": (1, "too fast", "status"),
     "dropout": (0.5, "mlp", "weights"),
     "l1": (1e-2, "lr", "weights"),

@@ -181,6 +181,10 @@ class TrainConfig:
         None, FLOAT, "optimization", low=0, high=1, open_high=True,
         needs=("loss", ("cross_entropy",)),
         help="share of each label that is spread over all classes")
+    class_weight: str = _option(
+        "none", TEXT, "optimization", choices=("none", "balanced"),
+        help="what an example counts in the loss that is minimized: all the "
+             "same, or the less the more examples its class has")
     early_stopping_patience: int | None = _option(
         None, INT, "optimization", low=1,
         help="epochs without a better validation loss before stopping")

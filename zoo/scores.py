@@ -109,6 +109,15 @@ def recall(matrix: np.ndarray) -> np.ndarray:
     return _shares(matrix.diagonal(), matrix.sum(axis=1))
 
 
+def balanced_accuracy(matrix: np.ndarray) -> float:
+    """Returns the mean recall of the classes that have examples, 0..1.
+
+    Args:
+        matrix: as `confusion` gives it, of one example at least.
+    """
+    return float(np.nanmean(recall(matrix)))
+
+
 def _shares(parts: np.ndarray, wholes: np.ndarray) -> np.ndarray:
     nothing = np.full(len(wholes), np.nan)
     return np.divide(parts, wholes, out=nothing, where=wholes > 0)

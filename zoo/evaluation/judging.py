@@ -44,10 +44,9 @@ def of_classes(
         such as the precision of a class that was never answered.
     """
     matrix = scores.confusion(labels, logits.argmax(axis=1), len(names))
-    recall = scores.recall(matrix)
     return {
         **_share("", scores.count_correct(logits, labels), len(labels)),
-        "balanced_accuracy": float(np.nanmean(recall)),
+        "balanced_accuracy": scores.balanced_accuracy(matrix),
         **_top(logits, labels),
         "loss": loss(labels, logits),
         "negative_log_likelihood": scores.cross_entropy(logits, labels),

@@ -17,7 +17,7 @@ from zoo.errors import UserError
 from zoo.explaining import beginnings
 from zoo.summaries import backprop, vitals
 from zoo.summaries.view import View
-from zoo.training import losses, network, probe
+from zoo.training import network, probe
 from zoo.training.job import Job, prepare
 from zoo.training.optimizers import Constant
 
@@ -41,8 +41,8 @@ class Trial:
     """A network before its training, with the examples to try it on."""
 
     def __init__(self, job: Job):
-        config, data = job.plan.config, job.plan.data
-        loss = losses.make_loss(config.loss, config.label_smoothing or 0.0)
+        data = job.plan.data
+        loss = network.minimized_loss(job.plan)
         self.job = job
         self.view = View(job.model, network.body_of(job.model), loss)
         # Penalties would give a gradient to weights that get none of the data.

@@ -155,13 +155,13 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
     with contextlib.ExitStack() as stack:
         batches = _batches(job.plan)
         recorder = _recorder(job, run, state, console, batches, stack)
-        status = "interrupted"
+        status, balanced = "interrupted", {}
         try:
             if job.plan.entry.memorize:
                 memory.learn(job, recorder)
             else:
                 _fit(job, recorder, batches)
-            outcome.save_result(job, run, state)
+            balanced = outcome.save_result(job, run, state)
             all_made = state.step == job.plan.total_steps
             status = "completed" if all_made else "stopped_early"
         except Interrupted:
@@ -175,7 +175,12 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
             raise Diverged(report.divergence(error, run, rate)) from None
         finally:
             metrics = outcome.write_metrics(
-                job, run, state, status, time.perf_counter() - began
+                job,
+                run,
+                state,
+                status,
+                time.perf_counter() - began,
+                balanced,
             )
     report.after(console, job.plan, run, metrics)
     return run

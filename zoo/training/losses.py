@@ -10,7 +10,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import keras
+import numpy as np
 from keras import ops
+
+from zoo.config import TrainConfig
 
 
 def cross_entropy(label_smoothing: float = 0.0) -> Callable:
@@ -61,6 +64,26 @@ def make_loss(name: str, label_smoothing: float = 0.0) -> Callable:
     if name == "cross_entropy":
         return cross_entropy(label_smoothing)
     return {"hinge": hinge, "squared_error": squared_error}[name]
+
+
+def data_loss(config: TrainConfig) -> Callable:
+    """Returns the loss of a filled config: every example counts the same."""
+    return make_loss(config.loss, config.label_smoothing or 0.0)
+
+
+def by_class(loss: Callable, weights: np.ndarray) -> Callable:
+    """Returns a loss that counts each example by the weight of its class.
+
+    Args:
+        loss: from labels and outputs to a value an example.
+        weights: float32 `[K]`.
+    """
+
+    def weighted(labels, outputs):
+        classes = ops.reshape(ops.cast(labels, "int32"), (-1,))
+        return ops.take(weights, classes) * loss(labels, outputs)
+
+    return weighted
 
 
 def add_weight_decay(model: keras.Model, weight_decay: float) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable
 
 import keras
 
 from zoo.data import added_inputs, preprocess
 from zoo.models import build_model
-from zoo.training import heads, losses, optimizers
+from zoo.training import balance, heads, losses, optimizers
 from zoo.training.plan import Plan
 
 BODY = "network"  # name of the layer that holds the model of the zoo
@@ -94,17 +95,26 @@ def compile_network(
     """Gives a model its loss, penalty, optimizer and metrics.
 
     Afterwards `fit` reports `loss` with penalties and the losses of auxiliary
-    heads, and `data_loss` without.
+    heads, and `data_loss` without; where classes have weights, `loss` has
+    them, `data_loss` has not, and `weighted_loss` has them alone.
     """
     config = plan.config
-    loss = losses.make_loss(config.loss, config.label_smoothing or 0.0)
+    plain, loss = losses.data_loss(config), minimized_loss(plan)
+    has_weights = config.class_weight != "none"
     if config.weight_decay and config.optimizer != "adamw":
         losses.add_weight_decay(model, config.weight_decay)
     metrics = []
     if plan.data.task == "classes":
         metrics.append(keras.metrics.SparseCategoricalAccuracy(name="accuracy"))
-    if model.losses or len(model.outputs) > 1:
-        metrics.append(keras.metrics.MeanMetricWrapper(loss, name="data_loss"))
+    shown = {}
+    if model.losses or len(model.outputs) > 1 or has_weights:
+        shown["data_loss"] = plain
+    if has_weights:
+        shown["weighted_loss"] = loss
+    metrics += [
+        keras.metrics.MeanMetricWrapper(function, name=name)
+        for name, function in shown.items()
+    ]
     model.compile(
         optimizer=optimizers.make_optimizer(config, schedule),
         loss=loss,
@@ -114,6 +124,16 @@ def compile_network(
     )
     model.optimizer.build(model.trainable_variables)
     _build_metrics(model, plan.data.train.labels.dtype.name)
+
+
+def minimized_loss(plan: Plan) -> Callable:
+    """Returns what is minimized but for penalties: a value an example."""
+    loss = losses.data_loss(plan.config)
+    if plan.config.class_weight == "none":
+        return loss
+    train = plan.data.train
+    weights = balance.class_weights(train.labels, plan.data.num_classes)
+    return losses.by_class(loss, weights)
 
 
 def _build_metrics(model: keras.Model, label_type: str) -> None:
@@ -129,8 +149,9 @@ def _build_metrics(model: keras.Model, label_type: str) -> None:
 class Logs:
     """The numbers of `fit`, with loss and penalty told apart.
 
-    `loss` is that of the logits on the data. `penalty` is everything else
-    that is minimized: penalties on weights, the losses of auxiliary heads.
+    `loss` is that of the logits on the data, each example the same, with or
+    without weights of classes. `penalty` is everything else that is
+    minimized: penalties on weights, the losses of auxiliary heads.
     Where numbers are predicted there is no accuracy.
     """
 
@@ -145,4 +166,5 @@ class Logs:
         data_loss = float(logs.get(f"{prefix}data_loss", total))
         accuracy = logs.get(f"{prefix}accuracy")
         accuracy = None if accuracy is None else float(accuracy)
-        return cls(data_loss, accuracy, total - data_loss)
+        minimized = float(logs.get(f"{prefix}weighted_loss", data_loss))
+        return cls(data_loss, accuracy, total - minimized)

@@ -5,32 +5,50 @@ from __future__ import annotations
 import json
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any
 
 import keras
 
 from zoo.runs import Run
-from zoo.training import extracting, network, precision
+from zoo.training import balance, extracting, network, precision
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.job import Job, count
 from zoo.training.state import TrainState
 
 
-def save_result(job: Job, run: Run, state: TrainState) -> None:
+def save_result(
+    job: Job, run: Run, state: TrainState
+) -> dict[str, float | None]:
     """Writes `model.keras`: the best weights, uncompiled, in float32.
 
     Without validation images the last weights are the result. Auxiliary heads
     are left out.
+
+    Returns:
+        Balanced accuracies for `metrics.json`, of the last weights and of
+        the best; `None` where classes are not unequal.
     """
-    model = job.model
+    model, judge = job.model, _balanced_accuracy(job)
+    last = judge(model)
     if state.best.epoch:
         checkpoints = Checkpoints(run.path / "checkpoints")
         checkpoints.restore_best(model, state.best.epoch)
+    best = last if state.best.epoch == state.epoch else judge(model)
     if job.precision != "float32" and precision.has_accelerator():
         weights = model.get_weights()
         model = network.build_network(job.plan, job.statistics)
         model.set_weights(weights)
     save_model(_in_use(job, model), run.path / "model.keras")
+    return {"val_balanced_accuracy": last, "best_val_balanced_accuracy": best}
+
+
+def _balanced_accuracy(job: Job) -> Callable[[keras.Model], float | None]:
+    """Returns what measures it; that gives `None` where it is not wanted."""
+    val = job.plan.data.val
+    if not len(val) or not balance.is_unequal(job.plan.data):
+        return lambda model: None
+    return lambda model: balance.balanced_accuracy(model, val)
 
 
 def _in_use(job: Job, model: keras.Model) -> keras.Model:
@@ -51,7 +69,12 @@ def save_model(model: keras.Model, path: pathlib.Path) -> None:
 
 
 def write_metrics(
-    job: Job, run: Run, state: TrainState, status: str, wall_seconds: float
+    job: Job,
+    run: Run,
+    state: TrainState,
+    status: str,
+    wall_seconds: float,
+    balanced: dict[str, float | None],
 ) -> dict[str, Any]:
     """Writes `metrics.json` and returns what is in it.
 
@@ -61,6 +84,7 @@ def write_metrics(
         state: how far it came.
         status: completed, stopped_early, diverged or interrupted.
         wall_seconds: of this sitting, validation and summaries included.
+        balanced: what `save_result` returned; nothing if it was not reached.
     """
     last = state.rows[-1] if state.rows else {}
     best = state.best if state.best.is_known else None
@@ -79,6 +103,10 @@ def write_metrics(
         "best_epoch": best and best.epoch,
         "best_val_accuracy": best and best.accuracy,
         "best_val_loss": best and best.loss,
+        "val_balanced_accuracy": balanced.get("val_balanced_accuracy"),
+        "best_val_balanced_accuracy": balanced.get(
+            "best_val_balanced_accuracy"
+        ),
         "examples_per_second": round(seen / state.seconds, 1) if seen else None,
         "wall_seconds": round(wall_seconds, 3),
         "parameters": count(_in_use(job, job.model).trainable_weights),

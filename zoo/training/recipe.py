@@ -113,9 +113,9 @@ def _refuse_the_useless(asked: TrainConfig, values: dict[str, Any]) -> None:
 def _loss(asked: TrainConfig, values: dict, data: Dataset) -> str:
     if data.task == "classes":
         return values.get("loss", "cross_entropy")
-    for name in ("loss", "label_smoothing"):
+    for name in ("loss", "label_smoothing", "class_weight"):
         value = getattr(asked, name)
-        if value not in (None, "squared_error"):
+        if value not in (None, "squared_error", "none"):
             raise UserError(
                 f"--{name}={value} is about classes, and {data.name} has "
                 "numbers to predict; leave it out."

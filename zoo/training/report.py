@@ -14,9 +14,9 @@ from zoo.explaining import explain
 from zoo.explaining.facts import Facts
 from zoo.explaining.words import headline
 from zoo.runs import Run
-from zoo.training import expected
+from zoo.training import balance, result
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.console import Console, duration, many
+from zoo.training.console import Console, many
 from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
 from zoo.training.probe import Probe
@@ -25,14 +25,9 @@ MODEST_RATE = 0.01  # with which hardly any recipe diverges
 IN_WORDS = (
     "schedule", "schedule_epochs", "schedule_factor", "warmup_epochs",
     "momentum", "weight_decay", "clip_norm", "loss", "label_smoothing",
-    "dropout", "norm", "activation", "initializer", "l1", "l2", "augment",
-    "mean_subtraction", "scale", "early_stopping_patience",
+    "class_weight", "dropout", "norm", "activation", "initializer", "l1", "l2",
+    "augment", "mean_subtraction", "scale", "early_stopping_patience",
 )  # fmt: skip
-UNTOUCHED = {  # options that leave a default recipe what it is
-    "model", "dataset", "data_dir", "seed", "runs_dir", "run_name",
-    "summaries", "summary_every", "debug_every", "checkpoint_every",
-    "deterministic",
-}  # fmt: skip
 
 
 def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
@@ -41,6 +36,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     console.table(
         {
             "data": _data_in_words(plan),
+            **balance.in_words(plan.source, plan.config.class_weight),
             **_features_in_words(resolved),
             "model": _model_in_words(plan, resolved),
             "recipe": _recipe_in_words(plan),
@@ -164,8 +160,8 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
 
 def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
     """Says what came of it, and three things to do next."""
-    console.say(_work_in_words(plan, metrics))
-    console.table(_result_in_words(plan, metrics))
+    console.say(result.work(plan, metrics))
+    console.table(result.table(plan, metrics))
     console.table({"finding": _finding_in_words(run, metrics)})
     zoo = program.typed("zoo")
     change = f"--train_examples={len(plan.data.train) // 2}"
@@ -185,59 +181,6 @@ def _finding_in_words(run: Run, metrics: dict) -> str:
     # The run is still held here, and would call itself running.
     facts = dataclasses.replace(Facts.of(run), status=metrics["status"])
     return headline(facts, explain(facts))
-
-
-def _work_in_words(plan: Plan, metrics: dict) -> str:
-    """Returns what was done, and how long it took."""
-    span = duration(metrics["wall_seconds"])
-    if plan.entry.memorize:
-        return f"done in {span}, without an update"
-    words = "trained"
-    if metrics["status"] == "stopped_early":
-        patience = many(plan.config.early_stopping_patience, "epoch")
-        words = f"stopped early, {patience} without a better validation loss"
-    rate = metrics["examples_per_second"]
-    pace = f", {rate:,.0f} {plan.source.noun}/s" if rate else ""
-    return (
-        f"{words}: {many(metrics['epochs'], 'epoch')}, "
-        f"{many(metrics['steps'], 'update')} in {span}{pace}"
-    )
-
-
-def _result_in_words(plan: Plan, metrics: dict) -> dict[str, str]:
-    if metrics["best_epoch"] is None:
-        return {
-            "result": "the last weights; no validation "
-            f"{plan.source.noun} were kept"
-        }
-    if metrics["best_val_accuracy"] is None:
-        return {"result": _fit_in_words(plan, metrics)}
-    count = len(plan.data.val)
-    right = round(metrics["best_val_accuracy"] * count)
-    rows = {
-        "result": f"{_best_in_words(metrics)}validation {plan.source.noun}: "
-        f"{scores.proportion(right, count)}"
-    }
-    if not set(plan.asked.asked()) - UNTOUCHED:
-        rows["expected"] = expected.verdict(
-            plan.config.model, plan.data.name, metrics["best_val_accuracy"]
-        )
-    return {label: text for label, text in rows.items() if text}
-
-
-def _fit_in_words(plan: Plan, metrics: dict) -> str:
-    """Says how well numbers were predicted in the best epoch."""
-    error = metrics["best_val_loss"]
-    share = scores.explained(error, plan.data.val.labels)
-    return (
-        f"epoch {metrics['best_epoch']}, validation {plan.source.noun}: mean "
-        f"squared error {error:.4g}, R2 {share:.4f}"
-    )
-
-
-def _best_in_words(metrics: dict) -> str:
-    epoch = metrics["best_epoch"]
-    return f"epoch {epoch}, " if epoch else ""
 
 
 def short_number(count: int) -> str:

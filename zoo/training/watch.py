@@ -10,7 +10,7 @@ from zoo.data import pipeline
 from zoo.runs import Run
 from zoo.summaries.snapshot import Snapshot
 from zoo.summaries.view import View
-from zoo.training import losses, network, probe
+from zoo.training import network, probe
 from zoo.training.job import Job
 from zoo.training.state import TrainState
 
@@ -25,8 +25,7 @@ class Watch:
     """
 
     def __init__(self, job: Job, run: Run, batches: pipeline.Batches):
-        config = job.plan.config
-        loss = losses.make_loss(config.loss, config.label_smoothing or 0.0)
+        loss = network.minimized_loss(job.plan)
         self.view = View(job.model, network.body_of(job.model), loss)
         self.probe = probe.choose(job.plan.data, job.plan.seed)
         self._plan = job.plan

@@ -21,7 +21,7 @@ from zoo.evaluation.landscape.shape import is_convex
 from zoo.evaluation.landscape.surface import Surface, batch_norms
 from zoo.evaluation.landscape.weights import Places, Weights
 from zoo.runs import Run
-from zoo.training import network
+from zoo.training import losses, network
 from zoo.training.job import Job, prepare
 
 Progress = Callable[[int, int], None]
@@ -89,7 +89,7 @@ def _surface(places: Places, job: Job, request: Request) -> Surface:
     return Surface(
         places.model,
         network.body_of(places.model),
-        job.model.loss,
+        losses.data_loss(job.plan.config),
         samples,
         measures=request.batch_norm == "measured",
     )
