@@ -21,6 +21,7 @@ OTHER = {
     "model": "mlp", "model_arg": {"hidden": (64, 32), "reduced": False},
     "activation": "tanh", "norm": "batch", "initializer": "equal",
     "features": "keras:mobilenet_v3_small", "train_examples": 500,
+    "randomize_labels": 0.5,
     "dataset": "mnist", "data_dir": "some where", "image_size": 16,
     "val_fraction": 0.25, "group_by": None, "mean_subtraction": "pixel",
     "scale": "unit", "add_inputs": ("x2", "sin"), "augment": "crop",

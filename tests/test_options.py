@@ -58,6 +58,7 @@ CHANGES = {
     "val_fraction": (0.2, "lr", "weights"),
     "group_by": ("[0-9]+-", "pictures", "fingerprint"),
     "train_examples": (500, "lr", "fingerprint"),
+    "randomize_labels": (0.5, "lr", "weights"),
     "features": ("hog", "lr", "weights"),
     "add_inputs": (("x2",), "points", "weights"),
     "mean_subtraction": ("pixel", "lr", "weights"),

@@ -113,6 +113,11 @@ class TrainConfig:
         None, INT, "data", low=1,
         help="use only so many of the training images, of every class its "
              "share; which, the images decide")
+    randomize_labels: float = _option(
+        0.0, FLOAT, "data", low=0, high=1,
+        help="share of the training labels that are replaced by classes drawn "
+             "at random, to see whether they can be learned by heart; "
+             "validation and test keep the true ones")
     group_by: str | None = _option(
         None, TEXT, "data",
         help="for folder: keep files of one group in one split: `folder`, or "

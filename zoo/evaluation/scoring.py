@@ -13,7 +13,7 @@ from zoo.data import Dataset, Split, load_dataset, pipeline
 from zoo.data.dataset import fingerprint
 from zoo.data.seal import open_test
 from zoo.errors import UserError
-from zoo.evaluation import judging, opening
+from zoo.evaluation import drawn, judging, opening
 from zoo.runs import Run
 from zoo.training.losses import make_loss
 
@@ -30,7 +30,7 @@ def score(
 def score_all(
     runs: Sequence[Run], split: str, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> list[dict[str, Any]]:
-    """Scores the saved models of runs.
+    """Scores the saved models of runs, by the true labels.
 
     Args:
         runs: finished runs.
@@ -64,6 +64,7 @@ def score_all(
                 "examples": len(part),
                 "openings": 0,
                 **_judge(run, outputs, part.labels),
+                **drawn.judge(run, split, part, outputs),
             }
         )
     if split != "test":

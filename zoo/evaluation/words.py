@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.evaluation import drawn
 from zoo.evaluation.opening import verdict
 from zoo.tables import format_table
 
@@ -52,6 +53,7 @@ def _head(result: dict) -> str:
         f"{result['run']}, {split}: {result['examples']:,} examples, "
         "each scored once"
     )
+    text += drawn.about(result)
     if result["split"] == "test":
         text += f"\n{verdict(result['openings'])}"
     return text
@@ -65,6 +67,8 @@ def _scores(result: dict) -> str:
             f"R2 {r2} (0 for always predicting the mean)"
         )
     rows = [_share_row("accuracy", "", result), *_corrected_row(result)]
+    if "drawn_labels" in result:
+        rows.append(_share_row("of drawn labels", "", result["drawn_labels"]))
     mean = "the mean of the classes' recall"
     rows.append(
         ("balanced accuracy", f"{percent(result['balanced_accuracy'])} %", mean)

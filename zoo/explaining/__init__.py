@@ -20,6 +20,7 @@ RULES: tuple[Rule, ...] = (
     rates.too_low,
     layers.batch_norm,
     learning.labels,
+    learning.drawn_labels,
     layers.dead_units,
     beginnings.starting_loss,
     learning.one_class,

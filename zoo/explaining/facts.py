@@ -58,6 +58,11 @@ class Facts:
         return self.data["val"]
 
     @property
+    def drawn_labels(self) -> dict[str, Any] | None:
+        """What --randomize_labels did to the training labels, if anything."""
+        return self.data.get("random_labels")
+
+    @property
     def start(self) -> dict[str, Any] | None:
         """Vitals of the untrained network."""
         rows = [row for row in self.vitals if row["step"] == 0]

@@ -37,7 +37,7 @@ def one_class(facts: Facts) -> Finding | None:
 def stuck(facts: Facts) -> Finding | None:
     """Training accuracy that is no better than guessing."""
     accuracy, guess = facts.train_accuracy, facts.guess
-    if facts.progress is None or facts.progress > CLEAR:
+    if facts.progress is None or facts.progress > CLEAR or facts.drawn_labels:
         return None
     return Finding(
         "stuck",
@@ -55,6 +55,8 @@ def labels(facts: Facts) -> Finding | None:
     """Training examples are learned, and tell nothing about others."""
     if facts.noise is None or facts.train_accuracy is None:
         return None
+    if facts.drawn_labels:
+        return None  # as was asked for
     guess = facts.guess
     learned = facts.train_accuracy - guess
     right = round(facts.val_accuracy * facts.num_val)
@@ -76,10 +78,34 @@ def labels(facts: Facts) -> Finding | None:
     )
 
 
+def drawn_labels(facts: Facts) -> Finding | None:
+    """Labels that were made wrong on purpose, and whether they are learned."""
+    found, accuracy = facts.drawn_labels, facts.train_accuracy
+    if not found or accuracy is None:
+        return None
+    wrong, count = found["changed"], facts.data["train"]
+    # Who knows the truth, and nothing by heart, matches the others alone.
+    by_heart = accuracy > 1 - wrong / count + CLEAR / 2
+    outcome = "wrong ones are learned by heart, and help with no other example"
+    if not by_heart:
+        outcome = "no wrong ones are learned by heart yet"
+    return Finding(
+        "drawn_labels",
+        POOR if facts.is_failing else HINT,
+        f"{wrong:,} of the {count:,} training labels are wrong, as "
+        f"--randomize_labels={found['share']:g} asked, and "
+        f"{100 * accuracy:.0f} % are matched: {outcome}",
+        "accuracy",
+        f"the true labels: {again(facts, '--randomize_labels=0')}"
+        if by_heart
+        else f"longer training: {_longer(facts)}",
+    )
+
+
 def overfitting(facts: Facts) -> Finding | None:
     """A gap between training and validation, or a validation loss that rose."""
     rows = [r for r in facts.history if r.get("val_loss") is not None]
-    if len(rows) < 3 or facts.status == "diverged":
+    if len(rows) < 3 or facts.status == "diverged" or facts.drawn_labels:
         return None
     best = min(rows, key=lambda row: row["val_loss"])
     last = rows[-1]

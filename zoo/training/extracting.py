@@ -29,7 +29,7 @@ def extract(
         plan: of a run on images; it is returned as it is without --features.
         progress: told how many of how many images are done.
     """
-    config, source = plan.config, plan.source
+    config, source = plan.config, plan.data
     if config.features is None:
         return plan, None
     extractor = features.find(config.features, source, config.runs_dir)

@@ -137,6 +137,8 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
             "input_shape": list(plan.source.input_shape),
             "task": plan.source.task,
             "class_names": list(plan.source.class_names),
+            "random_labels": plan.random_labels
+            and plan.random_labels.to_json(),
         },
         "features": job.extractor and job.extractor.to_json(),
         "statistics": job.statistics.to_json(),

@@ -141,6 +141,12 @@ def _check_same_data(run: Run, job: Job) -> None:
             f"the images of {data.name} are not those that "
             f"{run.name} was trained on; it cannot go on with others."
         )
+    drawn = job.plan.random_labels
+    if resolved["data"].get("random_labels") != (drawn and drawn.to_json()):
+        raise UserError(
+            f"--randomize_labels draws not what it did when {run.name} was "
+            "begun; it cannot go on with other labels."
+        )
     extractor = job.extractor
     if extractor and resolved["features"] != extractor.to_json():
         raise UserError(

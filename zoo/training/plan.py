@@ -12,6 +12,7 @@ import math
 from zoo import features, runs
 from zoo.config import OPTIONS, TrainConfig
 from zoo.data import Dataset, added_inputs, load_dataset
+from zoo.data import random_labels as noise
 from zoo.data.fewer import fewer
 from zoo.data.sources import find_source
 from zoo.errors import UserError
@@ -33,8 +34,10 @@ class Plan:
         config: the same with every option filled in.
         entry: the model's line in the table of models.
         data: training and validation images; the test split is not in it.
-        source: the data set as it was loaded; `data` holds vectors in the
-            place of its images where a run has --features.
+        source: the data set as it was loaded, with its true labels; `data`
+            holds vectors in the place of its images where a run has
+            --features, and drawn labels where it has --randomize_labels.
+        random_labels: what was done to the training labels, if anything.
         handed_over: whether the images came as arrays, from no data set.
         steps_per_epoch: updates in a whole epoch; the last batch may be small.
         total_steps: updates in all.
@@ -45,6 +48,7 @@ class Plan:
     entry: ModelEntry
     data: Dataset
     source: Dataset
+    random_labels: noise.RandomLabels | None
     handed_over: bool
     steps_per_epoch: int
     total_steps: int
@@ -140,12 +144,14 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
         config = config.replace(augment="none")
     if entry.memorize:
         config, total_steps = by_heart.without_learning(config), 0
+    shown, drawn = noise.randomize(data, asked.randomize_labels, asked.seed)
     return Plan(
         asked,
         config,
         entry,
+        shown,
         data,
-        data,
+        drawn,
         handed_over,
         steps_per_epoch,
         total_steps,

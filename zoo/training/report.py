@@ -36,6 +36,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     console.table(
         {
             "data": _data_in_words(plan),
+            **_labels_in_words(plan),
             **balance.in_words(plan.source, plan.config.class_weight),
             **_features_in_words(resolved),
             "model": _model_in_words(plan, resolved),
@@ -61,6 +62,20 @@ def _data_in_words(plan: Plan) -> str:
     if data.test_examples:
         text += f"; {data.test_examples:,} test {data.noun} stay sealed"
     return text
+
+
+def _labels_in_words(plan: Plan) -> dict[str, str]:
+    """Warns of training labels that are not the true ones."""
+    found = plan.random_labels
+    if found is None:
+        return {}
+    val = "validation and " if len(plan.data.val) else ""
+    return {
+        "WARNING": f"{found.changed:,} of {len(plan.data.train):,} training "
+        f"labels are wrong: --randomize_labels={found.share:g} drew "
+        f"{found.replaced:,} of them at random, by --seed={plan.seed}; "
+        f"{val}test labels are true"
+    }
 
 
 def _features_in_words(resolved: dict) -> dict[str, str]:

@@ -1,0 +1,163 @@
+"""Runs on random labels: recorded, warned of, resumed, scored by the truth."""
+
+import io
+import json
+
+import numpy as np
+import pytest
+
+from zoo import runs
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.data import load_dataset
+from zoo.data.random_labels import draw
+from zoo.errors import Interrupted
+from zoo.evaluation import kinship, scoring
+from zoo.explaining import explain
+from zoo.explaining.facts import Facts
+from zoo.training import resume, train
+from zoo.training.console import Console
+
+ASKED = {
+    "model": "mlp",
+    "model_arg": {"hidden": 64},
+    "randomize_labels": 1.0,
+    "train_examples": 100,
+    "optimizer": "adam",
+    "learning_rate": 0.01,
+    "batch_size": 20,
+    "epochs": 30,
+    "val_fraction": 0.0,
+    "summaries": ("scalars",),
+    "run_name": "noise",
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run that learned drawn labels by heart, and what its console said."""
+    said = io.StringIO()
+    runs_dir = str(tmp_path_factory.mktemp("runs"))
+    config = TrainConfig(**ASKED, runs_dir=runs_dir)
+    return train(config, console=Console(said)), said.getvalue()
+
+
+def test_how_many_labels_are_wrong_is_recorded(trained):
+    data = load_dataset("digits", val_fraction=0, train_examples=100)
+    _, labels = draw(data.train, 1.0, 0, 10)
+    found = trained[0].resolved["data"]["random_labels"]
+    assert found["changed"] == (labels != data.train.labels).sum()
+    assert (found["share"], found["replaced"]) == (1.0, 100)
+    assert trained[0].resolved["data"]["fingerprint"] == data.fingerprint
+
+
+def test_a_run_on_true_labels_records_none(tmp_path):
+    config = TrainConfig(model="lr", steps=1, runs_dir=str(tmp_path))
+    said = io.StringIO()
+    run = train(config, console=Console(said))
+    assert run.resolved["data"]["random_labels"] is None
+    assert "WARNING" not in said.getvalue()
+
+
+def test_a_warning_comes_before_training(trained):
+    run, said = trained
+    wrong = run.resolved["data"]["random_labels"]["changed"]
+    warning = said.index(f"WARNING    {wrong} of 100 training labels are wrong")
+    assert warning < said.index("epoch  1/30")
+
+
+def test_the_test_split_is_scored_by_its_true_labels(trained):
+    run, _ = trained
+    result = scoring.score(run, "test", str(run.path.parent))
+    # 360 images: more than a third right would be no chance.
+    assert result["accuracy"] < 1 / 3
+    assert "drawn_labels" not in result
+
+
+def test_training_examples_are_scored_by_true_and_by_drawn_labels(trained):
+    run, _ = trained
+    result = scoring.score(run, "train", str(run.path.parent))
+    assert result["accuracy"] < 1 / 3
+    assert result["drawn_labels"]["accuracy"] > 0.9
+    assert result["drawn_labels"]["wrong"] > 75
+
+
+def test_the_table_says_which_labels_are_meant(trained, capsys):
+    run, _ = trained
+    assert main(["evaluate", str(run.path), "--split=train"]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[1].startswith("by the true labels; ")
+    assert any(line.startswith("of drawn labels") for line in lines)
+    assert max(map(len, lines)) <= 80
+
+
+def test_explain_says_that_it_was_asked_for(trained):
+    found = explain(Facts.of(trained[0]))
+    assert found[0].name == "drawn_labels"
+    assert "as --randomize_labels=1 asked" in found[0].text
+    assert "learned by heart" in found[0].text
+    assert not {"labels", "overfitting", "stuck"} & {f.name for f in found}
+
+
+class Stop(Console):
+    """Stops training after its third epoch."""
+
+    def epoch(self, row, state, plan):
+        if row["epoch"] == 3:
+            raise Interrupted("enough")
+
+
+def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
+    config = TrainConfig(**ASKED, runs_dir=str(tmp_path))
+    with pytest.raises(Interrupted):
+        train(config, console=Stop(quiet=True))
+    stopped = runs.find("noise", str(tmp_path))
+    again = resume(stopped, console=Console(quiet=True))
+    for ours, theirs in zip(
+        again.load_model().get_weights(),
+        trained[0].load_model().get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_run_does_not_go_on_with_other_labels(trained, tmp_path, capfd):
+    config = TrainConfig(**ASKED, runs_dir=str(tmp_path))
+    with pytest.raises(Interrupted):
+        train(config, console=Stop(quiet=True))
+    path = tmp_path / "noise" / "resolved.json"
+    resolved = json.loads(path.read_text())
+    resolved["data"]["random_labels"]["fingerprint"] = "0" * 64
+    path.write_text(json.dumps(resolved))
+    assert main(["resume", "noise", f"--runs_dir={tmp_path}"]) == 2
+    assert "draws not what it did" in capfd.readouterr().err
+
+
+def test_seeds_of_a_recipe_are_still_seen_to_belong_together(trained, tmp_path):
+    options = {**ASKED, "epochs": 1, "seed": 1}
+    config = TrainConfig(**options, runs_dir=str(tmp_path))
+    other = train(config, console=Console(quiet=True))
+    drawn = [
+        run.resolved["data"]["random_labels"]["fingerprint"]
+        for run in (other, trained[0])
+    ]
+    assert drawn[0] != drawn[1]
+    fingerprints = [
+        run.resolved["data"]["fingerprint"] for run in (other, trained[0])
+    ]
+    assert fingerprints[0] == fingerprints[1]
+    assert "randomize_labels" in kinship.settings(other)
+
+
+def test_features_are_learned_from_with_the_drawn_labels(tmp_path):
+    options = {
+        "model": "knn", "features": "hog", "randomize_labels": 1.0,
+        "model_arg": {"neighbors": 1}, "train_examples": 100,
+    }  # fmt: skip
+    run = train(
+        TrainConfig(**options, runs_dir=str(tmp_path)),
+        console=Console(quiet=True),
+    )
+    result = scoring.score(run, "train", str(tmp_path))
+    # The nearest neighbour of a training example is itself.
+    assert result["drawn_labels"]["accuracy"] == 1
