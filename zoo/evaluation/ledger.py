@@ -66,6 +66,10 @@ class Ledger:
         """
         return len(_related(self.looks(), dataset, split))
 
+    def related(self, dataset: str) -> list[dict[str, Any]]:
+        """Returns the looks at a data set's test examples, oldest first."""
+        return _related(self.looks(), dataset, None)
+
     def record(self, new: Sequence[dict[str, Any]]) -> int:
         """Adds looks at one test set, and returns how many it has now.
 

@@ -86,22 +86,27 @@ def _looks(
 
 
 def _told(result: Result, openings: int) -> Result:
-    """Adds the count, and the interval that holds for all looks together.
+    """Adds the count, and the interval that holds for all looks together."""
+    told = {**result, "openings": openings}
+    if "correct" in result:
+        told["corrected"] = corrected(result, openings)
+    return told
+
+
+def corrected(result: Result, openings: int) -> dict[str, Any]:
+    """Returns the interval of a result of classes that holds for all looks.
 
     Bonferroni's correction: of `m` intervals, each of which misses with a
     chance of at most 5 % / m, the chance that any misses is at most 5 %.
     """
-    told = {**result, "openings": openings}
-    if "correct" in result:
-        level = 1 - (1 - LEVEL) / openings
-        share = scores.proportion(result["correct"], result["examples"], level)
-        told["corrected"] = {
-            "openings": openings,
-            "level": level,
-            "accuracy_low": share.low,
-            "accuracy_high": share.high,
-        }
-    return told
+    level = 1 - (1 - LEVEL) / openings
+    share = scores.proportion(result["correct"], result["examples"], level)
+    return {
+        "openings": openings,
+        "level": level,
+        "accuracy_low": share.low,
+        "accuracy_high": share.high,
+    }
 
 
 def verdict(openings: int) -> str:

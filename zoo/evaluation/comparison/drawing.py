@@ -6,13 +6,17 @@ Matplotlib's Agg backend as objects, without pyplot and without a display.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from zoo import files
 from zoo.errors import UserError
 from zoo.evaluation.kinship import by_recipe
+from zoo.registry import NOTHING
 from zoo.runs import Run
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Okabe and Ito's colours, apart for colour-blind eyes; line styles go with
 # them, and change when the colours begin again.
@@ -42,12 +46,31 @@ def check_target(path: str) -> pathlib.Path:
     return target
 
 
-def save(runs: Sequence[Run], target: pathlib.Path) -> None:
+def save(
+    runs: Sequence[Run],
+    target: pathlib.Path,
+    labels: Mapping[pathlib.Path, str] = NOTHING,
+) -> None:
     """Draws loss and accuracy by epoch, one colour a recipe, into a PNG.
 
     A picture that is there already is replaced.
+
+    Args:
+        runs: the runs; seeds of one recipe have one colour.
+        target: where to draw.
+        labels: what to call runs, by their folders; else by their names.
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(draw(runs, labels))
+    with files.replacing(target) as file:
+        canvas.print_png(file)
+
+
+def draw(
+    runs: Sequence[Run], labels: Mapping[pathlib.Path, str] = NOTHING
+) -> Figure:
+    """Returns a figure with loss and accuracy by epoch; see `save`."""
     from matplotlib.figure import Figure
 
     histories = {run.path: run.history for run in runs}
@@ -58,25 +81,28 @@ def save(runs: Sequence[Run], target: pathlib.Path) -> None:
     ]
     figure = Figure(figsize=(6 * max(len(columns), 1), 4.5), dpi=110)
     figure.set_layout_engine("constrained")
-    canvas = FigureCanvasAgg(figure)
     for place, column in enumerate(columns, 1):
         axes = figure.add_subplot(1, len(columns), place)
         for index, group in enumerate(by_recipe(runs)):
-            _draw_recipe(axes, index, group, histories, column)
+            label = _label(group, labels)
+            _draw_recipe(axes, index, group, histories, column, label)
         axes.set_xlabel("epoch")
         axes.set_title(TITLES[column])
         axes.xaxis.get_major_locator().set_params(integer=True)
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
-    with files.replacing(target) as file:
-        canvas.print_png(file)
+    return figure
 
 
 def _draw_recipe(
-    axes: Any, index: int, group: Sequence[Run], histories: dict, column: str
+    axes: Any,
+    index: int,
+    group: Sequence[Run],
+    histories: dict,
+    column: str,
+    label: str | None,
 ) -> None:
     """Draws a thin line for each seed; the first of them has the name."""
-    label = _label(group)
     for run in group:
         points = _points(histories[run.path], column)
         if not points:
@@ -94,8 +120,8 @@ def _draw_recipe(
         label = None
 
 
-def _label(group: Sequence[Run]) -> str:
-    name = group[0].name
+def _label(group: Sequence[Run], labels: Mapping[pathlib.Path, str]) -> str:
+    name = labels.get(group[0].path, group[0].name)
     # Matplotlib reads $...$ as a formula and hides names that start with _.
     name = name if len(name) <= LONGEST else f"{name[: LONGEST - 3]}..."
     name = f" {name}" if name.startswith("_") else name

@@ -31,19 +31,18 @@ def text(found: dict[str, Any], everything: bool, markdown: bool) -> str:
     """
     table = _markdown if markdown else format_table
     title = "## {}".format if markdown else str
-    blocks = [_head(found), table(*_recipes(found))]
+    blocks = [head(found), table(*recipes(found))]
     blocks += [title("What differs"), _settings(found, "differ", table)]
     if everything:
         blocks += [title("What does not"), _settings(found, "same", table)]
     if found["pairs"]:
-        blocks += [title("Differences"), table(*_differences(found))]
-        blocks += (
-            _notes(found) if markdown else map(textwrap.fill, _notes(found))
-        )
+        blocks += [title("Differences"), table(*differences(found))]
+        blocks += notes(found) if markdown else map(textwrap.fill, notes(found))
     return "\n\n".join(blocks)
 
 
-def _head(found: dict) -> str:
+def head(found: dict) -> str:
+    """Says how many runs of how many recipes were compared, on what."""
     runs, recipes = len(found["runs"]), len(found["recipes"])
     kinds = f"{recipes} recipes" if recipes > 1 else "1 recipe"
     return (
@@ -66,7 +65,7 @@ def _ends(found: dict, row: dict) -> str:
     return f"{_score(found, row['low'])} to {_score(found, row['high'])}"
 
 
-def _recipes(found: dict):
+def recipes(found: dict):
     """Returns heads, rows and which columns are numbers: a row a recipe."""
     score = found["score"].replace("_", " ")
     heads = ("", "runs", "seeds", "parameters", score, "95 % interval")
@@ -93,19 +92,29 @@ def _names(runs: Sequence[str]) -> str:
 
 
 def _settings(found: dict, which: str, table) -> str:
+    heads, rows = settings(found, which)
+    return table(heads, rows) if rows else "nothing"
+
+
+def settings(found: dict, which: str):
+    """Returns heads and rows: a row an option, its values in each recipe.
+
+    Args:
+        which: `differ`, or `same` for those that do not.
+    """
     heads = ["", *(row["recipe"] for row in found["recipes"])]
     rows = [
         (name, *(_values(v) for v in values))
         for name, values in found[which].items()
     ]
-    return table(heads, rows) if rows else "nothing"
+    return heads, rows
 
 
 def _values(values: Sequence[Any]) -> str:
-    return ", ".join(map(_value, values))
+    return ", ".join(map(value_in_words, values))
 
 
-def _value(value: Any) -> str:
+def value_in_words(value: Any) -> str:
     """Writes a setting as it is typed, and what has none as -."""
     if value is None or value in ({}, [], ()):
         return "-"
@@ -116,7 +125,7 @@ def _value(value: Any) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def _differences(found: dict):
+def differences(found: dict):
     """Returns heads, rows and which columns are numbers: a row a pair."""
     exact = any(pair["mcnemar"] for pair in found["pairs"])
     heads = ["", "difference", "95 % interval"]
@@ -153,7 +162,7 @@ def verdict(pair: dict[str, Any]) -> str:
     return f"{pair['better']} is better"
 
 
-def _notes(found: dict) -> list[str]:
+def notes(found: dict) -> list[str]:
     """Returns what the figures stand for."""
     accuracy = found["score"] == "accuracy"
     lines = [CLASSES if accuracy else NUMBERS]
