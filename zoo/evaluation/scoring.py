@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -17,7 +18,27 @@ from zoo.evaluation import drawn, judging, opening
 from zoo.runs import Run
 from zoo.training.losses import make_loss
 
+if TYPE_CHECKING:
+    import keras
+
 BATCH = 256  # images; scores do not depend on it
+
+
+@dataclasses.dataclass(frozen=True)
+class Scored:
+    """A run on one split: what it was shown, what it said, how well it did.
+
+    Attributes:
+        part: the examples.
+        model: raw inputs to logits.
+        outputs: float32 `[N, K]`.
+        result: an entry of what `score_all` returns.
+    """
+
+    part: Split
+    model: keras.Model
+    outputs: np.ndarray
+    result: dict[str, Any]
 
 
 def score(
@@ -53,24 +74,35 @@ def score_all(
     if split == "test":
         opening.check(runs, runs_dir)
     parts = Parts()
-    results = []
-    for run in runs:
-        part = parts.of(run, split)
-        outputs = predict(run.load_model(), part)
-        results.append(
-            {
-                "run": run.name,
-                "split": split,
-                "examples": len(part),
-                "openings": 0,
-                **_judge(run, outputs, part.labels),
-                **drawn.judge(run, split, part, outputs),
-            }
-        )
+    results = [_scored(run, split, parts).result for run in runs]
     if split != "test":
         return opening.count(runs, results, runs_dir)
     prints = [parts.fingerprint(run, split) for run in runs]
     return opening.record(runs, results, prints, runs_dir)
+
+
+def score_val(
+    run: Run, parts: Parts, runs_dir: str = DEFAULTS["runs_dir"]
+) -> Scored:
+    """Scores a run on validation examples, and keeps what it said of each."""
+    found = _scored(run, "val", parts)
+    (result,) = opening.count([run], [found.result], runs_dir)
+    return dataclasses.replace(found, result=result)
+
+
+def _scored(run: Run, split: str, parts: Parts) -> Scored:
+    part = parts.of(run, split)
+    model = run.load_model()
+    outputs = predict(model, part)
+    result = {
+        "run": run.name,
+        "split": split,
+        "examples": len(part),
+        "openings": 0,
+        **_judge(run, outputs, part.labels),
+        **drawn.judge(run, split, part, outputs),
+    }
+    return Scored(part, model, outputs, result)
 
 
 def check_one_task(runs: Sequence[Run]) -> None:
@@ -122,6 +154,12 @@ class Parts:
     def __init__(self):
         self._known: dict[tuple, Split] = {}
         self._prints: dict[tuple, str] = {}
+
+    def keep(self, run: Run, dataset: Dataset) -> None:
+        """Takes what a run was validated on from a data set in memory."""
+        check_same_data(run, dataset)
+        if len(dataset.val):
+            self._known[self._key(run, "val")] = dataset.val
 
     def of(self, run: Run, split: str) -> Split:
         """Returns one split of the data that a run was made with."""
