@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from zoo.summaries import calibration, drawing
+from zoo import drawing
+from zoo.summaries import calibration
 
 
 def logits_with(confidence, count):

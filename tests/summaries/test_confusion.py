@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo import scores
-from zoo.summaries import confusion, drawing
+from zoo import drawing, scores
+from zoo.summaries import confusion
 
 
 def test_counts_are_those_of_plain_counting():

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo.summaries import drawing, filters
+from zoo import drawing
+from zoo.summaries import filters
 
 
 def test_the_first_convolution_is_shown_under_its_name(snapshot, log, read):

@@ -5,7 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from zoo.summaries import drawing, inputs
+from zoo import drawing
+from zoo.summaries import inputs
 
 
 def view_that(change):

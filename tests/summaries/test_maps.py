@@ -4,7 +4,8 @@ import types
 
 import numpy as np
 
-from zoo.summaries import drawing, maps
+from zoo import drawing
+from zoo.summaries import maps
 
 
 def giving(outputs):

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo.summaries import drawing, mistakes
+from zoo import drawing
+from zoo.summaries import mistakes
 from zoo.summaries.snapshot import Judged
 
 

@@ -5,7 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from zoo.summaries import drawing, templates
+from zoo import drawing
+from zoo.summaries import templates
 
 
 def looking_at(*shape):

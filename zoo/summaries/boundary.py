@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.summaries import drawing, plane
+from zoo import drawing
+from zoo.summaries import plane
 from zoo.summaries.chart import Axes, Chart
 from zoo.summaries.events import EventLog
 from zoo.summaries.maps import spread

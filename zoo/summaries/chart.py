@@ -9,8 +9,8 @@ from collections.abc import Iterable
 import numpy as np
 from PIL import Image, ImageDraw
 
-from zoo.summaries import drawing
-from zoo.summaries.drawing import GAP, LINE, PALE, Colour
+from zoo import drawing
+from zoo.drawing import GAP, LINE, PALE, Colour
 
 FINE = 2  # everything is drawn so many times larger, then made small: smooth
 FAR = 10_000  # pixels; what lies further outside is drawn as if it lay there

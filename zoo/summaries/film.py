@@ -15,9 +15,9 @@ import numpy as np
 from numpy.lib import format as npy
 from PIL import Image
 
+from zoo.drawing import Colour
 from zoo.files import replacing
 from zoo.summaries import scenes
-from zoo.summaries.drawing import Colour
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 

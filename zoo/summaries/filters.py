@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.summaries import drawing
+from zoo import drawing
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 

@@ -11,9 +11,10 @@ import dataclasses
 
 import numpy as np
 
-from zoo.summaries import drawing, plane
+from zoo import drawing
+from zoo.drawing import INK, LINES
+from zoo.summaries import plane
 from zoo.summaries.chart import Axes, Chart
-from zoo.summaries.drawing import INK, LINES
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 from zoo.summaries.view import View

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import scores
-from zoo.summaries import drawing
-from zoo.summaries.drawing import BAD, GOOD, PALE
+from zoo import drawing, scores
+from zoo.drawing import BAD, GOOD, PALE
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Judged, Snapshot
 

@@ -10,10 +10,9 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from zoo import scores
-from zoo.summaries import drawing
+from zoo import drawing, scores
+from zoo.drawing import GAP, INK, LINE, Colour
 from zoo.summaries.chart import FINE, Axes, Chart
-from zoo.summaries.drawing import GAP, INK, LINE, Colour
 from zoo.summaries.view import View
 
 GRID = 80  # points in each direction

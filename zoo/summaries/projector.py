@@ -13,8 +13,8 @@ import pathlib
 import numpy as np
 from PIL import Image
 
+from zoo import drawing
 from zoo.files import replacing
-from zoo.summaries import drawing
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Judged, Snapshot
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo.summaries import drawing, function, plane
+from zoo import drawing
+from zoo.drawing import INK, Colour
+from zoo.summaries import function, plane
 from zoo.summaries.chart import Axes, Chart
-from zoo.summaries.drawing import INK, Colour
 from zoo.summaries.function import Fit
 from zoo.summaries.snapshot import Snapshot
 

@@ -10,8 +10,8 @@ import math
 
 import numpy as np
 
-from zoo.summaries import drawing
-from zoo.summaries.drawing import INK
+from zoo import drawing
+from zoo.drawing import INK
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.summaries import drawing
+from zoo import drawing
 
 
 def test_text_leaves_ink_where_it_is_written_and_nowhere_else():
