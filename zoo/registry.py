@@ -55,6 +55,8 @@ class ModelEntry:
         small, large: the default recipe, as options of `TrainConfig`, for
             small sets of images (below 10,000) and for large ones.
         points: the same for data sets of vectors; `small` where it is empty.
+        space: what a sweep searches unless told otherwise, each as the text
+            of one `--space`.
     """
 
     name: str
@@ -75,6 +77,7 @@ class ModelEntry:
     small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     points: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    space: tuple[str, ...] = ()
 
     @property
     def is_family(self) -> bool:

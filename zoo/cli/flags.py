@@ -37,6 +37,11 @@ class Command:
         flags.DEFINE_string(name, default, help, flag_values=self.values)
         self._all[name] = Flag(name, help)
 
+    def texts(self, name: str, help: str) -> None:
+        """Defines a flag that takes a text, and may be given repeatedly."""
+        flags.DEFINE_multi_string(name, None, help, flag_values=self.values)
+        self._all[name] = Flag(name, help)
+
     def switch(self, name: str, help: str) -> None:
         """Defines a flag that is there or not."""
         flags.DEFINE_boolean(name, False, help, flag_values=self.values)
@@ -89,9 +94,10 @@ class Command:
         except (flags.Error, ValueError, OSError) as error:
             raise UserError(_one_sentence(str(error))) from None
         if len(words) < len(self.words):
+            word = self.words[len(words)].rstrip(".")
+            article = "an" if word[0] in "AEIOU" else "a"
             raise UserError(
-                f"a {self.words[len(words)].rstrip('.')} is missing; "
-                f"write `{self.usage}`."
+                f"{article} {word} is missing; write `{self.usage}`."
             )
         endless = self.words and self.words[-1].endswith("...")
         if len(words) > len(self.words) and not endless:

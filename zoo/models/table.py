@@ -8,6 +8,7 @@ to a run goes before the recipe.
 
 from __future__ import annotations
 
+from zoo.models import spaces
 from zoo.models.defaults import (
     ADAM,
     CAREFUL_ADAM,
@@ -50,6 +51,7 @@ TABLE = (
         lacks="has no hidden layer; use --l2, or --model=mlp",
         small=recipe(ADAM, 32, 30, learning_rate=0.01),
         large=recipe(SLOWER_ADAM, 128, 15),
+        space=spaces.LINEAR,
     ),
     ModelEntry(
         name="mlp",
@@ -63,6 +65,7 @@ TABLE = (
         small=recipe(SLOWER_ADAM, 32, 30, dropout=0.2),
         large=recipe(SLOWER_ADAM, 128, 12, dropout=0.2),
         points=recipe(ADAM, 32, 100),
+        space=spaces.PERCEPTRON,
     ),
     ModelEntry(
         name="knn",
@@ -76,6 +79,7 @@ TABLE = (
         lecture="shallow competitors of learned features",
         lacks="remembers the training images and learns no weight; its "
         "option is --model_arg=neighbors=5",
+        space=spaces.NEIGHBORS,
     ),
     ModelEntry(
         name="cnn_<letters>",
@@ -90,6 +94,7 @@ TABLE = (
         "cnn_cnfdf",
         small=recipe(SLOWER_ADAM, 32, 20),
         large=recipe(SLOWER_ADAM, 128, 20),
+        space=spaces.LETTERS,
     ),
     ModelEntry(
         name="lenet5",
@@ -102,6 +107,7 @@ TABLE = (
         lecture="convolutional networks",
         small=recipe(ADAM, 32, 30, **CROP),
         large=recipe(ADAM, 128, 20, **CROP),
+        space=spaces.LENET,
     ),
     ModelEntry(
         name="lenet5_1998",
@@ -114,6 +120,7 @@ TABLE = (
         lacks="is the network as published; use --model=lenet5",
         small=recipe(ADAM, 32, 30, **CROP),
         large=recipe(ADAM, 128, 20, **CROP),
+        space=spaces.RATE_ALONE,
     ),
     ModelEntry(
         name="alexnet_lite",
@@ -126,6 +133,7 @@ TABLE = (
         lecture="local response norm, overlapping pooling, dropout",
         small=recipe(SLOWER_ADAM, 32, 20),
         large=recipe(SLOWER_ADAM, 128, 30, **CROP),
+        space=spaces.RATE_AND_DROPOUT,
     ),
     ModelEntry(
         name="alexnet",
@@ -137,6 +145,7 @@ TABLE = (
         paper="Krizhevsky, Sutskever and Hinton 2012",
         small=recipe(CAREFUL_ADAM, 32, 10),
         large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
+        space=spaces.RATE_AND_DROPOUT,
     ),
     ModelEntry(
         name="inception",
@@ -149,6 +158,7 @@ TABLE = (
         lecture="inception modules, 1x1 dimension reduction",
         small=recipe(ADAM, 32, 20),
         large=recipe(ADAM, 128, 30, **CROP),
+        space=spaces.RATE_AND_DROPOUT,
     ),
     ModelEntry(
         name="googlenet",
@@ -161,6 +171,7 @@ TABLE = (
         lecture="GoogLeNet and its table of widths",
         small=recipe(CAREFUL_ADAM, 32, 10),
         large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
+        space=spaces.RATE_ALONE,
     ),
     ModelEntry(
         name="plain<depth>",
@@ -176,6 +187,7 @@ TABLE = (
         lacks="has batch normalization with every convolution already",
         small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
         large=recipe(MOMENTUM, 128, 60, **CROP),
+        space=spaces.RATE_AND_DECAY,
     ),
     ModelEntry(
         name="resnet<depth>",
@@ -190,6 +202,7 @@ TABLE = (
         lacks="has batch normalization with every convolution already",
         small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
         large=recipe(MOMENTUM, 128, 60, **CROP),
+        space=spaces.RATE_AND_DECAY,
     ),
     ModelEntry(
         name="resnet50",
@@ -204,6 +217,7 @@ TABLE = (
         lacks="has batch normalization throughout and no dropout",
         small=recipe(CAREFUL_ADAM, 32, 6),
         large=recipe(MOMENTUM, 128, 30, **CROP),
+        space=spaces.RATE_AND_DECAY,
     ),
     # Before the other Wide ResNets, whose pattern fits its names as well.
     ModelEntry(
@@ -219,6 +233,7 @@ TABLE = (
         lacks="has batch normalization throughout and no dropout",
         small=recipe(CAREFUL_ADAM, 32, 4),
         large=recipe(MOMENTUM, 128, 30, **CROP),
+        space=spaces.RATE_AND_DECAY,
     ),
     ModelEntry(
         name="wrn<depth>_<width>",
@@ -233,6 +248,7 @@ TABLE = (
         lacks="has batch normalization before every convolution already",
         small=recipe({**NESTEROV, "learning_rate": 0.05}, 32, 6),
         large=recipe(NESTEROV, 128, 60, **CROP),
+        space=spaces.WIDE,
     ),
     ModelEntry(
         name="densenet<depth>_<growth>",
@@ -248,6 +264,7 @@ TABLE = (
         lacks="has batch normalization before every convolution already",
         small=recipe(LIGHT_NESTEROV, 32, 10, dropout=0.2),
         large=recipe(LIGHT_NESTEROV, 64, 60, **CROP),
+        space=spaces.WIDE,
     ),
     ModelEntry(
         name="densenet_bc<depth>_<growth>",
@@ -262,5 +279,6 @@ TABLE = (
         lacks="has batch normalization before every convolution already",
         small=recipe(LIGHT_NESTEROV, 32, 10, dropout=0.2),
         large=recipe(LIGHT_NESTEROV, 64, 60, **CROP),
+        space=spaces.WIDE,
     ),
 )

@@ -104,6 +104,11 @@ class Console:
             text += f"  {pace}  {duration(seconds)} left"
         self._show(text)
 
+    def passing(self, text: str) -> None:
+        """Shows a line that the next one replaces, on a terminal alone."""
+        if not self._quiet and self._stream.isatty():
+            self._show(text)
+
     def _is_time(self) -> bool:
         """Whether something passing may be shown again."""
         terminal = self._stream.isatty()

@@ -1,0 +1,224 @@
+"""`zoo sweep`: searches for good hyperparameters; each trial is a run."""
+
+from __future__ import annotations
+
+import dataclasses
+import sys
+from typing import Any
+
+from zoo.cli import stderr, train
+from zoo.cli.flags import Command
+from zoo.config import DEFAULTS, OPTIONS, TrainConfig
+from zoo.errors import UserError, join_words, nearest
+from zoo.options import INT, INT_OR_AUTO, Option, read_option
+from zoo.sweeps import Folder
+from zoo.tuning.dimension import ARGUMENT
+from zoo.tuning.settings import KEEP, OBJECTIVES, SCORED
+from zoo.tuning.space import Space
+
+TUNERS = ("random", "grid", "bayesian", "hyperband")
+NUMBERS = {
+    "trials": Option(INT, "", "", low=1),
+    "executions": Option(INT, "", "", low=1),
+    "factor": Option(INT, "", "", low=2),
+    "workers": Option(INT_OR_AUTO, "", "", low=1),
+}
+WORKERS = (
+    "trials trained at once, each in a process, or auto: one for each GPU, "
+    "else as many as cores and memory bear; with several, what bayesian and "
+    "hyperband propose depends on which trial ends first (default 1)"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Asked:
+    """What was typed.
+
+    Attributes:
+        config: what all trials have in common.
+        choices: other arguments of `checking.settle`.
+        name: of the sweep, if any was given.
+        workers: processes at once, or `auto`.
+    """
+
+    config: TrainConfig
+    choices: dict[str, Any]
+    name: str | None
+    workers: int | str
+
+
+def run(argv: list[str]) -> int:
+    """Runs a sweep; returns the exit code."""
+    asked = read(argv)
+    if asked is None:
+        return 0
+    with stderr.hold() as held:
+        from zoo.tuning import devices
+
+        devices.hide_gpus()
+        from zoo.tuning.checking import settle
+        from zoo.tuning.folder import open_folder
+
+        settings = settle(asked.config, **asked.choices)
+        folder = open_folder(settings, asked.name)
+        go(folder, settings, asked.workers, held)
+    return 0
+
+
+def go(folder: Folder, settings, workers: int | str, held) -> None:
+    """Runs a sweep, or goes on with it, with standard error in its log."""
+    from zoo.training.console import Console
+    from zoo.tuning.devices import workers_at_once
+    from zoo.tuning.display import Display
+    from zoo.tuning.sweep import run_sweep
+
+    number = workers_at_once() if workers == "auto" else workers
+    console = Console(sys.stdout, on_log=held.move_to)
+    display = Display(console, folder, settings, number)
+    with folder.lock():
+        run_sweep(folder, settings, display, workers=number)
+
+
+def read(argv: list[str]) -> Asked | None:
+    """Reads the flags, recipes and runs that a command line names.
+
+    Returns:
+        What they ask for; `None` if help was asked for and shown.
+
+    Raises:
+        UserError: a value that no sweep can have.
+    """
+    command = _command()
+    found = train.read(argv, command)
+    if found is None:
+        return None
+    values = command.values
+    config, texts = _merge(found[0], values.space or [], argv)
+    numbers = {name: _number(name, getattr(values, name)) for name in NUMBERS}
+    workers = numbers.pop("workers") or 1
+    choices = {
+        "texts": tuple(texts),
+        "tuner": _choice("tuner", values.tuner, TUNERS),
+        "objective": _choice("objective", values.objective, OBJECTIVES),
+        "score_by": _choice("score_by", values.score_by, SCORED),
+        "keep": _choice("keep", values.keep, KEEP),
+        **numbers,
+    }
+    choices["executions"] = numbers["executions"] or 1
+    return Asked(config, choices, _name(values.sweep_name), workers)
+
+
+def _command() -> Command:
+    command = Command(
+        "zoo sweep [--model=NAME] [--dataset=NAME] [--space=...] [--flags]",
+        "Search for good hyperparameters. Each trial is an ordinary run in the "
+        "folder of the sweep; the other flags are what all trials have in "
+        "common. `zoo resume SWEEP` goes on after any interruption.",
+    )
+    command.texts(
+        "space",
+        "what to search, repeatable: NAME=a,b,c, NAME=low:high, "
+        "NAME=low:high:step, NAME=log:low:high; model_arg.NAME is an argument "
+        "of the model (default: the model's own space)",
+    )
+    command.text(
+        "tuner",
+        "random",
+        "who proposes trials: random, grid, bayesian or hyperband "
+        "(default random)",
+    )
+    command.text(
+        "trials",
+        None,
+        "trials at most (default 12, or the whole grid; hyperband: follows "
+        "from --epochs and --factor)",
+    )
+    command.text("executions", None, "seeds each trial has (default 1)")
+    command.text(
+        "objective",
+        None,
+        "what counts: val_accuracy or val_loss (default: the accuracy, where "
+        "there are classes)",
+    )
+    command.text(
+        "score_by",
+        "best",
+        "whose epoch's value is a run's score: best or final (default best)",
+    )
+    command.text(
+        "factor",
+        None,
+        "hyperband: one trial of so many is trained further (default 3)",
+    )
+    command.text(
+        "keep",
+        "best",
+        "whose models and checkpoints stay on the disk: best for those of the "
+        "3 best trials, or all (default best)",
+    )
+    command.text("workers", None, WORKERS)
+    command.text("sweep_name", None, "name of the sweep's folder")
+    return command
+
+
+def _merge(
+    config: TrainConfig, texts: list[str], argv: list[str]
+) -> tuple[TrainConfig, list[str]]:
+    """Lets what is typed go before what a recipe says of the same option."""
+    typed = {word.lstrip("-").partition("=")[0] for word in argv}
+    own = _typed_spaces(argv)
+    rest = list(texts)
+    for text in own:
+        rest.remove(text)
+    names = {one.name for one in Space.parse(own).dimensions}
+    kept = [
+        one.text
+        for one in Space.parse(rest).dimensions
+        if one.name not in names | typed
+    ]
+    freed = {
+        name: DEFAULTS[name]
+        for name in names
+        if name in OPTIONS and name not in typed
+    }
+    arguments = config.model_arg
+    if "model_arg" not in typed:
+        arguments = {
+            name: value
+            for name, value in arguments.items()
+            if ARGUMENT + name not in names
+        }
+    return config.replace(**freed, model_arg=arguments), [*kept, *own]
+
+
+def _typed_spaces(argv: list[str]) -> list[str]:
+    found = []
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in ("-space", "--space"):
+            found.append(value if equals else after)
+    return found
+
+
+def _number(name: str, text: str | None) -> int | str | None:
+    return None if text is None else read_option(name, NUMBERS[name], text)
+
+
+def _choice(name: str, value: str | None, known) -> str | None:
+    if value is None or value in known:
+        return value
+    close = nearest(value, known, 1)
+    hint = f"did you mean {close[0]}? Choose" if close else "choose"
+    raise UserError(
+        f"--{name}={value} is not known; {hint} {join_words(known)}."
+    )
+
+
+def _name(name: str | None) -> str | None:
+    """Returns the name of a sweep, if it can name a folder."""
+    try:
+        TrainConfig(run_name=name)
+    except UserError as error:
+        text = str(error).replace("--run_name", "--sweep_name")
+        raise UserError(text) from None
+    return name

@@ -1,0 +1,232 @@
+"""From flags to a sweep that can work: every mistake before the first trial.
+
+A point at each end of each dimension is checked against model and data, as
+`zoo train` would check it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+
+from zoo.config import TrainConfig
+from zoo.data import preprocess
+from zoo.errors import UserError
+from zoo.models.options import check_options
+from zoo.training import by_heart, recipe
+from zoo.training.plan import Plan, make_plan
+from zoo.tuning.oracles import hyperband_plan
+from zoo.tuning.settings import SweepConfig
+from zoo.tuning.space import Space
+
+TRIALS = 12  # unless told otherwise
+MOST_POINTS = 500  # of a grid
+GENERAL = ("learning_rate=log:1e-4:1e-1",)  # of a model without a space
+FEW = 16  # images that show whether preprocessing can work
+FEWEST_EPOCHS = 3  # with which Hyperband has anything to halve
+
+
+def settle(
+    fixed: TrainConfig,
+    texts: tuple[str, ...],
+    *,
+    tuner: str,
+    trials: int | None,
+    executions: int,
+    objective: str | None,
+    score_by: str,
+    factor: int | None,
+    keep: str,
+) -> SweepConfig:
+    """Returns the sweep that is asked for, with nothing left open.
+
+    Args:
+        fixed: what all trials have in common.
+        texts: each `--space`; none takes the model's own space.
+        trials: `None` leaves the number to the tuner.
+        objective: `None` takes the accuracy, where there is one.
+        factor: of Hyperband; `None` is 3.
+
+    Raises:
+        UserError: anything that cannot work, in one sentence.
+    """
+    _check_contradictions(fixed, texts, tuner, trials, factor)
+    space = Space.parse(texts)
+    points = space.probes() if texts else [{}]
+    plan = make_plan(space.config(fixed, points[0]))
+    if not texts:
+        space = _default_space(fixed, plan)
+        points = space.probes()
+    for point in points:
+        _try(space.config(fixed, point), plan)
+    objective = _objective(objective, plan, space)
+    epochs = None
+    if tuner == "hyperband":
+        epochs = _hyperband_epochs(plan, space, trials, factor or 3)
+    else:
+        trials = _trials(tuner, trials, space)
+    return SweepConfig(
+        config=fixed,
+        space=tuple(space.texts),
+        tuner=tuner,
+        trials=trials,
+        executions=executions,
+        objective=objective,
+        score_by=score_by,
+        epochs=epochs,
+        factor=factor or 3,
+        keep=keep,
+    )
+
+
+def _check_contradictions(fixed, texts, tuner, trials, factor) -> None:
+    if fixed.run_name is not None:
+        raise UserError(
+            f"--run_name={fixed.run_name} has no place here, since each trial "
+            "has a name of its own; use --sweep_name."
+        )
+    given = fixed.asked() | {
+        f"model_arg.{k}": v for k, v in fixed.model_arg.items()
+    }
+    for one in Space.parse(texts).dimensions:
+        if one.name in given:
+            flag = one.name.replace("model_arg.", "model_arg=")
+            raise UserError(
+                f"--{flag}={given[one.name]} and --space={one.text} contradict "
+                "each other; give one of them."
+            )
+    if factor is not None and tuner != "hyperband":
+        raise UserError(
+            f"--factor={factor} has no effect with --tuner={tuner}; it "
+            "belongs to --tuner=hyperband."
+        )
+
+
+def _default_space(fixed: TrainConfig, plan: Plan) -> Space:
+    """Returns the model's own space, as far as it suits what is fixed."""
+    space = Space.parse(plan.entry.space or GENERAL)
+    given = fixed.asked() | {
+        f"model_arg.{k}": v for k, v in fixed.model_arg.items()
+    }
+    space = space.without(n for n in given)
+    fitting = []
+    for one in space.dimensions:
+        values = [
+            v for v in one.ends() if _fits(space, fixed, one.name, v, plan)
+        ]
+        if values == list(one.ends()):
+            fitting.append(one)
+        elif one.values and len(values) > 1:
+            shown = ",".join(map(str, values))
+            fitting += Space.parse([f"{one.name}={shown}"]).dimensions
+    if not fitting:
+        raise UserError(
+            f"the search space of {fixed.model} has nothing that is not given "
+            "already; name what to search with --space=NAME=VALUES."
+        )
+    return Space(tuple(fitting))
+
+
+def _fits(space: Space, fixed, name: str, value, plan: Plan) -> bool:
+    try:
+        _try(space.config(fixed, {name: value}), plan)
+    except UserError:
+        return False
+    return True
+
+
+def _try(config: TrainConfig, plan: Plan) -> None:
+    """Raises `UserError` if a config cannot work on the data of a plan."""
+    if plan.entry.memorize:
+        by_heart.refuse(config, plan.source)
+    own = recipe.recipe_of(plan.entry, plan.source)
+    filled = recipe.fill(config, own, plan.source)
+    tried = dataclasses.replace(plan, asked=config, config=filled)
+    check_options(plan.entry, tried.builder_options())
+    few = plan.source.train.images[:FEW]
+    preprocess.measure(few, filled.mean_subtraction, filled.scale)
+
+
+def _objective(objective: str | None, plan: Plan, space: Space) -> str:
+    """Returns what is maximized or minimized; every run must have it."""
+    data = plan.source
+    if not len(data.val):
+        raise UserError(
+            "a sweep chooses by validation examples, and "
+            f"{data.name} leaves none; give --val_fraction=0.1."
+        )
+    if data.task != "classes":
+        if objective == "val_accuracy":
+            raise UserError(
+                f"--objective=val_accuracy is about classes, and {data.name} "
+                "has numbers to predict; use --objective=val_loss."
+            )
+        return "val_loss"
+    for name in ("loss", "label_smoothing"):
+        if objective == "val_loss" and any(
+            one.name == name for one in space.dimensions
+        ):
+            raise UserError(
+                f"--objective=val_loss cannot compare trials whose {name} "
+                "differs; use --objective=val_accuracy."
+            )
+    if plan.entry.memorize and objective == "val_loss":
+        return objective
+    return objective or "val_accuracy"
+
+
+def _hyperband_epochs(
+    plan: Plan, space: Space, trials: int | None, factor: int
+) -> int:
+    """Returns the epochs of a whole run."""
+    if plan.entry.memorize or plan.asked.steps is not None:
+        raise UserError(
+            "--tuner=hyperband halves epochs, and these trials have none to "
+            "halve; give --epochs, or use --tuner=random."
+        )
+    for one in space.dimensions:
+        if one.name in ("epochs", "steps"):
+            raise UserError(
+                f"--space={one.text} has no place with --tuner=hyperband, "
+                "which decides how long each trial is trained; give --epochs."
+            )
+    epochs = plan.config.epochs
+    if epochs < FEWEST_EPOCHS:
+        raise UserError(
+            f"--tuner=hyperband has nothing to halve in {epochs} epochs; give "
+            f"--epochs={FEWEST_EPOCHS} or more."
+        )
+    if trials is not None:
+        number = hyperband_plan(epochs, factor)[0]
+        raise UserError(
+            f"--trials={trials} has no effect with --tuner=hyperband, whose "
+            "number of trials follows from --epochs and --factor: it is "
+            f"{number} here."
+        )
+    return epochs
+
+
+def _trials(tuner: str, trials: int | None, space: Space) -> int:
+    """Returns how many trials there will be, at most."""
+    if tuner != "grid":
+        count = space.count()
+        if count is None:
+            return trials or TRIALS
+        if trials is not None and trials > count:
+            raise UserError(
+                f"--trials={trials} is more than the {count:,} points of this "
+                "space; --tuner=grid tries each of them once."
+            )
+        return trials or min(TRIALS, count)
+    count = space.stepped().count()
+    if trials is None and count > MOST_POINTS:
+        raise UserError(
+            f"the grid has {count:,} points, more than {MOST_POINTS}; make it "
+            "coarser, or use --tuner=random."
+        )
+    if trials is not None and trials < count:
+        raise UserError(
+            f"--trials={trials} does not cover the grid of {count:,} points; "
+            "leave --trials out, make the grid coarser, or use "
+            "--tuner=random."
+        )
+    return count

@@ -1,0 +1,88 @@
+"""Cores and GPUs, divided among the processes of a sweep.
+
+What is decided here travels to a worker as environment variables, which
+TensorFlow reads when it is imported.
+"""
+
+from __future__ import annotations
+
+import os
+import pathlib
+import re
+import subprocess
+
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
+THREADS += ("TF_NUM_INTEROP_THREADS",)
+BYTES_A_WORKER = 2e9  # TensorFlow takes 0.7e9 of them
+MOST_WORKERS = 16
+
+_hidden: list[str | None] = []  # what VISIBLE was before it was hidden
+
+
+def hide_gpus() -> None:
+    """Keeps this process off the GPUs: they belong to its workers.
+
+    TensorFlow would take their whole memory. Call it before TensorFlow is
+    imported.
+    """
+    if not _hidden:
+        _hidden.append(os.environ.get(VISIBLE))
+        os.environ[VISIBLE] = ""
+
+
+def gpus() -> list[str]:
+    """Returns the GPUs that workers may use, as CUDA numbers them."""
+    seen = _hidden[0] if _hidden else os.environ.get(VISIBLE)
+    if seen is not None:
+        return [word for word in seen.split(",") if word and word != "-1"]
+    try:
+        done = subprocess.run(
+            ["nvidia-smi", "-L"], capture_output=True, text=True, timeout=30
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return re.findall(r"^GPU (\d+):", done.stdout, re.MULTILINE)
+
+
+def cores() -> int:
+    """Returns how many processor cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def workers_at_once() -> int:
+    """Returns how many workers suit the machine: what `auto` stands for."""
+    found = len(gpus())
+    if found:
+        return found
+    number = min(cores(), MOST_WORKERS)
+    if free := _free_bytes():
+        number = min(number, int(free / BYTES_A_WORKER))
+    return max(number, 1)
+
+
+def _free_bytes() -> int | None:
+    try:
+        text = pathlib.Path("/proc/meminfo").read_text()
+    except OSError:
+        return None
+    found = re.search(r"MemAvailable:\s+(\d+) kB", text)
+    return int(found[1]) * 1024 if found else None
+
+
+def environments(workers: int) -> list[dict[str, str]]:
+    """Returns what each worker's environment has besides what is there."""
+    found = gpus()
+    shares: list[dict[str, str]] = [{} for _ in range(workers)]
+    for index, share in enumerate(shares):
+        share[VISIBLE] = found[index % len(found)] if found else ""
+        if found and workers > len(found):
+            share["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+        if workers > 1:
+            threads = str(max(cores() // workers, 1))
+            share |= {
+                name: threads for name in THREADS if name not in os.environ
+            }
+    return shares

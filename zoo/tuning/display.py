@@ -1,0 +1,185 @@
+"""What a person sees of a sweep: a line a trial, and a table in the end."""
+
+from __future__ import annotations
+
+import time
+
+from zoo import program
+from zoo.sweeps import Folder
+from zoo.tables import format_table
+from zoo.training.console import Console, duration, many
+from zoo.tuning.oracles import hyperband_plan
+from zoo.tuning.results import Trial, ranked, trial_name
+from zoo.tuning.settings import KEPT, SweepConfig
+from zoo.tuning.space import in_words
+
+SHOWN = 10  # trials in the table at the end
+
+
+class Display:
+    """Tells of one sweep.
+
+    Args:
+        console: where to print.
+        folder: of the sweep.
+        settings: of the sweep.
+        workers: processes at once.
+    """
+
+    def __init__(
+        self,
+        console: Console,
+        folder: Folder,
+        settings: SweepConfig,
+        workers: int,
+    ):
+        self._console = console
+        self._folder = folder
+        self._settings = settings
+        self._workers = workers
+        self._began = time.monotonic()
+        self._done = 0  # in this sitting
+
+    def begin(self, done: list[Trial]) -> None:
+        """Says what will be done, and what is there already."""
+        settings = self._settings
+        self._console.log_to(self._folder.path / "log.txt")
+        self._console.table(
+            {
+                "sweep": self._plan_in_words(),
+                "space": " ".join(settings.space),
+                "judged by": self._objective_in_words(),
+                "kept": self._kept_in_words(),
+                "folder": str(self._folder.path),
+                "watch": f"{program.typed('tensorboard')} --logdir "
+                f"{self._folder.path}",
+            }
+        )
+        if done:
+            self._console.say(f"going on after {many(len(done), 'trial')}")
+
+    def trial(self, trial: Trial, trials: list[Trial]) -> None:
+        """Says what came of a trial, and how far the sweep is."""
+        self._done += 1
+        failure = trial.failure
+        if failure:
+            text = f"{failure.status}: {failure.reason}"
+        else:
+            text = f"{self._settings.objective} {trial.score:.4f}"
+            if ranked(trials, self._settings)[0].number == trial.number:
+                text += "  best"
+        if self._settings.tuner == "hyperband":
+            text = f"{many(trial.epochs, 'epoch')}, {text}"
+        self._console.say(
+            f"{trial_name(trial.number)}  {in_words(trial.values)}  {text}"
+        )
+        self._console.passing(self._progress(trials))
+
+    def end(self, trials: list[Trial]) -> None:
+        """Prints the best trials, the failed ones, and what to do next."""
+        settings = self._settings
+        best = ranked(trials, settings)
+        span = duration(time.monotonic() - self._began)
+        self._console.say(f"done: {many(len(trials), 'trial')} in {span}")
+        wanted = settings.trials
+        if wanted is not None and len(trials) < wanted:
+            self._console.say(
+                f"the tuner found no other point after these, of {wanted}"
+            )
+        if best:
+            self._console.say(self._table(best[:SHOWN]))
+        for trial in trials:
+            if failure := trial.failure:
+                self._console.say(
+                    f"{trial_name(trial.number)} {failure.status}: "
+                    f"{in_words(trial.values)}: {failure.reason}"
+                )
+        if best:
+            run = best[0].runs[0]
+            zoo = program.typed("zoo")
+            where = self._folder.path / run.removeprefix(
+                f"{self._folder.name}/"
+            )
+            self._console.table(
+                {
+                    "next": f"{zoo} evaluate {where}",
+                    "": f"{zoo} train --flagfile={where}/again.flags",
+                }
+            )
+
+    def _progress(self, trials: list[Trial]) -> str:
+        text = f"{len(trials)} trials done"
+        if self._settings.trials:
+            text = f"{len(trials)} of {self._settings.trials} trials done"
+        best = ranked(trials, self._settings)
+        if best:
+            text += f", best {best[0].score:.4f} ({trial_name(best[0].number)})"
+        left = (self._settings.trials or 0) - len(trials)
+        if left > 0:
+            spent = time.monotonic() - self._began
+            text += f", {duration(spent / self._done * left)} left"
+        return text
+
+    def _plan_in_words(self) -> str:
+        settings = self._settings
+        config = settings.config
+        if settings.tuner == "hyperband":
+            trials, _, epochs = hyperband_plan(settings.epochs, settings.factor)
+            number = (
+                f"{many(trials, 'trial')} of up to {settings.epochs} epochs, "
+                f"{epochs:,} epochs in all"
+            )
+        else:
+            number = many(settings.trials, "trial")
+        text = f"{config.model} on {config.dataset}, {settings.tuner}: {number}"
+        if settings.executions > 1:
+            text += f", each with {settings.executions} seeds"
+        if self._workers > 1:
+            text += f"; {self._workers} at once"
+        return text
+
+    def _objective_in_words(self) -> str:
+        settings = self._settings
+        word = "highest" if settings.direction == "max" else "lowest"
+        epoch = {"best": "its best epoch", "final": "its last epoch"}
+        return (
+            f"the {word} {settings.objective}, of each run by "
+            f"{epoch[settings.score_by]} (--score_by={settings.score_by})"
+        )
+
+    def _kept_in_words(self) -> str:
+        if self._settings.keep == "all":
+            return "models and checkpoints of all trials (--keep=all)"
+        return (
+            f"curves of all trials, models and checkpoints of the {KEPT} best "
+            "(--keep=best)"
+        )
+
+    def _table(self, best: list[Trial]) -> str:
+        settings = self._settings
+        heads = ["trial", settings.objective, "epoch", "hyperparameters"]
+        rows = [
+            [
+                trial_name(trial.number),
+                _score(trial),
+                _epoch(trial),
+                in_words(trial.values),
+            ]
+            for trial in best
+        ]
+        return format_table(heads, rows)
+
+
+def _score(trial: Trial) -> str:
+    text = f"{trial.score:.4f}"
+    if len(trial.executions) > 1:
+        scores = [execution.score for execution in trial.executions]
+        text += f" ({min(scores):.4f} to {max(scores):.4f})"
+    return text
+
+
+def _epoch(trial: Trial) -> str:
+    return ", ".join(
+        f"{execution.epoch} of {execution.epochs}"
+        for execution in trial.executions
+    )

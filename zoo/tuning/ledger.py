@@ -1,0 +1,85 @@
+"""The ledger of a sweep: what was proposed, and what came of it.
+
+`ledger.jsonl` has a line for each finished execution and is the truth about
+a sweep; `proposals.jsonl` has one for each proposal, written before it is
+run, with how many lines the ledger had then. Between them they say in which
+order the tuner was asked and told.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from typing import Any
+
+from zoo.ledgers import Lines
+
+NAME = "ledger.jsonl"
+PROMISE = "what was finished before is kept, and `zoo resume` goes on"
+
+
+@dataclasses.dataclass(frozen=True)
+class Execution:
+    """A finished training of one trial with one seed.
+
+    Attributes:
+        proposal, trial, execution: their numbers, from 0.
+        seed: it was trained with.
+        values: of the hyperparameters, by name.
+        run: name of the run.
+        status: completed, stopped_early, paused, diverged or failed.
+        score: value of the objective; `None` without one.
+        epoch: the score is of.
+        epochs: it was trained for so far; Hyperband trains some further.
+        seconds: from the start of the job to its end.
+        reason: why it has no score.
+    """
+
+    proposal: int
+    trial: int
+    execution: int
+    seed: int
+    values: dict[str, Any]
+    run: str
+    status: str
+    score: float | None
+    epoch: int | None
+    epochs: int
+    seconds: float
+    reason: str = ""
+
+
+class Ledger:
+    """Both files of a sweep folder."""
+
+    def __init__(self, folder: pathlib.Path):
+        self._executions = Lines(
+            folder / NAME,
+            lambda row: Execution(**row),
+            noun="finished execution",
+            promise=PROMISE,
+        )
+        self._proposals = Lines(
+            folder / "proposals.jsonl",
+            lambda row: (row["proposal"], row["after"], row["values"]),
+            noun="proposal",
+            promise=PROMISE,
+        )
+
+    def executions(self) -> list[Execution]:
+        """Returns every finished execution, in the order of finishing."""
+        return [Execution(**row) for row in self._executions.read()]
+
+    def proposals(self) -> list[dict[str, Any]]:
+        """Returns every proposal, as JSON has it, in order."""
+        return self._proposals.read()
+
+    def add(self, execution: Execution) -> None:
+        """Writes down a finished execution, for good."""
+        with self._executions.held():
+            self._executions.append([dataclasses.asdict(execution)])
+
+    def add_proposal(self, row: dict[str, Any]) -> None:
+        """Writes down a proposal, for good."""
+        with self._proposals.held():
+            self._proposals.append([row])

@@ -1,0 +1,129 @@
+"""A sweep: asks the tuner, trains what it proposes, tells it what came of it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+
+from zoo.errors import Interrupted, UserError
+from zoo.runs import Run
+from zoo.sweeps import RESULT, Folder
+from zoo.tuning import pool, pruning, results
+from zoo.tuning.display import Display
+from zoo.tuning.oracles import Oracle
+from zoo.tuning.pool import Outcome
+from zoo.tuning.results import Trial
+from zoo.tuning.search import Search
+from zoo.tuning.settings import SweepConfig
+
+FAILURES = 3  # trials in a row that fail, and end a sweep
+Work = Callable[..., Iterator[Outcome]]
+
+
+def make_oracle(settings: SweepConfig) -> Oracle:
+    """Returns the fresh tuner of a sweep."""
+    space = settings.dimensions
+    if settings.tuner == "grid":
+        space = space.stepped()
+    return Oracle(
+        settings.tuner,
+        space,
+        trials=settings.trials,
+        direction=settings.direction,
+        seed=settings.config.seed,
+        epochs=settings.epochs,
+        factor=settings.factor,
+    )
+
+
+def run_sweep(
+    folder: Folder,
+    settings: SweepConfig,
+    display: Display,
+    *,
+    workers: int = 1,
+    work: Work = pool.work,
+) -> list[Trial]:
+    """Runs a sweep to its end, from its start or from where it stands.
+
+    Args:
+        folder: that holds `sweep.json`; nobody else may hold it.
+        settings: what `sweep.json` says.
+        display: where to print.
+        workers: processes at once.
+        work: does the jobs, as `pool.work` does.
+
+    Returns:
+        All trials, by number.
+
+    Raises:
+        UserError: three trials in a row failed, or nothing can be written.
+        Interrupted: a signal asked for an end; the sweep can be resumed.
+    """
+    oracle = make_oracle(settings)
+    try:
+        search = Search(folder, settings, oracle)
+        display.begin(search.trials())
+        _prune(search, settings, folder)
+        failures = 0
+        log = folder.path / "workers.log"
+        for outcome in work(search.jobs(), workers, log):
+            trial = search.take(outcome)
+            if trial is None:
+                continue
+            display.trial(trial, search.trials())
+            _prune(search, settings, folder)
+            failed = trial.failure and trial.failure.status == "failed"
+            failures = failures + 1 if failed else 0
+            if failures == FAILURES:
+                raise UserError(
+                    f"{FAILURES} trials in a row failed, the last one since "
+                    f"{trial.failure.reason}; mend that, then "
+                    f"`zoo resume {folder.name}` goes on."
+                )
+    except Interrupted:
+        done = len(search.trials())
+        raise Interrupted(
+            f"stopped after {done} trial{'' if done == 1 else 's'}, and saved "
+            f"what was under way; `zoo resume {folder.name}` goes on."
+        ) from None
+    finally:
+        oracle.close()
+    trials = search.trials()
+    pruning.prune(trials, settings, folder.runs_dir)
+    _write_result(folder, settings, trials)
+    display.end(trials)
+    return trials
+
+
+def _prune(search: Search, settings: SweepConfig, folder: Folder) -> None:
+    """Removes weights while the sweep runs, where no trial is continued."""
+    if settings.tuner != "hyperband":
+        pruning.prune(search.trials(), settings, folder.runs_dir)
+
+
+def _write_result(
+    folder: Folder, settings: SweepConfig, trials: list[Trial]
+) -> None:
+    """Writes `result.json`: that the sweep has ended, and its best trial."""
+    best = results.ranked(trials, settings)[:1]
+    text = json.dumps(
+        {
+            "status": "completed",
+            "trials": len(trials),
+            "failed": sum(trial.score is None for trial in trials),
+            "objective": settings.objective,
+            "best": [_best(trial) for trial in best],
+        },
+        indent=1,
+    )
+    Run(folder.path, folder.name).write(RESULT, text + "\n")
+
+
+def _best(trial: Trial) -> dict:
+    return {
+        "trial": trial.number,
+        "runs": trial.runs,
+        "values": trial.values,
+        "score": trial.score,
+    }
