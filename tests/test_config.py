@@ -20,7 +20,8 @@ from zoo.errors import UserError
 OTHER = {
     "model": "mlp", "model_arg": {"hidden": (64, 32), "reduced": False},
     "activation": "tanh", "norm": "batch", "initializer": "equal",
-    "features": "keras:mobilenet_v3_small", "train_examples": 500,
+    "features": None, "init_from": "run7", "new_head": True,
+    "freeze": "conv1*,conv3", "classes": ("cat", "1.0"), "train_examples": 500,
     "randomize_labels": 0.5,
     "dataset": "mnist", "data_dir": "some where", "image_size": 16,
     "val_fraction": 0.25, "group_by": None, "mean_subtraction": "pixel",

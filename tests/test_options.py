@@ -21,6 +21,12 @@ from zoo.training.console import Console
 BASES = {
     "lr": {"model": "lr", "epochs": 1},
     "mlp": {"model": "mlp", "epochs": 1, "model_arg": {"hidden": 16}},
+    "from another": {
+        "model": "mlp",
+        "epochs": 1,
+        "model_arg": {"hidden": 16},
+        "init_from": "{source}",
+    },
     "steps down": {
         "model": "lr",
         "epochs": 1,
@@ -59,6 +65,10 @@ CHANGES = {
     "group_by": ("[0-9]+-", "pictures", "fingerprint"),
     "train_examples": (500, "lr", "fingerprint"),
     "randomize_labels": (0.5, "lr", "weights"),
+    "classes": (("0", "1", "2"), "lr", "fingerprint"),
+    "init_from": ("{source}", "mlp", "weights"),
+    "new_head": (True, "from another", "weights"),
+    "freeze": ("features", "mlp", "weights"),
     "features": ("hog", "lr", "weights"),
     "add_inputs": (("x2",), "points", "weights"),
     "mean_subtraction": ("pixel", "lr", "weights"),
@@ -158,7 +168,7 @@ def tags(run):
 
 @pytest.fixture(scope="module")
 def places(tmp_path_factory):
-    """Folders that the tables name: {runs}, {empty} and {pictures}."""
+    """Folders that the tables name: {runs}, {empty}, {pictures}, {source}."""
     root = tmp_path_factory.mktemp("places")
     for index in range(40):
         folder = root / "pictures" / ("dark" if index < 20 else "light")
@@ -166,7 +176,12 @@ def places(tmp_path_factory):
         Image.new("L", (8, 8), 6 * index).save(
             folder / f"{index // 2}-{index}.png"
         )
-    return {name: root / name for name in ("runs", "empty", "pictures")}
+    source = TrainConfig(
+        **{**BASES["mlp"], "seed": 9}, runs_dir=str(root), run_name="source"
+    )
+    train(source, console=Console(quiet=True))
+    names = ("runs", "empty", "pictures", "source")
+    return {name: root / name for name in names}
 
 
 @pytest.fixture(scope="module")

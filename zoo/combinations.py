@@ -35,8 +35,30 @@ def check_combinations(config: TrainConfig) -> None:
             "--early_stopping_patience needs validation images, and "
             "--val_fraction=0 leaves none; give --val_fraction=0.1."
         )
+    _check_transfer(config)
     if config.group_by is not None and not config.dataset.startswith("folder:"):
         raise UserError(
             f"--group_by goes by file names, and {config.dataset} has none; "
             "it belongs to --dataset=folder:PATH."
+        )
+
+
+def _check_transfer(config: TrainConfig) -> None:
+    """Refuses what contradicts weights of another run, or frozen ones."""
+    if config.new_head and config.init_from is None:
+        raise UserError(
+            "--new_head has no effect on weights that are all new; it belongs "
+            "to --init_from=RUN."
+        )
+    if config.init_from is not None and config.features is not None:
+        raise UserError(
+            f"--init_from={config.init_from} starts from weights that have "
+            f"seen images, and --features={config.features} leaves none to "
+            "see; give one of them."
+        )
+    words = [word.strip() for word in config.freeze.split(",")]
+    if "" in words or "none" in words and len(words) > 1:
+        raise UserError(
+            f"--freeze={config.freeze} is no list of layers; write for "
+            "example --freeze=features, or --freeze=conv1*,conv3."
         )

@@ -43,6 +43,7 @@ __all__ = [
     "parse_option",
 ]
 
+DEFAULT_MODEL = "lenet5"
 GROUPS = {
     "model": "What is trained",
     "data": "What it is trained on",
@@ -72,8 +73,9 @@ class TrainConfig:
     """
 
     # fmt: off
-    model: str = _option(
-        "lenet5", TEXT, "model", everyday=True,
+    # Not given, it is that of the run to start from, or else DEFAULT_MODEL.
+    model: str | None = _option(
+        None, TEXT, "model", everyday=True,
         help="model to train; `zoo models` lists them")
     model_arg: Mapping[str, Any] = _option(
         {}, ARGUMENTS, "model",
@@ -97,6 +99,19 @@ class TrainConfig:
         help="what lr, mlp or knn see in place of pixels: hog, colour, words, "
              "or what a trained network sees: RUN, PATH.keras, keras:NAME")
 
+    init_from: str | None = _option(
+        None, TEXT, "model",
+        help="start from the weights of this run, or of its model.keras, and "
+             "with its preprocessing, in place of random weights")
+    new_head: bool = _option(
+        False, BOOL, "model",
+        help="with init_from: the layer `logits` starts anew, for other "
+             "classes")
+    freeze: str = _option(
+        "none", TEXT, "model",
+        help="layers whose weights stay as they are: none; features, which "
+             "is all before `logits`; or names such as conv1*,conv3")
+
     dataset: str = _option(
         "digits", TEXT, "data", everyday=True,
         help="data set, folder:PATH or npz:PATH; `zoo datasets` lists them")
@@ -118,6 +133,10 @@ class TrainConfig:
         help="share of the training labels that are replaced by classes drawn "
              "at random, to see whether they can be learned by heart; "
              "validation and test keep the true ones")
+    classes: tuple[str, ...] = _option(
+        (), NAMES, "data",
+        help="use only these of the classes, by name, numbered anew; of the "
+             "validation and test images too")
     group_by: str | None = _option(
         None, TEXT, "data",
         help="for folder: keep files of one group in one split: `folder`, or "
@@ -247,6 +266,8 @@ class TrainConfig:
     # fmt: on
 
     def __post_init__(self):
+        if self.model is None and self.init_from is None:
+            object.__setattr__(self, "model", DEFAULT_MODEL)
         for name, option in OPTIONS.items():
             value = getattr(self, name)
             if value is not None:
@@ -303,7 +324,7 @@ OPTIONS: dict[str, Option] = {
 }
 DEFAULTS: dict[str, Any] = {
     field.name: _default(field) for field in dataclasses.fields(TrainConfig)
-}
+} | {"model": DEFAULT_MODEL}
 
 
 def option_named(name: str) -> Option:

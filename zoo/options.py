@@ -144,7 +144,8 @@ def format_option(name: str, value: Any) -> list[str]:
 
 def _digits(item: Any) -> str:
     """Writes every digit of a number, without an empty fraction."""
-    return str(item).removesuffix(".0")
+    text = str(item)
+    return text.removesuffix(".0") if isinstance(item, float) else text
 
 
 def _shown(value: Any) -> str:

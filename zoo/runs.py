@@ -88,18 +88,17 @@ class Run:
 
     def load_model(self):
         """Returns the trained Keras model: raw pixels in, logits out."""
+        return read_model(self.model_path())
+
+    def model_path(self) -> pathlib.Path:
+        """Returns where the trained model is saved; refuses if it is not."""
         path = self.path / "model.keras"
         if not path.exists():
             raise UserError(
                 f"{self.name} has no model.keras, its status is {self.status}; "
                 f"`zoo resume {self.argument}` finishes it."
             )
-        import keras
-
-        try:
-            return keras.models.load_model(path, compile=False)
-        except (OSError, ValueError, KeyError) as error:
-            raise UserError(f"{path} cannot be read as a model.") from error
+        return path
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run, whole or not at all."""
@@ -145,6 +144,16 @@ def _rows(text: str) -> list[dict[str, float | None]]:
         {key: float(cell) if cell else None for key, cell in row.items()}
         for row in csv.DictReader(text.splitlines())
     ]
+
+
+def read_model(path: pathlib.Path):
+    """Returns the Keras model of a file; `UserError` if there is none in it."""
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as a model.") from error
 
 
 def check_free(runs_dir: str, name: str | None) -> None:

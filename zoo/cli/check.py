@@ -7,7 +7,7 @@ import json
 
 from zoo.cli import stderr, train
 from zoo.cli.flags import Command
-from zoo.training.plan import check_names
+from zoo.training.plan import settle
 
 NOT_OK = 1  # as of `grep` and `diff`: the answer is no
 
@@ -31,7 +31,7 @@ def run(argv: list[str]) -> int:
     if asked is None:
         return 0
     config, _ = asked
-    check_names(config)  # before Keras is imported, which takes seconds
+    settle(config)  # before Keras is imported, which takes seconds
     with stderr.hold():
         from zoo.training import checking
 

@@ -6,7 +6,7 @@ from zoo import recipes, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, OPTIONS, TrainConfig
-from zoo.training.plan import check_names
+from zoo.training.plan import settle
 
 
 def run(argv: list[str]) -> int:
@@ -55,7 +55,7 @@ def read(
 
 def train(config: TrainConfig, parent: dict | None) -> None:
     """Trains with standard error kept in the run's log."""
-    check_names(config)  # before Keras is imported, which takes seconds
+    settle(config)  # before Keras is imported, which takes seconds
     with stderr.hold() as held:
         from zoo.training.console import Console
         from zoo.training.loop import train

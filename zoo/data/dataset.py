@@ -61,8 +61,8 @@ class Dataset:
         val: the images that models are selected by; empty if none were asked.
         class_names: one name a label; none where numbers are predicted.
         flips: whether an image keeps its class in the mirror.
-        test_examples: how many test images are sealed; `None` if there is no
-            test split.
+        test_examples: how many test images are sealed, of all classes of the
+            source; `None` if there is no test split.
         fingerprint: SHA-256 of membership, pixels, labels, order and class
             names of both splits; the same on every machine.
     """

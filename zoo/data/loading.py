@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.data.classes import restricted
 from zoo.data.dataset import Dataset, Split, check_fraction, hold_out
 from zoo.data.fewer import fewer
 from zoo.data.groups import group_keys
@@ -26,6 +27,7 @@ def load_dataset(
     val_fraction: float = 0.1,
     group_by: str | None = None,
     train_examples: int | None = None,
+    classes: Sequence[str] = (),
 ) -> Dataset:
     """Reads a data set and cuts its validation part; never a test image.
 
@@ -41,6 +43,7 @@ def load_dataset(
             regular expression for the group in the file's name.
         train_examples: how many of the training images to keep; all if not
             given. The validation part is the same in any case.
+        classes: names of those to keep; all if none is given.
 
     Raises:
         UserError: there is no such data set, or it cannot be read.
@@ -73,7 +76,7 @@ def load_dataset(
         flips=source.flips,
         test_examples=parts.sizes.get(TEST, len(sealed)),
     )
-    return fewer(data, train_examples)
+    return fewer(restricted(data, classes), train_examples)
 
 
 def prepare(name: str, *, data_dir: str | None = None) -> dict[str, int]:

@@ -6,10 +6,13 @@ seen when a person asks for the test split, and at no other time.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from zoo.data.classes import find_labels, only
 from zoo.data.dataset import Split
 from zoo.data.groups import group_keys
 from zoo.data.loading import divide, open_parts
-from zoo.data.parts import TEST, TRAIN
+from zoo.data.parts import TEST, TRAIN, Parts
 
 
 def open_test(
@@ -18,6 +21,7 @@ def open_test(
     data_dir: str | None = None,
     image_size: int | None = None,
     group_by: str | None = None,
+    classes: Sequence[str] = (),
 ) -> Split:
     """Reads the test split of a data set.
 
@@ -26,11 +30,19 @@ def open_test(
         data_dir: folder of tensorflow-datasets, as in `load_dataset`.
         image_size: as the images were trained on.
         group_by: as the training images were cut by.
+        classes: names of those that were trained on; all if none is given.
 
     Raises:
         UserError: there is no such data set, or it cannot be read.
     """
     _, parts = open_parts(name, data_dir, image_size)
+    sealed = _sealed(parts, group_by)
+    if not classes:
+        return sealed
+    return only(sealed, find_labels(classes, parts.class_names, name))
+
+
+def _sealed(parts: Parts, group_by: str | None) -> Split:
     if TEST in parts.sizes:
         return parts.read(TEST)[0]
     whole, hashes = parts.read(TRAIN)

@@ -189,6 +189,7 @@ def _how_to_load(run: Run) -> dict[str, Any]:
         "data_dir": config.data_dir,
         "image_size": config.image_size,
         "group_by": config.group_by,
+        "classes": config.classes,
     }
 
 

@@ -14,6 +14,20 @@ if TYPE_CHECKING:
     import keras
 
 
+def hash_weights(model: keras.Model, total: Any = None) -> str:
+    """Returns the SHA-256, in hex, of a model's weights, shapes and all.
+
+    Args:
+        total: of `hashlib`, which has been told what else is to count.
+    """
+    total = total or hashlib.sha256()
+    for weight in model.get_weights():
+        weight = np.ascontiguousarray(weight)
+        total.update(f"{weight.dtype.str} {weight.shape}".encode())
+        total.update(weight.data if weight.size else b"")
+    return total.hexdigest()
+
+
 @dataclasses.dataclass(frozen=True)
 class Extractor:
     """Features that are computed and not learned by the run that uses them.
@@ -45,11 +59,7 @@ class Extractor:
         """SHA-256, in hex, of all that decides what it computes."""
         total = hashlib.sha256(json.dumps(self.settings).encode())
         total.update(repr(self.model.input_shape).encode())
-        for weight in self.model.get_weights():
-            weight = np.ascontiguousarray(weight)
-            total.update(f"{weight.dtype.str} {weight.shape}".encode())
-            total.update(weight.data if weight.size else b"")
-        return total.hexdigest()
+        return hash_weights(self.model, total)
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `resolved.json` says about it."""

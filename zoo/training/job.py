@@ -19,12 +19,15 @@ from zoo.models import costs
 from zoo.training import (
     by_heart,
     extracting,
+    inherited,
     machine,
     network,
     optimizers,
+    origins,
     precision,
+    transfer,
 )
-from zoo.training.plan import Plan, make_plan, steps_per_execution
+from zoo.training.plan import Plan, make_plan, settle, steps_per_execution
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +45,8 @@ class Job:
         multiply_adds: of the forward pass of one image.
         steps_per_execution: updates between two looks at Python.
         precision: `float32` or `bfloat16`.
+        transferred: what was taken over from another run, if anything was
+            and it was now.
     """
 
     plan: Plan
@@ -52,12 +57,14 @@ class Job:
     multiply_adds: int
     steps_per_execution: int
     precision: str
+    transferred: transfer.Transfer | None = None
 
 
 def prepare(
     config: TrainConfig,
     data: Dataset | None,
     progress: Callable[[int, int], None] | None = None,
+    begun: dict[str, Any] | None = None,
 ) -> Job:
     """Loads the data, measures it, and builds and compiles the network.
 
@@ -65,21 +72,26 @@ def prepare(
         config: as asked.
         data: the user's own images, if not what the config names.
         progress: told how many of how many images have their features.
+        begun: `resolved.json` of a run that has a checkpoint to go on from.
+            Then no weights are copied, and the run that it started from may
+            be gone.
 
     Raises:
         UserError: something in the config cannot work.
     """
     _fix_randomness(config)
+    if begun is None:
+        config = settle(config)
     plan = make_plan(config, data)
     plan, extractor = extracting.extract(plan, progress)
-    statistics = preprocess.measure(
-        added_inputs.extend(plan.data.train.images, config.add_inputs, np),
-        config.mean_subtraction,
-        config.scale,
-    )
+    statistics, whose = _statistics(plan, begun)
     number_format = precision.resolve(config.precision)
     with precision.policy(number_format):
         model = network.build_network(plan, statistics)
+    transferred = None
+    if config.init_from is not None and begun is None:
+        origin = origins.find(config.init_from, config.runs_dir)
+        transferred = transfer.start(model, plan, origin, whose)
     layers = costs.layer_costs(network.body_of(model))
     multiply_adds = costs.total_costs(layers)["multiply_adds"]
     per_execution = steps_per_execution(plan.config, multiply_adds)
@@ -100,7 +112,30 @@ def prepare(
         multiply_adds,
         per_execution,
         number_format,
+        transferred,
     )
+
+
+def _statistics(
+    plan: Plan, begun: dict[str, Any] | None
+) -> tuple[preprocess.Statistics, str]:
+    """Returns what centres and scales the inputs, and whose training images.
+
+    Those of the run itself, or of the one that it started from, if they fit.
+    """
+    config, whose = plan.config, "its own training data"
+    inputs = added_inputs.extend(plan.data.train.images, config.add_inputs, np)
+    if config.init_from is not None:
+        if begun is not None:
+            kept = preprocess.Statistics.from_json(begun["statistics"])
+            return kept, begun["init_from"]["preprocessing"]
+        origin = origins.find(config.init_from, config.runs_dir)
+        found = inherited.fitted(origin.statistics, inputs.shape[1:])
+        if found is not None:
+            return found, f"that of {origin.name}"
+        whose += f", which that of {origin.name} does not fit"
+    measured = preprocess.measure(inputs, config.mean_subtraction, config.scale)
+    return measured, whose
 
 
 def _fix_randomness(config: TrainConfig) -> None:
@@ -141,6 +176,8 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
             and plan.random_labels.to_json(),
         },
         "features": job.extractor and job.extractor.to_json(),
+        "init_from": job.transferred and job.transferred.to_json(),
+        "frozen": [layer.name for layer in network.frozen(model, plan)],
         "statistics": job.statistics.to_json(),
         "parameters": {
             "trainable": count(model.trainable_weights),

@@ -11,13 +11,13 @@ import contextlib
 import json
 import time
 
-from zoo import features, kinds, run_names, runs
+from zoo import kinds, run_names, runs
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted, UserError
 from zoo.runs import Run
 from zoo.summaries import Summaries
-from zoo.training import memory, outcome, precision, report
+from zoo.training import memory, outcome, precision, report, transfer
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
 from zoo.training.job import Job, describe, prepare
@@ -52,10 +52,8 @@ def train(
         Interrupted: a signal asked for an end; the run can be resumed.
     """
     console = console or Console()
-    if config.features is not None:
-        spec = features.settle(config.features, config.runs_dir)
-        config = config.replace(features=spec)
     job = prepare(config, data, console.extracting)
+    config = job.plan.asked
     if data is not None:
         config = config.replace(dataset=data.name)
     resolved = describe(job, parent)
@@ -65,7 +63,7 @@ def train(
         run_names.default_name(config),
         {
             "config.json": config.to_json(),
-            "again.flags": again_flags(config),
+            "again.flags": again_flags(config, job.transferred),
             "resolved.json": json.dumps(resolved, indent=1) + "\n",
         },
     )
@@ -94,8 +92,13 @@ def resume(
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
         job = prepare(
-            run.config.replace(run_name=None), data, console.extracting
+            run.config.replace(run_name=None),
+            data,
+            console.extracting,
+            run.resolved if state else None,
         )
+        if job.transferred:
+            transfer.check_same(job.transferred, run)
         _check_same_data(run, job)
         console.log_to(run.path / "log.txt")
         if state:
@@ -110,10 +113,17 @@ def resume(
         return _run(job, run, state or TrainState(), console)
 
 
-def again_flags(config: TrainConfig) -> str:
+def again_flags(
+    config: TrainConfig, transferred: transfer.Transfer | None = None
+) -> str:
     """Returns the flagfile that repeats a run."""
     lines = ["# Repeats this run: zoo train --flagfile=again.flags"]
-    for name, value in config.asked().items():
+    if transferred:
+        lines += [
+            f"# It started from the weights of {transferred.run}, SHA-256",
+            f"# {transferred.weights_sha256}",
+        ]
+    for name, value in {"model": config.model, **config.asked()}.items():
         if name not in ("run_name", "runs_dir"):
             lines += format_option(name, value)
     return "\n".join(lines) + "\n"

@@ -9,7 +9,7 @@ import keras
 
 from zoo.data import added_inputs, preprocess
 from zoo.models import build_model
-from zoo.training import balance, heads, losses, optimizers
+from zoo.training import balance, freezing, heads, losses, optimizers
 from zoo.training.plan import Plan
 
 BODY = "network"  # name of the layer that holds the model of the zoo
@@ -50,6 +50,7 @@ def build_network(plan: Plan, statistics: preprocess.Statistics):
         task=plan.data.task,
     )
     body.name = BODY
+    freezing.freeze(body, plan.config.freeze, plan.entry.name)
     return heads.join(inputs, body(x), name=plan.config.model)
 
 
@@ -82,6 +83,11 @@ def without_heads(
     inputs, x = _entrance(plan, statistics)
     logits_alone = keras.Model(body.inputs, body.outputs[0], name=BODY)
     return keras.Model(inputs, logits_alone(x), name=model.name)
+
+
+def frozen(model: keras.Model, plan: Plan) -> list[keras.layers.Layer]:
+    """Returns the layers that --freeze keeps as they are."""
+    return freezing.chosen(body_of(model), plan.config.freeze, plan.entry.name)
 
 
 def body_of(model: keras.Model) -> keras.Model:

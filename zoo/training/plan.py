@@ -13,12 +13,13 @@ from zoo import features, runs
 from zoo.config import OPTIONS, TrainConfig
 from zoo.data import Dataset, added_inputs, load_dataset
 from zoo.data import random_labels as noise
+from zoo.data.classes import restricted
 from zoo.data.fewer import fewer
 from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.registry import ModelEntry
-from zoo.training import by_heart, recipe
+from zoo.training import by_heart, origins, recipe
 from zoo.training.state import TrainState
 
 EXECUTION_BUDGET = 1e10  # multiply-adds between two looks at Python
@@ -105,6 +106,26 @@ def check_names(asked: TrainConfig) -> None:
     runs.check_free(asked.runs_dir, asked.run_name)
 
 
+def settle(asked: TrainConfig) -> TrainConfig:
+    """Returns a config that means the same later.
+
+    `last` becomes a run's name, and what a run takes over from the one that
+    it starts from is said. Needs neither Keras nor data.
+
+    Raises:
+        UserError: as `check_names`, or the run to start from does not suit.
+    """
+    if asked.model is not None:
+        MODELS.find(asked.model)
+    if asked.init_from is not None:
+        asked = origins.settle(asked)
+    check_names(asked)
+    if asked.features is not None:
+        spec = features.settle(asked.features, asked.runs_dir)
+        asked = asked.replace(features=spec)
+    return asked
+
+
 def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     """Checks a config against models and data, and settles every number.
 
@@ -120,6 +141,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     handed_over = data is not None
     if handed_over:
         _check_unused(asked, data)
+        data = restricted(data, asked.classes)
         data = fewer(data, asked.train_examples)
     else:
         data = load_dataset(
@@ -129,6 +151,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
             val_fraction=asked.val_fraction,
             group_by=asked.group_by,
             train_examples=asked.train_examples,
+            classes=asked.classes,
         )
     added_inputs.check(asked.add_inputs, data.input_shape, data.name)
     _check_early_stopping(asked, data)

@@ -14,7 +14,7 @@ from zoo.explaining import explain
 from zoo.explaining.facts import Facts
 from zoo.explaining.words import headline
 from zoo.runs import Run
-from zoo.training import balance, result
+from zoo.training import balance, result, transfer
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
 from zoo.training.network import enlarged_size
@@ -40,6 +40,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             **balance.in_words(plan.source, plan.config.class_weight),
             **_features_in_words(resolved),
             "model": _model_in_words(plan, resolved),
+            **transfer.in_words(resolved),
             "recipe": _recipe_in_words(plan),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
             f"{resolved['precision']}, Keras {machine['keras']} on "

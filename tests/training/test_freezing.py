@@ -1,0 +1,179 @@
+"""Frozen layers: not one bit of them moves, and all the others learn."""
+
+import os
+import signal
+
+import keras
+import numpy as np
+import pytest
+
+from zoo import runs
+from zoo.config import TrainConfig
+from zoo.errors import Interrupted, UserError
+from zoo.models import register_model
+from zoo.training import resume, train
+from zoo.training.console import Console
+from zoo.training.job import prepare
+
+QUIET = Console(quiet=True)
+# Everything that could move a weight: batch norm, penalties, decay, momentum.
+OPTIONS = {
+    "model": "mlp",
+    "model_arg": {"hidden": (16, 8)},
+    "norm": "batch",
+    "l2": 0.1,
+    "weight_decay": 0.1,
+    "optimizer": "momentum",
+    "epochs": 2,
+    "batch_size": 100,
+    "summaries": ("none",),
+}
+
+
+def asked(folder, **more):
+    return TrainConfig(runs_dir=str(folder), **{**OPTIONS, **more})
+
+
+def weights(model):
+    """Returns the weights of each layer of a network, by layer."""
+    body = model.get_layer("network")
+    return {x.name: x.get_weights() for x in body.layers if x.weights}
+
+
+def moved(config, run):
+    """Returns for each layer which of its weights training has changed."""
+    before, after = weights(prepare(config, None).model), last_of(config, run)
+    return {
+        name: [
+            not np.array_equal(old, new)
+            for old, new in zip(before[name], after[name], strict=True)
+        ]
+        for name in before
+    }
+
+
+def last_of(config, run):
+    model = prepare(config, None).model
+    with np.load(run.path / "checkpoints" / "last.npz") as file:
+        names = sorted(n for n in file.files if n.startswith("weights/"))
+        model.set_weights([file[name] for name in names])
+    return weights(model)
+
+
+def test_what_is_frozen_keeps_every_bit_and_all_else_moves(tmp_path):
+    # Every kind of summary looks at frozen layers too.
+    config = asked(tmp_path, freeze="hidden1*", summaries=("all",))
+    run = train(config, console=QUIET)
+    assert moved(config, run) == {
+        "hidden1": [False],
+        "hidden1_norm": [False] * 4,  # gamma, beta and both averages
+        "hidden2": [True],
+        "hidden2_norm": [True] * 4,
+        "logits": [True, True],
+    }
+    assert run.resolved["frozen"] == ["hidden1", "hidden1_norm"]
+
+
+def test_features_are_all_before_the_logits(tmp_path):
+    job = prepare(asked(tmp_path, freeze="features"), None)
+    trained = [v.path for v in job.model.trainable_variables]
+    assert trained == ["logits/kernel", "logits/bias"]
+    # The count of updates, and momentum of these two alone.
+    shapes = [tuple(v.shape) for v in job.model.optimizer.variables]
+    assert shapes == [(), (8, 10), (10,)]
+
+
+def test_the_counts_are_of_what_learns_and_of_all(tmp_path):
+    config = asked(tmp_path, freeze="features", steps=1, epochs=None)
+    run = train(config, console=QUIET)
+    # 64*16 + 4*16 + 16*8 + 4*8 before the logits, 8*10 + 10 in them.
+    found = run.resolved["parameters"]
+    assert found == {"trainable": 90, "total": 1248 + 90}
+    assert run.metrics["parameters"] == 90
+
+
+def test_no_penalty_counts_frozen_weights(tmp_path):
+    job = prepare(asked(tmp_path, freeze="hidden1*,hidden2*"), None)
+    kernel, bias = weights(job.model)["logits"]
+    l2 = 0.1 * np.sum(kernel**2)
+    decay = 0.05 * (np.sum(kernel**2) + np.sum(bias**2))
+    found = float(sum(job.model.losses))
+    assert found == pytest.approx(l2 + decay, rel=1e-5)
+
+
+def test_a_frozen_batch_norm_uses_its_averages_in_training(tmp_path):
+    job = prepare(asked(tmp_path, freeze="hidden1*", dropout=0.0), None)
+    layer = job.model.get_layer("network").get_layer("hidden1_norm")
+    random = np.random.default_rng(0)
+    gamma, beta, mean, variance = random.uniform(0.5, 2, (4, 16))
+    layer.set_weights([gamma, beta, mean, variance])
+    x = random.normal(size=(5, 16))
+    expected = (x - mean) / np.sqrt(variance + 1e-5) * gamma + beta
+    found = np.asarray(layer(x, training=True))
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+
+
+def test_what_is_frozen_needs_no_other_run(tmp_path):
+    config = asked(tmp_path, freeze="features")
+    run = train(config, console=QUIET)
+    assert run.resolved["init_from"] is None
+    before, after = weights(prepare(config, None).model), last_of(config, run)
+    np.testing.assert_array_equal(before["hidden1"][0], after["hidden1"][0])
+
+
+class Stopping(Console):
+    """Asks for an end as Ctrl-C does, in the second epoch."""
+
+    def epoch(self, row, state, plan):
+        if row["epoch"] == 1:
+            os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupted_run_comes_to_the_same_bits(tmp_path):
+    options = {"freeze": "hidden1*", "epochs": 2, "dropout": 0.3}
+    options["deterministic"] = True
+    whole = train(asked(tmp_path, run_name="a", **options), console=QUIET)
+    with pytest.raises(Interrupted):
+        train(
+            asked(tmp_path, run_name="b", **options),
+            console=Stopping(quiet=True),
+        )
+    half = resume(runs.find("b", str(tmp_path)), console=QUIET)
+    assert half.metrics["status"] == "completed"
+    pair = [run.load_model().get_weights() for run in (whole, half)]
+    for one, two in zip(*pair, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_auxiliary_heads_are_not_among_the_features(tmp_path, table_of_models):
+    def build(input_shape, num_classes, seed=0):
+        image = keras.Input(input_shape)
+        x = keras.layers.Flatten()(image)
+        x = keras.layers.Dense(4, name="features")(x)
+        names = ("logits", "other")
+        heads = [keras.layers.Dense(num_classes, name=n)(x) for n in names]
+        return keras.Model(image, heads)
+
+    register_model("two_heads", build)
+    config = TrainConfig(
+        model="two_heads", freeze="features", runs_dir=str(tmp_path), steps=2
+    )
+    assert train(config, console=QUIET).resolved["frozen"] == ["features"]
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"freeze": "hiden1"}, "no layer with weights 'hiden1'; did you mean"),
+        ({"freeze": "flatten"}, "fits no layer of mlp that has weights"),
+        ({"freeze": "*"}, "leaves nothing of mlp to train"),
+        ({"freeze": "features", "model": "lr"}, "no weights before its logits"),
+        ({"freeze": "features", "model": "lenet5_1998"}, "leaves nothing"),
+        ({"freeze": "features", "model": "knn"}, "no effect on knn"),
+        ({"freeze": "none,hidden1"}, "no list of layers"),
+        ({"freeze": ""}, "no list of layers"),
+    ],
+)
+def test_what_cannot_be_frozen_is_refused(tmp_path, options, words):
+    with pytest.raises(UserError, match=words):
+        prepare(TrainConfig(**{"model": "mlp", **options}), None)

@@ -1,0 +1,213 @@
+"""Where a run with --init_from starts: which network that is, and of what.
+
+Needs neither Keras nor data, so that mistakes are told at once. A run's own
+files say what it is; a `.keras` file that lies outside of its run folder is
+asked itself, since preprocessing and the model's name are saved in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+from typing import Any
+
+import numpy as np
+
+from zoo import runs
+from zoo.config import DEFAULTS, TrainConfig
+from zoo.data.preprocess import Statistics
+from zoo.errors import UserError
+from zoo.models import MODELS
+
+FILE = ".keras"
+SAVED = "model.keras"  # name of the file in a run folder
+# Options on which the shapes of weights depend, besides model_arg; and what
+# comes before the network. They are those of the origin if not given.
+SHAPING = ("activation", "norm", "add_inputs")
+PREPROCESSING = ("mean_subtraction", "scale")
+
+
+@dataclasses.dataclass(frozen=True)
+class Origin:
+    """A trained network from which another run starts.
+
+    Attributes:
+        name: what `--init_from` says to find it again.
+        path: of its saved model.
+        model: its name in the zoo.
+        options: of `SHAPING`, with which it was built, as far as known.
+        model_arg: likewise.
+        statistics: of the inputs that it was trained on.
+        targets: its task and class names; `None` where not known.
+    """
+
+    name: str
+    path: pathlib.Path
+    model: str
+    options: dict[str, Any]
+    model_arg: dict[str, Any]
+    statistics: Statistics
+    targets: tuple[str, tuple[str, ...]] | None
+
+
+def settle(asked: TrainConfig) -> TrainConfig:
+    """Returns a config that says all that it takes over from its origin.
+
+    Args:
+        asked: with --init_from. What comes back has the origin's model,
+            options and preprocessing, and gives the same again.
+
+    Raises:
+        UserError: there is no such network, it is another model, or it has
+            nothing to hand over.
+    """
+    origin = find(asked.init_from, asked.runs_dir)
+    _check_model(asked, origin)
+    taken = {
+        name: value
+        for name, value in origin.options.items()
+        if getattr(asked, name) in (None, ())
+    }
+    for name in PREPROCESSING:
+        taken[name] = getattr(origin.statistics, name)
+        if getattr(asked, name) not in (DEFAULTS[name], taken[name]):
+            raise UserError(
+                f"--{name}={getattr(asked, name)} contradicts --init_from: "
+                f"{origin.name} has learned with --{name}={taken[name]}, which "
+                "goes with its weights; leave it out."
+            )
+    return asked.replace(
+        init_from=origin.name,
+        model=origin.model,
+        model_arg={**origin.model_arg, **asked.model_arg},
+        **taken,
+    )
+
+
+def _check_model(asked: TrainConfig, origin: Origin) -> None:
+    """Refuses an origin that is another model, or that has no weights."""
+    if asked.model not in (None, origin.model):
+        raise UserError(
+            f"--model={asked.model} cannot start from {origin.name}, which is "
+            f"{origin.model}; give --model={origin.model}, or leave it out."
+        )
+    if MODELS.find(origin.model).memorize:
+        raise UserError(
+            f"--init_from={origin.name} is {origin.model}, which remembers "
+            "its training images and has no weights to hand over; start from "
+            "a network, such as lenet5."
+        )
+
+
+def find(spec: str, runs_dir: str) -> Origin:
+    """Finds the network that `--init_from` names: a run, or a saved file.
+
+    Raises:
+        UserError: there is none, it is not finished, or it saw no images.
+    """
+    path = pathlib.Path(spec)
+    if not spec.endswith(FILE):
+        try:
+            return _of_run(runs.find(spec, runs_dir), runs_dir)
+        except UserError as error:
+            raise UserError(
+                f"--init_from={spec} names nothing to start from: {error}"
+            ) from error
+    if not path.is_file():
+        raise UserError(
+            f"--init_from={spec} names no file; give a run, or the path of "
+            f"its {SAVED}."
+        )
+    if path.name == SAVED and (path.parent / "config.json").is_file():
+        run = runs.find(str(path.parent), runs_dir)
+        return _of_run(run, runs_dir)
+    return _of_file(path)
+
+
+def _of_run(run: runs.Run, runs_dir: str) -> Origin:
+    resolved = run.resolved
+    config, data = resolved["config"], resolved["data"]
+    path = run.model_path()
+    if resolved["features"]:
+        raise _saw_no_images(run.name, resolved["features"]["name"])
+    below = pathlib.Path(runs_dir, run.name) == run.path
+    kept = {name: config.get(name) for name in SHAPING}
+    asked = run.config
+    return Origin(
+        name=run.name if below else str(run.path),
+        path=path,
+        model=config["model"],
+        options={n: _as_asked(v) for n, v in kept.items() if v},
+        model_arg=dict(asked.model_arg),
+        statistics=Statistics.from_json(resolved["statistics"]),
+        targets=(data["task"], tuple(data["class_names"])),
+    )
+
+
+def _as_asked(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _of_file(path: pathlib.Path) -> Origin:
+    """Reads what a saved model says of itself; Keras's format is a zip."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))["config"]
+        layers = {x["config"]["name"]: x for x in config["layers"]}
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        raise UserError(
+            f"--init_from={path} cannot be read as a Keras model."
+        ) from None
+    if "network" not in layers:
+        raise UserError(
+            f"--init_from={path} has no layer named network, as every "
+            f"{SAVED} of a run has; give one of those."
+        )
+    if "extractor" in layers:
+        raise _saw_no_images(str(path), "NAME")
+    return Origin(
+        name=str(path),
+        path=path,
+        model=config["name"],
+        options={},
+        model_arg={},
+        statistics=_statistics(list(layers.values())),
+        targets=None,
+    )
+
+
+def _saw_no_images(name: str, features: str) -> UserError:
+    return UserError(
+        f"--init_from={name} was trained on features, not on images; "
+        f"--features={features} gives these to lr, mlp or knn."
+    )
+
+
+def _statistics(layers: list[dict]) -> Statistics:
+    """Reads statistics out of the preprocessing layers of a saved model."""
+    images = any(layer["class_name"] == "Mean" for layer in layers)
+    subtracted = "image" if images else "none"
+    for layer in layers:
+        if layer["class_name"] == "Rescaling":
+            return Statistics(subtracted, "unit")
+        if layer["class_name"] == "Normalization":
+            return _of_layer(layer["config"], subtracted)
+    return Statistics(subtracted, "none")
+
+
+def _of_layer(config: dict, subtracted: str) -> Statistics:
+    mean = np.float32(config["mean"])
+    std = np.float32(np.sqrt(np.float64(config["variance"])))
+    if config["name"] == "scale":
+        return Statistics(subtracted, "std", None, std)
+    subtracted = "pixel" if mean.ndim == 3 else "channel"
+    if config["name"] == "subtract_mean":
+        return Statistics(subtracted, "none", mean)
+    if (std == 255).all():  # as --scale=unit divides
+        return Statistics(subtracted, "unit", mean)
+    # A mean image has one deviation a channel, told for each pixel.
+    return Statistics(
+        subtracted, "std", mean, std.reshape(-1, mean.shape[-1])[0]
+    )
