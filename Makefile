@@ -12,6 +12,7 @@ EPOCHS ?=
 RECIPE ?=
 RUN ?= last
 RUNS ?=
+IMAGES ?=
 FLAGS ?=
 # For set-up alone: --wheels=DIR, --python=PATH, --verbose.
 SETUP_FLAGS ?=
@@ -25,7 +26,8 @@ CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train resume evaluate compare explain landscape check-model \
+.PHONY: help setup train resume evaluate predict export compare explain \
+	landscape check-model \
 	models datasets recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
@@ -33,7 +35,7 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE RUN RUNS, and FLAGS for others:'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE RUN RUNS IMAGES, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
 setup: $(READY) ## make .venv and install everything from requirements.lock
@@ -55,6 +57,12 @@ resume: $(READY) ## go on with a run that was stopped: RUN=last
 
 evaluate: $(READY) ## score a run on its validation images: RUN=last
 	$(ZOO) evaluate $(RUN) $(FLAGS)
+
+predict: $(READY) ## say what a run sees: RUN=last IMAGES='cat.png photos'
+	$(ZOO) predict $(RUN) $(strip $(IMAGES) $(FLAGS))
+
+export: $(READY) ## write a run for other programs (FLAGS=--format=onnx)
+	$(ZOO) export $(RUN) $(FLAGS)
 
 compare: $(READY) ## say which differences are real: RUNS='last lr-digits'
 	$(ZOO) compare $(strip $(RUNS) $(FLAGS))

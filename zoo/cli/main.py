@@ -17,9 +17,13 @@ FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 VERBS = {
     "train": "train a model into a new run folder",
-    "resume": "go on with a run that was stopped",
+    "sweep": "search for good hyperparameters, over many runs",
+    "vary": "repeat a run with several values of one option",
+    "resume": "go on with a run, or a group of runs, that was stopped",
     "evaluate": "score runs, on validation images or the sealed test split",
     "compare": "say where runs differ, and which differences are real",
+    "predict": "say what a run sees in pictures of your own",
+    "export": "write a run for other programs: Keras, TensorFlow, ONNX",
     "explain": "say what a run's numbers show, and what to try next",
     "check": "look at data and model for 20 seconds, before training",
     "landscape": "draw the loss as a function of the weights of a run",

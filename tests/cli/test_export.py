@@ -1,0 +1,99 @@
+"""`zoo export`, as it is typed and as it answers."""
+
+import shutil
+
+import pytest
+
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.serving import formats
+from zoo.training import train
+from zoo.training.console import Console
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The folder of a run on the digits."""
+    config = TrainConfig(
+        model="lr", steps=8, summaries=("none",),
+        runs_dir=str(tmp_path_factory.mktemp("runs")),
+    )  # fmt: skip
+    return train(config, console=Console(quiet=True)).path
+
+
+@pytest.fixture
+def copy(finished, tmp_path):
+    """A copy of the run, named `done`, in `tmp_path`/runs."""
+    return shutil.copytree(finished, tmp_path / "runs" / "done")
+
+
+def test_it_says_what_was_written_and_how_it_was_checked(copy, capfd):
+    assert main(["export", "done", f"--runs_dir={copy.parent}"]) == 0
+    said = capfd.readouterr()
+    first, *_, last = said.out.splitlines()
+    assert first.startswith(f"export    {copy}/exports/done.keras, ")
+    assert last.startswith("parity    144 validation images: logits differ by")
+    assert last.endswith("144 of 144 answers are equal")
+    assert said.err == ""
+
+
+@pytest.mark.parametrize(
+    ("flags", "said"),
+    [
+        ("--format=onx", "no export format 'onx'; did you mean onnx"),
+        ("--format=torch", "choose keras, saved_model or onnx"),
+        ("--format=keras --out={here}/model", "--out={here}/model.keras"),
+        ("--format=saved_model --out={here}/m.onnx", "which is a folder"),
+        ("--out={here}/none/m.keras", "there is no folder {here}/none"),
+        ("--out={here}/there.keras", "is there already; --overwrite"),
+        ("--out={here}/folder.keras --overwrite", "is a folder"),
+        ("--format=saved_model --out={here}/there --overwrite", "is a file"),
+        ("--format=saved_model --out={here}/other", "is there already"),
+        (
+            "--format=saved_model --out={here}/other --overwrite",
+            "no SavedModel, and is not replaced",
+        ),
+    ],
+)
+def test_a_mistake_gets_one_sentence_and_leaves_nothing(
+    answer, copy, tmp_path, flags, said
+):
+    here = tmp_path / "here"
+    (here / "folder.keras").mkdir(parents=True)
+    (here / "other").mkdir()
+    (here / "other" / "diary.txt").write_text("dear diary")
+    (here / "there.keras").write_text("old")
+    (here / "there").write_text("old")
+    before = sorted(here.rglob("*"))
+    words = flags.format(here=here).split()
+    sentence = answer("export", "done", *words)
+    assert said.format(here=here) in sentence
+    assert sorted(here.rglob("*")) == before
+    assert (here / "there.keras").read_text() == "old"
+    assert not (copy / "exports").exists()
+
+
+def test_a_package_that_is_missing_is_named_with_its_extra(
+    answer, copy, monkeypatch
+):
+    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    sentence = answer("export", "done", "--format=onnx")
+    assert "tf2onnx, onnx and onnxruntime, which are not inst" in sentence
+    assert "`pip install 'model-zoo[export]'`" in sentence
+
+
+def test_a_run_that_is_not_finished_is_not_exported(answer, copy):
+    (copy / "model.keras").unlink()
+    assert "no model.keras" in answer("export", "done")
+
+
+def test_a_run_of_another_format_is_not_exported(answer, copy):
+    text = (copy / "resolved.json").read_text()
+    newer = text.replace('"format": 1', '"format": 2')
+    (copy / "resolved.json").write_text(newer)
+    assert "format 2" in answer("export", "done")
+
+
+def test_a_model_file_that_is_damaged_is_named(answer, copy):
+    (copy / "model.keras").write_text("garbage")
+    assert "model.keras cannot be read" in answer("export", "done")

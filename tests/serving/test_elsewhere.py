@@ -1,0 +1,178 @@
+"""Exports where the zoo is not: other programs give the run's own logits.
+
+ONNX Runtime, TensorFlow and Keras each read all exports in a process of their
+own, which cannot import the zoo, nor the libraries that it must not need.
+"""
+
+import json
+import subprocess
+import sys
+import textwrap
+
+import numpy as np
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.serving import export
+from zoo.training import train
+from zoo.training.console import Console
+
+pytestmark = [
+    pytest.mark.slow,
+    # Keras's own saving, with NumPy 2.4.
+    pytest.mark.filterwarnings("ignore:__array__ implementation"),
+]
+
+MODELS = (
+    "lr", "mlp", "lenet5", "cnn_cpncpnfdf", "inception", "alexnet_lite",
+    "resnet20", "wrn16_1", "wrn16_4", "knn",
+)  # fmt: skip
+RUNS = {
+    **{name: {"model": name} for name in MODELS},
+    "colour": {"model": "wrn16_1", "dataset": "npz:{folder}/data.npz"},
+    "edges": {"model": "lr", "features": "hog"},
+    "points": {"model": "mlp", "dataset": "moons"},
+}
+ENDINGS = {"onnx": ".onnx", "saved_model": "", "keras": ".keras"}
+
+READER = """
+    import json, pathlib, sys
+    import numpy as np
+
+    class Blocker:
+        names = sys.argv[2].split(",")
+        def find_spec(self, name, path=None, target=None):
+            if name.partition(".")[0] in self.names:
+                raise ImportError(f"{name} is not to be needed")
+
+    sys.meta_path.insert(0, Blocker())
+    folder, found = pathlib.Path(sys.argv[1]), {}
+
+    def read(name, saved):
+    LOAD
+        return outputs, about
+
+    for path in sorted(folder.glob("*.npz")):
+        saved = np.load(path)
+        outputs, about = read(path.stem, saved)
+        logits, shares = (
+            np.asarray(outputs[key]) for key in ("logits", "probabilities")
+        )
+        same = shares.argmax(axis=1) == saved["logits"].argmax(axis=1)
+        found[path.stem] = {
+            "logits": float(np.abs(logits - saved["logits"]).max()),
+            "sums": float(np.abs(shares.sum(axis=1) - 1).max()),
+            "equal": int(same.sum()),
+            "examples": len(logits),
+            "class_names": about["class_names"],
+        }
+    print(json.dumps(found))
+"""
+LOADERS = {
+    "onnx": (
+        "zoo,tensorflow,keras,onnx,tf2onnx",
+        """
+        import onnxruntime
+        session = onnxruntime.InferenceSession(folder / f"{name}.onnx")
+        (given,) = session.get_inputs()
+        values = session.run(None, {given.name: saved["examples"]})
+        keys = [output.name for output in session.get_outputs()]
+        outputs = dict(zip(keys, values))
+        about = session.get_modelmeta().custom_metadata_map
+        about = {"class_names": json.loads(about["class_names"])}
+        """,
+    ),
+    "saved_model": (
+        "zoo,keras,tf_keras,onnx",
+        """
+        import tensorflow as tf
+        loaded = tf.saved_model.load(str(folder / name))
+        served = loaded.signatures["serving_default"]
+        (given,) = served.structured_input_signature[1]
+        outputs = served(**{given: tf.constant(saved["examples"])})
+        text = (folder / name / "assets.extra" / "about.json").read_text()
+        about = json.loads(text)
+        """,
+    ),
+    "keras": (
+        "zoo,onnx,tf2onnx",
+        """
+        import keras, zipfile
+        model = keras.models.load_model(folder / f"{name}.keras")
+        outputs = model(saved["examples"])
+        with zipfile.ZipFile(folder / f"{name}.keras") as archive:
+            about = json.loads(archive.read("about.json"))
+        """,
+    ),
+}
+
+
+def program(load):
+    """Returns the code of a process that reads every export."""
+    body = textwrap.indent(textwrap.dedent(load), " " * 4)
+    return textwrap.dedent(READER).replace("LOAD", body)
+
+
+def trained(folder, name, options):
+    random = np.random.default_rng(0)
+    np.savez(
+        folder / "data.npz",
+        x=random.integers(0, 256, (60, 16, 16, 3), np.uint8),
+        y=np.arange(60) % 3,
+        class_names=np.array(["cat", "dog", "emu"]),
+    )
+    options = {k: v.format(folder=folder) for k, v in options.items()}
+    steps = {} if name == "knn" else {"steps": 6}
+    config = TrainConfig(
+        runs_dir=str(folder / "runs"), run_name=name, summaries=("none",),
+        **steps, **options,
+    )  # fmt: skip
+    return train(config, console=Console(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def elsewhere(tmp_path_factory):
+    """What each program says of each export, by format and run."""
+    for package in ("onnx", "onnxruntime", "tf2onnx"):
+        pytest.importorskip(package)
+    from zoo.evaluation.scoring import images_of
+
+    work, folder = (tmp_path_factory.mktemp(name) for name in ("work", "out"))
+    for name, options in RUNS.items():
+        run = trained(work, name, options)
+        for form, ending in ENDINGS.items():
+            export(run, form, str(folder / f"{name}{ending}"))
+        examples = images_of(run, "val").images[:256].astype(np.float32)
+        logits = run.load_model().predict(examples, verbose=0)
+        np.savez(folder / f"{name}.npz", examples=examples, logits=logits)
+    return {form: read_back(folder, form) for form in ENDINGS}
+
+
+def read_back(folder, form):
+    blocked, load = LOADERS[form]
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", program(load), str(folder), blocked],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
+
+
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("form", ENDINGS)
+def test_a_program_without_the_zoo_gives_the_same_answers(
+    elsewhere, form, name
+):
+    found = elsewhere[form][name]
+    print(form, name, found)
+    assert found["logits"] < 1e-4
+    assert found["sums"] < 1e-5
+    assert found["equal"] == found["examples"]
+
+
+@pytest.mark.parametrize("form", ENDINGS)
+def test_the_names_of_the_classes_travel_with_it(elsewhere, form):
+    assert elsewhere[form]["colour"]["class_names"] == ["cat", "dog", "emu"]
+    assert elsewhere[form]["lr"]["class_names"] == list("0123456789")

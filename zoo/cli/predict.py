@@ -1,0 +1,59 @@
+"""`zoo predict RUN IMAGE...`: what a run says of pictures, arrays or points."""
+
+from __future__ import annotations
+
+import json
+
+from zoo import runs
+from zoo.cli import stderr
+from zoo.cli.flags import Command
+from zoo.config import DEFAULTS
+from zoo.errors import UserError
+
+
+def run(argv: list[str]) -> int:
+    """Predicts and prints; returns the exit code.
+
+    Pictures that cannot be read are left out and named on standard error,
+    and the exit code is 2; the others are predicted all the same.
+    """
+    command = Command(
+        "zoo predict RUN IMAGE... [--top=N] [--json]",
+        "Say what a run sees in pictures: files, folders, or patterns in "
+        "quotes. They are stretched to the size of the training images. Also "
+        "NumPy files of raw pixels 0..255, [N, H, W, C]; for a run on points, "
+        ".csv or .npy files. Pictures that cannot be read are named, and the "
+        "exit code is 2; the others are predicted.",
+        words=("RUN", "IMAGE..."),
+    )
+    command.text("top", "2", "how many classes to name, the best first")
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.switch("json", "print JSON")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    top = _top(command.values.top)
+    found = runs.find(words[0], command.values.runs_dir)
+    with stderr.hold():
+        from zoo.serving import predict
+        from zoo.serving.words import about_unreadable, table, to_json
+
+        answers = predict(found, words[1:], top)
+    if command.values.json:
+        print(json.dumps(to_json(found, answers), indent=1))
+    else:
+        print(table(answers))
+    if answers.warning:
+        stderr.show(f"zoo: {answers.warning}\n")
+    if answers.unreadable:
+        stderr.show(f"zoo: {about_unreadable(answers)}\n")
+    return 2 if answers.unreadable else 0
+
+
+def _top(text: str) -> int:
+    if not text.isdecimal():
+        raise UserError(
+            f"--top={text} is no number of classes; give a whole number from "
+            "1 on, such as --top=3."
+        )
+    return int(text)

@@ -1,0 +1,110 @@
+"""New examples from files, in the form in which a run knows its own.
+
+Pictures are decoded and resized by the functions that made the training data
+of `folder:PATH --image_size=N`: both sides are stretched to those of the
+model, whatever shape the picture has. Arrays are taken as they are, and
+refused if they are no raw pixels of the model's own size.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+
+from zoo.data import array_files, pictures
+from zoo.errors import UserError
+from zoo.serving import arrays, points
+
+SIZE = 256  # examples; answers do not depend on it
+
+
+@dataclasses.dataclass(frozen=True)
+class Unreadable:
+    """A picture that is none, and why, in a sentence."""
+
+    name: str
+    why: str
+
+
+@dataclasses.dataclass(frozen=True)
+class Batch:
+    """Some examples, and the files among them that cannot be read.
+
+    Attributes:
+        names: where each of the `N` examples is from.
+        values: uint8 `[N, H, W, C]`, raw pixels 0..255, or float32 `[N, D]`.
+        unreadable: pictures that are not among the examples.
+    """
+
+    names: tuple[str, ...]
+    values: np.ndarray
+    unreadable: tuple[Unreadable, ...] = ()
+
+
+def read(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Batch]:
+    """Yields the examples of files, in their order.
+
+    Args:
+        paths: pictures, `.npy` and `.npz` files; for a run on points, arrays
+            and `.csv` files.
+        shape: of one example, `(H, W, C)` or `(D,)`.
+
+    Raises:
+        UserError: a file holds other things than the run takes.
+    """
+    waiting: list[Path] = []
+    for path in paths:
+        names, values = _in_memory(path, shape)
+        if values is None:
+            waiting.append(path)
+        if waiting and (values is not None or len(waiting) == SIZE):
+            yield _decode(waiting, shape)
+            waiting = []
+        for start in range(0, len(names), SIZE):
+            part = slice(start, start + SIZE)
+            yield Batch(tuple(names[part]), values[part])
+    if waiting:
+        yield _decode(waiting, shape)
+
+
+def _in_memory(
+    path: Path, shape: tuple[int, ...]
+) -> tuple[list[str], np.ndarray | None]:
+    """Returns names and values of a file that is no picture, else `None`."""
+    if len(shape) == 1:
+        return points.read(path, shape[0])
+    if path.suffix.lower() in array_files.SUFFIXES:
+        return arrays.read_images(path, shape)
+    if shape[2] not in (1, 3):
+        raise UserError(
+            f"{path} would be read as a picture, and the model takes images "
+            f"of {shape[2]} channels; give them as a NumPy .npy file."
+        )
+    return [], None
+
+
+def _decode(paths: Sequence[Path], shape: tuple[int, ...]) -> Batch:
+    """Decodes pictures in parallel; those that are none are told apart."""
+    form = pictures.Form(tuple(shape), resize=True)
+
+    def decode(path: Path) -> np.ndarray | Unreadable:
+        try:
+            return pictures.fit(pictures.decode(path, shape[2]), form, path)
+        except UserError as error:
+            return Unreadable(str(path), str(error))
+
+    with pictures.bombs_refused(), ThreadPoolExecutor() as pool:
+        found = list(pool.map(decode, paths))
+    good = [i for i, one in enumerate(found) if isinstance(one, np.ndarray)]
+    values = np.empty((len(good), *shape), np.uint8)
+    for place, i in enumerate(good):
+        values[place] = found[i]
+    return Batch(
+        tuple(str(paths[i]) for i in good),
+        values,
+        tuple(one for one in found if isinstance(one, Unreadable)),
+    )

@@ -1,0 +1,125 @@
+"""What a run says of new examples."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterable
+
+import numpy as np
+
+from zoo import scores
+from zoo.errors import UserError
+from zoo.runs import Run
+from zoo.serving import batches, brightness, finding
+
+
+@dataclasses.dataclass(frozen=True)
+class Prediction:
+    """The answer on one example.
+
+    Attributes:
+        name: where the example is from: a file, or a place in one.
+        classes: names, the most probable first.
+        probabilities: of these, 0..1, by softmax of the logits.
+    """
+
+    name: str
+    classes: tuple[str, ...]
+    probabilities: tuple[float, ...]
+
+
+@dataclasses.dataclass(frozen=True)
+class Answers:
+    """What a run says of files, and what is to be told about them.
+
+    Attributes:
+        predictions: in the order of the files.
+        unreadable: pictures that cannot be read, and are left out.
+        warning: that the pictures are not like the training images, if so.
+    """
+
+    predictions: tuple[Prediction, ...]
+    unreadable: tuple[batches.Unreadable, ...]
+    warning: str | None
+
+
+def predict(run: Run, words: Iterable[str], top: int = 2) -> Answers:
+    """Lets a run say what it sees.
+
+    Args:
+        run: finished, a classifier.
+        words: files, folders and patterns; see `finding.find_files`.
+        top: how many classes to name for each, the most probable first.
+
+    Raises:
+        UserError: the run is not finished or predicts numbers, there are no
+            such files, or all of them or an array among them is unfit.
+    """
+    resolved = run.resolved
+    check_classifies(run)
+    names = resolved["data"]["class_names"]
+    _check_top(top, names)
+    files = finding.find_files(words)
+    model = run.load_model()
+    shape = tuple(resolved["data"]["input_shape"])
+    predictions, unreadable, total = [], [], 0.0
+    for batch in batches.read(files, shape):
+        unreadable += batch.unreadable
+        if not batch.names:
+            continue
+        logits = model.predict_on_batch(batch.values.astype(np.float32))
+        predictions += _predictions(batch.names, logits, names, top)
+        total += float(batch.values.mean(dtype=np.float64)) * len(batch.names)
+    if not predictions:
+        raise UserError(_none(unreadable))
+    return Answers(
+        tuple(predictions),
+        tuple(unreadable),
+        _warning(resolved, total / len(predictions)),
+    )
+
+
+def check_classifies(run: Run) -> None:
+    """Raises `UserError` if a run predicts numbers instead of classes."""
+    if run.resolved["data"].get("task") == "numbers":
+        raise UserError(
+            f"{run.name} predicts numbers and no classes; ask it in Python "
+            "with run.load_model()."
+        )
+
+
+def _check_top(top: int, names: list[str]) -> None:
+    if not 1 <= top <= len(names):
+        raise UserError(
+            f"--top={top} is no number of classes to name; there are "
+            f"{len(names)}, so give 1 to {len(names)}."
+        )
+
+
+def _predictions(
+    names: tuple[str, ...], logits: np.ndarray, classes: list[str], top: int
+) -> list[Prediction]:
+    shares = np.exp(scores.log_softmax(logits))
+    best = np.argsort(-shares, axis=1, kind="stable")[:, :top]
+    return [
+        Prediction(
+            name,
+            tuple(classes[i] for i in order),
+            tuple(float(row[i]) for i in order),
+        )
+        for name, row, order in zip(names, shares, best, strict=True)
+    ]
+
+
+def _warning(resolved: dict, given: float) -> str | None:
+    trained = brightness.training_mean(resolved)
+    return None if trained is None else brightness.warning(given, trained)
+
+
+def _none(unreadable: list[batches.Unreadable]) -> str:
+    if len(unreadable) == 1:
+        return unreadable[0].why
+    return (
+        f"none of {len(unreadable):,} files, such as {unreadable[0].name}, can "
+        "be read as a picture; give some that can."
+    )
