@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import time
 
 from zoo import kinds, run_names, runs
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset, pipeline
-from zoo.errors import Diverged, Interrupted, UserError
+from zoo.errors import Diverged, Interrupted
 from zoo.runs import Run
 from zoo.summaries import Summaries
-from zoo.training import memory, outcome, precision, report, transfer
+from zoo.training import memory, outcome, precision, report, resuming, transfer
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
 from zoo.training.job import Job, describe, prepare
@@ -36,6 +37,7 @@ def train(
     *,
     console: Console | None = None,
     parent: dict | None = None,
+    until_epoch: int | None = None,
 ) -> Run:
     """Trains a model and returns its run folder.
 
@@ -45,6 +47,8 @@ def train(
             the config names is loaded.
         console: where to print.
         parent: the run that this one repeats, and what was changed.
+        until_epoch: where to pause, if that comes before the end. Rates and
+            batches are those of the whole run, which `resume` goes on with.
 
     Raises:
         UserError: something asked for cannot work; no folder is made.
@@ -70,25 +74,30 @@ def train(
     with run.lock():
         console.log_to(run.path / "log.txt")
         report.before(console, job.plan, resolved, run)
-        return _run(job, run, TrainState(), console)
+        return _run(job, run, TrainState(), console, until_epoch)
 
 
 def resume(
-    run: Run, data: Dataset | None = None, *, console: Console | None = None
+    run: Run,
+    data: Dataset | None = None,
+    *,
+    console: Console | None = None,
+    until_epoch: int | None = None,
 ) -> Run:
     """Goes on with a run from its last checkpoint, to the same end.
 
     Args:
-        run: one that was killed or interrupted.
+        run: one that was killed, interrupted or paused.
         data: the user's own images, if the run was made with such.
         console: where to print.
+        until_epoch: where to pause again, if anywhere.
 
     Raises:
         UserError: the run is finished, running, damaged, or its data changed.
     """
     console = console or Console()
     with run.lock():
-        _check_resumable(run)
+        resuming.check_resumable(run)
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
         job = prepare(
@@ -99,7 +108,7 @@ def resume(
         )
         if job.transferred:
             transfer.check_same(job.transferred, run)
-        _check_same_data(run, job)
+        resuming.check_same_data(run, job)
         console.log_to(run.path / "log.txt")
         if state:
             checkpoints.restore_last(job.model)
@@ -110,7 +119,7 @@ def resume(
         else:
             checkpoints.start_over()
             console.say(f"resuming {run.name} at its start: no checkpoint yet")
-        return _run(job, run, state or TrainState(), console)
+        return _run(job, run, state or TrainState(), console, until_epoch)
 
 
 def again_flags(
@@ -129,43 +138,13 @@ def again_flags(
     return "\n".join(lines) + "\n"
 
 
-def _check_resumable(run: Run) -> None:
-    status = run.metrics.get("status", "killed")
-    if status in ("completed", "stopped_early"):
-        span = "steps" if run.config.steps else "epochs"
-        raise UserError(
-            f"{run.name} is finished ({status}); to train longer, type "
-            f"`zoo train --like={run.argument} --{span}=N`."
-        )
-    if status == "diverged":
-        raise UserError(
-            f"{run.name} diverged and would do so again; try a lower rate, "
-            f"`zoo train --like={run.argument} --learning_rate=...`."
-        )
-
-
-def _check_same_data(run: Run, job: Job) -> None:
-    resolved, data = run.resolved, job.plan.source
-    if resolved["data"]["fingerprint"] != data.fingerprint:
-        raise UserError(
-            f"the images of {data.name} are not those that "
-            f"{run.name} was trained on; it cannot go on with others."
-        )
-    drawn = job.plan.random_labels
-    if resolved["data"].get("random_labels") != (drawn and drawn.to_json()):
-        raise UserError(
-            f"--randomize_labels draws not what it did when {run.name} was "
-            "begun; it cannot go on with other labels."
-        )
-    extractor = job.extractor
-    if extractor and resolved["features"] != extractor.to_json():
-        raise UserError(
-            f"--features={extractor.name} computes not what it did when "
-            f"{run.name} was begun; it cannot go on with others."
-        )
-
-
-def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
+def _run(
+    job: Job,
+    run: Run,
+    state: TrainState,
+    console: Console,
+    until_epoch: int | None,
+) -> Run:
     """Trains to the end, and leaves a run that says how it ended."""
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
@@ -176,10 +155,11 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
             if job.plan.entry.memorize:
                 memory.learn(job, recorder)
             else:
-                _fit(job, recorder, batches)
-            balanced = outcome.save_result(job, run, state)
-            all_made = state.step == job.plan.total_steps
-            status = "completed" if all_made else "stopped_early"
+                _fit(job, recorder, batches, until_epoch)
+            ending = _ending(job.plan, state)
+            if ending != "paused":
+                balanced = outcome.save_result(job, run, state)
+            status = ending
         except Interrupted:
             raise Interrupted(
                 f"stopped after {many(state.step, 'update')} and saved; "
@@ -200,6 +180,13 @@ def _run(job: Job, run: Run, state: TrainState, console: Console) -> Run:
             )
     report.after(console, job.plan, run, metrics)
     return run
+
+
+def _ending(plan: Plan, state: TrainState) -> str:
+    """Returns how a run stands whose training ended without trouble."""
+    if not plan.is_done(state):
+        return "paused"
+    return "completed" if state.step == plan.total_steps else "stopped_early"
 
 
 def _recorder(
@@ -241,13 +228,19 @@ def _batches(plan: Plan) -> pipeline.Batches:
     )
 
 
-def _fit(job: Job, recorder: Recorder, batches: pipeline.Batches) -> None:
+def _fit(
+    job: Job,
+    recorder: Recorder,
+    batches: pipeline.Batches,
+    until_epoch: int | None,
+) -> None:
     """Fits epoch after epoch, from where the recorder's state stands."""
     plan, model, state = job.plan, job.model, recorder.state
     validation = None
     if len(plan.data.val):
         validation = pipeline.eval_batches(plan.data.val, EVAL_BATCH)
-    while not plan.is_done(state):
+    end = math.inf if until_epoch is None else until_epoch
+    while not plan.is_done(state) and state.epoch < end:
         epoch = state.epoch
         left = plan.steps_in(epoch) - state.batch
         model.fit(

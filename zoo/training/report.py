@@ -176,6 +176,10 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
 
 def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
     """Says what came of it, and three things to do next."""
+    if metrics["status"] == "paused":
+        done = many(metrics["epochs"], "epoch")
+        console.say(f"paused after {done}; `zoo resume {run.argument}` goes on")
+        return
     console.say(result.work(plan, metrics))
     console.table(result.table(plan, metrics))
     console.table({"finding": _finding_in_words(run, metrics)})

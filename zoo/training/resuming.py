@@ -1,0 +1,45 @@
+"""Whether a run can go on: it is not at its end, and its data is the same."""
+
+from __future__ import annotations
+
+from zoo.errors import UserError
+from zoo.runs import Run
+from zoo.training.job import Job
+
+
+def check_resumable(run: Run) -> None:
+    """Raises `UserError` for a run that has come to its end."""
+    status = run.metrics.get("status", "killed")
+    if status in ("completed", "stopped_early"):
+        span = "steps" if run.config.steps else "epochs"
+        raise UserError(
+            f"{run.name} is finished ({status}); to train longer, type "
+            f"`zoo train --like={run.argument} --{span}=N`."
+        )
+    if status == "diverged":
+        raise UserError(
+            f"{run.name} diverged and would do so again; try a lower rate, "
+            f"`zoo train --like={run.argument} --learning_rate=...`."
+        )
+
+
+def check_same_data(run: Run, job: Job) -> None:
+    """Raises `UserError` if what a run was trained on is no longer there."""
+    resolved, data = run.resolved, job.plan.source
+    if resolved["data"]["fingerprint"] != data.fingerprint:
+        raise UserError(
+            f"the images of {data.name} are not those that "
+            f"{run.name} was trained on; it cannot go on with others."
+        )
+    drawn = job.plan.random_labels
+    if resolved["data"].get("random_labels") != (drawn and drawn.to_json()):
+        raise UserError(
+            f"--randomize_labels draws not what it did when {run.name} was "
+            "begun; it cannot go on with other labels."
+        )
+    extractor = job.extractor
+    if extractor and resolved["features"] != extractor.to_json():
+        raise UserError(
+            f"--features={extractor.name} computes not what it did when "
+            f"{run.name} was begun; it cannot go on with others."
+        )
