@@ -28,11 +28,12 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
-from zoo import files
+from zoo import files, sweeps
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError, join_words, nearest
 
 FORMAT = 1  # of the run folder; a reader refuses what it does not know
+GROUP_FILE = "group.json"  # in the folder of runs that belong together
 
 
 @dataclasses.dataclass(frozen=True)
@@ -193,7 +194,7 @@ def create(
         temporary.chmod(0o755)
         for file_name, text in texts.items():
             Run(temporary, default).write(file_name, text)
-        for candidate in [name] if name else _with_counters(default):
+        for candidate in [name] if name else with_counters(default):
             if _rename(temporary, root / candidate):
                 return Run(root / candidate, candidate)
         check_free(runs_dir, name)
@@ -205,7 +206,8 @@ def create(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def _with_counters(name: str) -> Iterator[str]:
+def with_counters(name: str) -> Iterator[str]:
+    """Yields a name, and then the same with 2, 3, ... behind it."""
     yield name
     count = 2
     while True:
@@ -250,7 +252,9 @@ def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     """
     known = list_runs(runs_dir)
     if name == "last" and known:
-        return _checked(known[-1])
+        return _checked(_last(known, runs_dir))
+    if (pathlib.Path(runs_dir, name) / GROUP_FILE).is_file():
+        raise _several(name.rstrip("/"), known)
     fits = [run for run in known if run.name == name]
     fits = fits or [run for run in known if run.name.startswith(name)]
     if len(fits) == 1:
@@ -280,25 +284,30 @@ def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     )
 
 
-def find_all(names: Iterable[str], runs_dir: str) -> list[Run]:
-    """Finds several runs, in the order given.
-
-    Raises:
-        UserError: one is not there, or is named twice.
-    """
-    found: dict[pathlib.Path, Run] = {}
-    for name in names:
-        run = find(name, runs_dir)
-        if found.setdefault(run.path.resolve(), run) is not run:
-            raise UserError(
-                f"{name!r} names {run.name} a second time; name each run once."
-            )
-    return list(found.values())
+def _several(name: str, known: Iterable[Run]) -> UserError:
+    """Builds the error for the name of a group where one run is meant."""
+    inside = [run.name for run in known if run.name.startswith(f"{name}/")]
+    example = f", such as {inside[0]}" if inside else ""
+    count = f"{len(inside)} run{'' if len(inside) == 1 else 's'}"
+    return UserError(
+        f"{name!r} is a group of {count}; name one of them{example}."
+    )
 
 
 def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     """Returns a run by name, prefix, folder or `last`, for notebooks."""
     return find(name, runs_dir)
+
+
+def _last(known: list[Run], runs_dir: str) -> Run:
+    """Returns the newest run that is no trial of a sweep."""
+    for run in reversed(known):
+        if sweeps.home(run.path) is None:
+            return run
+    raise UserError(
+        f"`last` is no trial of a sweep, and {runs_dir} has no other runs; "
+        f"name one, such as {known[-1].name}."
+    )
 
 
 def _checked(run: Run) -> Run:

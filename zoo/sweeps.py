@@ -34,9 +34,8 @@ class Folder:
     @property
     def runs_dir(self) -> str:
         """The folder of all runs, which the names of trials start from."""
-        return str(
-            self.path.parents[len(pathlib.PurePath(self.name).parts) - 1]
-        )
+        depth = len(pathlib.PurePath(self.name).parts)
+        return str(self.path.parents[depth - 1])
 
     @property
     def result(self) -> dict[str, Any]:

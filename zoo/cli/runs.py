@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import math
 
-from zoo import runs
+from zoo import runs, sweeps
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
+from zoo.training.console import many
 
 
 def run(argv: list[str]) -> int:
@@ -15,16 +16,36 @@ def run(argv: list[str]) -> int:
     command = Command("zoo runs", "List the runs, oldest first.")
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.switch("json", "print JSON")
+    command.switch("trials", "list the trials of sweeps too")
     if command.parse(argv) is None:
         return 0
-    rows = [_row(r) for r in runs.list_runs(command.values.runs_dir)]
+    runs_dir = command.values.runs_dir
+    found = runs.list_runs(runs_dir)
     if command.values.json:
-        print(json.dumps(rows, indent=1))
-    elif rows:
-        print(table(rows))
-    else:
-        print(f"no runs in {command.values.runs_dir}; `zoo train` makes one.")
+        print(json.dumps([_row(run) for run in found], indent=1))
+        return 0
+    folders = sweeps.list_sweeps(runs_dir)
+    if not command.values.trials:
+        found = [run for run in found if sweeps.home(run.path) is None]
+    if found:
+        print(table([_row(run) for run in found]))
+    for folder in folders:
+        print(_sweep_in_words(folder))
+    if not found and not folders:
+        print(f"no runs in {runs_dir}; `zoo train` makes one.")
     return 0
+
+
+def _sweep_in_words(folder: sweeps.Folder) -> str:
+    """Returns the line of a sweep: how it stands, and its best trial."""
+    result = folder.result
+    count = result.get("trials", folder.executions)
+    noun = "trial" if result else "training"
+    text = f"sweep {folder.name}  {folder.status}  {many(count, noun)}"
+    for best in result.get("best", ()):
+        score = f"{result['objective']} {best['score']:.4f}"
+        text += f", best {best['runs'][0]} with {score}"
+    return text
 
 
 def _row(found: runs.Run) -> dict:

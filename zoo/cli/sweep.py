@@ -65,6 +65,18 @@ def run(argv: list[str]) -> int:
     return 0
 
 
+def resume(folder: Folder, workers: int) -> int:
+    """Goes on with a sweep; returns the exit code."""
+    with stderr.hold() as held:
+        from zoo.tuning import devices
+
+        devices.hide_gpus()
+        from zoo.tuning.folder import read_settings
+
+        go(folder, read_settings(folder), workers, held)
+    return 0
+
+
 def go(folder: Folder, settings, workers: int | str, held) -> None:
     """Runs a sweep, or goes on with it, with standard error in its log."""
     from zoo.training.console import Console

@@ -7,13 +7,16 @@ A point at each end of each dimension is checked against model and data, as
 from __future__ import annotations
 
 import dataclasses
+from typing import Any
 
 from zoo.config import TrainConfig
 from zoo.data import preprocess
 from zoo.errors import UserError
 from zoo.models.options import check_options
 from zoo.training import by_heart, recipe
+from zoo.training import plan as planning
 from zoo.training.plan import Plan, make_plan
+from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.oracles import hyperband_plan
 from zoo.tuning.settings import SweepConfig
 from zoo.tuning.space import Space
@@ -49,7 +52,8 @@ def settle(
     Raises:
         UserError: anything that cannot work, in one sentence.
     """
-    _check_contradictions(fixed, texts, tuner, trials, factor)
+    _check_contradictions(fixed, texts, tuner, factor)
+    fixed = planning.settle(fixed)
     space = Space.parse(texts)
     points = space.probes() if texts else [{}]
     plan = make_plan(space.config(fixed, points[0]))
@@ -78,18 +82,19 @@ def settle(
     )
 
 
-def _check_contradictions(fixed, texts, tuner, trials, factor) -> None:
+def _check_contradictions(
+    fixed: TrainConfig, texts: tuple[str, ...], tuner: str, factor: int | None
+) -> None:
+    """Raises `UserError` for choices that cannot hold together."""
     if fixed.run_name is not None:
         raise UserError(
             f"--run_name={fixed.run_name} has no place here, since each trial "
             "has a name of its own; use --sweep_name."
         )
-    given = fixed.asked() | {
-        f"model_arg.{k}": v for k, v in fixed.model_arg.items()
-    }
+    given = _given(fixed)
     for one in Space.parse(texts).dimensions:
         if one.name in given:
-            flag = one.name.replace("model_arg.", "model_arg=")
+            flag = one.name.replace(ARGUMENT, "model_arg=")
             raise UserError(
                 f"--{flag}={given[one.name]} and --space={one.text} contradict "
                 "each other; give one of them."
@@ -104,14 +109,13 @@ def _check_contradictions(fixed, texts, tuner, trials, factor) -> None:
 def _default_space(fixed: TrainConfig, plan: Plan) -> Space:
     """Returns the model's own space, as far as it suits what is fixed."""
     space = Space.parse(plan.entry.space or GENERAL)
-    given = fixed.asked() | {
-        f"model_arg.{k}": v for k, v in fixed.model_arg.items()
-    }
-    space = space.without(n for n in given)
+    space = space.without(_given(fixed))
     fitting = []
     for one in space.dimensions:
         values = [
-            v for v in one.ends() if _fits(space, fixed, one.name, v, plan)
+            value
+            for value in one.ends()
+            if _fits(space.config(fixed, {one.name: value}), plan)
         ]
         if values == list(one.ends()):
             fitting.append(one)
@@ -126,9 +130,15 @@ def _default_space(fixed: TrainConfig, plan: Plan) -> Space:
     return Space(tuple(fitting))
 
 
-def _fits(space: Space, fixed, name: str, value, plan: Plan) -> bool:
+def _given(fixed: TrainConfig) -> dict[str, Any]:
+    """Returns what was given for all trials, by name of a dimension."""
+    arguments = {ARGUMENT + k: v for k, v in fixed.model_arg.items()}
+    return fixed.asked() | arguments
+
+
+def _fits(config: TrainConfig, plan: Plan) -> bool:
     try:
-        _try(space.config(fixed, {name: value}), plan)
+        _try(config, plan)
     except UserError:
         return False
     return True
@@ -169,8 +179,6 @@ def _objective(objective: str | None, plan: Plan, space: Space) -> str:
                 f"--objective=val_loss cannot compare trials whose {name} "
                 "differs; use --objective=val_accuracy."
             )
-    if plan.entry.memorize and objective == "val_loss":
-        return objective
     return objective or "val_accuracy"
 
 

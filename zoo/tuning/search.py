@@ -73,12 +73,8 @@ class Search:
             The trial, if this was the last of its seeds.
         """
         proposal, number = outcome.job.tag
-        status, reason, score, epoch = (
-            outcome.status,
-            outcome.reason,
-            None,
-            None,
-        )
+        status, reason = outcome.status, outcome.reason
+        score = epoch = None
         if status not in results.FAILED:
             found = results.score_of(outcome.history, self._settings)
             if found is None:

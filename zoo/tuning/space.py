@@ -128,19 +128,23 @@ class Space:
                 point = {d.name: d.ends()[0] for d in self.dimensions}
                 point[one.name] = value
                 if needs:
-                    fitting = [
-                        v for v in self[needs[0]].ends() if v in needs[1]
-                    ]
-                    if not fitting:
-                        raise UserError(
-                            f"--space={one.text} has no effect with "
-                            f"--space={self[needs[0]].text}; leave it out."
-                        )
-                    point[needs[0]] = fitting[0]
+                    point[needs[0]] = self._fitting(one, *needs)
                 point = self._active(point)
                 if point not in found:
                     found.append(point)
         return found
+
+    def _fitting(
+        self, one: Dimension, name: str, words: tuple[str, ...]
+    ) -> str:
+        """Returns a value beside which a dimension has an effect."""
+        for value in self[name].values:
+            if value in words:
+                return value
+        raise UserError(
+            f"--space={one.text} has no effect with "
+            f"--space={self[name].text}; leave one of them out."
+        )
 
     def __getitem__(self, name: str) -> Dimension:
         return next(one for one in self.dimensions if one.name == name)

@@ -1,4 +1,4 @@
-"""A sweep: asks the tuner, trains what it proposes, tells it what came of it."""
+"""A sweep: asks the tuner, trains what it proposes, tells what came of it."""
 
 from __future__ import annotations
 
