@@ -4,6 +4,8 @@ import keras
 import numpy as np
 import pytest
 
+from zoo import features
+from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.features import network
 
@@ -126,3 +128,33 @@ def test_a_bug_in_a_builder_keeps_its_traceback():
 
     with pytest.raises(ZeroDivisionError):
         network._fetched("keras:x", builder, "imagenet", (8, 8, 3))
+
+
+@pytest.mark.slow
+def test_weights_of_a_file_are_used_and_said(tmp_path, digits):
+    options = {"include_top": False, "input_shape": (224, 224, 3)}
+    known = keras.applications.MobileNetV3Small(
+        weights=None, pooling="avg", **options
+    )
+    path = str(tmp_path / "mine.weights.h5")
+    known.save_weights(path)
+    spec = f"keras:mobilenet_v3_small:{path}"
+    assert features.settle(spec, "runs") == spec
+    found = features.find(spec, load_dataset("digits"), "runs")
+    assert found.about.endswith(f"pixels, with weights of {path}")
+    pairs = zip(found.model.get_weights(), known.get_weights(), strict=True)
+    assert all(np.array_equal(one, two) for one, two in pairs)
+
+
+def test_a_file_that_holds_no_such_weights_is_named(tmp_path):
+    path = str(tmp_path / "mine.weights.h5")
+    keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]).save_weights(
+        path
+    )
+    with pytest.raises(UserError, match="mine.weights.h5 holds no weights"):
+        network.of_applications(f"keras:mobilenet_v2:{path}", (8, 8, 1), path)
+
+
+def test_a_file_of_weights_that_is_not_there_is_refused():
+    with pytest.raises(UserError, match="names no file of weights"):
+        features.settle("keras:vgg16:no.weights.h5", "runs")

@@ -10,6 +10,7 @@ saved model is both in one.
     RUN                a trained run, up to its layer `features`
     PATH.keras         a saved model of images, up to its last dense layer
     keras:NAME         a network of keras.applications, trained on ImageNet
+    keras:NAME:FILE    the same with the weights of a file of one's own
 """
 
 from __future__ import annotations
@@ -38,7 +39,16 @@ def settle(spec: str, runs_dir: str) -> str:
     Raises:
         UserError: it names nothing.
     """
-    if spec in FIXED or spec.startswith(KERAS):
+    if spec in FIXED:
+        return spec
+    if spec.startswith(KERAS):
+        weights = weights_file(spec)
+        if weights and not pathlib.Path(weights).is_file():
+            raise UserError(
+                f"--features={spec} names no file of weights; give the path of "
+                "one that Keras has saved, or leave it out for those of "
+                "ImageNet."
+            )
         return spec
     if spec.endswith(FILE):
         if not pathlib.Path(spec).is_file():
@@ -50,6 +60,11 @@ def settle(spec: str, runs_dir: str) -> str:
     run = _find_run(spec, runs_dir)
     below = pathlib.Path(runs_dir, run.name) == run.path
     return run.name if below else str(run.path)
+
+
+def weights_file(spec: str) -> str:
+    """Returns the path in `keras:NAME:PATH`; empty where there is none."""
+    return spec.removeprefix(KERAS).partition(":")[2]
 
 
 def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
@@ -79,7 +94,8 @@ def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
     from zoo.features import network
 
     if spec.startswith(KERAS):
-        return network.of_applications(spec, shape)
+        weights = weights_file(spec) or network.IMAGENET
+        return network.of_applications(spec, shape, weights)
     if spec.endswith(FILE):
         return network.of_file(spec, shape)
     return network.of_run(_find_run(spec, runs_dir), shape)

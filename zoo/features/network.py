@@ -20,6 +20,7 @@ from zoo.errors import UserError, unknown
 from zoo.features.extractor import Extractor
 
 PREFIX = "keras:"
+IMAGENET = "imagenet"  # as Keras calls the weights that it fetches
 SIDE = 224  # pixels, on which most networks of keras.applications were trained
 OTHER_SIDES = {
     "inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299,
@@ -122,7 +123,7 @@ def cut(model: keras.Model) -> keras.Model:
 def of_applications(
     spec: str,
     input_shape: tuple[int, int, int],
-    weights: str | None = "imagenet",
+    weights: str | None = IMAGENET,
 ) -> Extractor:
     """Makes the extractor of a network of keras.applications.
 
@@ -131,10 +132,12 @@ def of_applications(
 
     Args:
         spec: such as `keras:mobilenet_v3_small`.
-        weights: as its builder takes them; `None` for random ones.
+        weights: `imagenet`; the path of a file of weights of the network
+            without its classifier; or `None` for random ones.
 
     Raises:
-        UserError: no such network, or its weights cannot be fetched.
+        UserError: no such network, or its weights cannot be fetched or do
+            not fit it.
     """
     key = application_key(spec)
     builder = _builders()[key]
@@ -153,7 +156,8 @@ def of_applications(
     vector = body(_preprocess(builder)(x))
     return Extractor(
         spec,
-        f"what {builder.__name__} sees in {side}x{side} pixels",
+        f"what {builder.__name__} sees in {side}x{side} pixels, with "
+        f"{_weights_in_words(weights)}",
         keras.Model(image, vector, name="learned"),
         {"kind": "keras", "network": key, "side": side},
     )
@@ -165,7 +169,7 @@ def application_key(spec: str) -> str:
     Raises:
         UserError: keras.applications has no such network.
     """
-    name = spec.removeprefix(PREFIX)
+    name = spec.removeprefix(PREFIX).partition(":")[0]
     key = name.replace("_", "").lower()
     if key not in _builders():
         raise unknown("network of keras.applications", name, _builders(), "")
@@ -188,6 +192,12 @@ def _preprocess(builder: Callable) -> Callable[[Any], Any]:
     return lambda x: x
 
 
+def _weights_in_words(weights: str | None) -> str:
+    if weights is None:
+        return "random weights"
+    return f"weights of {'ImageNet' if weights == IMAGENET else weights}"
+
+
 def _fetched(
     spec: str, builder: Callable, weights: str | None, shape: tuple
 ) -> keras.Model:
@@ -202,6 +212,11 @@ def _fetched(
             )
     # Keras raises a bare Exception where a download fails.
     except Exception as error:
+        if weights not in (None, IMAGENET):
+            raise UserError(
+                f"{weights} holds no weights that fit {builder.__name__} "
+                f"without its classifier, as --features={spec} asks for."
+            ) from error
         if "fetch" not in str(error) and not isinstance(error, OSError):
             raise
         raise UserError(
