@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
+from zoo.errors import UserError
 from zoo.serving import export
 from zoo.training import train
 from zoo.training.console import Console
@@ -31,9 +32,16 @@ RUNS = {
     **{name: {"model": name} for name in MODELS},
     "colour": {"model": "wrn16_1", "dataset": "npz:{folder}/data.npz"},
     "edges": {"model": "lr", "features": "hog"},
+    "colours": {
+        "model": "lr",
+        "dataset": "npz:{folder}/data.npz",
+        "features": "colour",
+    },
     "points": {"model": "mlp", "dataset": "moons"},
 }
 ENDINGS = {"onnx": ".onnx", "saved_model": "", "keras": ".keras"}
+# The translator to ONNX makes something else of edge histograms.
+REFUSED = [("onnx", "edges")]
 
 READER = """
     import json, pathlib, sys
@@ -53,6 +61,8 @@ READER = """
         return outputs, about
 
     for path in sorted(folder.glob("*.npz")):
+        if path.stem in sys.argv[3].split(","):
+            continue
         saved = np.load(path)
         outputs, about = read(path.stem, saved)
         logits, shares = (
@@ -141,7 +151,12 @@ def elsewhere(tmp_path_factory):
     for name, options in RUNS.items():
         run = trained(work, name, options)
         for form, ending in ENDINGS.items():
-            export(run, form, str(folder / f"{name}{ending}"))
+            path = str(folder / f"{name}{ending}")
+            if (form, name) in REFUSED:
+                with pytest.raises(UserError, match="answers differently"):
+                    export(run, form, path)
+            else:
+                export(run, form, path)
         examples = images_of(run, "val").images[:256].astype(np.float32)
         logits = run.load_model().predict(examples, verbose=0)
         np.savez(folder / f"{name}.npz", examples=examples, logits=logits)
@@ -150,8 +165,10 @@ def elsewhere(tmp_path_factory):
 
 def read_back(folder, form):
     blocked, load = LOADERS[form]
+    refused = ",".join(name for which, name in REFUSED if which == form)
+    words = [str(folder), blocked, refused]
     done = subprocess.run(
-        [sys.executable, "-I", "-c", program(load), str(folder), blocked],
+        [sys.executable, "-I", "-c", program(load), *words],
         cwd=folder,
         capture_output=True,
         text=True,
@@ -160,8 +177,15 @@ def read_back(folder, form):
     return json.loads(done.stdout)
 
 
-@pytest.mark.parametrize("name", RUNS)
-@pytest.mark.parametrize("form", ENDINGS)
+@pytest.mark.parametrize(
+    ("form", "name"),
+    [
+        (form, name)
+        for form in ENDINGS
+        for name in RUNS
+        if (form, name) not in REFUSED
+    ],
+)
 def test_a_program_without_the_zoo_gives_the_same_answers(
     elsewhere, form, name
 ):

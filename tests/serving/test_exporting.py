@@ -160,6 +160,11 @@ def test_large_logits_may_differ_by_their_rounding():
     assert not compare(LARGE / 300, LARGE / 300 + np.float32(2e-4)).holds
 
 
+def test_answers_of_another_shape_are_no_answers():
+    found = compare(LARGE, np.repeat(LARGE, 2, axis=1))
+    assert not found.holds and found.equal == 0
+
+
 def test_answers_that_differ_are_counted():
     found = compare(LARGE, LARGE[:, ::-1])
     assert (found.examples, found.equal) == (2, 0)

@@ -34,13 +34,13 @@ def write(model, path: Path, about: dict[str, Any]) -> None:
                 verbose=False,
                 input_signature=[_signature(model.inputs[0])],
             )
-        made = onnx.load(path)
-        onnx.checker.check_model(made)
+        load(path)  # which refuses what the translator left as it was
     except Exception as error:  # of any kind, out of a translator's depths
         raise UserError(
             f"{about['run']} cannot be written as ONNX: "
             f"{' '.join(str(error).split())[:200]}; --format=saved_model may."
         ) from error
+    made = onnx.load(path)
     for value in (*made.graph.input, *made.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH
     onnx.helper.set_model_props(made, to_properties(about))
