@@ -45,6 +45,7 @@ def read(request: Request) -> Parts:
         tuple(classes),
         {part: len(listed) for part, listed in files.items()},
         lambda part: _read_split(root, files[part], form),
+        form.came,
     )
 
 

@@ -23,7 +23,7 @@ def load_dataset(
     name: str,
     *,
     data_dir: str | None = None,
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
     val_fraction: float = 0.1,
     group_by: str | None = None,
     train_examples: int | None = None,
@@ -35,7 +35,8 @@ def load_dataset(
         name: one of `zoo datasets`, with a path where it ends in a colon.
         data_dir: folder of tensorflow-datasets; else TFDS_DATA_DIR, else its
             own default.
-        image_size: side in pixels to which every image is resized.
+        image_size: side in pixels to which every image is resized, or height
+            and width.
         val_fraction: share of the training images to hold out, in [0, 1). A
             folder or file that brings a validation part keeps that, unless
             0 asks for none.
@@ -52,7 +53,7 @@ def load_dataset(
     if find_source(name)[0].train == 0:
         raise UserError(
             f"{name} is a test set only, so nothing can be trained on it; "
-            "score a run on it with `zoo evaluate RUN`."
+            f"score a run on it with `zoo evaluate RUN --dataset={name}`."
         )
     source, parts = open_parts(name, data_dir, image_size)
     whole, hashes = parts.read(TRAIN)
@@ -92,7 +93,9 @@ def prepare(name: str, *, data_dir: str | None = None) -> dict[str, int]:
 
 
 def open_parts(
-    name: str, data_dir: str | None, image_size: int | None
+    name: str,
+    data_dir: str | None,
+    image_size: int | tuple[int, int] | None,
 ) -> tuple[Source, Parts]:
     """Finds a source and looks into it."""
     source, place = find_source(name)

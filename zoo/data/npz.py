@@ -24,9 +24,8 @@ def read(request: Request) -> Parts:
     path = Path(request.place).expanduser()
     arrays = read_archive(path, f"npz:{path}")
     splits = _splits(arrays, str(path))
-    names = check_classes(
-        splits[TRAIN].labels, _class_names(arrays, str(path)), str(path)
-    )
+    given = _class_names(arrays, str(path))
+    names = check_classes(splits[TRAIN].labels, given, str(path))
     for part, split in splits.items():
         check_known(split.labels, names, f"{KEYS[part][1]} of {path}")
         if split.images.shape[1:] != splits[TRAIN].images.shape[1:]:
@@ -35,7 +34,7 @@ def read(request: Request) -> Parts:
                 f"{list(split.images.shape[1:])} and x of "
                 f"{list(splits[TRAIN].images.shape[1:])}; all must be alike."
             )
-    return in_memory(splits, names, request.image_size)
+    return in_memory(splits, names, request.image_size, given is None)
 
 
 def _splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from zoo.data import pictures
 from zoo.data.dataset import Split
 from zoo.data.sources import Source
 from zoo.data.splits import cut, digests
@@ -23,13 +24,14 @@ class Request:
         source: the data set's line in the table.
         place: what stands behind the colon of `folder:` and its like.
         data_dir: folder of tensorflow-datasets, or `None` for its own.
-        image_size: side in pixels to resize every image to, if given.
+        image_size: side in pixels to resize every image to, if given; or
+            height and width.
     """
 
     source: Source
     place: str = ""
     data_dir: str | None = None
-    image_size: int | None = None
+    image_size: int | tuple[int, int] | None = None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,17 +45,22 @@ class Parts:
         read: from the name of a split to the split and one hash an image.
             The hash is of the pixels before any resizing, so that what is
             cut off does not depend on the size asked for.
+        shape: of an example before any resizing; `None` where images differ.
+        numbered: whether class names are the labels, for want of others.
     """
 
     class_names: tuple[str, ...]
     sizes: dict[str, int]
     read: Callable[[str], tuple[Split, list[bytes]]]
+    shape: tuple[int, ...] | None = None
+    numbered: bool = False
 
 
 def in_memory(
     splits: dict[str, Split],
     class_names: tuple[str, ...],
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    numbered: bool = False,
 ) -> Parts:
     """Makes the parts of a source that was read as a whole."""
 
@@ -62,7 +69,8 @@ def in_memory(
         return resized(split, image_size), digests(split.images)
 
     sizes = {name: len(split) for name, split in splits.items()}
-    return Parts(class_names, sizes, read)
+    shape = next(iter(splits.values())).images.shape[1:]
+    return Parts(class_names, sizes, read, shape, numbered)
 
 
 def seal_off(everything: Split, size: int) -> dict[str, Split]:
@@ -82,16 +90,22 @@ def refuse_resizing(request: Request) -> None:
         )
 
 
-def resized(split: Split, side: int | None) -> Split:
-    """Returns a split whose images are `side` pixels high and wide."""
-    if side is None or split.images.shape[1:3] == (side, side):
+def resized(split: Split, side: int | tuple[int, int] | None) -> Split:
+    """Returns a split whose images have the sides that were asked for.
+
+    Args:
+        side: height and width in pixels, or one number for both.
+    """
+    if side is None or split.images.shape[1:3] == pictures.sides(side):
         return split
     from PIL import Image
 
-    images = np.empty((len(split), side, side, split.images.shape[3]), np.uint8)
+    height, width = pictures.sides(side)
+    channels = split.images.shape[3]
+    images = np.empty((len(split), height, width, channels), np.uint8)
     for i, image in enumerate(split.images):
         for c in range(image.shape[-1]):
             plane = Image.fromarray(np.ascontiguousarray(image[..., c]))
-            plane = plane.resize((side, side), Image.Resampling.BILINEAR)
+            plane = plane.resize((width, height), Image.Resampling.BILINEAR)
             images[i, ..., c] = np.asarray(plane)
     return dataclasses.replace(split, images=images)

@@ -32,18 +32,26 @@ class Form:
     Attributes:
         shape: `(H, W, C)`.
         resize: whether images of another size are resized or refused.
+        came: `(H, W, C)` before any resizing; `None` where sizes differ.
     """
 
     shape: tuple[int, int, int]
     resize: bool
+    came: tuple[int, int, int] | None = None
 
 
-def survey(paths: Sequence[Path], side: int | None) -> Form:
+def sides(size: int | tuple[int, int]) -> tuple[int, int]:
+    """Returns height and width; one number stands for both."""
+    return (size, size) if isinstance(size, int) else size
+
+
+def survey(paths: Sequence[Path], side: int | tuple[int, int] | None) -> Form:
     """Looks at the headers of pictures to find the form they should get.
 
     Args:
         paths: the training images.
-        side: height and width to resize all to, if given.
+        side: height and width to resize all to, or one number for both, if
+            given.
 
     Raises:
         UserError: a file is no picture or too large, or sizes differ and no
@@ -57,16 +65,17 @@ def survey(paths: Sequence[Path], side: int | None) -> Form:
                 sizes[_upright_size(picture)] += 1
                 grey = grey and picture.mode in GREY_MODES
     channels = 1 if grey else 3
-    if side is not None:
-        return Form((side, side, channels), resize=True)
     (height, width), _ = sizes.most_common(1)[0]
+    came = (height, width, channels) if len(sizes) == 1 else None
+    if side is not None:
+        return Form((*sides(side), channels), True, came)
     if len(sizes) > 1:
         raise UserError(
             f"{len(paths):,} images have {len(sizes)} different sizes, most "
             f"often {height}x{width} pixels; give the side to resize all to, "
             "for example --image_size=32."
         )
-    return Form((height, width, channels), resize=False)
+    return Form((height, width, channels), False, came)
 
 
 def decode(path: Path, channels: int) -> np.ndarray:

@@ -19,7 +19,7 @@ def open_test(
     name: str,
     *,
     data_dir: str | None = None,
-    image_size: int | None = None,
+    image_size: int | tuple[int, int] | None = None,
     group_by: str | None = None,
     classes: Sequence[str] = (),
 ) -> Split:

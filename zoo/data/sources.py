@@ -52,6 +52,11 @@ class Source:
     stand_in: str = "digits"
     example: str = ""
 
+    @property
+    def has_vectors(self) -> bool:
+        """Whether its examples are points, and not images."""
+        return self.name == "points:" or len(self.shape or ()) == 1
+
     def load(self) -> Callable:
         """Imports the reader, if it is not there yet, and returns it."""
         module, _, function = self.reader.partition(":")

@@ -45,6 +45,7 @@ def read(request: Request) -> Parts:
         CLASS_NAMES.get(source.name, tuple(label.names)),
         sizes,
         functools.partial(_read_split, builder, request),
+        tuple(builder.info.features["image"].shape),
     )
 
 

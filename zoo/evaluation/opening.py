@@ -18,13 +18,22 @@ Result = dict[str, Any]
 
 
 def count(
-    runs: Sequence[Run], results: Sequence[Result], runs_dir: str
+    runs: Sequence[Run],
+    results: Sequence[Result],
+    runs_dir: str,
+    dataset: str | None = None,
 ) -> list[Result]:
-    """Adds how often the test split of each run's data was opened before."""
+    """Adds how often the test split of each run's data was opened before.
+
+    Args:
+        dataset: what was looked at, if not each run's own data.
+    """
     return [
         {
             **result,
-            "openings": Ledger(home(run, runs_dir)).count(run.config.dataset),
+            "openings": Ledger(home(run, runs_dir)).count(
+                dataset or run.config.dataset
+            ),
         }
         for run, result in zip(runs, results, strict=True)
     ]
@@ -41,6 +50,7 @@ def record(
     results: Sequence[Result],
     prints: Sequence[str],
     runs_dir: str,
+    dataset: str | None = None,
 ) -> list[Result]:
     """Writes looks into the ledger; adds their count and what follows of it.
 
@@ -49,14 +59,15 @@ def record(
         results: their scores on the test split.
         prints: SHA-256 of the test examples of each.
         runs_dir: where the ledger is, of runs that are in there.
+        dataset: what was looked at, if not each run's own data.
     """
     places: dict[tuple, list[int]] = {}
     for index, (run, found) in enumerate(zip(runs, prints, strict=True)):
-        place = home(run, runs_dir), run.config.dataset, found
+        place = home(run, runs_dir), dataset or run.config.dataset, found
         places.setdefault(place, []).append(index)
     told = list(results)
-    for (folder, dataset, found), members in places.items():
-        looks = _looks([(runs[i], results[i]) for i in members], dataset, found)
+    for (folder, name, found), members in places.items():
+        looks = _looks([(runs[i], results[i]) for i in members], name, found)
         openings = Ledger(folder).record(looks)
         for i in members:
             told[i] = _told(results[i], openings)

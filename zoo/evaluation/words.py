@@ -16,7 +16,7 @@ def table(result: dict[str, Any]) -> str:
     """Returns one result as text: the total, then class by class."""
     blocks = [_head(result), _scores(result)]
     if "classes" in result:
-        blocks.append(_classes(result["classes"]))
+        blocks.append(classes_table(result["classes"]))
     return "\n\n".join(blocks)
 
 
@@ -119,7 +119,8 @@ def _loss_rows(result: dict) -> list[tuple[str, str, str]]:
     ]
 
 
-def _classes(rows: Sequence[dict]) -> str:
+def classes_table(rows: Sequence[dict]) -> str:
+    """Returns a row for each class: precision, and recall with its interval."""
     return format_table(
         ("class", "examples", "right", "precision", "recall", "95 % interval"),
         [

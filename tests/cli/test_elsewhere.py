@@ -1,0 +1,268 @@
+"""`zoo evaluate RUN --dataset=...`: another data set than the run's own."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from zoo import scores
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.data import load_dataset
+from zoo.data.sources import find_source
+from zoo.data.tfds import CIFAR10, fetch
+from zoo.evaluation.ledger import Ledger
+from zoo.intervals import difference
+from zoo.training.console import Console
+from zoo.training.loop import train
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with the runs `a` and `b`, two seeds, and `wave`, of numbers."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    for name, options in {
+        "a": {"model": "lr", "steps": 30},
+        "b": {"model": "lr", "steps": 30, "seed": 1},
+        "wave": {"model": "mlp", "dataset": "sine", "steps": 2},
+    }.items():
+        config = TrainConfig(
+            **options, summaries=("none",), run_name=name,
+            runs_dir=str(runs_dir),
+        )  # fmt: skip
+        train(config, console=Console(quiet=True))
+    return runs_dir
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "runs")
+
+
+@pytest.fixture
+def typed(folder, capfd):
+    """Returns a function: types a command about copies of the runs."""
+
+    def type_(*argv):
+        assert main([*argv, f"--runs_dir={folder}"]) == 0
+        captured = capfd.readouterr()
+        assert captured.err == ""
+        return captured.out
+
+    return type_
+
+
+@pytest.fixture
+def refused(folder, answer):
+    """Returns a function: types what is refused, and returns the sentence."""
+
+    def type_(*argv):
+        sentence = answer("evaluate", *argv)
+        assert not (folder / "test_openings.jsonl").exists()
+        return sentence
+
+    return type_
+
+
+@pytest.fixture
+def new(tmp_path):
+    """Shifted validation digits in a file, and the name of that data set."""
+    part = load_dataset("digits").val
+    x = np.roll(part.images, 1, axis=2)
+    np.savez(tmp_path / "new.npz", x=x, y=part.labels)
+    return f"npz:{tmp_path / 'new.npz'}"
+
+
+def test_original_and_new_stand_side_by_side_with_the_drop(
+    typed, folder, new, tmp_path
+):
+    found = json.loads(typed("evaluate", "a", f"--dataset={new}", "--json"))
+    original = json.loads(typed("evaluate", "a", "--json"))
+    assert found["original"]["split"] == "val"
+    for name in ("examples", "correct", "accuracy", "accuracy_low"):
+        assert found["original"][name] == original[name]
+    with np.load(tmp_path / "new.npz") as file:
+        from zoo.runs import find
+
+        model = find("a", str(folder)).load_model()
+        answers = model.predict(file["x"], verbose=0).argmax(axis=1)
+        assert found["correct"] == (answers == file["y"]).sum()
+    drop = difference(
+        scores.proportion(original["correct"], 144),
+        scores.proportion(found["correct"], 144),
+    )
+    assert found["drop"] == {
+        "value": drop.value, "low": drop.low, "high": drop.high
+    }  # fmt: skip
+    assert (found["split"], found["seen"]) == ("all", 0)
+
+
+def test_the_table_says_what_the_original_is(typed, new):
+    text = typed("evaluate", "a", f"--dataset={new}")
+    assert "all of it: 144 examples" in text
+    assert "original (val)" in text and "drop in points" in text
+    assert "test split stays sealed" in text.replace("\n  ", " ")
+
+
+def test_a_test_score_that_was_opened_before_is_the_original(
+    typed, folder, new
+):
+    typed("evaluate", "a", f"--dataset={new}")
+    assert [look["dataset"] for look in Ledger(folder).looks()] == [new]
+    opened = json.loads(typed("evaluate", "a", "--split=test", "--json"))
+    found = json.loads(typed("evaluate", "a", f"--dataset={new}", "--json"))
+    assert found["original"]["split"] == "test"
+    assert found["original"]["correct"] == opened["correct"]
+    other = json.loads(typed("evaluate", "b", f"--dataset={new}", "--json"))
+    assert other["original"]["split"] == "val"
+    text = typed("evaluate", "a", f"--dataset={new}")
+    assert "original (test)" in text
+
+
+def test_looks_at_a_new_test_set_are_counted(typed, folder, new):
+    first = typed("evaluate", "a", f"--dataset={new}")
+    assert "\n1st look at this test set\n" in first
+    second = typed("evaluate", "b", f"--dataset={new}")
+    assert "2nd look at this test set; no longer a clean test" in second
+    assert "corrected for 2 looks" in second
+    looks = Ledger(folder).looks()
+    assert looks[0]["split"] == looks[1]["split"]
+
+
+def test_seeds_on_a_new_set_are_one_look_and_a_table_each(typed, new):
+    text = typed("evaluate", "a", "b", f"--dataset={new}")
+    assert text.startswith("2 runs on npz:")
+    assert "\n1st look at this test set\n" in text
+    assert text.count("drop in points") == 2
+
+
+def test_validation_examples_of_another_set_are_no_look(typed, folder):
+    found = json.loads(
+        typed("evaluate", "a", "--dataset=faint_digits", "--json")
+    )
+    assert (found["split"], found["openings"]) == ("val", 0)
+    assert Ledger(folder).looks() == []
+
+
+def test_training_images_among_the_new_ones_are_counted(typed, tmp_path):
+    data = load_dataset("digits")
+    x = np.concatenate([data.train.images[:50], data.val.images])
+    y = np.concatenate([data.train.labels[:50], data.val.labels])
+    np.savez(tmp_path / "mixed.npz", x=x, y=y)
+    name = f"--dataset=npz:{tmp_path / 'mixed.npz'}"
+    assert json.loads(typed("evaluate", "a", name, "--json"))["seen"] == 50
+    assert "50 of the 194 are among those" in typed("evaluate", "a", name)
+
+
+def test_size_colour_and_missing_classes_are_told(typed, tmp_path):
+    data = load_dataset("digits", image_size=12).val
+    few = data.take(np.flatnonzero(data.labels < 3))
+    np.savez(
+        tmp_path / "few.npz",
+        x=np.repeat(few.images, 3, axis=3),
+        y=few.labels,
+        class_names=np.array(["0", "1", "2"]),
+    )
+    text = typed("evaluate", "a", f"--dataset=npz:{tmp_path / 'few.npz'}")
+    assert "12x12 pixels are resized to 8x8" in text
+    assert "images are made grey" in text
+    assert "3 of the 10 classes" in text
+    assert not any(line.startswith("3  ") for line in text.splitlines())
+
+
+class Downloads:
+    """Answers the builder's request for downloads with files on disk."""
+
+    downloaded_size = 0
+
+    def __init__(self, folder):
+        self._files = [str(folder / "images.npy"), str(folder / "labels.npy")]
+
+    def download(self, _):
+        return self._files
+
+
+def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
+    typed, refused, folder, tmp_path
+):
+    random = np.random.default_rng(0)
+    x = random.integers(0, 256, (60, 32, 32, 3), np.uint8)
+    y = np.arange(60) % 10
+    names = np.array([name.title() for name in CIFAR10.split()])
+    np.savez(tmp_path / "own.npz", x=x[::-1], y=y, class_names=names)
+    config = TrainConfig(
+        model="lr", dataset=f"npz:{tmp_path / 'own.npz'}", steps=1,
+        batch_size=4, run_name="c", runs_dir=str(folder),
+    )  # fmt: skip
+    train(config, console=Console(quiet=True))
+    np.save(tmp_path / "images.npy", x[:20])
+    np.save(tmp_path / "labels.npy", y[:20])
+    place = str(tmp_path / "data")
+
+    def make_builder(name, where):
+        import tensorflow_datasets as tfds
+
+        builder = tfds.builder(name, data_dir=where)
+        builder._make_download_manager = lambda **_: Downloads(tmp_path)
+        return builder
+
+    fetch(
+        find_source("cifar10_1")[0],
+        place,
+        say=lambda _: None,
+        reachable=lambda _: True,
+        make_builder=make_builder,
+    )
+    flags = ("--dataset=cifar10_1", f"--data_dir={place}")
+    assert "a test set only" in refused("c", "--split=val", *flags)
+    found = json.loads(typed("evaluate", "c", *flags, "--json"))
+    assert (found["split"], found["examples"]) == ("test", 20)
+    assert found["mapping"]["automobile"] == "Automobile"
+    assert found["openings"] == 1
+
+
+@pytest.mark.parametrize(
+    ("argv", "words"),
+    [
+        ("a --dataset=digits", ["--dataset=digits", "a was trained on"]),
+        ("a --dataset=minst", ["no data set 'minst'", "mnist"]),
+        ("a --dataset=moons", ["moons has points", "images"]),
+        ("a --dataset=sine", ["sine asks for numbers"]),
+        ("wave --dataset=digits", ["wave predicts numbers"]),
+        ("a --data_dir=x", ["--data_dir=x", "--dataset"]),
+        ("a --dataset=faint_digits --split=all", ["--split=all", "val"]),
+        ("a --dataset=npz:no.npz", ["npz:no.npz is not a file"]),
+    ],
+)
+def test_what_does_not_suit_is_refused_in_a_sentence(refused, argv, words):
+    sentence = refused(*argv.split())
+    for word in words:
+        assert word in sentence
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["0", "1", "two"], ["'two'", "a does not know", "it knows 0, 1"]),
+        (["1", "0", "22"], ["'22'", "did you mean 2?"]),
+        (None, ["3 classes without names", "a knows 10", "class_names"]),
+    ],
+)
+def test_classes_that_the_run_does_not_know_are_named(
+    refused, tmp_path, names, words
+):
+    arrays = {"x": np.zeros((9, 8, 8), np.uint8), "y": np.arange(9) % 3}
+    if names:
+        arrays["class_names"] = np.array(names)
+    np.savez(tmp_path / "odd.npz", **arrays)
+    sentence = refused("a", f"--dataset=npz:{tmp_path / 'odd.npz'}")
+    for word in words:
+        assert word in sentence
+
+
+def test_images_of_other_channels_are_refused(refused, tmp_path):
+    x, y = np.zeros((20, 8, 8, 4), np.uint8), np.arange(20) % 10
+    np.savez(tmp_path / "four.npz", x=x, y=y)
+    sentence = refused("a", f"--dataset=npz:{tmp_path / 'four.npz'}")
+    assert "4 channels" in sentence and "trained on 1" in sentence
