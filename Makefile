@@ -26,8 +26,8 @@ CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train resume evaluate predict export compare explain \
-	landscape check-model \
+.PHONY: help setup train sweep resume evaluate predict export compare report \
+	explain landscape check-model \
 	models datasets recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
@@ -52,6 +52,9 @@ $(READY): requirements.lock pyproject.toml
 train: $(READY) ## train a model on a data set (default: lenet5 on digits)
 	$(ZOO) train $(strip $(CHOICES) $(FLAGS))
 
+sweep: $(READY) ## search for good hyperparameters, over many runs
+	$(ZOO) sweep $(strip $(CHOICES) $(FLAGS))
+
 resume: $(READY) ## go on with a run that was stopped: RUN=last
 	$(ZOO) resume $(RUN) $(FLAGS)
 
@@ -66,6 +69,9 @@ export: $(READY) ## write a run for other programs (FLAGS=--format=onnx)
 
 compare: $(READY) ## say which differences are real: RUNS='last lr-digits'
 	$(ZOO) compare $(strip $(RUNS) $(FLAGS))
+
+report: $(READY) ## write a page of HTML about a run: RUN=last
+	$(ZOO) report $(RUN) $(FLAGS)
 
 landscape: $(READY) ## draw the loss around a run's weights: RUN=last
 	$(ZOO) landscape $(RUN) $(FLAGS)

@@ -16,7 +16,7 @@ def run(argv: list[str]) -> int:
     command.switch("json", "print JSON")
     if command.parse(argv) is None:
         return 0
-    found = recipes.list_recipes()
+    found = recipes.list_recipes(sweeps=True)
     if command.values.json:
         print(json.dumps({r.name: r.about for r in found}, indent=1))
         return 0
@@ -24,4 +24,5 @@ def run(argv: list[str]) -> int:
     for recipe in found:
         print(f"{recipe.name:<{width}}  {recipe.about}")
     print("\nzoo train --recipe=NAME; flags given besides override it.")
+    print(f"Those of {recipes.SWEEPS} are for zoo sweep.")
     return 0

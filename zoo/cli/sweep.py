@@ -6,8 +6,9 @@ import dataclasses
 import sys
 from typing import Any
 
+from zoo import recipes
 from zoo.cli import stderr, train
-from zoo.cli.flags import Command
+from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, OPTIONS, TrainConfig
 from zoo.errors import UserError, join_words, nearest
 from zoo.options import INT, INT_OR_AUTO, Option, read_option
@@ -101,7 +102,10 @@ def read(argv: list[str]) -> Asked | None:
         UserError: a value that no sweep can have.
     """
     command = _command()
-    found = train.read(argv, command)
+    expanded = expand_flagfile(
+        argv, "recipe", lambda name: recipes.find(name, sweeps=True).path
+    )
+    found = train.read(expanded, command)
     if found is None:
         return None
     values = command.values

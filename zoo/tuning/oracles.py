@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import functools
 import tempfile
 import warnings
 from collections.abc import Iterator
@@ -156,11 +157,18 @@ def _quiet() -> Iterator[None]:
     keras-tuner calls what Python deprecates. Its Bayesian search takes
     seconds a proposal, and minutes if its threads fight for cores.
     """
-    from threadpoolctl import threadpool_limits
-
-    with warnings.catch_warnings(), threadpool_limits(1):
+    with warnings.catch_warnings(), _threads().limit(limits=1):
         warnings.simplefilter("ignore")
         yield
+
+
+@functools.cache
+def _threads() -> Any:
+    """Looks once which libraries have threads; that takes a while."""
+    import keras_tuner  # noqa: F401  loads them
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
 
 
 def _make(

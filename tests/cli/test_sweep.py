@@ -1,0 +1,128 @@
+"""Sweeps from the command line: what is understood, made and printed."""
+
+import pytest
+
+from zoo import recipes, runs, sweeps
+from zoo.cli.main import main
+from zoo.cli.sweep import read
+from zoo.config import TrainConfig
+from zoo.tuning.folder import open_folder, read_settings
+from zoo.tuning.settings import SweepConfig
+from zoo.tuning.space import Space
+
+SWEEPS = [r for r in recipes.list_recipes(sweeps=True) if r.is_sweep]
+
+
+@pytest.mark.parametrize("recipe", SWEEPS, ids=lambda recipe: recipe.name)
+def test_every_recipe_of_a_sweep_is_understood(recipe):
+    asked = read([f"--recipe={recipe.name}"])
+    assert Space.parse(asked.choices["texts"]).dimensions
+    assert recipe.about[0].isupper()
+
+
+def test_there_are_recipes_of_sweeps():
+    assert len(SWEEPS) > 1
+
+
+def flagfile(tmp_path, *lines):
+    path = tmp_path / "some.flags"
+    path.write_text("\n".join(lines) + "\n")
+    return f"--flagfile={path}"
+
+
+def test_a_space_that_is_typed_goes_before_what_a_flagfile_fixes(tmp_path):
+    file = flagfile(tmp_path, "--model=mlp", "--dropout=0.5", "--epochs=2")
+    asked = read(["--space=dropout=0,0.2", file])
+    assert asked.config == TrainConfig(model="mlp", epochs=2)
+    assert asked.choices["texts"] == ("dropout=0,0.2",)
+
+
+def test_a_value_that_is_typed_goes_before_the_space_of_a_flagfile(tmp_path):
+    spaces = ["--space=dropout=0,0.2", "--space=learning_rate=0.1,0.2"]
+    asked = read(["--dropout=0.3", flagfile(tmp_path, *spaces)])
+    assert asked.config.dropout == 0.3
+    assert asked.choices["texts"] == ("learning_rate=0.1,0.2",)
+
+
+def test_a_space_that_is_typed_takes_the_place_of_one_of_a_flagfile(tmp_path):
+    file = flagfile(tmp_path, "--space=dropout=0,0.2")
+    asked = read([file, "--space", "dropout=0.4,0.5"])
+    assert asked.choices["texts"] == ("dropout=0.4,0.5",)
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """A sweep of nothing so far, with one trial that is a run."""
+    config = TrainConfig(model="lr", runs_dir=str(tmp_path), val_fraction=0.2)
+    asked = SweepConfig(config, ("l2=log:1e-5:1e-2",), trials=3)
+    made = open_folder(asked, "mine")
+    texts = {
+        "config.json": config.to_json(),
+        "resolved.json": '{"format": 1}',
+    }
+    runs.create(str(tmp_path), "mine/trial-000", "", texts)
+    return made
+
+
+def test_a_sweep_is_repeated_by_its_again_flags(folder):
+    asked = read([f"--flagfile={folder.path}/again.flags"])
+    settings = read_settings(folder)
+    assert asked.choices["texts"] == settings.space
+    assert asked.choices["trials"] == 3
+    assert asked.config.asked() == {"model": "lr", "val_fraction": 0.2}
+
+
+def test_settings_come_back_as_they_were_written(folder):
+    settings = read_settings(folder)
+    assert settings.difference(settings) is None
+    assert SweepConfig.from_json(settings.to_json()) == settings
+
+
+def test_a_sweep_is_one_line_among_the_runs(folder, capsys):
+    where = f"--runs_dir={folder.runs_dir}"
+    assert main(["runs", where]) == 0
+    assert capsys.readouterr().out == "sweep mine  killed  0 trainings\n"
+    assert main(["runs", where, "--trials"]) == 0
+    assert "mine/trial-000" in capsys.readouterr().out
+
+
+def test_last_is_no_trial_of_a_sweep(folder):
+    with pytest.raises(ValueError, match="mine/trial-000"):
+        runs.find("last", folder.runs_dir)
+    texts = {
+        "config.json": TrainConfig().to_json(),
+        "resolved.json": '{"format": 1}',
+    }
+    runs.create(folder.runs_dir, "single", "", texts)
+    runs.create(folder.runs_dir, "mine/trial-001", "", texts)
+    assert runs.find("last", folder.runs_dir).name == "single"
+
+
+def test_a_sweep_is_found_by_name_prefix_and_folder(folder):
+    found = sweeps.find("mine", folder.runs_dir)
+    assert found == sweeps.find("mi", folder.runs_dir) == folder
+    assert sweeps.find(str(folder.path), "elsewhere").path == folder.path
+    assert sweeps.find("yours", folder.runs_dir) is None
+
+
+def test_resume_takes_a_sweep_whose_trials_are_newest_for_last(
+    folder, monkeypatch
+):
+    taken = []
+
+    def go(found, settings, workers, held):
+        taken.append((found.name, workers))
+
+    monkeypatch.setattr("zoo.cli.sweep.go", go)
+    for name in ("last", "mine", "mi"):
+        assert main(["resume", name, f"--runs_dir={folder.runs_dir}"]) == 0
+    assert taken == [("mine", 1)] * 3
+
+
+def test_help_has_the_flags_of_sweeps_and_of_training_in_groups(capsys):
+    assert main(["sweep", "--help"]) == 0
+    out = capsys.readouterr().out
+    first, _, rest = out.partition("What is trained:")
+    for flag in ("space", "tuner", "trials", "executions", "objective"):
+        assert f"  --{flag} " in first
+    assert "  --epochs " in rest
