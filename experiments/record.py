@@ -21,6 +21,7 @@ from zoo import files, recipes, runs, scores
 from zoo.cli import train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.evaluation.elsewhere.original import recorded_test
 from zoo.tables import format_count
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
@@ -33,8 +34,9 @@ HEAD = """\
 
 Made by `python -m experiments.record` from the runs' own folders; every
 figure is of one run. Validation accuracies are those of the best epoch, so
-they are a little too good; their 95 % intervals are exact (Clopper and
-Pearson) and count the chance of the images alone, not that of the seed.
+they are a little too good; where the test split was opened, its accuracy
+stands beside them. The 95 % intervals are exact (Clopper and Pearson) and
+count the chance of the images alone, not that of the seed.
 """
 
 
@@ -50,8 +52,12 @@ def what_counts(config: TrainConfig) -> dict[str, Any]:
     return json.loads(json.dumps(asked))
 
 
-def record(run: runs.Run) -> tuple[str, dict[str, Any]]:
+def record(run: runs.Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
     """Returns the recipe that a finished run belongs to, and its figures.
+
+    Args:
+        run: a finished one.
+        runs_dir: where the ledger is, of runs that are in there.
 
     Raises:
         UserError: the run is not finished, or is no recipe's.
@@ -61,15 +67,18 @@ def record(run: runs.Run) -> tuple[str, dict[str, Any]]:
     options = what_counts(run.config)
     for recipe in recipes.list_recipes():
         if recipe_options(recipe.name) == options:
-            return recipe.name, figures(run, options)
+            return recipe.name, figures(run, options, runs_dir)
     raise UserError(
         f"{run.name} was not made by a recipe; `zoo recipes` lists them."
     )
 
 
-def figures(run: runs.Run, options: dict[str, Any]) -> dict[str, Any]:
-    """Returns what is kept of a run."""
+def figures(
+    run: runs.Run, options: dict[str, Any], runs_dir: str
+) -> dict[str, Any]:
+    """Returns what is kept of a run; of its test split if it was opened."""
     metrics, resolved = run.metrics, run.resolved
+    test = recorded_test(run, runs_dir) or {}
     best, examples = metrics["best_val_accuracy"], resolved["data"]["val"]
     return {
         "seed": run.config.seed,
@@ -81,6 +90,8 @@ def figures(run: runs.Run, options: dict[str, Any]) -> dict[str, Any]:
         "val_loss": metrics["best_val_loss"],
         "val_correct": None if best is None else round(best * examples),
         "val_examples": examples,
+        "test_correct": test.get("correct"),
+        "test_examples": test.get("examples"),
         "parameters": metrics["parameters"],
         "wall_seconds": metrics["wall_seconds"],
         "data": resolved["data"]["fingerprint"],
@@ -96,18 +107,23 @@ def table(results: dict[str, list[dict[str, Any]]]) -> str:
     for name, rows in sorted(results.items()):
         groups.setdefault(name.partition("/")[0], []).append((name, rows))
     for group, entries in groups.items():
-        lines = [
-            f"## {group}\n",
+        tested = any(r.get("test_correct") for _, rows in entries for r in rows)
+        head = (
             "| recipe | seed | updates | training loss | training accuracy "
-            "| validation accuracy (95 %) |",
-            "| --- | ---: | ---: | ---: | ---: | --- |",
+            "| validation accuracy (95 %) |"
+        )
+        rule = "| --- | ---: | ---: | ---: | ---: | --- |"
+        if tested:
+            head, rule = f"{head} test accuracy (95 %) |", f"{rule} --- |"
+        lines = [f"## {group}\n", head, rule]
+        lines += [
+            _row(name, row, tested) for name, rows in entries for row in rows
         ]
-        lines += [_row(name, row) for name, rows in entries for row in rows]
         parts.append("\n".join(lines) + "\n")
     return "\n".join(parts)
 
 
-def _row(name: str, row: dict[str, Any]) -> str:
+def _row(name: str, row: dict[str, Any], tested: bool) -> str:
     cells = (
         f"`{name}`",
         str(row["seed"]),
@@ -116,6 +132,9 @@ def _row(name: str, row: dict[str, Any]) -> str:
         _figure(row["train_accuracy"]),
         _interval(row["val_correct"], row["val_examples"]),
     )
+    if tested:
+        test = row.get("test_correct"), row.get("test_examples")
+        cells += (_interval(*test),)
     return f"| {' | '.join(cells)} |"
 
 
@@ -123,7 +142,7 @@ def _figure(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _interval(correct: int | None, examples: int) -> str:
+def _interval(correct: int | None, examples: int | None) -> str:
     if correct is None:
         return ""
     share = scores.proportion(correct, examples)
@@ -158,7 +177,8 @@ def main(argv: list[str] | None = None) -> int:
     results = read_results()
     try:
         for name in flags.runs:
-            add(results, *record(runs.find(name, flags.runs_dir)))
+            run = runs.find(name, flags.runs_dir)
+            add(results, *record(run, flags.runs_dir))
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2

@@ -46,6 +46,16 @@ def test_a_row_shows_counts_and_their_exact_interval():
     assert f"0.9000 ({low:.4f} to {high:.4f})" in text
 
 
+def test_a_test_score_has_a_column_in_its_group_alone():
+    tested = row(test_correct=30, test_examples=200)
+    text = record.table({"a/one": [tested], "a/two": [row()], "b/one": [row()]})
+    low, high = scores.proportion(30, 200).low, scores.proportion(30, 200).high
+    assert text.count("test accuracy (95 %)") == 1
+    assert f"0.1500 ({low:.4f} to {high:.4f}) |" in text
+    (line,) = (x for x in text.splitlines() if x.startswith("| `a/two`"))
+    assert line.endswith("|  |")
+
+
 def test_a_run_of_the_same_seed_takes_the_older_one_s_place():
     results = {"a": [row(train_loss=9.0), row(seed=1)]}
     record.add(results, "a", row(train_loss=1.0))
@@ -73,7 +83,7 @@ class Homemade:
 @pytest.mark.parametrize("run", [Unfinished(), Homemade()])
 def test_only_finished_runs_of_recipes_are_recorded(run):
     with pytest.raises(UserError, match=run.name):
-        record.record(run)
+        record.record(run, "runs")
 
 
 def test_the_results_are_plain_json():

@@ -317,3 +317,26 @@ def test_no_rule_stumbles_over_a_model_that_learns_by_heart(facts, rows):
         config={"optimizer": None, "learning_rate": None, "epochs": None},
     )
     assert explain(given) == []
+
+
+DRAWN = {"share": 1.0, "replaced": 1000, "changed": 750, "fingerprint": "0"}
+
+
+def test_labels_that_were_drawn_on_purpose_are_no_mistake(facts, rows):
+    by_heart = rows((1.2, 0.4, 1.5, 0.25), (0.2, 0.9, 3, 0.24), (0, 1, 5, 0.25))
+    assert {"labels", "overfitting"} & set(names(facts(by_heart)))
+    found = facts(by_heart, data={"random_labels": DRAWN})
+    assert not {"labels", "overfitting"} & set(names(found))
+    drawn = next(f for f in explain(found) if f.name == "drawn_labels")
+    assert "750 of the 1,000 training labels are wrong" in drawn.text
+    assert "100 % are matched: wrong ones are learned by heart" in drawn.text
+    assert "--randomize_labels=0`" in drawn.advice
+
+
+def test_drawn_labels_that_are_not_learned_yet_want_more_time(facts, failing):
+    found = facts(failing, data={"random_labels": DRAWN})
+    drawn = next(f for f in explain(found) if f.name == "drawn_labels")
+    assert drawn.severity == POOR
+    assert "no wrong ones are learned by heart yet" in drawn.text
+    assert "--epochs=8`" in drawn.advice
+    assert "stuck" not in names(found)
