@@ -54,23 +54,23 @@ def test_every_font_draws_ten_different_digits(font):
     assert all(image.max() > 200 for image in drawn)
 
 
-def test_ink_is_darker_than_the_wall_as_often_as_lighter():
+def test_ink_is_lighter_than_the_wall_or_darker():
     stream = random()
     pairs = [light.colours(stream) for _ in range(500)]
     lighter = np.mean([ink.mean() > wall.mean() for wall, ink in pairs])
-    assert 0.4 < lighter < 0.6
+    assert 0.6 < lighter < 0.8
 
 
 def test_contrast_is_from_faint_to_strong():
     stream = random()
     pairs = [light.colours(stream) for _ in range(500)]
     contrast = np.array([abs((ink - wall).mean()) for wall, ink in pairs])
-    assert contrast.min() < 20 and contrast.max() > 120
+    assert contrast.min() < 30 and contrast.max() > 120
 
 
 def test_a_camera_looks_at_the_middle_of_the_wall():
     wall = np.array([camera.STRIP[1], camera.STRIP[0]]) / 2
-    most = 0.06 * glyphs.HEIGHT + 1e-6
+    most = 0.08 * glyphs.HEIGHT + 1e-6
     for seed in range(50):
         a, b, c, d, e, f, g, h = camera.viewpoint(np.random.RandomState(seed))
         x = y = camera.OVERSAMPLED / 2

@@ -3,8 +3,8 @@
 Where SVHN (Netzer et al. 2011) cannot be fetched, its difficulty can still be
 met: one digit in the middle of the image, cut out of a longer number, in many
 fonts, seen at an angle, in any colours, on grounds of very different
-brightness and with contrast from strong to faint, dark on light as often as
-light on dark, out of focus and noisy. The images are drawn, not photographed;
+brightness and with contrast from strong to faint, light on dark and dark on
+light, half in the shade, out of focus and noisy. The images are drawn, not photographed;
 what a network reaches on them says nothing about its accuracy on SVHN.
 """
 

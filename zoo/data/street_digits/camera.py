@@ -48,16 +48,16 @@ def viewpoint(random: np.random.RandomState) -> np.ndarray:
 
     A pixel (x, y) shows (a x + b y + c, d x + e y + f) / (g x + h y + 1).
     """
-    turn = random.uniform(-0.2, 0.2)  # radians
-    slant = random.uniform(-0.25, 0.25)
-    zoom = HEIGHT * random.uniform(1.05, 1.6) / OVERSAMPLED
-    stretch = random.uniform(0.8, 1.2)
+    turn = random.uniform(-0.25, 0.25)  # radians
+    slant = random.uniform(-0.3, 0.3)
+    zoom = HEIGHT * random.uniform(1.05, 1.7) / OVERSAMPLED
+    stretch = random.uniform(0.75, 1.3)
     rotation = np.array(
         [[np.cos(turn), -np.sin(turn)], [np.sin(turn), np.cos(turn)]]
     )
     turned = rotation @ np.array([[stretch, slant], [0, 1]]) * zoom
     tilt = random.uniform(-0.15, 0.15, 2) / OVERSAMPLED
-    shift = random.uniform(-0.06, 0.06, 2) * HEIGHT
+    shift = random.uniform(-0.08, 0.08, 2) * HEIGHT
     # The middle of the image shows the middle of the wall, but for the shift.
     centre = np.array([OVERSAMPLED, OVERSAMPLED]) / 2
     wall = np.array([STRIP[1], STRIP[0]]) / 2 + shift

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-FAINTEST, STRONGEST = 15, 150  # difference of ink and wall, of 255
+FAINTEST, STRONGEST = 20, 150  # difference of ink and wall, of 255
+LIGHT_SHARE = 0.7  # of the numbers, lighter than their wall where they can be
 
 
 def photograph(random: np.random.RandomState, mask: np.ndarray) -> np.ndarray:
@@ -17,22 +18,23 @@ def photograph(random: np.random.RandomState, mask: np.ndarray) -> np.ndarray:
 
     wall, ink = colours(random)
     image = wall + mask[..., None] * (ink - wall)
-    image += _slope(random, mask.shape)[..., None]
-    blur = random.uniform(0, 1.2)
+    for shade in (_slope, _shadow, _stains):
+        image += shade(random, mask.shape)[..., None]
+    blur = random.uniform(0, 1.5)
     image = ndimage.gaussian_filter(image, (blur, blur, 0))
-    image += random.normal(0, random.uniform(0, 10), image.shape)
+    image += random.normal(0, random.uniform(0, 12), image.shape)
     return np.clip(np.round(image), 0, 255).astype(np.uint8)
 
 
 def colours(random: np.random.RandomState) -> tuple[np.ndarray, np.ndarray]:
     """Draws the colours of wall and ink, each `[3]` in 0..255.
 
-    Brightness is spread over the whole range; ink is darker than its wall as
-    often as lighter, where there is room for either.
+    Brightness is spread over the whole range. With as much dark ink as light,
+    no linear classifier could do more than guess.
     """
     # Faint as often as strong: an even spread of the logarithm.
     contrast = np.exp(random.uniform(np.log(FAINTEST), np.log(STRONGEST)))
-    contrast *= random.choice([-1, 1])
+    contrast *= 1 if random.uniform() < LIGHT_SHARE else -1
     low, high = max(0, -contrast), min(255, 255 - contrast)
     brightness = random.uniform(low, high)
     wall = brightness + random.normal(0, 15, 3)
@@ -46,3 +48,20 @@ def _slope(random: np.random.RandomState, shape: tuple) -> np.ndarray:
     rows = np.linspace(-1, 1, shape[0])[:, None]
     columns = np.linspace(-1, 1, shape[1])[None]
     return down * rows + right * columns
+
+
+def _shadow(random: np.random.RandomState, shape: tuple) -> np.ndarray:
+    """Draws the edge of a shadow across some images, `[H, W]`."""
+    angle = random.uniform(0, 2 * np.pi)
+    rows, columns = np.indices(shape) - shape[0] / 2
+    across = rows * np.sin(angle) + columns * np.cos(angle)
+    depth = random.uniform(-50, 50) * (random.uniform() < 0.5)
+    return depth * (across > random.uniform(-0.5, 0.5) * shape[0])
+
+
+def _stains(random: np.random.RandomState, shape: tuple) -> np.ndarray:
+    """Draws a wall that is not of one colour, `[H, W]`."""
+    from scipy import ndimage
+
+    rough = ndimage.gaussian_filter(random.normal(0, 1, shape), 2)
+    return random.uniform(0, 15) * rough / rough.std()
