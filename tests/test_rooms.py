@@ -19,7 +19,8 @@ BELOW = {
 BELOW["evaluation"] = BELOW["training"] | {"training"}
 BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["serving"] = {"data", "training", "evaluation"}
-BELOW["cli"] = BELOW["tuning"] | {"tuning", "serving"}
+BELOW["reporting"] = BELOW["evaluation"] | {"evaluation"}
+BELOW["cli"] = BELOW["tuning"] | {"tuning", "serving", "reporting"}
 FILES = sorted(path for room in BELOW for path in (HOUSE / room).rglob("*.py"))
 GROUND = sorted(p for p in HOUSE.glob("*.py") if p.stem[0] != "_")
 

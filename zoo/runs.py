@@ -10,6 +10,7 @@ runs/lenet5-digits-dropout0.5/
     checkpoints/    last and best
     model.keras     the result; stock Keras loads it
     metrics.json    status and scores
+    report.html     a page about it
     log.txt         the console, and what libraries print
 """
 

@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256"]
 FILES = {
     "config.json", "again.flags", "resolved.json", "history.csv", "train",
-    "vitals.json",
+    "vitals.json", "report.html",
     "val", "checkpoints", "model.keras", "metrics.json", "log.txt", "lock",
 }  # fmt: skip
 
@@ -70,6 +70,7 @@ def test_the_console_says_what_is_about_to_happen_and_what_came_of_it(process):
     ]  # fmt: skip
     assert labels[7:9] == ["epoch", "trained:"]
     assert labels[9:12] == ["result", "finding", "next"]
+    assert labels[-1] == "report"
     assert "guessing: ln 10 = 2.303" in process[0].stdout
 
 
@@ -235,7 +236,7 @@ def test_a_full_disk_is_one_sentence_and_the_checkpoint_is_kept(tmp_path):
     assert done.returncode == 2
     assert re.fullmatch(r"zoo: .*: File too large; .*\.\n", done.stderr)
     run = runs.find("a", str(tmp_path))
-    assert set(os.listdir(run.path)) == FILES - {"model.keras"}
+    assert set(os.listdir(run.path)) == FILES - {"model.keras", "report.html"}
     assert main(["resume", str(run.path)]) == 0
     assert set(os.listdir(run.path)) == FILES
 

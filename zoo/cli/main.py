@@ -24,6 +24,7 @@ VERBS = {
     "compare": "say where runs differ, and which differences are real",
     "predict": "say what a run sees in pictures of your own",
     "export": "write a run for other programs: Keras, TensorFlow, ONNX",
+    "report": "write a page about runs, to read, to print and to send",
     "explain": "say what a run's numbers show, and what to try next",
     "check": "look at data and model for 20 seconds, before training",
     "landscape": "draw the loss as a function of the weights of a run",

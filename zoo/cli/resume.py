@@ -22,8 +22,9 @@ def run(argv: list[str]) -> int:
         return 0
     found = runs.find(words[0], command.values.runs_dir)
     with stderr.hold() as held:
-        from zoo.training.console import Console
+        from zoo.cli import ending
         from zoo.training.loop import resume
 
-        resume(found, console=Console(on_log=held.move_to))
+        console = ending.console(held, command.values.runs_dir)
+        resume(found, console=console)
     return 0

@@ -57,10 +57,10 @@ def train(config: TrainConfig, parent: dict | None) -> None:
     """Trains with standard error kept in the run's log."""
     settle(config)  # before Keras is imported, which takes seconds
     with stderr.hold() as held:
-        from zoo.training.console import Console
+        from zoo.cli import ending
         from zoo.training.loop import train
 
-        console = Console(on_log=held.move_to)
+        console = ending.console(held, config.runs_dir)
         train(config, console=console, parent=parent)
 
 

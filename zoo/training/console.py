@@ -11,9 +11,13 @@ import shutil
 import sys
 import time
 from collections.abc import Callable
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 from zoo.training.state import TrainState
+
+if TYPE_CHECKING:
+    from zoo.data import Dataset
+    from zoo.runs import Run
 
 REFRESH_SECONDS = 0.2
 SILENCE_SECONDS = 30.0  # without a terminal, a long epoch speaks this often
@@ -26,6 +30,8 @@ class Console:
         stream: where to print; `None` is standard output.
         quiet: print nothing, keep only the log.
         on_log: called with the path of the log, once there is one.
+        on_end: called with the run and its data when it has ended, however
+            that came; the run is still held.
     """
 
     def __init__(
@@ -33,8 +39,10 @@ class Console:
         stream: TextIO | None = None,
         quiet: bool = False,
         on_log: Callable[[pathlib.Path], None] | None = None,
+        on_end: Callable[[Run, Dataset], None] | None = None,
     ):
         self._on_log = on_log
+        self._on_end = on_end
         self._stream = stream or sys.stdout
         self._quiet = quiet
         self._log: pathlib.Path | None = None
@@ -49,6 +57,11 @@ class Console:
             file.writelines(f"{line}\n" for line in self._kept)
         if self._on_log:
             self._on_log(path)
+
+    def ended(self, run: Run, data: Dataset) -> None:
+        """Is told that a run has ended, and what it was trained on."""
+        if self._on_end:
+            self._on_end(run, data)
 
     def say(self, text: str) -> None:
         """Prints whole lines."""

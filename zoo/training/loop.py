@@ -145,7 +145,27 @@ def _run(
     console: Console,
     until_epoch: int | None,
 ) -> Run:
-    """Trains to the end, and leaves a run that says how it ended."""
+    """Trains to the end, and tells the console of a bad one too.
+
+    A mistake or a full disk is no end: it is mended, and the run resumed.
+    """
+    try:
+        _train(job, run, state, console, until_epoch)
+    except (Diverged, Interrupted):
+        console.ended(run, job.plan.source)
+        raise
+    console.ended(run, job.plan.source)
+    return run
+
+
+def _train(
+    job: Job,
+    run: Run,
+    state: TrainState,
+    console: Console,
+    until_epoch: int | None,
+) -> None:
+    """Trains, and leaves a run that says how it ended."""
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
         batches = _batches(job.plan)
@@ -179,7 +199,6 @@ def _run(
                 balanced,
             )
     report.after(console, job.plan, run, metrics)
-    return run
 
 
 def _ending(plan: Plan, state: TrainState) -> str:

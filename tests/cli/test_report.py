@@ -1,0 +1,151 @@
+"""`zoo report`, as it is typed, and the page that each run leaves behind."""
+
+import shutil
+
+import pytest
+
+from zoo import runs
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.reporting import writing
+from zoo.training.console import Console
+from zoo.training.loop import train
+
+QUICK = ["--model=lr", "--steps=6", "--batch_size=256", "--summaries=none"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A folder with two runs, `a` and `b`."""
+    runs_dir = tmp_path_factory.mktemp("runs")
+    for seed, name in enumerate("ab"):
+        config = TrainConfig(
+            model="lr", steps=8, seed=seed, summaries=("none",),
+            run_name=name, runs_dir=str(runs_dir),
+        )  # fmt: skip
+        train(config, console=Console(quiet=True))
+    return runs_dir
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    """A copy of it where `answer` looks for runs."""
+    return shutil.copytree(trained, tmp_path / "runs")
+
+
+def test_a_page_is_written_into_the_run_and_renewed(folder, capfd):
+    path = folder / "a" / "report.html"
+    for old in ("", "old"):
+        path.write_text(old)
+        assert main(["report", "a", f"--runs_dir={folder}"]) == 0
+        assert capfd.readouterr() == (f"{path}\n", "")
+        assert path.read_text().startswith("<!doctype html>")
+
+
+def test_a_page_about_several_runs_is_in_their_folder(folder, capfd):
+    assert main(["report", "a", "b", f"--runs_dir={folder}"]) == 0
+    assert "2 runs" in (folder / "report.html").read_text()
+    assert "report.html" in capfd.readouterr().out
+
+
+def test_out_writes_elsewhere_and_replaces_only_if_told(answer, folder):
+    out = folder.parent / "mine.html"
+    flags = ["report", "a", f"--runs_dir={folder}", f"--out={out}"]
+    assert main(flags) == 0
+    out.write_text("mine")
+    assert "is there already" in answer(*flags)
+    assert out.read_text() == "mine"
+    assert main([*flags, "--overwrite"]) == 0
+    assert out.read_text().startswith("<!doctype html>")
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["report"], "a RUN is missing"),
+        (["report", "foo"], "no run 'foo'"),
+        (["report", "a", "a"], "a second time"),
+        (["report", "a", "--overwrite"], "--overwrite is about --out"),
+        (["report", "a", "--out=no/such/x.html"], "there is no folder no/such"),
+        (["report", "a", "--out=/"], "--out=/ is a folder"),
+        (["report", "a", "--out="], "--out= is a folder"),
+        (["report", "a", "--uot=x"], "did you mean --out?"),
+    ],
+)
+def test_mistakes_are_answered_in_a_sentence(answer, folder, words, said):
+    before = sorted(p for p in folder.rglob("*"))
+    assert said in answer(*words)
+    after = sorted(p for p in folder.rglob("*") if p.name != "lock")
+    assert after == [p for p in before if p.name != "lock"]
+
+
+def test_a_folder_that_is_no_run_is_named(answer, folder):
+    (folder / "a" / "config.json").unlink()
+    assert "no config.json" in answer("report", str(folder / "a"))
+
+
+def test_a_run_of_another_format_is_not_read(answer, folder):
+    path = folder / "a" / "resolved.json"
+    newer = path.read_text().replace('"format": 1', '"format": 2')
+    path.write_text(newer)
+    assert "format 2" in answer("report", "a")
+
+
+def test_a_damaged_history_is_named(answer, folder):
+    (folder / "a" / "history.csv").write_bytes(b"\xff")
+    assert "history.csv cannot be read" in answer("report", "a")
+
+
+def test_a_run_that_is_not_finished_has_a_page(folder):
+    (folder / "a" / "metrics.json").unlink()
+    (folder / "a" / "model.keras").unlink()
+    assert main(["report", "a", f"--runs_dir={folder}"]) == 0
+    assert (
+        "ended without saying so" in (folder / "a" / "report.html").read_text()
+    )
+
+
+# At the end of training.
+
+
+@pytest.fixture
+def typed(tmp_path, capfd):
+    """Returns a function: trains a run named `a`; gives code, page and out."""
+
+    def type_(*flags):
+        where = [f"--runs_dir={tmp_path}", "--run_name=a"]
+        code = main(["train", *QUICK, *flags, *where])
+        path = tmp_path / "a" / "report.html"
+        page = path.read_text() if path.exists() else None
+        return code, page, capfd.readouterr()
+
+    return type_
+
+
+def test_a_run_leaves_its_page_and_says_where(typed, tmp_path):
+    code, page, said = typed()
+    assert code == 0
+    assert f"report     {tmp_path}/a/report.html" in said.out
+    assert "Validation accuracy</p>" in page and "completed" in page
+
+
+def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
+    def fail(*words):
+        raise ZeroDivisionError("as a bug would")
+
+    monkeypatch.setattr(writing, "page", fail)
+    code, page, said = typed()
+    assert (code, page, said.err) == (0, None, "")
+    assert "report     could not be written; log.txt says why" in said.out
+    log = (tmp_path / "a" / "log.txt").read_text()
+    assert "ZeroDivisionError: as a bug would" in log
+    assert runs.find("a", str(tmp_path)).status == "completed"
+
+
+def test_a_run_that_diverges_leaves_a_page_that_says_so(typed):
+    code, page, said = typed(
+        "--model=mlp", "--model_arg=hidden=8", "--learning_rate=1e30"
+    )
+    assert code == 3
+    assert said.err.count("\n") == 1
+    assert "This run diverged" in page

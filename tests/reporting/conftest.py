@@ -1,0 +1,130 @@
+"""Runs of every sort, and their pages as programs read them."""
+
+import html.parser
+import json
+import shutil
+
+import pytest
+
+from zoo import runs
+from zoo.config import TrainConfig
+from zoo.errors import Diverged
+from zoo.reporting import gathering
+from zoo.reporting.page import page
+from zoo.training.console import Console
+from zoo.training.loop import train
+
+QUICK = {
+    "digits": {"model": "lr", "steps": 60},
+    "other": {"model": "lr", "steps": 60, "seed": 1, "l2": 0.01},
+    "moons": {"model": "lr", "dataset": "moons", "steps": 20},
+    "sine": {"model": "lr", "dataset": "sine", "steps": 20},
+    "wild": {
+        "model": "mlp",
+        "model_arg": {"hidden": 8},
+        "learning_rate": 1e30,
+        "epochs": 3,
+    },
+    "none": {"model": "lr", "steps": 8, "val_fraction": 0},
+}
+VOID = {"meta", "img", "br", "hr", "use", "path"}
+
+
+class Page(html.parser.HTMLParser):
+    """What is on a page.
+
+    Attributes:
+        tags: (name, attributes) of every element.
+        numbers: (key, value, text) of every `data` element.
+        words: all text that a person sees.
+    """
+
+    def __init__(self, text):
+        super().__init__()
+        self.text, self.tags, self.numbers, self.words = text, [], [], ""
+        self._open = []
+        self.feed(text)
+        self.close()
+        assert self._open == []
+
+    def handle_starttag(self, tag, attrs):
+        attrs = dict(attrs)
+        self.tags.append((tag, attrs))
+        if tag not in VOID:
+            self._open.append(tag)
+        if tag == "data":
+            self.numbers.append((attrs["data-key"], attrs["value"], ""))
+
+    def handle_startendtag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self._open.pop() == tag
+
+    def handle_data(self, data):
+        if self._open and self._open[-1] == "style":
+            return
+        self.words += data
+        if self._open and self._open[-1] == "data":
+            key, value, text = self.numbers[-1]
+            self.numbers[-1] = (key, value, text + data)
+
+    def count(self, tag, **attributes):
+        """Returns how many elements there are with these attributes."""
+        return sum(
+            name == tag and attributes.items() <= attrs.items()
+            for name, attrs in self.tags
+        )
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory):
+    """A folder with a run of every sort."""
+    folder = tmp_path_factory.mktemp("reported")
+    for name, options in QUICK.items():
+        config = TrainConfig(
+            **options, summaries=("scalars",), runs_dir=str(folder),
+            run_name=name,
+        )  # fmt: skip
+        try:
+            train(config, console=Console(quiet=True))
+        except Diverged:
+            assert name == "wild"
+    return folder
+
+
+@pytest.fixture
+def folder(trained, tmp_path):
+    """A copy of the folder, to be spoilt."""
+    return shutil.copytree(trained, tmp_path / "runs")
+
+
+@pytest.fixture(scope="session")
+def read(trained):
+    """Returns a function: the page about runs, by name and folder."""
+
+    def make(*names, folder=trained):
+        found = [runs.find(name, str(folder)) for name in names]
+        return Page(page(gathering.gather_all(found, str(folder))))
+
+    return make
+
+
+def change(run_folder, file, **changes):
+    """Changes values of a JSON file of a run."""
+    path = run_folder / file
+    found = json.loads(path.read_text())
+    for key, value in changes.items():
+        *way, last = key.split("__")
+        place = found
+        for word in way:
+            place = place[word]
+        place[last] = value
+    path.write_text(json.dumps(found))
+
+
+@pytest.fixture(scope="session")
+def spoil():
+    """Returns a function that changes values of a JSON file of a run."""
+    return change

@@ -1,0 +1,256 @@
+"""What a page holds, of runs of every sort, and what it never does."""
+
+import dataclasses
+import datetime
+import json
+import re
+import shutil
+
+import numpy as np
+import pytest
+
+from zoo import runs
+from zoo.data.dataset import Split
+from zoo.evaluation import judging, scoring
+from zoo.reporting import figures, gathering
+from zoo.reporting.page import page as page_of
+
+EVERY = ["digits", "moons", "sine", "wild", "none"]
+LARGEST = 1_000_000  # bytes
+
+
+@pytest.fixture(scope="module")
+def pages(read):
+    return {name: read(name) for name in EVERY} | {
+        "two": read("digits", "other"),
+        "odd": read("digits", "wild", "sine"),
+    }
+
+
+def test_a_page_asks_for_nothing_from_elsewhere(pages):
+    for page in pages.values():
+        for tag, attributes in page.tags:
+            assert tag not in ("script", "link", "iframe", "object", "base")
+            for name in ("src", "href", "xlink:href", "action", "srcset"):
+                place = attributes.get(name, "#")
+                assert place.startswith(("#", "data:image/png;base64,"))
+        assert not re.search(r"@import|url\((?!#)", page.text)
+
+
+def test_a_page_is_one_document_with_language_title_and_small(pages):
+    for page in pages.values():
+        assert page.text.startswith('<!doctype html>\n<html lang="en">')
+        assert page.count("title") == page.count("main") == 1
+        assert page.count("h1") == 1
+        assert len(page.text.encode()) < LARGEST
+
+
+def test_every_picture_has_words_in_its_place(pages):
+    for page in pages.values():
+        for tag, attributes in page.tags:
+            if tag == "img":
+                assert attributes["alt"]
+            if tag == "svg":
+                assert attributes["role"] == "img"
+                assert attributes["aria-label"]
+
+
+def test_no_name_of_an_element_is_given_twice(pages):
+    for page in pages.values():
+        names = [a["id"] for _, a in page.tags if "id" in a]
+        assert len(names) == len(set(names))
+
+
+def test_what_a_picture_refers_to_is_in_it(pages):
+    for page in pages.values():
+        names = {a["id"] for _, a in page.tags if "id" in a}
+        used = set(re.findall(r'(?:url\(|href=")#([\w-]+)', page.text))
+        assert used <= names
+
+
+def test_pictures_are_in_the_colours_of_the_page(pages):
+    for page in pages.values():
+        for colour in figures.VARIABLES:
+            assert f": {colour}" not in page.text
+
+
+def test_a_classifier_of_images_has_every_section(pages):
+    titles = re.findall(r"<h2>(.*?)</h2>", pages["digits"].text)
+    assert titles == [
+        "How it learned", "What its numbers say", "Class by class",
+        "What is taken for what", "Surest mistakes", "How sure it is", "Data",
+        "Model", "Settings", "Machine", "Looks at the test set",
+        "What the numbers do not say",
+    ]  # fmt: skip
+
+
+def test_points_have_a_picture_of_the_plane_and_curves_one_of_the_function(
+    pages,
+):
+    assert "What it says of the plane" in pages["moons"].words
+    assert pages["moons"].count("img", **{"class": "card"}) == 1
+    assert "What it predicts" in pages["sine"].words
+    assert "Class by class" not in pages["sine"].words
+
+
+def test_every_mistake_has_truth_answer_and_probability(pages, trained):
+    story = gathering.gather(runs.find("digits", str(trained)), str(trained))
+    outputs, labels = story.scored.outputs, story.scored.part.labels
+    wrong = int((outputs.argmax(axis=1) != labels).sum())
+    assert wrong
+    alts = [a["alt"] for tag, a in pages["digits"].tags if tag == "img"]
+    assert len(alts) == min(wrong, 12)
+    for alt in alts:
+        found = re.fullmatch(
+            r"An image of (\d), taken for (\d) with ([\d.]+) %", alt
+        )
+        assert found and found[1] != found[2]
+    shares = [float(alt.split()[-2]) for alt in alts]
+    assert shares == sorted(shares, reverse=True)
+
+
+def test_data_and_model_are_told_with_origin_licence_and_fingerprint(
+    pages, trained
+):
+    words = pages["digits"].words
+    data = runs.find("digits", str(trained)).resolved["data"]
+    assert data["fingerprint"] in words
+    assert "Alpaydin and Kaynak, 1998" in words and "CC BY 4.0" in words
+    assert "multiply-adds" in words and "activations for one example" in words
+
+
+# How a run ended.
+
+
+def test_a_page_of_a_diverged_run_says_so_first(pages):
+    head = pages["wild"].words.partition("How it learned")[0]
+    assert "This run diverged" in head
+    assert "--split=test" not in pages["wild"].words
+    assert pages["wild"].count("img") == 0
+
+
+@pytest.mark.parametrize("status", ["interrupted", "killed", "running"])
+def test_a_run_that_has_not_ended_says_how_it_stands(
+    read, folder, spoil, status
+):
+    run = folder / "digits"
+    (run / "model.keras").unlink()
+    if status == "interrupted":
+        spoil(run, "metrics.json", status=status)
+    else:
+        (run / "metrics.json").unlink()
+    if status == "running":
+        with runs.find("digits", str(folder)).lock():
+            words = read("digits", folder=folder).words
+        assert "still at work" in words
+    else:
+        words = read("digits", folder=folder).words
+        assert f"`zoo resume {run}`".strip("`") in words
+    assert "How it learned" in words
+
+
+def test_a_run_without_an_epoch_has_a_page(read, folder):
+    run = folder / "digits"
+    for name in ("model.keras", "metrics.json", "history.csv", "vitals.json"):
+        (run / name).unlink()
+    assert "Settings" in read("digits", folder=folder).words
+
+
+def test_data_that_cannot_be_loaded_are_told_and_the_rest_is_shown(
+    read, folder, spoil
+):
+    spoil(folder / "digits", "resolved.json", data__handed_over=True)
+    page = read("digits", folder=folder)
+    head = page.words.partition("How it learned")[0]
+    assert "Made from stored numbers: digits was trained on arrays" in head
+    assert "Validation accuracy, as stored" in head
+    assert "Class by class" not in page.words
+    assert "Machine" in page.words
+
+
+def test_a_run_without_validation_examples_claims_no_score(pages):
+    head = pages["none"].words.partition("How it learned")[0]
+    assert "Training accuracy, of the last epoch" in head
+    assert "Validation accuracy" not in head
+
+
+def test_random_labels_are_told_at_the_top_and_among_the_limits(
+    read, folder, spoil
+):
+    changes = {"config__randomize_labels": 0.5}
+    spoil(folder / "digits", "resolved.json", **changes)
+    words = read("digits", folder=folder).words
+    assert "50 % of the training labels were replaced" in words
+    assert "learned by heart" in words
+
+
+def test_a_model_that_would_answer_for_long_is_left_alone_at_a_runs_end(
+    folder, spoil
+):
+    run = runs.find("digits", str(folder))
+    spoil(run.path, "metrics.json", examples_per_second=1.0)
+    story = gathering.gather(run, str(folder), patience=30)
+    assert story.scored is None and "48 s" in story.left_out
+    assert gathering.gather(run, str(folder)).scored is not None
+
+
+def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
+    """A hundred classes, as a matrix and a table must bear them."""
+    run = runs.find("digits", str(folder))
+    names = [f"class {k}" for k in range(100)]
+    spoil(run.path, "resolved.json", data__class_names=names)
+    random = np.random.default_rng(0)
+    labels = np.arange(2000, dtype=np.int32) % 100
+    outputs = random.normal(size=(2000, 100)).astype(np.float32)
+    outputs[np.arange(2000), labels] += 3
+    images = random.integers(0, 256, (2000, 32, 32, 3), dtype=np.uint8)
+    whole = gathering.gather(run, str(folder))
+    result = {
+        **whole.scored.result,
+        **judging.of_classes(outputs, labels, names, lambda y, z: 0.0),
+        "examples": 2000,
+    }
+    scored = scoring.Scored(
+        Split(images, labels), whole.scored.model, outputs, result
+    )
+    text = page_of([dataclasses.replace(whole, scored=scored)])
+    assert "The 20 classes of 100 with the lowest recall" in text
+    assert "The other 80 classes" in text
+    assert len(re.findall('class="right"', text)) == 20
+    assert "among the five surest answers" in text
+    assert len(text.encode()) < LARGEST
+
+
+# Several runs.
+
+
+def test_several_runs_are_compared_first_and_then_told_one_by_one(pages):
+    titles = re.findall(r"<h2>(.*?)</h2>", pages["two"].text)
+    assert titles[:4] == [
+        "Side by side", "Differences", "Settings that differ",
+        "How they learned",
+    ]  # fmt: skip
+    assert [a["data-run"] for _, a in pages["two"].tags if "data-run" in a] == [
+        "digits",
+        "other",
+    ]
+
+
+def test_runs_that_cannot_be_compared_are_still_told(pages):
+    words = pages["odd"].words
+    assert "No test was made: sine predicts numbers" in words
+    assert pages["odd"].count("article") == 3
+
+
+def test_the_page_is_the_same_but_for_its_time(read):
+    now = re.compile(r"Written by zoo .*?\.", re.DOTALL)
+    first, second = (now.sub("", read("digits").text) for _ in range(2))
+    assert first == second
+    assert str(datetime.date.today().year) in read("digits").words
+
+
+def test_the_copy_of_a_run_elsewhere_has_a_page(read, folder, tmp_path):
+    shutil.copytree(folder / "digits", tmp_path / "else" / "mine")
+    path = tmp_path / "else"
+    assert json.loads((path / "mine" / "config.json").read_text())
+    assert "mine" in read("mine", folder=path).words

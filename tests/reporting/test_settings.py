@@ -1,0 +1,38 @@
+"""Where a run departs from its recipe, and the command that repeats it."""
+
+import shlex
+
+from zoo import runs
+from zoo.cli.flags import Command
+from zoo.reporting import settings
+
+
+def test_settings_that_differ_from_the_recipe_are_told(trained):
+    found = settings.departures(runs.find("wild", str(trained)))
+    assert ("learning_rate", 1e30) in [row[:2] for row in found]
+    assert {"seed", "run_name", "runs_dir"}.isdisjoint(r[0] for r in found)
+
+
+def test_a_default_recipe_has_no_departures(folder, spoil):
+    run = runs.find("digits", str(folder))
+    used = {f"config__{name}": own for name, _, own in settings.departures(run)}
+    spoil(run.path, "resolved.json", **used)
+    assert settings.departures(run) == []
+
+
+def test_the_command_repeats_the_run(trained):
+    run = runs.find("wild", str(trained))
+    words = shlex.split(settings.command(run).replace("\\\n", " "))
+    assert words[:2] == ["zoo", "train"]
+    command = Command("zoo train", "")
+    command.options()
+    command.parse(words[2:])
+    places = {"run_name": None, "runs_dir": "runs"}
+    assert command.config() == run.config.replace(**places)
+
+
+def test_a_run_that_repeats_another_names_it(read, folder, spoil):
+    parent = {"run": "first", "changed": {"l2": [None, 0.01]}}
+    spoil(folder / "digits", "resolved.json", parent=parent)
+    words = read("digits", folder=folder).words
+    assert "It repeats first with these changed: l2." in words

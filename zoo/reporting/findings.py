@@ -1,0 +1,31 @@
+"""What `zoo explain` says of a run."""
+
+from __future__ import annotations
+
+from zoo.explaining import words
+from zoo.explaining.finding import BROKEN, HINT, POOR, Finding
+from zoo.reporting.elements import Markup, element, section, sentence
+from zoo.reporting.gathering import Story
+
+SEVERITY = {BROKEN: "broken", POOR: "poor", HINT: "hint"}
+
+
+def findings(story: Story) -> Markup:
+    """Returns findings in words, the most severe first."""
+    facts, found = story.facts, story.findings
+    troubles = [f for f in found if f.severity > HINT]
+    healthy = None
+    if not troubles:
+        healthy = element("p", words.healthy(facts, found))
+    items = element("ol", [_finding(f) for f in found], class_="findings")
+    return section("What its numbers say", healthy, items if found else None)
+
+
+def _finding(found: Finding) -> Markup:
+    text = f"{found.text[:1].upper()}{found.text[1:]}."
+    return element(
+        "li",
+        element("p", sentence(text)),
+        element("p", "Try ", sentence(f"{found.advice}."), class_="note"),
+        class_=SEVERITY[found.severity],
+    )
