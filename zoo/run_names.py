@@ -21,20 +21,21 @@ def default_name(asked: TrainConfig) -> str:
     Of what differs, only the first parts are named that keep it short enough
     for a folder; each is named whole.
     """
-    words = [asked.model, _slug(asked.dataset)]
+    words = [asked.model, slug(asked.dataset)]
     for name, value in asked.asked().items():
         if name not in NAMELESS:
             words += [
                 flag.removeprefix("--").removeprefix("model_arg=")
                 for flag in format_option(name, value)
             ]
-    parts = [_slug(word.replace("=", "", 1)) for word in words]
+    parts = [slug(word.replace("=", "", 1)) for word in words]
     ends = itertools.accumulate(len(part) + 1 for part in parts)
     fitting = sum(end <= LENGTH + 1 for end in ends)
     return "-".join(parts[:fitting]) or parts[0][:LENGTH]
 
 
-def _slug(text: str) -> str:
+def slug(text: str) -> str:
+    """Returns a text as a part of a name, a path by its last part."""
     if ":" in text:
         text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
     return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")

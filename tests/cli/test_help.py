@@ -45,7 +45,7 @@ def test_the_short_help_of_train_has_the_everyday_flags_only(capsys):
     text = shown(capsys, "train", "--help")
     flags = re.findall(r"^  --(\w+)  ", text, re.MULTILINE)
     everyday = [name for name in OPTIONS if OPTIONS[name].everyday]
-    assert flags == ["recipe", "like", *everyday]
+    assert flags == ["recipe", "like", "seeds", "workers", *everyday]
     assert 10 <= len(flags) <= 18
     assert "--helpfull" in text
 

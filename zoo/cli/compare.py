@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 
-from zoo import runs
+from zoo import run_groups, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
@@ -17,8 +17,9 @@ def run(argv: list[str]) -> int:
         "zoo compare RUN RUN... [--markdown] [--picture=PATH.png]",
         "Show where runs differ, in settings and in scores on the same "
         "validation examples, and which differences are real. Runs that "
-        "differ in the seed alone are taken together.",
-        words=("RUN", "RUN..."),
+        "differ in the seed alone are taken together; a group's name stands "
+        "for its runs.",
+        words=("RUN...",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.text(
@@ -33,7 +34,7 @@ def run(argv: list[str]) -> int:
     values = command.values
     if values.json and values.markdown:
         raise UserError("--json and --markdown contradict; give one of them.")
-    found = runs.find_all(words, values.runs_dir)
+    found, without = _find(words, values.runs_dir)
     with stderr.hold():
         result = _compare(found, values.picture)
     if values.json:
@@ -42,7 +43,18 @@ def run(argv: list[str]) -> int:
         from zoo.evaluation.comparison.words import text
 
         print(text(result, values["all"].value, values.markdown))
+        if without:
+            print(f"\n{run_groups.left_out(without)}")
     return 0
+
+
+def _find(
+    words: list[str], runs_dir: str
+) -> tuple[list[runs.Run], list[runs.Run]]:
+    """Returns the runs to compare, and those of groups that have no result."""
+    if len(words) == 1 and run_groups.find(words[0], runs_dir) is None:
+        raise UserError("a RUN is missing; write `zoo compare RUN RUN...`.")
+    return run_groups.find_runs(words, runs_dir)
 
 
 def _compare(found: list[runs.Run], picture: str | None) -> dict:

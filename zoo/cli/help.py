@@ -42,7 +42,7 @@ def text(
     flags = list(flags)
     shown = [flag for flag in flags if everything or flag.everyday]
     width = max((len(flag.name) for flag in shown), default=0)
-    lines = [usage, *textwrap.wrap(f"  {about}", subsequent_indent="  ")]
+    lines = [usage, *_about(about)]
     for group, title in TITLES.items():
         members = [flag for flag in shown if flag.group == group]
         if members:
@@ -52,6 +52,12 @@ def text(
     if len(shown) < len(flags):
         lines += ["", "--helpfull shows all flags, each with its choices."]
     return "\n".join(lines)
+
+
+def _about(text: str) -> list[str]:
+    return textwrap.wrap(
+        f"  {text}", subsequent_indent="  ", break_on_hyphens=False
+    )
 
 
 def _lines(flag: Flag, width: int) -> list[str]:

@@ -2,40 +2,58 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from zoo import recipes, runs
-from zoo.cli import stderr
+from zoo.cli import repeating, stderr
 from zoo.cli.flags import Command, expand_flagfile
-from zoo.config import DEFAULTS, OPTIONS, TrainConfig
+from zoo.config import DEFAULTS, TrainConfig
+from zoo.lineage import parent_of
 from zoo.training.plan import settle
 
 
 def run(argv: list[str]) -> int:
     """Trains what the flags ask for; returns the exit code."""
-    asked = read(argv)
-    if asked is not None:
-        train(*asked)
+    command = _command()
+    asked = read(argv, command, repeating.define)
+    if asked is None:
+        return 0
+    config, parent = asked
+    count, workers = repeating.values(command)
+    if count is not None:
+        return repeating.train(config, None, parent, count, workers)
+    train(config, parent_of(config, parent))
     return 0
 
 
+def _command() -> Command:
+    return Command(
+        "zoo train [--model=NAME] [--dataset=NAME] [--flags]",
+        "Train a model; what is not given is the model's own recipe.",
+    )
+
+
 def read(
-    argv: list[str], command: Command | None = None
-) -> tuple[TrainConfig, dict | None] | None:
+    argv: list[str],
+    command: Command | None = None,
+    define: Callable[[Command], None] | None = None,
+) -> tuple[TrainConfig, runs.Run | None] | None:
     """Reads the flags, recipes and runs that a command line names.
 
     Args:
         argv: the words after the verb.
         command: of another verb that takes the same flags.
+        define: defines more flags, behind those of a whole run.
 
     Returns:
-        The config, and with --like the run that is repeated and what is
-        changed; `None` if help was asked for and shown.
+        The config, and with --like the run that is repeated; `None` if help
+        was asked for and shown.
     """
-    command = command or Command(
-        "zoo train [--model=NAME] [--dataset=NAME] [--flags]",
-        "Train a model; what is not given is the model's own recipe.",
-    )
+    command = command or _command()
     command.text("recipe", None, "recipe of `zoo recipes` to start from")
     command.text("like", None, "run to repeat, with what else is given changed")
+    if define is not None:
+        define(command)
     command.options()
     runs_dir = _runs_dir(argv)
     parents = []
@@ -49,8 +67,7 @@ def read(
     argv = expand_flagfile(argv, "like", flags_of_run)
     if command.parse(argv) is None:
         return None
-    config = command.config()
-    return config, _difference(parents[0], config) if parents else None
+    return command.config(), parents[0] if parents else None
 
 
 def train(config: TrainConfig, parent: dict | None) -> None:
@@ -72,14 +89,3 @@ def _runs_dir(argv: list[str]) -> str:
         if name in ("-runs_dir", "--runs_dir"):
             found = value if equals else after
     return found
-
-
-def _difference(parent: runs.Run, config: TrainConfig) -> dict:
-    """Returns which run is repeated, and each option that is not the same."""
-    before, now = parent.config.as_dict(), config.as_dict()
-    changed = {
-        name: [before[name], now[name]]
-        for name in OPTIONS
-        if before[name] != now[name] and name not in ("run_name", "runs_dir")
-    }
-    return {"run": parent.name, "changed": changed}

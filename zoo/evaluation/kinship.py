@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterable
 from typing import Any
 
-from zoo.config import DEFAULTS
+from zoo.config import DEFAULTS, TrainConfig
 from zoo.run_names import NAMELESS
 from zoo.runs import Run
 
@@ -30,7 +30,20 @@ def options(run: Run) -> dict[str, Any]:
 
 def settings(run: Run) -> dict[str, Any]:
     """Returns every option that has a say in what the run learned."""
-    return {k: v for k, v in options(run).items() if k not in BOOKKEEPING}
+    return _without_bookkeeping(options(run))
+
+
+def settings_to_be(config: TrainConfig) -> dict[str, Any]:
+    """Returns the same of a run that is not there yet.
+
+    Args:
+        config: resolved, as a plan has it.
+    """
+    return _without_bookkeeping(json.loads(config.to_json()))
+
+
+def _without_bookkeeping(options: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in options.items() if k not in BOOKKEEPING}
 
 
 def config_fingerprint(run: Run) -> str:

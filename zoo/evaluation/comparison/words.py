@@ -86,6 +86,10 @@ def recipes(found: dict):
 
 
 def _names(runs: Sequence[str]) -> str:
+    folders = {run.rpartition("/")[0] for run in runs}
+    if len(folders) == 1:
+        # The folder is said once: `lr-digits-seeds/seed0, seed1, seed2`.
+        runs = [runs[0], *(run.rpartition("/")[2] for run in runs[1:])]
     if len(runs) <= NAMED:
         return ", ".join(runs)
     return f"{', '.join(runs[:NAMED])} and {len(runs) - NAMED} more"

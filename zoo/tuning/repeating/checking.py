@@ -1,0 +1,83 @@
+"""Every run of a group tried before the first one is trained.
+
+A value that cannot work is told at once, and not after the hours that the
+values before it take.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+
+import keras
+
+from zoo.config import TrainConfig
+from zoo.evaluation import kinship
+from zoo.lineage import parent_of
+from zoo.run_groups import status
+from zoo.runs import Run
+from zoo.training.job import Job, prepare
+from zoo.tuning.repeating.folder import Repeats
+from zoo.tuning.repeating.request import Member
+
+Prepare = Callable[[TrainConfig, None], Job]
+
+
+def settle(
+    repeats: Repeats, parent: Run | None, prepare: Prepare = prepare
+) -> Repeats:
+    """Checks the runs that have not begun, and finds the one that is there.
+
+    Args:
+        repeats: a group, on disk or not.
+        parent: the run that is repeated; it takes the place of the member
+            that has its settings, seed and data, if it is finished.
+        prepare: loads the data, and builds and compiles the network.
+
+    Raises:
+        UserError: a run could not be trained.
+    """
+    members, prints = [], {}
+    for member in repeats.members:
+        if status(repeats.run(member)) == "not begun":
+            # Seeds of one value are tried once.
+            key = repr(member.value)
+            if key not in prints:
+                prints[key] = _learned(prepare(member.config, None))
+                keras.utils.clear_session()
+            settings, fingerprint = prints[key]
+            settings = {**settings, "seed": member.config.seed}
+            member = _with_parent(repeats, member, parent)
+            if parent and _is_same(repeats, parent, settings, fingerprint):
+                place = "../" * len(repeats.group.name.split("/"))
+                member = dataclasses.replace(
+                    member, place=f"{place}{parent.name}", reused=True
+                )
+        members.append(member)
+    return dataclasses.replace(repeats, members=tuple(members))
+
+
+def _learned(job: Job) -> tuple[dict, str]:
+    """Returns what a run would learn by: its settings, and its data."""
+    plan = job.plan
+    return kinship.settings_to_be(plan.config), plan.source.fingerprint
+
+
+def _with_parent(
+    repeats: Repeats, member: Member, parent: Run | None
+) -> Member:
+    if member.parent is not None:
+        return member
+    return dataclasses.replace(member, parent=parent_of(member.config, parent))
+
+
+def _is_same(
+    repeats: Repeats, parent: Run, settings: dict, fingerprint: str
+) -> bool:
+    """Whether a run that is there is what a member would become."""
+    return (
+        parent.path == repeats.group.runs_dir / parent.name
+        and status(parent) in ("completed", "stopped_early")
+        and kinship.settings(parent) == settings
+        and parent.resolved["data"]["fingerprint"] == fingerprint
+    )

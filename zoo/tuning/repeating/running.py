@@ -1,0 +1,211 @@
+"""The training of all that is left to do in a group, and what came of it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from zoo import files
+from zoo.errors import Interrupted
+from zoo.evaluation.comparison import drawing
+from zoo.program import typed
+from zoo.run_groups import has_ended, has_result
+from zoo.runs import Run
+from zoo.tuning import devices, pool
+from zoo.tuning.repeating import checking, folder, summary, words
+from zoo.tuning.repeating.folder import Repeats
+from zoo.tuning.repeating.progress import Progress
+from zoo.tuning.repeating.request import Member, Request
+
+CURVES = "curves.png"
+Work = Callable[[Iterator, int, pathlib.Path], Iterator]
+Say = Callable[[str], None]
+
+
+@dataclasses.dataclass(frozen=True)
+class Ending:
+    """How a group ended.
+
+    Attributes:
+        found: as `summary.summarize` returns it.
+        diverged: whether a run did.
+        failed: whether a run could not be trained.
+    """
+
+    found: dict[str, Any]
+    diverged: bool
+    failed: bool
+
+
+def begin(
+    request: Request,
+    parent: Run | None,
+    workers: int,
+    say: Say,
+    work: Work = pool.work,
+) -> Ending:
+    """Trains what a request asks for and is not there yet.
+
+    Args:
+        request: what to vary, and how often.
+        parent: the run that is repeated, if it is one.
+        workers: runs that are trained side by side.
+        say: prints a line.
+        work: trains jobs; see `pool.work`.
+
+    Raises:
+        UserError: something cannot work; no folder is made.
+        Interrupted: a signal asked for an end; the same again goes on.
+    """
+    devices.hide_gpus()  # the runs need them
+    repeats = checking.settle(folder.find(request), parent)
+    repeats.write()
+    return go_on(repeats, workers, say, work)
+
+
+def go_on(
+    repeats: Repeats, workers: int, say: Say, work: Work = pool.work
+) -> Ending:
+    """Trains the runs of a group that have not ended; see `begin`."""
+    with repeats.group.lock():
+        left = [m for m in repeats.members if not has_ended(repeats.run(m))]
+        _announce(repeats, left, workers, say)
+        reasons = _train(repeats, left, workers, say, work) if left else {}
+        found = _conclude(repeats, reasons, say)
+    statuses = {row["status"] for row in found["runs"]}
+    return Ending(
+        found,
+        "diverged" in statuses,
+        not statuses <= {"completed", "stopped_early", "diverged"},
+    )
+
+
+def _announce(
+    repeats: Repeats, left: list[Member], workers: int, say: Say
+) -> None:
+    """Says what will be trained, where, and what need not be."""
+    request, group = repeats.request, repeats.group
+    if request.knob:
+        texts = list(map(request.knob.text, request.knob.values))
+        between = "; " if any("," in text for text in texts) else ", "
+        say(f"vary       {request.knob.name}: {between.join(texts)}")
+    if request.knob is None or len(request.seeds) > 1:
+        say(f"seeds      {', '.join(map(str, request.seeds))}")
+    side = min(workers, len(left))
+    pace = f", {side} side by side" if side > 1 else ""
+    there = len(repeats.members) - len(left)
+    text = f"{len(left)} to train{pace}"
+    text += f"; {there} there already" if there else ""
+    say(f"runs       {text}, in {group.path}")
+    if left:
+        say(f"watch      {typed('tensorboard')} --logdir {group.path}")
+
+
+def _train(
+    repeats: Repeats,
+    left: list[Member],
+    workers: int,
+    say: Say,
+    work: Work,
+) -> dict[str, str]:
+    """Trains, tells of each run that ends, and returns reasons by place."""
+    progress = Progress(len(left), say)
+    reasons = {}
+    try:
+        log = repeats.group.path / "log.txt"
+        for outcome in work(_jobs(repeats, left), workers, log):
+            member = outcome.job.tag
+            name = repeats.run(member).name
+            reason = outcome.reason.removeprefix(f"{name} diverged: ")
+            label = _label(repeats, member)
+            progress.ended(label, outcome.status, outcome.metrics, reason)
+            if reason:
+                reasons[member.place] = reason
+    except Interrupted:
+        done = len(repeats.members) - sum(
+            not has_ended(repeats.run(member)) for member in repeats.members
+        )
+        raise Interrupted(
+            f"stopped with {done} of {len(repeats.members)} runs done; "
+            f"`zoo resume {repeats.group.argument}` goes on."
+        ) from None
+    return reasons
+
+
+def _jobs(repeats: Repeats, left: list[Member]) -> Iterator[pool.Job]:
+    for member in left:
+        name = repeats.run(member).name
+        config = member.config.replace(
+            run_name=name, runs_dir=str(repeats.group.runs_dir)
+        )
+        yield pool.Job(config, tag=member, parent=member.parent)
+
+
+def _label(repeats: Repeats, member: Member) -> str:
+    """Returns what a run is called beside the others of its group."""
+    request = repeats.request
+    words = []
+    if request.knob:
+        text = request.knob.text(member.value)
+        words.append(f"{request.knob.name}={text}")
+    if request.knob is None or len(request.seeds) > 1:
+        words.append(f"seed {member.config.seed}")
+    return ", ".join(words)
+
+
+def _conclude(repeats: Repeats, reasons: dict[str, str], say: Say) -> dict:
+    """Writes and prints what came of the runs."""
+    group, kind = repeats.group, repeats.request.kind
+    found = summary.summarize(repeats, reasons)
+    with files.replacing(group.path / f"{kind}.json") as file:
+        file.write((json.dumps(found, indent=1) + "\n").encode())
+    say("")
+    say(words.text(found))
+    say("")
+    drawn = [m for m in repeats.members if _has_curves(repeats.run(m))]
+    if drawn:
+        labels = {repeats.run(m).path: _value(repeats, m) for m in drawn}
+        drawing.save(
+            [repeats.run(m) for m in drawn], group.path / CURVES, labels
+        )
+        say(f"picture    {group.path / CURVES}")
+    say(f"numbers    {group.path / f'{kind}.json'}")
+    _say_next(repeats, found, say)
+    return found
+
+
+def _has_curves(run: Run) -> bool:
+    return any(row["val_loss"] is not None for row in run.history)
+
+
+def _value(repeats: Repeats, member: Member) -> str:
+    """Returns the name of a line in the picture: all seeds of a value."""
+    knob = repeats.request.knob
+    if knob is None:
+        return repeats.group.name
+    return f"{knob.name}={knob.text(member.value)}"
+
+
+def _say_next(repeats: Repeats, found: dict[str, Any], say: Say) -> None:
+    """Says what one can do now."""
+    zoo, name = typed("zoo"), repeats.group.argument
+    knob, best = repeats.request.knob, words.best_value(found)
+    ready = [m for m in repeats.members if has_result(repeats.run(m))]
+    if not ready:
+        return
+    commands = [f"{zoo} evaluate {name}"]
+    if knob and len(ready) > 1:
+        commands = [f"{zoo} compare {name}"]
+    if knob and best is not None:
+        member = next(m for m in ready if knob.text(m.value) == best)
+        run = repeats.run(member).argument
+        if len(repeats.request.seeds) == 1:
+            commands.append(f"{zoo} train --like={run} --seeds=5")
+        commands.append(f"{zoo} evaluate {run} --split=test  (unseals it)")
+    else:
+        commands.append(f"{zoo} evaluate {name} --split=test  (unseals it)")
+    for label, command in zip(["next", "", ""], commands, strict=False):
+        say(f"{label:<10} {command}")
