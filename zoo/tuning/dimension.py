@@ -7,12 +7,11 @@
     learning_rate=log:1e-4:1e-1:10       1e-4, 1e-3, 1e-2, 1e-1
     model_arg.hidden=64,(64,64)          an argument of the model alone
 
-A range of an option that takes whole numbers gives whole numbers.
+An option that takes whole numbers gets whole numbers from its range.
 """
 
 from __future__ import annotations
 
-import ast
 import dataclasses
 import math
 import re
@@ -23,7 +22,7 @@ from typing import Any
 from zoo.config import OPTIONS
 from zoo.errors import UserError, nearest
 from zoo.options import (
-    BOOL,
+    ARGUMENTS,
     FLOAT,
     INT,
     INT_OR_AUTO,
@@ -41,8 +40,11 @@ POINTS = 4  # of a range without steps, where a grid is asked for
 NUMERIC = (FLOAT, INT, INT_OR_FULL, INT_OR_AUTO)
 NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
 # What no trial may change, and why.
-JUDGES = "decides on which examples trials are judged, so that their scores "
-JUDGES += "could not be compared; give it once, for all trials"
+JUDGES = (
+    "decides on which examples trials are judged, so that their scores could "
+    "not be compared; give it once, for all trials"
+)
+NOTHING = "changes nothing that is learned; give it once, for all trials"
 FIXED = {
     "seed": "is no hyperparameter; --executions=3 trains each trial with 3 "
     "seeds",
@@ -145,8 +147,7 @@ def _why_fixed(name: str, option: Option) -> str | None:
     if name == "model_arg":
         return "needs the name of an argument; write model_arg.NAME"
     if option.group in ("run", "summaries") or name == "data_dir":
-        default = "changes nothing that is learned; give it once, for all"
-        return FIXED.get(name, f"{default} trials")
+        return FIXED.get(name, NOTHING)
     return FIXED.get(name)
 
 
@@ -158,10 +159,7 @@ def _bare(option: Option, word: str) -> str:
 
 def _literal(word: str) -> Any:
     """Reads the value of a model's argument, as --model_arg does."""
-    try:
-        return ast.literal_eval(word)
-    except (ValueError, SyntaxError):
-        return word
+    return ARGUMENTS.parse(f"value={word}")["value"]
 
 
 def _is_range(name: str, words: str) -> bool:
@@ -239,14 +237,13 @@ def _choices(
     items = [w.strip() for w in re.split(r",(?![^(]*\))", words)]
     if not all(items):
         raise UserError("a choice is empty; take the comma out.")
-    if name in OPTIONS and OPTIONS[name].kind is BOOL:
-        items = [item.lower() for item in items]
     values = [read(item) for item in items]
     for item, value in zip(items, values, strict=True):
         if values.count(value) > 1:
             raise UserError(f"{item} stands there twice.")
     if len(values) == 1:
-        flag = "model_arg=" if name.startswith(ARGUMENT) else ""
-        fixed = f"--{flag}{name.removeprefix(ARGUMENT)}={items[0]}"
-        raise UserError(f"there is nothing to choose from; write {fixed}.")
+        flag = name.replace(ARGUMENT, "model_arg=", 1)
+        raise UserError(
+            f"there is nothing to choose from; write --{flag}={items[0]}."
+        )
     return Dimension(name, text, tuple(values))
