@@ -120,6 +120,18 @@ def test_a_test_score_that_was_opened_before_is_the_original(
     assert "original (test)" in text
 
 
+def test_a_test_score_of_an_older_run_of_that_name_is_not_the_original(
+    typed, folder, new
+):
+    typed("evaluate", "a", "--split=test")
+    path = folder / "a" / "resolved.json"
+    text = path.read_text()
+    assert '"seed": 0' in text
+    path.write_text(text.replace('"seed": 0', '"seed": 5'))
+    found = json.loads(typed("evaluate", "a", f"--dataset={new}", "--json"))
+    assert found["original"]["split"] == "val"
+
+
 def test_looks_at_a_new_test_set_are_counted(typed, folder, new):
     first = typed("evaluate", "a", f"--dataset={new}")
     assert "\n1st look at this test set\n" in first
