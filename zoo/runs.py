@@ -95,12 +95,18 @@ class Run:
     def model_path(self) -> pathlib.Path:
         """Returns where the trained model is saved; refuses if it is not."""
         path = self.path / "model.keras"
-        if not path.exists():
+        if path.exists():
+            return path
+        if self.status in ("completed", "stopped_early"):
             raise UserError(
-                f"{self.name} has no model.keras, its status is {self.status}; "
-                f"`zoo resume {self.argument}` finishes it."
+                f"{self.name} has no model.keras any more, as trials that are "
+                f"not among a sweep's best; `zoo train --flagfile="
+                f"{self.path}/again.flags` trains it anew."
             )
-        return path
+        raise UserError(
+            f"{self.name} has no model.keras, its status is {self.status}; "
+            f"`zoo resume {self.argument}` finishes it."
+        )
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run, whole or not at all."""

@@ -125,6 +125,14 @@ def test_a_run_that_is_not_finished_is_not_scored(answer, killed):
     assert "no model.keras" in sentence and "killed" in sentence
 
 
+def test_a_trial_whose_model_was_not_kept_is_told_how_to_come_back(
+    answer, copy
+):
+    (copy / "model.keras").unlink()
+    sentence = answer("evaluate", "done")
+    assert f"--flagfile={copy}/again.flags` trains it anew" in sentence
+
+
 def test_a_model_file_that_is_damaged_is_named(answer, copy):
     _truncate(copy / "model.keras")
     assert "model.keras" in answer("evaluate", "done")
