@@ -2,6 +2,7 @@
 
 ONNX Runtime, TensorFlow and Keras each read all exports in a process of their
 own, which cannot import the zoo, nor the libraries that it must not need.
+(TensorFlow imports Keras itself, whatever it loads.)
 """
 
 import json
@@ -93,7 +94,7 @@ LOADERS = {
         """,
     ),
     "saved_model": (
-        "zoo,keras,tf_keras,onnx",
+        "zoo,onnx,tf2onnx",
         """
         import tensorflow as tf
         loaded = tf.saved_model.load(str(folder / name))

@@ -21,12 +21,14 @@ IMAGES = np.random.default_rng(0).uniform(0, 255, (5, 4, 4, 1)).astype("f4")
 
 @pytest.fixture(scope="module")
 def small():
-    """A model as a run saves it: statistics, and a network with dropout."""
-    inner = keras.Input((4, 4, 1))
+    """A model as a run saves it: statistics, enlarging, and dropout."""
+    inner = keras.Input((8, 8, 1))
     x = keras.layers.Dropout(0.5, seed=0)(keras.layers.Flatten()(inner))
     network = keras.Model(inner, keras.layers.Dense(2)(x), name="network")
     image = keras.Input((4, 4, 1), name="image")
     x = keras.layers.Normalization(mean=[99.0], variance=[64.0**2])(image)
+    # Which is called as in training, and hands that on to what follows.
+    x = keras.layers.Resizing(8, 8)(x)
     return keras.Model(image, network(x))
 
 

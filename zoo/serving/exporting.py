@@ -74,8 +74,9 @@ def export(
 def with_probabilities(model):
     """Returns a model of two outputs, `logits` and `probabilities`.
 
-    Nothing in it trains: without being told, Keras would export dropout as
-    it is in training.
+    Nothing in it trains. Without being told, Keras would export dropout as in
+    training where images are enlarged: its layer `Resizing` is called so, and
+    hands that on to what follows.
 
     Args:
         model: of a run, from raw inputs to logits.
