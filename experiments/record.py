@@ -49,7 +49,7 @@ def recipe_options(name: str) -> dict[str, Any]:
 def what_counts(config: TrainConfig) -> dict[str, Any]:
     """Returns the options that make a config the recipe it is, as JSON."""
     asked = {k: v for k, v in config.asked().items() if k not in FREE}
-    return json.loads(json.dumps(asked))
+    return json.loads(json.dumps({"model": config.model, **asked}))
 
 
 def record(run: runs.Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
