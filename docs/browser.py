@@ -8,6 +8,7 @@ is looked for in all of them.
 from __future__ import annotations
 
 import contextlib
+import json
 import os
 import re
 import shutil
@@ -90,7 +91,8 @@ def browsing(address: str, width: int, height: int) -> Iterator[Board]:
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = webdriver.ChromeOptions()
         options.binary_location = _chromium()
-        options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+        logs = {"browser": "ALL", "performance": "ALL"}
+        options.set_capability("goog:loggingPrefs", logs)
         for flag in (
             "headless=new", f"user-data-dir={profile}", "hide-scrollbars",
             f"window-size={width},{height}", "no-first-run",
@@ -154,6 +156,15 @@ class Board:
             if time.monotonic() > end:
                 raise TimeoutError(f"no {what} in {self.driver.current_url}")
             time.sleep(0.2)
+        return found
+
+    def requests(self) -> list[str]:
+        """Returns what was asked for since it was last asked: addresses."""
+        found = []
+        for entry in self.driver.get_log("performance"):
+            message = json.loads(entry["message"])["message"]
+            if message["method"] == "Network.requestWillBeSent":
+                found.append(message["params"]["request"]["url"])
         return found
 
     def errors(self) -> list[str]:

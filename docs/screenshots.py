@@ -1,10 +1,11 @@
-"""Makes the pictures of README's "Reading the pictures" anew.
+"""Makes README's pictures of runs and of a report anew.
 
     python -m docs.screenshots [NAME...]
 
 Trains each run, prints what `zoo explain` says of it, and saves what
-TensorBoard's tab "Time series" shows of a few tags as `docs/NAME.png`. Takes
-some minutes; needs Chromium, its driver and the extra `browser`.
+TensorBoard's tab "Time series" shows of a few tags as `docs/NAME.png`; of
+`report` the top of the run's page, from the real MNIST. Takes some minutes;
+needs Chromium, its driver and the extra `browser`.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import io
+import os
 import subprocess
 import sys
 import tempfile
@@ -68,6 +70,10 @@ PICTURES = {
 }
 
 
+# A run whose page is shown, and so much of it: pixels.
+REPORT, WIDTH, HEIGHT = "--dataset=mnist --run_name=lenet5-mnist", 1120, 1265
+
+
 def train(name: str, flags: str, folder: Path) -> None:
     """Trains a run, and prints what is to be said of it."""
     # A run that diverges exits with 3, as one of these is meant to.
@@ -75,9 +81,14 @@ def train(name: str, flags: str, folder: Path) -> None:
     _zoo("explain", name, f"--runs_dir={folder}")
 
 
-def _zoo(*words: str) -> None:
+def _zoo(*words: str, folder: Path | None = None) -> None:
     print("$ zoo", *words, flush=True)
-    subprocess.run([sys.executable, "-m", "zoo", *words], check=False)
+    subprocess.run(
+        [sys.executable, "-m", "zoo", *words],
+        check=False,
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(HERE.parent)},
+    )
 
 
 def shoot(board: browser.Board, picture: Picture) -> Image.Image:
@@ -96,6 +107,29 @@ def shoot(board: browser.Board, picture: Picture) -> Image.Image:
     return Image.open(io.BytesIO(grid.screenshot_as_png))
 
 
+def shoot_report(board: browser.Board, page: Path) -> Image.Image:
+    """Returns the top of a run's page."""
+    board.driver.get(page.absolute().as_uri())
+    time.sleep(SETTLED)
+    return Image.open(io.BytesIO(board.driver.get_screenshot_as_png()))
+
+
+def make(name: str, folder: Path) -> Image.Image:
+    """Trains the run of a picture, and returns the picture."""
+    if name == "report":
+        # From within, so that its commands are those of a run at home.
+        _zoo("train", *REPORT.split(), folder=folder)
+        page = folder / "runs" / "lenet5-mnist" / "report.html"
+        with browser.browsing("about:blank", WIDTH, HEIGHT) as board:
+            return shoot_report(board, page)
+    train(name, PICTURES[name].flags, folder)
+    with (
+        browser.serving(folder / name) as address,
+        browser.browsing(address, 1300, 900) as board,
+    ):
+        return shoot(board, PICTURES[name])
+
+
 def _click(board: browser.Board, selector: str) -> None:
     found = board.wait(lambda: board.find(selector), selector)
     board.driver.execute_script("arguments[0].click()", found[0])
@@ -109,18 +143,14 @@ def main(argv: list[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
-    names = parser.parse_args(argv).names or list(PICTURES)
-    if wrong := browser.missing() or ", ".join(set(names) - set(PICTURES)):
+    known = [*PICTURES, "report"]
+    names = parser.parse_args(argv).names or known
+    if wrong := browser.missing() or ", ".join(set(names) - set(known)):
         print(f"docs.screenshots: {wrong}", file=sys.stderr)
         return 2
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
-            train(name, PICTURES[name].flags, Path(folder))
-            with (
-                browser.serving(Path(folder) / name) as address,
-                browser.browsing(address, 1300, 900) as board,
-            ):
-                image = shoot(board, PICTURES[name]).convert("RGB")
+            image = make(name, Path(folder)).convert("RGB")
             path = HERE / f"{name}.png"
             image.quantize(COLOURS).save(path, optimize=True)
             print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")

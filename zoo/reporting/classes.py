@@ -18,6 +18,7 @@ from zoo.reporting.elements import (
 from zoo.reporting.gathering import Story
 from zoo.summaries.confusion import MOST, worst
 
+FEW = 12  # classes whose cells have room to spare
 PAIRS = 5  # of classes that are taken for each other, in words
 
 
@@ -157,7 +158,7 @@ def _matrix(story: Story, counts: np.ndarray, shown: list[int]) -> Markup:
         "table",
         element("thead", element("tr", element("td"), heads)),
         element("tbody", rows),
-        class_="matrix long" if long else "matrix",
+        class_=f"matrix{' long' * long}{' many' * (len(shown) > FEW)}",
     )
 
 
