@@ -1,0 +1,235 @@
+"""Groups of runs: made, found again, grown, trained, and told of."""
+
+import json
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from zoo import run_groups, runs
+from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.errors import Interrupted, UserError
+from zoo.training import train
+from zoo.training.console import Console
+from zoo.tuning import worker
+from zoo.tuning.repeating import folder, running, words
+from zoo.tuning.repeating.knob import read
+from zoo.tuning.repeating.progress import Progress
+from zoo.tuning.repeating.request import Request, seeds_from
+
+FAST = {"model": "lr", "steps": 4, "batch_size": 128, "summaries": ("scalars",)}
+
+
+def here(jobs, workers, log):
+    """Stands for `pool.work`: trains in this process."""
+    for job in jobs:
+        yield worker.run(job)
+
+
+def ask(root, knob="learning_rate=0.001,0.1", seeds=(0,), **options):
+    config = TrainConfig(**{**FAST, "runs_dir": str(root), **options})
+    return Request(config, seeds, knob and read(*knob.split("=", 1)))
+
+
+def begin(request, parent=None, work=here):
+    said = []
+    ending = running.begin(request, parent, 1, said.append, work)
+    return ending, "\n".join(said)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    """A folder with a base run, a group of values and one of seeds."""
+    root = tmp_path_factory.mktemp("runs")
+    base = TrainConfig(
+        **FAST, learning_rate=0.1, run_name="base", runs_dir=str(root)
+    )
+    parent = train(base, console=Console(quiet=True))
+    begin(ask(root), parent)
+    begin(ask(root, None, seeds_from(7, 2)))
+    return root
+
+
+VARY, SEEDS = (
+    "lr-digits-batch_size128-steps4-vary-learning_rate",
+    ("lr-digits-batch_size128-steps4-seeds"),
+)
+
+
+def test_a_group_holds_ordinary_runs_with_their_parent(root):
+    run = runs.find(f"{VARY}/learning_rate-0.001", str(root))
+    assert run.status == "completed"
+    parent = run.resolved["parent"]
+    assert parent == {"run": "base", "changed": {"learning_rate": [0.1, 0.001]}}
+
+
+def test_the_run_that_is_there_is_not_repeated(root):
+    found = json.loads((root / VARY / "vary.json").read_text())
+    assert [row["run"] for row in found["runs"]] == [
+        f"{VARY}/learning_rate-0.001",
+        "base",
+    ]
+    assert found["runs"][1]["reused"]
+    assert not (root / VARY / "learning_rate-0.1").exists()
+
+
+def test_the_same_again_trains_nothing_and_says_the_same(root):
+    def nothing(jobs, workers, log):
+        assert not list(jobs)
+        yield from ()
+
+    before = json.loads((root / VARY / "vary.json").read_text())
+    ending, said = begin(ask(root), work=nothing)
+    assert ending.found == before
+    assert "0 to train; 2 there already" in said
+
+
+def test_seeds_have_the_spread_that_scipy_finds(root):
+    found = json.loads((root / SEEDS / "seeds.json").read_text())
+    assert [row["seed"] for row in found["runs"]] == [7, 8]
+    scores = [row["correct"] / row["examples"] for row in found["runs"]]
+    (row,) = found["values"]
+    assert row["mean"] == pytest.approx(np.mean(scores))
+    assert row["median"] == pytest.approx(np.median(scores))
+    assert row["deviation"] == pytest.approx(np.std(scores, ddof=1))
+    low, high = stats.t.interval(
+        0.95, 1, np.mean(scores), max(stats.sem(scores), 1e-300)
+    )
+    assert row["low"] == pytest.approx(max(low, 0))
+    assert row["high"] == pytest.approx(min(high, 1))
+
+
+def test_values_are_compared_in_words(root):
+    found = json.loads((root / VARY / "vary.json").read_text())
+    text = words.text(found)
+    assert "learning_rate  accuracy  95 % interval" in text
+    assert "this is base, which was there" in text
+    assert "`zoo compare`" in text
+
+
+def test_a_group_is_read_back_as_it_was_written(root):
+    request = ask(root)
+    known = folder.read(run_groups.find(VARY, str(root)))
+    assert known.request.common == request.common
+    assert known.request.knob == request.knob
+    assert [m.value for m in known.members] == [0.001, 0.1]
+
+
+def test_more_values_make_a_group_grow_and_fewer_make_a_new_one(root):
+    grown = folder.find(ask(root, "learning_rate=0.1,0.001,0.5"))
+    assert grown.group.name == VARY
+    places = [member.place for member in grown.members]
+    assert places[1:] == ["learning_rate-0.001", "learning_rate-0.5"]
+    assert grown.members[0].reused
+    other = folder.find(ask(root, "learning_rate=0.001,0.5"))
+    assert other.group.name == f"{VARY}-2"
+
+
+@pytest.mark.parametrize(
+    ("request_", "sentence"),
+    [
+        ({"knob": "l2=0,1"}, "in which learning_rate is varied"),
+        ({"knob": None}, "in which learning_rate is varied"),
+        ({"knob": "learning_rate=1,2"}, "learning_rate is 0.001 and 0.1"),
+        ({"l2": 0.5}, "with no --l2 and not --l2=0.5"),
+        ({"seeds": (0, 1)}, "with one seed for each value"),
+        ({"seeds": (3,)}, "with the seed 0"),
+    ],
+)
+def test_another_request_of_that_name_is_told_what_differs(
+    root, request_, sentence
+):
+    with pytest.raises(UserError, match=sentence) as error:
+        folder.find(ask(root, **{**request_, "run_name": VARY}))
+    assert "choose another --run_name." in str(error.value)
+
+
+def test_a_value_that_cannot_work_leaves_nothing(tmp_path):
+    with pytest.raises(UserError, match="--batch_size=9999 is larger"):
+        begin(ask(tmp_path, "batch_size=64,9999"))
+    assert not list(tmp_path.iterdir())
+
+
+def test_runs_that_fail_or_diverge_are_told_and_others_go_on(tmp_path):
+    def ill(jobs, workers, log):
+        first, *rest = jobs
+        yield worker.Outcome(first, "failed", reason="its process died")
+        yield from here(iter(rest), workers, log)
+
+    ending, said = begin(ask(tmp_path), work=ill)
+    assert ending.failed and not ending.diverged
+    assert "1 of 2  learning_rate=0.001; failed: its process died" in said
+    assert [r["status"] for r in ending.found["runs"]] == [
+        "not begun",
+        "completed",
+    ]
+    assert "fewer than two values have a result" in said
+
+
+def test_an_interrupted_group_says_how_to_go_on_and_goes_on(tmp_path):
+    def stopped(jobs, workers, log):
+        yield worker.run(next(jobs))
+        raise Interrupted("stopped")
+
+    request = ask(tmp_path, None, (0, 1))
+    with pytest.raises(Interrupted, match="1 of 2 runs done; `zoo resume"):
+        begin(request, work=stopped)
+    ending, said = begin(request)
+    assert "1 to train; 1 there already" in said
+    assert not ending.failed
+
+
+def test_a_group_stands_for_its_runs(root):
+    found, without = run_groups.find_runs([SEEDS], str(root))
+    assert [run.name for run in found] == [f"{SEEDS}/seed7", f"{SEEDS}/seed8"]
+    assert not without
+    by_folder, _ = run_groups.find_runs([f"{root / SEEDS}/"], str(root))
+    by_prefix, _ = run_groups.find_runs([SEEDS[:-2]], str(root))
+    assert [r.path.resolve() for r in by_folder] == [
+        r.path.resolve() for r in by_prefix
+    ]
+    # Both groups and the run that one of them took over: each run once.
+    assert len(run_groups.find_runs([VARY, SEEDS], str(root))[0]) == 4
+
+
+def test_a_group_is_no_run(root):
+    with pytest.raises(UserError, match="is a group of 2 runs; name one"):
+        runs.find(SEEDS, str(root))
+
+
+def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
+    assert main(["compare", "base", SEEDS, f"--runs_dir={root}"]) == 0
+    assert "3 runs of 2 recipes" in capsys.readouterr().out
+    assert main(["evaluate", SEEDS, f"--runs_dir={root}"]) == 0
+    assert "95 % interval over seeds" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 99}'])
+def test_a_group_that_cannot_be_understood_is_refused(tmp_path, text):
+    (tmp_path / "g").mkdir()
+    (tmp_path / "g" / "group.json").write_text(text)
+    with pytest.raises(UserError, match="damaged|format 99"):
+        folder.read(run_groups.find("g", str(tmp_path)))
+
+
+def test_a_group_at_work_is_held(root):
+    group = run_groups.find(SEEDS, str(root))
+    with group.lock(), pytest.raises(UserError, match="another process"):
+        with group.lock():
+            pass
+
+
+def test_progress_tells_the_best_and_the_time_that_is_left():
+    said, time = [], iter([0.0, 10.0, 20.0, 30.0])
+    progress = Progress(3, said.append, lambda: next(time))
+    done = {"status": "completed", "wall_seconds": 9.0}
+    progress.ended("a", "completed", {**done, "best_val_accuracy": 0.9})
+    progress.ended("b", "diverged", {}, "the loss is no number.")
+    progress.ended("c", "completed", {**done, "best_val_accuracy": 0.95})
+    assert said == [
+        "1 of 3  a; accuracy 90.00 % in 9 s; about 20 s left",
+        "2 of 3  b; diverged: the loss is no number; best so far: a; about "
+        "10 s left",
+        "3 of 3  c; accuracy 95.00 % in 9 s; best so far: this one",
+    ]
