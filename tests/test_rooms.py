@@ -14,9 +14,10 @@ BELOW = {
     "summaries": set(),
     "explaining": set(),
     "features": {"data"},
+    "inspection": {"data"},
     "training": {"models", "data", "summaries", "explaining", "features"},
 }
-BELOW["evaluation"] = BELOW["training"] | {"training"}
+BELOW["evaluation"] = BELOW["training"] | {"training", "inspection"}
 BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["serving"] = {"data", "training", "evaluation"}
 BELOW["reporting"] = BELOW["evaluation"] | {"evaluation"}

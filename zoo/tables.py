@@ -28,6 +28,11 @@ def format_table(
     )
 
 
+def many(count: int, noun: str, nouns: str = "") -> str:
+    """Returns a count with its noun: `1 epoch`, `1,230 updates`."""
+    return f"{count:,} {noun if count == 1 else nouns or f'{noun}s'}"
+
+
 def format_count(count: int | None) -> str:
     """Writes 36479194 as 36,479,194, and an unknown count as -."""
     return "-" if count is None else f"{count:,}"

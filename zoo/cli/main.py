@@ -31,6 +31,7 @@ VERBS = {
     "models": "list the models of the zoo",
     "describe": "show a model layer by layer: shapes, parameters, cost",
     "datasets": "list the data sets",
+    "data": "look at your own images before training, and draw them",
     "prepare": "fetch a data set now, for work without a network",
     "recipes": "list the recipes that come with the zoo",
     "runs": "list the runs, with status and best score",

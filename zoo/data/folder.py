@@ -7,6 +7,9 @@ are found at any depth below the folder of their class.
 
 from __future__ import annotations
 
+import contextlib
+import shlex
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -27,20 +30,16 @@ Files = list[tuple[Path, int]]
 def read(request: Request) -> Parts:
     """Lists the images; they are decoded split by split."""
     root = Path(request.place).expanduser()
-    roots = _split_roots(root)
-    classes = [folder.name for folder in _folders(roots[TRAIN])]
-    if len(classes) < 2:
-        raise UserError(
-            f"folder:{roots[TRAIN]} has {_count_classes(classes)}; put the "
-            "images of each class in a sub-folder of its own, at least two."
-        )
+    roots = split_roots(root)
+    classes = find_classes(roots[TRAIN])
     files = {
         part: _list_files(folder, classes, part == TRAIN)
         for part, folder in roots.items()
     }
-    form = pictures.survey(
-        [path for path, _ in files[TRAIN]], request.image_size
-    )
+    with _telling_where_all_are_listed(root):
+        form = pictures.survey(
+            [path for path, _ in files[TRAIN]], request.image_size
+        )
     return Parts(
         tuple(classes),
         {part: len(listed) for part, listed in files.items()},
@@ -49,8 +48,12 @@ def read(request: Request) -> Parts:
     )
 
 
-def _split_roots(root: Path) -> dict[str, Path]:
-    """Returns the folder of each split that is there."""
+def split_roots(root: Path) -> dict[str, Path]:
+    """Returns the folder of each split that is there.
+
+    Raises:
+        UserError: there is no such folder.
+    """
     if not root.exists():
         raise UserError(
             f"folder:{root} does not exist; give the path of a folder whose "
@@ -71,7 +74,8 @@ def _split_roots(root: Path) -> dict[str, Path]:
     }
 
 
-def _folders(root: Path) -> list[Path]:
+def class_folders(root: Path) -> list[Path]:
+    """Returns the folders of the classes, sorted by name."""
     return sorted(
         path
         for path in root.iterdir()
@@ -79,25 +83,46 @@ def _folders(root: Path) -> list[Path]:
     )
 
 
+def find_classes(root: Path) -> list[str]:
+    """Returns the names of the classes, sorted.
+
+    Raises:
+        UserError: there are fewer than two.
+    """
+    classes = [folder.name for folder in class_folders(root)]
+    if len(classes) < 2:
+        raise UserError(
+            f"folder:{root} has {_count_classes(classes)}; put the images of "
+            "each class in a sub-folder of its own, at least two."
+        )
+    return classes
+
+
 def _count_classes(classes: list[str]) -> str:
     return f"one class only, {classes[0]}" if classes else "no sub-folders"
+
+
+def divide_files(folder: Path) -> tuple[list[Path], list[Path]]:
+    """Returns the pictures at any depth, by their suffixes, and what else.
+
+    Both are sorted. Hidden files are in neither.
+    """
+    pairs = [], []
+    for path in sorted(folder.rglob("*")):
+        if not path.name.startswith("."):
+            other = path.suffix.lower() not in pictures.SUFFIXES
+            if not other or path.is_file():
+                pairs[other].append(path)
+    return pairs
 
 
 def _list_files(root: Path, classes: list[str], all_classes: bool) -> Files:
     """Returns the picture files below the class folders, sorted."""
     files = []
-    for folder in _folders(root):
+    for folder in class_folders(root):
         if folder.name not in classes:
-            raise UserError(
-                f"folder:{root} has the class {folder.name}, which the "
-                f"training images lack; they have {join_words(classes, 'and')}."
-            )
-        found = sorted(
-            path
-            for path in folder.rglob("*")
-            if path.suffix.lower() in pictures.SUFFIXES
-            and not path.name.startswith(".")
-        )
+            raise unknown_class(root, folder.name, classes)
+        found, _ = divide_files(folder)
         if not found and all_classes:
             raise UserError(
                 f"folder:{folder} has no images; put some there "
@@ -107,6 +132,25 @@ def _list_files(root: Path, classes: list[str], all_classes: bool) -> Files:
     if not files:
         raise UserError(f"folder:{root} has no images; put some there.")
     return files
+
+
+def unknown_class(root: Path, name: str, classes: list[str]) -> UserError:
+    """Builds the error for a class that the training images lack."""
+    return UserError(
+        f"folder:{root} has the class {name}, which the training images lack; "
+        f"they have {join_words(classes, 'and')}."
+    )
+
+
+@contextlib.contextmanager
+def _telling_where_all_are_listed(root: Path) -> Iterator[None]:
+    """Adds to the name of one bad file how to see the names of all."""
+    try:
+        yield
+    except pictures.Unreadable as error:
+        raise UserError(
+            f"{error} `zoo data {shlex.quote(str(root))}` lists all such files."
+        ) from error
 
 
 def _read_split(
@@ -121,7 +165,11 @@ def _read_split(
         images[i] = pictures.fit(pixels, form, files[i][0])
         return digest(pixels)
 
-    with pictures.bombs_refused(), ThreadPoolExecutor() as pool:
+    with (
+        _telling_where_all_are_listed(root),
+        pictures.bombs_refused(),
+        ThreadPoolExecutor() as pool,
+    ):
         hashes = list(pool.map(decode, range(len(files))))
     names = tuple(path.relative_to(root).as_posix() for path, _ in files)
     labels = np.array([label for _, label in files], np.int32)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import collections
 import contextlib
 import dataclasses
+import os
 import warnings
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,8 +22,41 @@ SUFFIXES = {
 GREY_MODES = ("1", "L", "LA", "La", "I", "I;16", "I;16B", "I;16L", "F")
 DEEP_MODES = ("I", "I;16", "I;16B", "I;16L")
 
+PEEP = 256  # bytes of a file in which text shows itself
+
 # The EXIF tag that says how the camera was held; from 5 on it lay on its side.
 ORIENTATION = 0x0112
+
+
+class Unreadable(UserError):
+    """A file that is no picture, is damaged, or is too large.
+
+    Attributes:
+        why: the reason alone, such as "the file is empty".
+    """
+
+    def __init__(self, sentence: str, why: str):
+        super().__init__(sentence)
+        self.why = why
+
+
+@dataclasses.dataclass(frozen=True)
+class Header:
+    """What a picture file says of itself.
+
+    Attributes:
+        size: height and width in pixels, as the picture is to be seen.
+        mode: Pillow's word for its pixels, such as `RGB` or `I;16`.
+        format: Pillow's word for the file, such as `PNG`.
+        frames: pictures in the file; only the first is ever used.
+        is_transparent: whether some pixels may be.
+    """
+
+    size: tuple[int, int]
+    mode: str
+    format: str
+    frames: int
+    is_transparent: bool
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +110,22 @@ def survey(paths: Sequence[Path], side: int | tuple[int, int] | None) -> Form:
             "for example --image_size=32."
         )
     return Form((height, width, channels), False, came)
+
+
+def header(path: Path) -> Header:
+    """Reads what a picture file says of itself, and no pixel.
+
+    Raises:
+        Unreadable: the file is no picture, or too large.
+    """
+    with _opened(path) as picture:
+        return Header(
+            _upright_size(picture),
+            picture.mode,
+            picture.format or "",
+            getattr(picture, "n_frames", 1),
+            bool(picture.has_transparency_data),
+        )
 
 
 def decode(path: Path, channels: int) -> np.ndarray:
@@ -149,15 +199,36 @@ def _opened(path: Path) -> Iterator:
         with Image.open(path) as picture:
             yield picture
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise UserError(
-            f"{path} is too large: a picture may have "
-            f"{Image.MAX_IMAGE_PIXELS:,} pixels at most; make it smaller, or "
-            "remove it."
+        why = f"a picture may have {Image.MAX_IMAGE_PIXELS:,} pixels at most"
+        raise Unreadable(
+            f"{path} is too large: {why}; make it smaller, or remove it.",
+            f"it is too large, {why}",
         ) from None
     except (OSError, SyntaxError, ValueError, EOFError) as error:
-        raise UserError(
-            f"{path} cannot be read as a picture; replace or remove it."
+        why = _reason(path, error)
+        raise Unreadable(
+            f"{path} cannot be read as a picture, {why}; replace or remove it.",
+            why,
         ) from error
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Returns why a file is no picture, in a few words."""
+    from PIL import UnidentifiedImageError
+
+    if isinstance(error, OSError) and error.errno:
+        return f"the system says: {os.strerror(error.errno)}"
+    head = path.read_bytes()[:PEEP]
+    if not head:
+        return "the file is empty"
+    if not isinstance(error, UnidentifiedImageError):
+        cut = "truncated" in str(error) or isinstance(error, EOFError)
+        return "it is cut off" if cut else "it is damaged"
+    try:
+        head[: PEEP - 4].decode()
+    except UnicodeDecodeError:
+        return "it is damaged, or in a format that is not known here"
+    return "it is text"
 
 
 def _upright_size(picture) -> tuple[int, int]:

@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
+from zoo.tables import many as many  # also where others look for it
 from zoo.training.state import TrainState
 
 if TYPE_CHECKING:
@@ -144,11 +145,6 @@ class Console:
         if self._moving:
             self._stream.write("\r\x1b[K")
             self._moving = False
-
-
-def many(count: int, noun: str) -> str:
-    """Returns a count with its noun: `1 epoch`, `1,230 updates`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

@@ -1,0 +1,172 @@
+"""Every file of a folder is looked at, whatever is in it."""
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.inspection.conftest import bomb, save, textures
+from zoo import inspection
+from zoo.data import load_dataset
+from zoo.data.splits import digest
+from zoo.errors import UserError
+from zoo.inspection import arrays, folder
+
+
+@pytest.fixture(scope="module")
+def looked(photographs):
+    return folder.look(str(photographs.root))
+
+
+def test_readable_pictures_are_counted_by_class(looked, photographs):
+    counts = dict(zip(looked.class_names, looked.counts.tolist(), strict=True))
+    assert counts == photographs.counts
+
+
+def test_every_unreadable_file_is_named_with_its_reason(looked, photographs):
+    assert {bad.name for bad in looked.bad} == set(photographs.bad)
+    for bad in looked.bad:
+        assert photographs.bad[bad.name] in bad.why
+
+
+def test_a_picture_is_hashed_as_training_hashes_it(looked, photographs):
+    first = looked.looks[0]
+    pixels = np.asarray(Image.open(photographs.root / first.name))
+    assert first.digest == digest(pixels)
+
+
+def test_the_parts_are_those_that_training_has(looked, tmp_path, photographs):
+    for look in looked.looks:
+        source = photographs.root / look.name
+        target = tmp_path / look.name
+        target.parent.mkdir(exist_ok=True)
+        target.write_bytes(source.read_bytes())
+    data = load_dataset(f"folder:{tmp_path}")
+    names = [look.name for look in looked.looks]
+    for part, split in (("train", data.train), ("val", data.val)):
+        told = {names[i] for i in looked.parts[part]}
+        assert told == set(split.file_names)
+    assert len(looked.parts["test"]) == data.test_examples
+
+
+def test_a_test_part_of_its_own_stays_unseen(tmp_path):
+    images, labels = textures(40, classes=2)
+    for i, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        part = "test" if i < 10 else "val" if i < 16 else "train"
+        save(tmp_path / part / "ab"[label] / f"{i}.png", pixels)
+    (tmp_path / "test" / "a" / "bad.png").write_bytes(b"")
+    looked = folder.look(str(tmp_path))
+    assert {look.name.split("/")[0] for look in looked.looks} == {
+        "train",
+        "val",
+    }
+    assert looked.bad == () and looked.sealed == 11
+    assert {name: len(part) for name, part in looked.parts.items()} == {
+        "train": 24,
+        "val": 6,
+        "test": 0,
+    }
+
+
+MODES = {
+    "L": "grey",
+    "LA": "grey with transparency",
+    "RGBA": "colour with transparency",
+    "CMYK": "CMYK",
+    "I;16": "16-bit grey",
+    "1": "black and white",
+}
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_mode_is_told_in_words(tmp_path, mode):
+    for name in "ab":
+        save(tmp_path / name / "1.png", textures(1)[0][0])
+    Image.new(mode, (8, 8)).save(tmp_path / "a" / "other.tif")
+    looked = folder.look(str(tmp_path))
+    (found,) = (k for k in looked.looks if k.name == "a/other.tif")
+    assert found.mode == MODES[mode]
+    assert found.size == (8, 8)
+
+
+def finding(collection, name):
+    (found,) = (f for f in inspection.inspect(collection) if f.name == name)
+    return found
+
+
+def test_text_bombs_and_animations_are_told(tmp_path):
+    images, _ = textures(9)
+    for i, pixels in enumerate(images[:4]):
+        save(tmp_path / "ab"[i % 2] / f"{i}.png", pixels)
+    (tmp_path / "a" / "text.png").write_text("not a picture, these are words")
+    (tmp_path / "a" / "noise.png").write_bytes(bytes(range(128, 256)) * 4)
+    (tmp_path / "b" / "bomb.png").write_bytes(bomb())
+    frames = [Image.fromarray(pixels) for pixels in images[4:]]
+    frames[0].save(
+        tmp_path / "b" / "moving.gif",
+        save_all=True,
+        append_images=frames[1:],
+    )
+    looked = folder.look(str(tmp_path))
+    why = {bad.name: bad.why for bad in looked.bad}
+    assert why.keys() == {"a/text.png", "a/noise.png", "b/bomb.png"}
+    assert why["a/text.png"] == "it is text"
+    assert "not known here" in why["a/noise.png"]
+    assert "too large" in why["b/bomb.png"]
+    assert finding(looked, "frames").images == ("b/moving.gif: 5 frames",)
+
+
+def test_formats_that_are_not_read_are_counted(collect, tmp_path):
+    images, _ = textures(4)
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "IMG_1.HEIC").write_bytes(b"x")
+    (tmp_path / "a" / "notes.txt").write_text("x")
+    looked = collect({f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)})
+    assert looked.passed_over == {".heic": 1, ".txt": 1}
+    assert "(1 .heic)" in finding(looked, "passed over").sentence
+
+
+def test_a_class_without_a_picture_is_named(collect, tmp_path):
+    (tmp_path / "emu").mkdir()
+    images, _ = textures(4)
+    looked = collect({f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)})
+    assert "class emu has no picture" in finding(looked, "empty class").sentence
+
+
+def test_different_sizes_are_told_with_a_flag_that_helps(collect, tmp_path):
+    images, _ = textures(8)
+    pictures = {f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(8)}
+    pictures["a/wide.png"] = np.zeros((100, 200, 3), np.uint8)
+    told = finding(collect(pictures), "sizes").sentence
+    assert "2 different sizes, 32x32 in 8 of them" in told
+    flag = told.split("--image_size=")[1].rstrip(".")
+    data = load_dataset(f"folder:{tmp_path}", image_size=int(flag))
+    assert data.input_shape[:2] == (int(flag),) * 2
+
+
+def test_blank_pictures_are_named(collect):
+    images, _ = textures(4)
+    pictures = {f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)}
+    pictures["a/white.png"] = np.full((32, 32, 3), 255, np.uint8)
+    assert finding(collect(pictures), "blank").images == ("a/white.png",)
+
+
+def test_the_classes_that_differ_twofold_are_told(looked):
+    told = finding(looked, "imbalance").sentence
+    assert "class cat has 62 images, 3.1 times as many as emu with 20" in told
+    assert "--class_weight=balanced" in told
+
+
+def test_training_names_one_bad_file_and_where_all_are_listed(photographs):
+    with pytest.raises(UserError) as error:
+        load_dataset(f"folder:{photographs.root}")
+    assert "cat/empty.png cannot be read" in str(error.value)
+    assert "the file is empty" in str(error.value)
+    assert f"`zoo data {photographs.root}` lists all" in str(error.value)
+
+
+def test_the_digits_are_seen_without_their_test_part():
+    looked = arrays.look("digits", None)
+    assert len(looked.looks) == 1_437 and looked.sealed == 360
+    data = load_dataset("digits")
+    sizes = [len(looked.parts[part]) for part in ("train", "val", "test")]
+    assert sizes == [len(data.train), len(data.val), 0]

@@ -1,0 +1,108 @@
+"""`zoo data PATH`: looks at images before anything is trained on them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from zoo.cli import stderr
+from zoo.cli.flags import Command
+from zoo.data.sources import SOURCES, find_source
+from zoo.errors import UserError, nearest
+from zoo.program import as_typed
+
+
+def run(argv: list[str]) -> int:
+    """Reports on a collection of images; returns the exit code."""
+    command = Command(
+        "zoo data PATH [--out=SHEET.png]",
+        "Look at a folder of pictures, or any data set, before training: what "
+        "cannot be read, copies and near copies, wrong labels they point to, "
+        "sizes, unequal classes, and what gives a class away; the most harmful "
+        "first. Draws a contact sheet. Test images that a data set brings "
+        "stay sealed.",
+        words=("PATH",),
+    )
+    command.text("out", None, "where the contact sheet goes (default: here)")
+    command.switch("overwrite", "replace a contact sheet that is there")
+    command.text("data_dir", None, "folder of tensorflow-datasets")
+    command.switch("json", "print JSON")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    dataset = name_of(words[0])
+    kind, _, place = dataset.partition(":")
+    folder = Path(place).expanduser() if kind == "folder" else None
+    sheet = _sheet(command.values.out, dataset, folder)
+    with stderr.hold():
+        told = _report(command, dataset, folder, sheet)
+    print(told)
+    return 0
+
+
+def _report(
+    command: Command, dataset: str, folder: Path | None, sheet: Path
+) -> str:
+    from zoo.inspection import arrays, contact_sheet, inspect, words
+    from zoo.inspection import folder as folders
+
+    contact_sheet.check_path(sheet, folder)
+    if folder is not None:
+        collection = folders.look(str(folder))
+    else:
+        collection = arrays.look(dataset, command.values.data_dir)
+    findings = inspect(collection)
+    kept = sheet.exists() and not command.values.overwrite
+    if not kept:
+        contact_sheet.write(sheet, collection)
+    if command.values.json:
+        found = words.as_json(collection, findings, str(sheet))
+        return json.dumps(found, indent=1)
+    told = (
+        "is kept as it was; --overwrite draws it anew" if kept else "is drawn"
+    )
+    text = as_typed(words.text(collection, findings))
+    return f"{text}\n\ncontact sheet {sheet} {told}"
+
+
+def name_of(word: str) -> str:
+    """Returns what `--dataset` would be given, from a path or such a name.
+
+    Raises:
+        UserError: there is neither a file nor a data set of that name.
+    """
+    path = Path(word).expanduser()
+    names = {source.name for source in SOURCES}
+    if word in names or word.partition(":")[0] + ":" in names and ":" in word:
+        find_source(word)
+        return word
+    if path.is_dir():
+        return f"folder:{word}"
+    if path.suffix == ".npz" and path.is_file():
+        return f"npz:{word}"
+    if path.exists():
+        raise UserError(
+            f"{word} is a file; give a folder whose sub-folders are the "
+            "classes, or a NumPy .npz file."
+        )
+    around = path.parent.iterdir() if path.parent.is_dir() else ()
+    folders = [str(p.relative_to(path.parent)) for p in around if p.is_dir()]
+    close = nearest(path.name, [*folders, *names], 1)
+    hint = (
+        f"did you mean {close[0]}?" if close else "give the path of a folder."
+    )
+    raise UserError(f"there is no folder or data set {word!r}; {hint}")
+
+
+def _sheet(out: str | None, dataset: str, folder: Path | None) -> Path:
+    """Returns where the contact sheet goes: never among the pictures."""
+    kind, colon, place = dataset.partition(":")
+    name = Path(place).expanduser().resolve().stem if colon else kind
+    file_name = f"{name or 'data'}-contact-sheet.png"
+    if out is not None:
+        out_path = Path(out).expanduser()
+        return out_path / file_name if out_path.is_dir() else out_path
+    here = Path()
+    if folder and here.resolve().is_relative_to(folder.resolve()):
+        here = folder.resolve().parent
+    return here / file_name
