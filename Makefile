@@ -27,7 +27,7 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train sweep resume evaluate predict export compare report \
-	explain data landscape check-model \
+	explain mistakes data landscape check-model \
 	models datasets recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
@@ -78,6 +78,9 @@ landscape: $(READY) ## draw the loss around a run's weights: RUN=last
 
 explain: $(READY) ## say what a run's numbers show, and what to try: RUN=last
 	$(ZOO) explain $(RUN) $(FLAGS)
+
+mistakes: $(READY) ## show what a run gets wrong, the worst first: RUN=last
+	$(ZOO) mistakes $(RUN) $(FLAGS)
 
 data: $(READY) ## look at pictures before training: DATASET=folder:pictures
 	$(ZOO) data $(or $(DATASET),digits) $(FLAGS)

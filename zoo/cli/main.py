@@ -26,6 +26,7 @@ VERBS = {
     "export": "write a run for other programs: Keras, TensorFlow, ONNX",
     "report": "write a page about runs, to read, to print and to send",
     "explain": "say what a run's numbers show, and what to try next",
+    "mistakes": "show what a run gets wrong, to find wrong labels",
     "check": "look at data and model for 20 seconds, before training",
     "landscape": "draw the loss as a function of the weights of a run",
     "models": "list the models of the zoo",

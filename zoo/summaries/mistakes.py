@@ -112,12 +112,13 @@ def _says(
 ) -> drawing.Line:
     """Returns an answer and its probability as a line that fits a tile."""
     answer = np.argsort(-probabilities, kind="stable")[rank]
-    sure = f", {_percent(probabilities[answer])}"
+    sure = f", {percent(probabilities[answer])}"
     name = drawing.fit(names[answer], width - drawing.text_width(sure))
     return name + sure, colour
 
 
-def _percent(share: float) -> str:
+def percent(share: float) -> str:
+    """Writes a probability as `98 %`; `99.9 %` is the most."""
     # 100 % would be more than any network knows.
     text = f"{min(99.9, 100 * share):.1f}" if share > 0.99 else ""
     return f"{text or round(100 * share)} %"

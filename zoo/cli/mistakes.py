@@ -1,0 +1,86 @@
+"""`zoo mistakes RUN`: the worst mistakes, to find labels that are wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from zoo import runs
+from zoo.cli import stderr
+from zoo.cli.flags import Command
+from zoo.config import DEFAULTS
+from zoo.options import INT, Option, read_option
+from zoo.program import typed
+from zoo.tables import format_table
+
+COUNT = Option(INT, "mistakes to write, the worst first", "", low=1)
+SHOWN = 10
+HEADS = ("image", "label", "answer", "sure", "of label", "loss")
+
+
+def run(argv: list[str]) -> int:
+    """Writes and prints the worst mistakes; returns the exit code."""
+    command = Command(
+        "zoo mistakes RUN [--split=val|train] [--count=40]",
+        "Show what a run gets wrong, the largest loss first: a label that is "
+        "wrong looks like a mistake of which the network is sure. Writes a "
+        "table (CSV) and a contact sheet (PNG).",
+        words=("RUN",),
+    )
+    command.text("count", "40", COUNT.help)
+    command.text("split", "val", "examples to look at: val or train")
+    command.text("out", None, "folder to write to (default: RUN/mistakes)")
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    given = command.values
+    count = read_option("count", COUNT, given.count)
+    found = runs.find(words[0], given.runs_dir)
+    out = given["out"].value
+    folder = Path(out).expanduser() if out else found.path / "mistakes"
+    with stderr.hold():
+        from zoo.evaluation import mistakes
+
+        mistakes.check_split(given.split)
+        wrong = mistakes.find(found, given.split, count)
+        written = []
+        if wrong.total:
+            mistakes.prepare(folder)
+            written = mistakes.save(wrong, folder)
+    print("\n".join(lines(found, wrong, written)))
+    return 0
+
+
+def lines(found: runs.Run, wrong, written: list[Path]) -> list[str]:
+    """Returns what is printed.
+
+    Args:
+        wrong: a `zoo.evaluation.mistakes.Mistakes`.
+        written: the files that hold it.
+    """
+    from zoo.evaluation.mistakes import SPLITS, headline
+
+    if not wrong.total:
+        other = ""
+        if wrong.split != "train":
+            command = f"{typed('zoo')} mistakes {found.argument} --split=train"
+            other = f"; `{command}` looks at the others"
+        return [
+            f"{found.name} has no mistake among {len(wrong.part):,} "
+            f"{SPLITS[wrong.split]} examples{other}."
+        ]
+    rows = [
+        (
+            each.image,
+            each.truth,
+            each.answer,
+            f"{each.probability:.3f}",
+            f"{each.probability_of_truth:.3f}",
+            f"{each.loss:.3f}",
+        )
+        for each in wrong.worst[:SHOWN]
+    ]
+    told = [f"{found.name}: {headline(wrong)}, the largest loss first", ""]
+    told += [format_table(HEADS, rows, right=(3, 4, 5)), ""]
+    told += [f"{path.suffix[1:]:<6} {path}" for path in written]
+    return told
