@@ -10,6 +10,7 @@ MODEL ?=
 DATASET ?=
 EPOCHS ?=
 RECIPE ?=
+SEEDS ?=
 RUN ?= last
 RUNS ?=
 IMAGES ?=
@@ -26,7 +27,7 @@ CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
-.PHONY: help setup train sweep resume evaluate predict export compare report \
+.PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	explain mistakes data landscape check-model \
 	models datasets recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
@@ -35,7 +36,8 @@ help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE RUN RUNS IMAGES, and FLAGS for others:'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE SEEDS RUN RUNS IMAGES,'
+	@echo '  and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
 setup: $(READY) ## make .venv and install everything from requirements.lock
@@ -50,7 +52,11 @@ $(READY): requirements.lock pyproject.toml
 	exit 2
 
 train: $(READY) ## train a model on a data set (default: lenet5 on digits)
-	$(ZOO) train $(strip $(CHOICES) $(FLAGS))
+	$(ZOO) train $(strip $(CHOICES) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
+
+vary: $(READY) ## turn one knob of RUN=last: FLAGS='--learning_rate=1e-3,1e-2'
+	$(ZOO) vary $(strip $(if $(MODEL)$(RECIPE),,$(RUN)) $(CHOICES) \
+		$(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
 
 sweep: $(READY) ## search for good hyperparameters, over many runs
 	$(ZOO) sweep $(strip $(CHOICES) $(FLAGS))

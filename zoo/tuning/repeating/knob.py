@@ -88,7 +88,8 @@ class Knob:
         """Returns a value as it is typed: `0.5`."""
         start = f"--{self.option}="
         start += f"{self.argument}=" if self.argument else ""
-        return self.typed(value).removeprefix(start)
+        text = self.typed(value).removeprefix(start)
+        return text.removesuffix(".0") if isinstance(value, float) else text
 
     def folders(self) -> list[str]:
         """Returns a name for the runs of each value, no two the same."""
