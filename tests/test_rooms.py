@@ -2,6 +2,7 @@
 
 import ast
 import pathlib
+import re
 
 import pytest
 
@@ -42,6 +43,16 @@ def rooms_of(path):
 def test_a_room_knows_only_rooms_below(path):
     room = path.relative_to(HOUSE).parts[0]
     assert rooms_of(path) <= BELOW[room] | {room}
+
+
+def test_one_file_alone_knows_keras_tuner():
+    pattern = re.compile(r"^\s*(import|from) keras_tuner\b", re.MULTILINE)
+    found = {
+        path.relative_to(HOUSE).as_posix()
+        for path in HOUSE.rglob("*.py")
+        if pattern.search(path.read_text())
+    }
+    assert found == {"tuning/oracles.py"}
 
 
 @pytest.mark.parametrize("path", GROUND, ids=lambda path: path.name)

@@ -85,8 +85,6 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
     undisturbed, tmp_path, monkeypatch, count
 ):
     tuner, expected = undisturbed
-    if tuner == "bayesian":
-        pytest.skip("the same code, only slow")
     folder = begin(settings(tmp_path, tuner=tuner))
     full = OSError(errno.ENOSPC, "No space left on device")
     with monkeypatch.context() as patch:
