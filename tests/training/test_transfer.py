@@ -12,7 +12,7 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset, preprocess
 from zoo.errors import UserError
 from zoo.models import MODELS
-from zoo.training import origins, resume, train, transfer
+from zoo.training import fitting, origins, resume, train
 from zoo.training.console import Console
 from zoo.training.inherited import fitted
 from zoo.training.job import prepare
@@ -162,7 +162,7 @@ def test_colour_in_the_place_of_grey_is_seen_as_the_mean_of_its_channels(
 ):
     old = trained_on(pictures(1), tmp_path).load_model()
     job = begun_on(pictures(3), tmp_path)
-    assert list(job.transferred.adapted.values()) == [transfer.SPREAD]
+    assert list(job.transferred.adapted.values()) == [fitting.SPREAD]
     images = pictures(3).train.images.astype(np.float32)
     grey = images.mean(axis=-1, keepdims=True)
     np.testing.assert_allclose(
@@ -175,7 +175,7 @@ def test_grey_in_the_place_of_colour_is_seen_as_three_equal_channels(tmp_path):
     same = {"mean_subtraction": "none", "scale": "unit"}
     old = trained_on(pictures(3), tmp_path, **same).load_model()
     job = begun_on(pictures(1), tmp_path)
-    assert list(job.transferred.adapted.values()) == [transfer.SUMMED]
+    assert list(job.transferred.adapted.values()) == [fitting.SUMMED]
     images = pictures(1).train.images.astype(np.float32)
     three = np.repeat(images, 3, axis=-1)
     np.testing.assert_allclose(
@@ -185,13 +185,13 @@ def test_grey_in_the_place_of_colour_is_seen_as_three_equal_channels(tmp_path):
 
 def test_the_kernel_between_grey_and_colour_by_numpy():
     kernel = np.random.default_rng(0).normal(size=(5, 5, 3, 6))
-    summed, how = transfer._with_channels(kernel, (5, 5, 1, 6))
+    summed, how = fitting.with_channels(kernel, (5, 5, 1, 6))
     np.testing.assert_allclose(summed[:, :, 0], np.einsum("hwcf->hwf", kernel))
-    spread, _ = transfer._with_channels(summed, (5, 5, 3, 6))
+    spread, _ = fitting.with_channels(summed, (5, 5, 3, 6))
     for channel in range(3):
         np.testing.assert_allclose(spread[:, :, channel] * 3, summed[:, :, 0])
-    assert transfer._with_channels(kernel, (5, 5, 4, 6)) == (None, "")
-    assert transfer._with_channels(kernel, (3, 3, 1, 6)) == (None, "")
+    assert fitting.with_channels(kernel, (5, 5, 4, 6)) == (None, "")
+    assert fitting.with_channels(kernel, (3, 3, 1, 6)) == (None, "")
 
 
 def test_statistics_of_a_mean_image_of_another_size_are_not_kept(tmp_path):
@@ -308,7 +308,8 @@ def test_a_new_head_needs_another_run():
 
 
 def test_a_run_that_is_not_finished_is_no_start(copy):
-    (runs.find("source", copy).path / "model.keras").unlink()
+    for name in ("model.keras", "metrics.json"):  # as if it was killed
+        (runs.find("source", copy).path / name).unlink()
     with pytest.raises(UserError, match="no model.keras.*`zoo resume"):
         prepare(asked(copy), None)
 
