@@ -184,3 +184,10 @@ def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(
     runs_dir = f"--runs_dir={copy.parent}"
     assert main([*shlex.split(command), runs_dir]) == 0
     assert (copy.parent / "again" / "model.keras").exists()
+
+
+def test_a_diverged_run_is_not_told_to_resume(answer, killed):
+    (killed / "metrics.json").write_text('{"status": "diverged"}')
+    sentence = answer("evaluate", "done")
+    assert "diverged" in sentence and "--learning_rate" in sentence
+    assert "resume" not in sentence

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 from collections.abc import Callable
 from typing import Any
 
 import keras
 import numpy as np
 
-import zoo
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
@@ -20,7 +17,6 @@ from zoo.training import (
     by_heart,
     extracting,
     inherited,
-    machine,
     network,
     optimizers,
     origins,
@@ -144,52 +140,3 @@ def _fix_randomness(config: TrainConfig) -> None:
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
-
-
-def describe(job: Job, parent: dict | None) -> dict[str, Any]:
-    """Returns what `resolved.json` keeps: what was really used."""
-    plan, model = job.plan, job.model
-    return {
-        "format": runs.FORMAT,
-        "zoo": zoo.__version__,
-        "started": datetime.datetime.now().isoformat(timespec="seconds"),
-        "git_commit": machine.git_commit(),
-        "parent": parent,
-        "config": plan.config.as_dict(),
-        "machine": machine.describe(),
-        "precision": job.precision,
-        "jit": bool(model.jit_compile),
-        "steps_per_execution": job.steps_per_execution,
-        "steps_per_epoch": plan.steps_per_epoch,
-        "total_steps": plan.total_steps,
-        "data": {
-            "name": plan.source.name,
-            "handed_over": plan.handed_over,
-            "fingerprint": plan.source.fingerprint,
-            "train": len(plan.source.train),
-            "val": len(plan.source.val),
-            "test": plan.source.test_examples,
-            "input_shape": list(plan.source.input_shape),
-            "task": plan.source.task,
-            "class_names": list(plan.source.class_names),
-            "random_labels": plan.random_labels
-            and plan.random_labels.to_json(),
-        },
-        "features": job.extractor and job.extractor.to_json(),
-        "init_from": job.transferred and job.transferred.to_json(),
-        "frozen": [layer.name for layer in network.frozen(model, plan)],
-        "statistics": job.statistics.to_json(),
-        "parameters": {
-            "trainable": count(model.trainable_weights),
-            "total": count(model.weights),
-        },
-        "multiply_adds": job.multiply_adds,
-    }
-
-
-def count(variables: list) -> int:
-    """Returns how many numbers some variables hold."""
-    return sum(
-        int(keras.ops.size(variable)) if variable.shape else 1
-        for variable in variables
-    )

@@ -8,20 +8,27 @@ of updates runs between two looks at Python.
 from __future__ import annotations
 
 import contextlib
-import json
 import math
 import time
 
 from zoo import kinds, run_names, runs
-from zoo.config import TrainConfig, format_option
+from zoo.config import TrainConfig
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted
 from zoo.runs import Run
 from zoo.summaries import Summaries
-from zoo.training import memory, outcome, precision, report, resuming, transfer
+from zoo.training import (
+    beginning,
+    memory,
+    outcome,
+    precision,
+    report,
+    resuming,
+    transfer,
+)
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
-from zoo.training.job import Job, describe, prepare
+from zoo.training.job import Job, prepare
 from zoo.training.plan import Plan
 from zoo.training.recorder import Recorder
 from zoo.training.state import TrainState
@@ -60,16 +67,12 @@ def train(
     config = job.plan.asked
     if data is not None:
         config = config.replace(dataset=data.name)
-    resolved = describe(job, parent)
+    resolved = beginning.describe(job, parent)
     run = runs.create(
         config.runs_dir,
         config.run_name,
         run_names.default_name(config),
-        {
-            "config.json": config.to_json(),
-            "again.flags": again_flags(config, job.transferred),
-            "resolved.json": json.dumps(resolved, indent=1) + "\n",
-        },
+        beginning.files(config, job, resolved),
     )
     with run.lock():
         console.log_to(run.path / "log.txt")
@@ -120,22 +123,6 @@ def resume(
             checkpoints.start_over()
             console.say(f"resuming {run.name} at its start: no checkpoint yet")
         return _run(job, run, state or TrainState(), console, until_epoch)
-
-
-def again_flags(
-    config: TrainConfig, transferred: transfer.Transfer | None = None
-) -> str:
-    """Returns the flagfile that repeats a run."""
-    lines = ["# Repeats this run: zoo train --flagfile=again.flags"]
-    if transferred:
-        lines += [
-            f"# It started from the weights of {transferred.run}, SHA-256",
-            f"# {transferred.weights_sha256}",
-        ]
-    for name, value in {"model": config.model, **config.asked()}.items():
-        if name not in ("run_name", "runs_dir"):
-            lines += format_option(name, value)
-    return "\n".join(lines) + "\n"
 
 
 def _run(

@@ -12,8 +12,9 @@ import keras
 
 from zoo.runs import Run
 from zoo.training import balance, extracting, network, precision
+from zoo.training.beginning import count
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.job import Job, count
+from zoo.training.job import Job
 from zoo.training.state import TrainState
 
 

@@ -21,7 +21,7 @@ import keras
 
 from zoo.errors import UserError, join_words
 from zoo.features.extractor import hash_weights
-from zoo.runs import Run, read_model
+from zoo.run_folder import Run, read_model
 from zoo.training import network
 from zoo.training.console import many
 from zoo.training.fitting import Fit
