@@ -84,6 +84,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
 
 def test_a_run_that_is_not_finished_is_not_exported(answer, copy):
     (copy / "model.keras").unlink()
+    (copy / "metrics.json").unlink()
     assert "no model.keras" in answer("export", "done")
 
 

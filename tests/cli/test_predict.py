@@ -178,6 +178,7 @@ def test_a_run_that_is_not_there_is_told_before_a_file(answer, copy):
 
 def test_a_run_that_is_not_finished_cannot_predict(answer, copy, photos):
     (copy / "model.keras").unlink()
+    (copy / "metrics.json").unlink()
     sentence = answer("predict", "done", str(photos))
     assert "no model.keras" in sentence and "zoo resume" in sentence
 
