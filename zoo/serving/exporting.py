@@ -74,9 +74,8 @@ def export(
 def with_probabilities(model):
     """Returns a model of two outputs, `logits` and `probabilities`.
 
-    Nothing in it trains. Without being told, Keras would export dropout as in
-    training where images are enlarged: its layer `Resizing` is called so, and
-    hands that on to what follows.
+    Nothing in it trains: it is called as in use, whatever a run of an earlier
+    day would have done by default.
 
     Args:
         model: of a run, from raw inputs to logits.

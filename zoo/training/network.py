@@ -65,7 +65,9 @@ def _entrance(plan: Plan, statistics: preprocess.Statistics):
     x = preprocess.apply(x, statistics)
     size = enlarged_size(shape, plan.entry.smallest)
     if size != shape[:2]:
-        x = keras.layers.Resizing(*size, name="enlarge")(x)
+        # Resizing takes training=True by default, and Keras would hand that on
+        # to dropout further in wherever a model is called without saying.
+        x = keras.layers.Resizing(*size, name="enlarge")(x, training=False)
     return inputs, x
 
 
