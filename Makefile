@@ -10,6 +10,8 @@ MODEL ?=
 DATASET ?=
 EPOCHS ?=
 RECIPE ?=
+LADDER ?=
+SCALE ?=
 SEEDS ?=
 RUN ?= last
 RUNS ?=
@@ -29,15 +31,15 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	explain mistakes data landscape check-model \
-	models datasets recipes runs tensorboard doctor bench check test lint \
+	models datasets ladder results recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE SEEDS RUN RUNS IMAGES,'
-	@echo '  and FLAGS for others:'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE LADDER SCALE SEEDS RUN'
+	@echo '  RUNS IMAGES, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
 setup: $(READY) ## make .venv and install everything from requirements.lock
@@ -99,6 +101,13 @@ models: $(READY) ## list the models of the zoo
 
 datasets: $(READY) ## list the data sets
 	$(ZOO) datasets $(FLAGS)
+
+ladder: $(READY) ## train a list of recipes in order: LADDER=mnist SCALE=smoke
+	$(PY) -m experiments.ladder $(strip $(LADDER) \
+		$(if $(SCALE),--scale=$(SCALE)) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
+
+results: $(READY) ## record runs of recipes in RESULTS.md: RUNS='lr-mnist'
+	$(PY) -m experiments.record $(strip $(RUNS) $(FLAGS))
 
 recipes: $(READY) ## list the recipes of experiments/
 	$(ZOO) recipes $(FLAGS)

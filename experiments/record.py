@@ -1,7 +1,7 @@
-"""Keeps what recipes reached: from run folders to `results.json` and a table.
+"""Keeps what recipes reached: from run folders to `results.json` and a page.
 
     python -m experiments.record RUN...     records finished runs of recipes
-    python -m experiments.record            writes the table anew
+    python -m experiments.record            writes `RESULTS.md` anew
 
 A run belongs to the recipe whose options it was given; only where it is kept,
 its seed and what it shows may differ. A recipe that is edited later loses its
@@ -17,27 +17,18 @@ import sys
 from typing import Any
 
 from benchmarks.machine import cpu_model
-from zoo import files, recipes, runs, scores
+from experiments import page
+from zoo import files, recipes, runs
 from zoo.cli import train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation.elsewhere.original import recorded_test
-from zoo.tables import format_count
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
-TABLE = pathlib.Path(__file__).with_name("README.md")
+PAGE = pathlib.Path(__file__).with_name("RESULTS.md")
 # Options that leave a recipe what it is.
 FREE = {"runs_dir", "run_name", "data_dir", "seed", "summaries"}
 FREE |= {"summary_every", "debug_every", "checkpoint_every", "deterministic"}
-HEAD = """\
-# Recipes and what they reached
-
-Made by `python -m experiments.record` from the runs' own folders; every
-figure is of one run. Validation accuracies are those of the best epoch, so
-they are a little too good; where the test split was opened, its accuracy
-stands beside them. The 95 % intervals are exact (Clopper and Pearson) and
-count the chance of the images alone, not that of the seed.
-"""
 
 
 def recipe_options(name: str) -> dict[str, Any]:
@@ -101,54 +92,6 @@ def figures(
     }
 
 
-def table(results: dict[str, list[dict[str, Any]]]) -> str:
-    """Returns README's text: one table for each folder of recipes."""
-    parts, groups = [HEAD], {}
-    for name, rows in sorted(results.items()):
-        groups.setdefault(name.partition("/")[0], []).append((name, rows))
-    for group, entries in groups.items():
-        tested = any(r.get("test_correct") for _, rows in entries for r in rows)
-        head = (
-            "| recipe | seed | updates | training loss | training accuracy "
-            "| validation accuracy (95 %) |"
-        )
-        rule = "| --- | ---: | ---: | ---: | ---: | --- |"
-        if tested:
-            head, rule = f"{head} test accuracy (95 %) |", f"{rule} --- |"
-        lines = [f"## {group}\n", head, rule]
-        lines += [
-            _row(name, row, tested) for name, rows in entries for row in rows
-        ]
-        parts.append("\n".join(lines) + "\n")
-    return "\n".join(parts)
-
-
-def _row(name: str, row: dict[str, Any], tested: bool) -> str:
-    cells = (
-        f"`{name}`",
-        str(row["seed"]),
-        format_count(row["steps"]),
-        _figure(row["train_loss"]),
-        _figure(row["train_accuracy"]),
-        _interval(row["val_correct"], row["val_examples"]),
-    )
-    if tested:
-        test = row.get("test_correct"), row.get("test_examples")
-        cells += (_interval(*test),)
-    return f"| {' | '.join(cells)} |"
-
-
-def _figure(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
-def _interval(correct: int | None, examples: int | None) -> str:
-    if correct is None:
-        return ""
-    share = scores.proportion(correct, examples)
-    return f"{share.value:.4f} ({share.low:.4f} to {share.high:.4f})"
-
-
 def read_results() -> dict[str, list[dict[str, Any]]]:
     """Returns the recorded figures by recipe, seeds in order."""
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
@@ -184,7 +127,7 @@ def main(argv: list[str] | None = None) -> int:
         return 2
     for path, text in (
         (RESULTS, json.dumps(dict(sorted(results.items())), indent=1) + "\n"),
-        (TABLE, table(results)),
+        (PAGE, page.text(results)),
     ):
         with files.replacing(path) as file:
             file.write(text.encode())

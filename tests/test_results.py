@@ -1,15 +1,20 @@
-"""The recorded results: of recipes that stand, and in the table as written."""
+"""The recorded results: of recipes that stand, and on the page as written."""
 
 import json
+import pathlib
+import re
 
+import numpy as np
 import pytest
+from scipy import stats
 
-from experiments import record
+from experiments import page, record
 from zoo import recipes, scores
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 
 RESULTS = record.read_results()
+README = pathlib.Path(__file__).parents[1].joinpath("README.md").read_text()
 
 
 @pytest.mark.parametrize("name", RESULTS)
@@ -18,8 +23,8 @@ def test_results_are_of_the_recipe_as_it_stands(name):
         assert row["options"] == record.recipe_options(name)
 
 
-def test_the_table_is_made_from_the_results():
-    assert record.TABLE.read_text() == record.table(RESULTS)
+def test_the_page_is_made_from_the_results():
+    assert record.PAGE.read_text() == page.text(RESULTS)
 
 
 def test_every_recipe_can_be_read():
@@ -36,24 +41,79 @@ def row(**changes):
         "train_accuracy": 0.75,
         "val_correct": 90,
         "val_examples": 100,
+        "wall_seconds": 9.0,
     }
     return {**values, **changes}
 
 
-def test_a_row_shows_counts_and_their_exact_interval():
-    low, high = scores.proportion(90, 100).low, scores.proportion(90, 100).high
-    text = record.table({"group/name": [row()]})
-    assert f"0.9000 ({low:.4f} to {high:.4f})" in text
+MACHINE = {"cpu": "a processor", "cores": "2", "device": "cpu"}
 
 
-def test_a_test_score_has_a_column_in_its_group_alone():
-    tested = row(test_correct=30, test_examples=200)
-    text = record.table({"a/one": [tested], "a/two": [row()], "b/one": [row()]})
-    low, high = scores.proportion(30, 200).low, scores.proportion(30, 200).high
-    assert text.count("test accuracy (95 %)") == 1
-    assert f"0.1500 ({low:.4f} to {high:.4f}) |" in text
-    (line,) = (x for x in text.splitlines() if x.startswith("| `a/two`"))
-    assert line.endswith("|  |")
+def text_of(*rows, name="plane/xor_relu"):
+    """Returns the page's line of a recipe with these rows."""
+    text = page.text({name: [{**r, "machine": MACHINE} for r in rows]})
+    (line,) = (x for x in text.splitlines() if x.startswith(f"| `{name}` |"))
+    return line
+
+
+def test_one_run_shows_the_exact_interval_over_images():
+    share = scores.proportion(90, 100)
+    line = text_of(row())
+    assert f"| 0.9000 ({share.low:.4f} to {share.high:.4f}) |" in line
+
+
+def test_seeds_are_one_row_of_mean_deviation_and_student_s_interval():
+    correct = (90, 92, 97)
+    line = text_of(*(row(seed=s, val_correct=c) for s, c in enumerate(correct)))
+    values = [c / 100 for c in correct]
+    low, high = stats.t.interval(
+        0.95, 2, np.mean(values), stats.sem(values, ddof=1)
+    )
+    assert "| 0, 1, 2 |" in line
+    assert f"0.9300 ± {np.std(values, ddof=1):.4f}" in line
+    assert f"({low:.4f} to {min(high, 1):.4f})" in line
+
+
+def test_a_test_score_is_shown_beside():
+    share = scores.proportion(30, 200)
+    line = text_of(row(test_correct=30, test_examples=200))
+    assert f"0.1500 ({share.low:.4f} to {share.high:.4f})" in line
+
+
+def test_a_run_outside_of_its_range_is_a_miss():
+    results = {"plane/xor_relu": [row(val_correct=50)]}
+    ((name, how),) = page.misses(results)
+    assert name == "plane/xor_relu"
+    assert how == "validation accuracy 0.5000, and not 0.98 to 1"
+    assert "**miss**" in text_of(row(val_correct=50))
+    assert "| yes |" in text_of(row(val_correct=100))
+
+
+def test_recipes_without_a_run_are_listed_as_such():
+    assert "| `svhn/lr_sgd` | not run yet |" in page.text({})
+
+
+BACKED = re.compile(r"(\d+) of (\d+) validation images")
+
+
+def test_every_count_of_right_images_in_readme_is_a_stored_run_s():
+    known = {
+        (r["val_correct"], r["val_examples"])
+        for rows in RESULTS.values()
+        for r in rows
+    }
+    found = {tuple(map(int, pair)) for pair in BACKED.findall(README)}
+    assert found and found <= known
+
+
+def test_every_accuracy_of_readme_is_one_of_the_results():
+    """Percentages of recipes, in marked lines: `<!-- from RECIPE -->`."""
+    text = record.PAGE.read_text()
+    for line in README.splitlines():
+        for name in re.findall(r"<!-- from (\S+) -->", line):
+            (kept,) = (x for x in text.splitlines() if f"| `{name}` |" in x)
+            for number in re.findall(r"\b0\.\d{3,4}\b", line):
+                assert number in kept, f"{name} has no {number}"
 
 
 def test_a_run_of_the_same_seed_takes_the_older_one_s_place():
