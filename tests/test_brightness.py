@@ -1,6 +1,7 @@
 """Images of very different brightness: what fails on them, and what does not.
 
-The recipes `lecture/faint_lr_sgd` and `lecture/faint_lr_adam_ms1`, as a reader runs them.
+The recipes `lecture/faint_lr_sgd` and `lecture/faint_lr_adam_ms1`, as a reader
+runs them.
 """
 
 import dataclasses

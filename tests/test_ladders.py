@@ -49,6 +49,16 @@ def test_the_nearest_flags_count():
     assert [rung.flags for rung in made.rungs("full")] == [(), ()]
 
 
+def test_the_lecture_s_names_are_commands():
+    for label in LADDERS["svhn"].labels:
+        assert recipes.find(label).name == f"svhn/{label}"
+
+
+def test_a_name_that_two_ladders_have_is_told_with_both():
+    with pytest.raises(UserError, match="cifar10/lr or mnist/lr"):
+        recipes.find("lr")
+
+
 def test_an_unknown_ladder_is_told_with_the_nearest_name():
     with pytest.raises(UserError, match="did you mean mnist"):
         ladders.find("mnits")
