@@ -69,8 +69,7 @@ class Climb:
         """
         devices.hide_gpus()  # the runs need them
         with self._lock():
-            left = len(self.rungs) * self.seeds - self._done()
-            progress = Progress(max(left, 1), say)
+            progress = Progress(self._left(), say)
             jobs = self._jobs(progress)
             for outcome in work(jobs, workers, self.root / "log.txt"):
                 rung, member = outcome.job.tag
@@ -86,10 +85,10 @@ class Climb:
             ) from error
         return Group(self.root, self.root.name).lock()
 
-    def _done(self) -> int:
-        """Returns how many runs of those that are asked for have ended."""
+    def _left(self) -> int:
+        """Returns how many runs of those that are asked for have not ended."""
         return sum(
-            has_ended(Group(self.root / rung.label, rung.label).run(place))
+            not has_ended(Group(self.root / rung.label, rung.label).run(place))
             for rung in self.rungs
             for place in _places(rung, self.seeds)
         )

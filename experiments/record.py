@@ -1,6 +1,7 @@
 """Keeps what recipes reached: from run folders to `results.json` and a page.
 
-    python -m experiments.record RUN...     records finished runs of recipes
+    python -m experiments.record RUN...     records finished runs of recipes;
+                                            a folder stands for all its runs
     python -m experiments.record            writes `RESULTS.md` anew
 
 A run belongs to the recipe whose options it was given; only where it is kept,
@@ -14,6 +15,7 @@ import argparse
 import json
 import pathlib
 import sys
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from benchmarks.machine import cpu_model
@@ -62,6 +64,27 @@ def record(run: runs.Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
     raise UserError(
         f"{run.name} was not made by a recipe; `zoo recipes` lists them."
     )
+
+
+def _named(names: Iterable[str], runs_dir: str) -> Iterator[runs.Run]:
+    """Yields the runs of these names; a folder stands for all that are in it.
+
+    Of a folder, runs are left out that are no recipe's, or are not finished.
+    """
+    for name in names:
+        start = f"{name.rstrip('/')}/"
+        inside = [
+            r for r in runs.list_runs(runs_dir) if r.name.startswith(start)
+        ]
+        if not inside:
+            yield runs.find(name, runs_dir)
+        for run in inside:
+            try:
+                record(run, runs_dir)
+            except UserError as error:
+                print(f"left out: {error}")
+            else:
+                yield run
 
 
 def figures(
@@ -119,8 +142,7 @@ def main(argv: list[str] | None = None) -> int:
     flags = parser.parse_args(argv)
     results = read_results()
     try:
-        for name in flags.runs:
-            run = runs.find(name, flags.runs_dir)
+        for run in _named(flags.runs, flags.runs_dir):
             add(results, *record(run, flags.runs_dir))
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)

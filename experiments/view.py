@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 from experiments.climbing import Climb
+from zoo.config import DEFAULTS
 from zoo.evaluation.comparison import drawing
 from zoo.evaluation.words import between, percent
 from zoo.run_groups import has_result
@@ -42,6 +43,12 @@ def show(climb: Climb, say: Callable[[str], None]) -> bool:
         say(f"\npicture    {target}")
     if climb.scale == "smoke":
         say("scale      smoke: these runs show that it works, and nothing else")
+    elif not failed:
+        where = climb.root.parent
+        where = (
+            "" if str(where) == DEFAULTS["runs_dir"] else f"--runs_dir={where} "
+        )
+        say(f"record     python -m experiments.record {where}{climb.root.name}")
     return failed
 
 

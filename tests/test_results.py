@@ -146,5 +146,23 @@ def test_only_finished_runs_of_recipes_are_recorded(run):
         record.record(run, "runs")
 
 
+def test_a_folder_stands_for_the_runs_in_it(tmp_path, capsys, monkeypatch):
+    for name, rate in (("a/lr/seed0", 0.5), ("a/lr/seed1", 0.1)):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        config = TrainConfig(model="lr", learning_rate=rate)
+        (folder / "config.json").write_text(config.to_json())
+
+    def of_half(run, runs_dir):
+        if run.config.learning_rate != 0.5:
+            raise UserError("it is another one.")
+        return "lr", {}
+
+    monkeypatch.setattr(record, "record", of_half)
+    found = [run.name for run in record._named(["a"], str(tmp_path))]
+    assert found == ["a/lr/seed0"]
+    assert capsys.readouterr().out == "left out: it is another one.\n"
+
+
 def test_the_results_are_plain_json():
     assert json.loads(json.dumps(RESULTS)) == RESULTS
