@@ -96,6 +96,23 @@ TYPED = [
         "does not cover the grid of 4 points",
     ),
     ("--trials=9 --space=l2=0,0.1 --space=l1=0,0.1", "the 4 points"),
+    # Several machines.
+    ("--role=boss", "--role=boss is not known", "choose chief or worker"),
+    ("--role=cheif", "--role=cheif", "did you mean chief"),
+    ("--chief=there:7433", "--chief=there:7433", "--role=chief", "=worker"),
+    ("--role=chief --chief=there", "not of the form HOST:PORT", "=127.0.0.1:"),
+    ("--role=chief --chief=:7433", "not of the form HOST:PORT"),
+    ("--role=chief --chief=there:", "not of the form HOST:PORT"),
+    ("--role=worker --chief=there:99999", "no port 99999", "1 to 65535"),
+    ("--role=worker --chief=there:0", "no port 0"),
+    ("--role=worker --chief=there:x", "no port x"),
+    ("--role=worker --workers=0", "--workers=0", "at least 1"),
+    ("--role=chief --workers=-1", "--workers=-1", "at least 0"),
+    ("--role=worker --model=lr", "--model has no place", "--data_dir"),
+    ("--role=worker --space=l2=0:1", "--space has no place", "its chief"),
+    ("--role=worker --recipe=mlp_digits", "has no place", "--chief"),
+    ("--role=worker --sweep_name=s", "--sweep_name has no place"),
+    ("--role=chief --chief=192.0.2.1:7433", "no address of this machine"),
 ]
 
 

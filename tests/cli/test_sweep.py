@@ -110,7 +110,7 @@ def test_resume_takes_a_sweep_whose_trials_are_newest_for_last(
 ):
     taken = []
 
-    def go(found, settings, workers, held):
+    def go(found, settings, workers, held, door):
         taken.append((found.name, workers))
 
     monkeypatch.setattr("zoo.cli.sweep.go", go)

@@ -104,6 +104,10 @@ class Command:
             raise self._too_many(words[len(self.words)])
         return words
 
+    def given(self) -> list[str]:
+        """Returns the flags that were given, be it by a flagfile."""
+        return [name for name in self._all if self.values[name].present]
+
     def config(self) -> TrainConfig:
         """Returns the config that the flags ask for."""
         given = {}

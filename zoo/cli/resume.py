@@ -5,9 +5,10 @@ from __future__ import annotations
 import pathlib
 
 from zoo import run_groups, runs, sweeps
-from zoo.cli import repeating, stderr, sweep
+from zoo.cli import repeating, roles, stderr, sweep
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
+from zoo.errors import UserError
 
 
 def run(argv: list[str]) -> int:
@@ -21,17 +22,26 @@ def run(argv: list[str]) -> int:
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     repeating.define_workers(command)
+    roles.define(command)
     words = command.parse(argv)
     if words is None:
         return 0
     runs_dir = command.values.runs_dir
+    role = roles.read(command)
+    if role.name == roles.WORKER:
+        raise UserError(
+            "--role=worker has no place here: a worker goes on with whatever "
+            "its chief does; write `zoo sweep --role=worker`."
+        )
     group = run_groups.find(words[0], runs_dir)
     if group is not None:
+        roles.refuse(role, "a group of runs")
         return repeating.resume(group, repeating.workers(command))
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
-        return sweep.resume(folder, repeating.workers(command))
+        return sweep.resume(folder, role)
     repeating.refuse_workers(command, "a single run")
+    roles.refuse(role, "a single run")
     found = runs.find(words[0], runs_dir)
     with stderr.hold() as held:
         from zoo.cli import ending

@@ -7,11 +7,12 @@ import sys
 from typing import Any
 
 from zoo import recipes
-from zoo.cli import stderr, train
+from zoo.cli import roles, stderr, train
 from zoo.cli.flags import Command, expand_flagfile
+from zoo.cli.roles import Role
 from zoo.config import DEFAULTS, OPTIONS, TrainConfig
 from zoo.errors import UserError, join_words, nearest
-from zoo.options import INT, INT_OR_AUTO, Option, read_option
+from zoo.options import INT, Option, read_option
 from zoo.sweeps import Folder
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.settings import KEEP, OBJECTIVES, SCORED
@@ -22,7 +23,6 @@ NUMBERS = {
     "trials": Option(INT, "", "", low=1),
     "executions": Option(INT, "", "", low=1),
     "factor": Option(INT, "", "", low=2),
-    "workers": Option(INT_OR_AUTO, "", "", low=1),
 }
 WORKERS = (
     "trials trained at once, each in a process, or auto: one for each GPU, "
@@ -39,13 +39,13 @@ class Asked:
         config: what all trials have in common.
         choices: other arguments of `checking.settle`.
         name: of the sweep, if any was given.
-        workers: processes at once, or `auto`.
+        role: of this machine.
     """
 
     config: TrainConfig
     choices: dict[str, Any]
     name: str | None
-    workers: int | str
+    role: Role
 
 
 def run(argv: list[str]) -> int:
@@ -53,7 +53,9 @@ def run(argv: list[str]) -> int:
     asked = read(argv)
     if asked is None:
         return 0
-    with stderr.hold() as held:
+    if asked.role.name == roles.WORKER:
+        return roles.serve(asked.role, asked.config)
+    with roles.door(asked.role) as door, stderr.hold() as held:
         from zoo.tuning import devices
 
         devices.hide_gpus()
@@ -62,34 +64,34 @@ def run(argv: list[str]) -> int:
 
         settings = settle(asked.config, **asked.choices)
         folder = open_folder(settings, asked.name)
-        go(folder, settings, asked.workers, held)
+        go(folder, settings, asked.role.workers, held, door)
     return 0
 
 
-def resume(folder: Folder, workers: int) -> int:
+def resume(folder: Folder, role: Role) -> int:
     """Goes on with a sweep; returns the exit code."""
-    with stderr.hold() as held:
+    with roles.door(role) as door, stderr.hold() as held:
         from zoo.tuning import devices
 
         devices.hide_gpus()
         from zoo.tuning.folder import read_settings
 
-        go(folder, read_settings(folder), workers, held)
+        go(folder, read_settings(folder), role.workers, held, door)
     return 0
 
 
-def go(folder: Folder, settings, workers: int | str, held) -> None:
+def go(folder: Folder, settings, workers: int | str, held, door) -> None:
     """Runs a sweep, or goes on with it, with standard error in its log."""
     from zoo.training.console import Console
-    from zoo.tuning.devices import workers_at_once
     from zoo.tuning.display import Display
     from zoo.tuning.sweep import run_sweep
 
-    number = workers_at_once() if workers == "auto" else workers
+    number = roles.count(workers)
     console = Console(sys.stdout, on_log=held.move_to)
     display = Display(console, folder, settings, number)
     with folder.lock():
-        run_sweep(folder, settings, display, workers=number)
+        work = roles.work(door, folder, settings, console.say)
+        run_sweep(folder, settings, display, workers=number, work=work)
 
 
 def read(argv: list[str]) -> Asked | None:
@@ -109,9 +111,11 @@ def read(argv: list[str]) -> Asked | None:
     if found is None:
         return None
     values = command.values
+    role = roles.read(command)
+    if role.name == roles.WORKER:
+        roles.read_worker(command)
     config, texts = _merge(found[0], values.space or [], argv)
     numbers = {name: _number(name, getattr(values, name)) for name in NUMBERS}
-    workers = numbers.pop("workers") or 1
     choices = {
         "texts": tuple(texts),
         "tuner": _choice("tuner", values.tuner, TUNERS),
@@ -121,7 +125,7 @@ def read(argv: list[str]) -> Asked | None:
         **numbers,
     }
     choices["executions"] = numbers["executions"] or 1
-    return Asked(config, choices, _name(values.sweep_name), workers)
+    return Asked(config, choices, _name(values.sweep_name), role)
 
 
 def _command() -> Command:
@@ -173,6 +177,7 @@ def _command() -> Command:
         "3 best trials, or all (default best)",
     )
     command.text("workers", None, WORKERS)
+    roles.define(command)
     command.text("sweep_name", None, "name of the sweep's folder")
     return command
 

@@ -21,12 +21,15 @@ class StopRequest:
 
 
 @contextlib.contextmanager
-def listen() -> Iterator[StopRequest]:
+def listen(request: StopRequest | None = None) -> Iterator[StopRequest]:
     """Turns SIGINT and SIGTERM into a request, while the block runs.
 
     Outside the main thread Python takes no signals; then nothing is changed.
+
+    Args:
+        request: one that something else may make, too; `None` is a new one.
     """
-    request = StopRequest()
+    request = request or StopRequest()
     if threading.current_thread() is not threading.main_thread():
         yield request
         return

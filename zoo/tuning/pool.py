@@ -17,7 +17,7 @@ from collections.abc import Iterator
 from concurrent.futures.process import BrokenProcessPool
 
 from zoo.errors import Interrupted
-from zoo.training.stopping import listen
+from zoo.training.stopping import StopRequest, listen
 from zoo.tuning import devices, worker
 from zoo.tuning.worker import Job, Outcome
 
@@ -83,6 +83,8 @@ def work(
     jobs: Iterator[Job | None],
     workers: int = 1,
     log: pathlib.Path | None = None,
+    *,
+    stop: StopRequest | None = None,
 ) -> Iterator[Outcome]:
     """Does jobs as processes get free, and yields what came of each.
 
@@ -94,15 +96,19 @@ def work(
             that there is none before another outcome is known.
         workers: processes at once; cores and GPUs are divided among them.
         log: where their libraries print.
+        stop: asks for an end from elsewhere than a signal. Where one may,
+            jobs may come at any time: `None` is waited out.
 
     Raises:
-        Interrupted: a signal asked for an end; runs under way were saved.
+        Interrupted: a signal, or `stop`, asked for an end; runs under way
+            were saved.
     """
+    waits = stop is not None
     where = None if log is None else str(log)
     slots = [Slot(share, where) for share in devices.environments(workers)]
-    with listen() as stop:
+    with listen(stop) as stop:
         try:
-            yield from _outcomes(jobs, slots, stop)
+            yield from _outcomes(jobs, slots, stop, waits)
         except KeyboardInterrupt:
             _end(slots, getattr(signal, "SIGKILL", signal.SIGTERM))
             raise
@@ -114,16 +120,21 @@ def work(
         raise Interrupted("stopped")
 
 
-def _outcomes(jobs, slots: list[Slot], stop) -> Iterator[Outcome]:
+def _outcomes(
+    jobs, slots: list[Slot], stop: StopRequest, waits: bool
+) -> Iterator[Outcome]:
     more, told = True, False
     while True:
         if more and not stop.requested:
             more = _fill(jobs, slots)
         at_work = [slot for slot in slots if slot.future is not None]
         if not at_work:
-            if more and not stop.requested:
+            if not more or stop.requested:
+                return
+            if not waits:
                 raise RuntimeError("no job is under way, and none is given")
-            return
+            time.sleep(TICK)
+            continue
         concurrent.futures.wait(
             [slot.future for slot in at_work],
             timeout=TICK,
