@@ -15,6 +15,7 @@ from benchmarks import (
     memory,
     pairs,
     startup,
+    sweeping,
     table,
 )
 from benchmarks.cases import PEERS, choose
@@ -55,6 +56,11 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
         help="measure what summaries cost, too; needs mnist and cifar10",
     )
     parser.add_argument(
+        "--workers",
+        action="store_true",
+        help="measure what a second worker is worth to a sweep, too",
+    )
+    parser.add_argument(
         "--out", help="file for the figures (else results/MACHINE.json)"
     )
     return parser.parse_args(argv)
@@ -81,12 +87,17 @@ def measure(flags: argparse.Namespace) -> dict:
             "memory": memory.peaks(f"npz:{images}" if stand_in else "mnist"),
             "pairs": [],
             "looks": [],
+            "sweeps": [],
         }
         for look in looking.LOOKS if flags.looks else ():
             say(f"what summaries cost {look.model}")
             results["looks"].append(
                 looking.measure(look, flags.repeats, children.report)
             )
+        if flags.workers:
+            say("what a second worker is worth to a sweep")
+            found = sweeping.measure(flags.repeats, children.report)
+            results["sweeps"].append(found)
         for peer in PEERS:
             for case in cases:
                 say(f"{case.name} against {peer}")

@@ -15,6 +15,8 @@ def text(results: dict[str, Any]) -> str:
         parts += [_speed(results["pairs"]), _first_steps(results["pairs"])]
     if results["looks"]:
         parts.append(_looks(results["looks"]))
+    if results["sweeps"]:
+        parts.append(_sweeps(results["sweeps"]))
     parts += [_startup(results["startup"]), _memory(results["memory"])]
     return "\n\n".join(parts)
 
@@ -95,6 +97,25 @@ def _looks(looks: list[dict]) -> str:
         "what summaries add to the processor time of an epoch, and the size "
         "of the event files"
     )
+    return f"{title}\n{columns(rows)}"
+
+
+def _sweeps(sweeps: list[dict]) -> str:
+    rows = [["sweep", "1 worker", "2", "ratio", "range", "expected"]]
+    for found in sweeps:
+        one, two = found["seconds"]
+        low, high = min(found["ratios"]), max(found["ratios"])
+        rows.append(
+            [
+                found["sweep"],
+                f"{one:.0f} s",
+                f"{two:.0f} s",
+                f"{found['ratio']:.2f}",
+                f"{low:.2f} to {high:.2f}",
+                f"at least {found['expected']:.1f}",
+            ]
+        )
+    title = "wall time of a sweep on two cores, trials of one thread"
     return f"{title}\n{columns(rows)}"
 
 

@@ -5,7 +5,15 @@ import json
 import numpy as np
 import pytest
 
-from benchmarks import children, images, looking, machine, pairs, table
+from benchmarks import (
+    children,
+    images,
+    looking,
+    machine,
+    pairs,
+    sweeping,
+    table,
+)
 from benchmarks.__main__ import main, save
 from benchmarks.cases import CASES, OURS, PEERS, choose
 from benchmarks.stopwatch import Stopwatch
@@ -69,6 +77,13 @@ def results():
                 ),
             }
         ],
+        "sweeps": [
+            {
+                "sweep": "lenet5 on digits",
+                "expected": 1.7,
+                **sweeping.compare([swept(90.0, 50.0)]),
+            }
+        ],
         "pairs": [
             {
                 "case": "lr/128",
@@ -78,6 +93,37 @@ def results():
             }
         ],
     }
+
+
+def swept(*seconds):
+    """A round: a sweep with one worker, and with two."""
+    return {n + 1: {"moments": {"ended": s}} for n, s in enumerate(seconds)}
+
+
+def test_what_a_second_worker_is_worth_is_a_median_of_paired_ratios():
+    # A machine that halves its speed between rounds.
+    rounds = [swept(90.0, 50.0), swept(180.0, 90.0), swept(90.0, 60.0)]
+    found = sweeping.compare(rounds)
+    assert found["ratios"] == [1.8, 2.0, 1.5]
+    assert found["ratio"] == 1.8
+    assert found["seconds"] == [90.0, 60.0]
+
+
+def test_sweeps_run_with_one_worker_and_two_by_turns():
+    asked = []
+
+    def run(module, sweep, workers):
+        asked.append(workers)
+        return {"moments": {"ended": 60.0 / workers}}
+
+    assert sweeping.measure(3, run)["ratio"] == 2.0
+    assert asked == [1, 2, 2, 1, 1, 2]
+
+
+def test_the_table_shows_what_a_second_worker_is_worth():
+    lines = table.text(results()).splitlines()
+    row = next(line for line in lines if line.startswith("lenet5 on digits"))
+    assert "1.80" in row and "at least 1.7" in row
 
 
 def test_the_first_epoch_is_left_out_of_the_rate():
