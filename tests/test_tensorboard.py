@@ -78,8 +78,9 @@ def ask(server, path, **query):
         return json.load(answer)
 
 
-def test_the_server_finds_the_two_halves_of_a_run(server):
-    assert set(ask(server, "runs")) == {"group/lr/train", "group/lr/val"}
+def test_the_server_finds_a_run_and_its_two_halves(server):
+    runs = {"group/lr", "group/lr/train", "group/lr/val"}
+    assert set(ask(server, "runs")) == runs
 
 
 def test_the_server_draws_train_and_val_into_one_chart(server):

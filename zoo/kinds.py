@@ -29,6 +29,8 @@ class Kind:
         needs: what the data must be, of these words one: `classes`, `images`,
             `plane` (two numbers an example) or `line` (one number, one
             target); any data if empty.
+        whole: whether it is about the whole run, and is written into its own
+            folder in place of that of a split.
     """
 
     name: str
@@ -38,6 +40,7 @@ class Kind:
     once: bool = False
     picture: bool = False
     needs: str = ""
+    whole: bool = False
 
 
 # fmt: off
@@ -79,7 +82,7 @@ KINDS = (
     Kind("graph", "the model as a graph of layers",
          "zoo.summaries.graph", once=True),
     Kind("hparams", "options and result in TensorBoard's table of runs",
-         "zoo.summaries.hparams", default=True, once=True),
+         "zoo.summaries.hparams", default=True, once=True, whole=True),
     Kind("config", "every option as a text",
          "zoo.summaries.config", default=True, once=True),
 )

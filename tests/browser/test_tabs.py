@@ -52,8 +52,8 @@ def test_hparams_have_a_row_for_every_run(board):
     def cells():
         return words(board.read("vaadin-grid-cell-content"))
 
-    board.wait(lambda: VAL <= cells(), "rows of all runs")
-    assert {"model", "learning_rate", "accuracy", "lenet5"} <= cells()
+    board.wait(lambda: set(RUNS) <= cells(), "rows of all runs")
+    assert {"model", "learning_rate", "val.accuracy", "lenet5"} <= cells()
 
 
 def test_the_text_tab_shows_the_options_of_every_run(board):

@@ -1,70 +1,30 @@
 """Options and scores as TensorBoard's own table reads them."""
 
-import pathlib
-
 import pytest
-from tensorboard.backend.event_processing import (
-    data_provider,
-    plugin_event_multiplexer,
-)
-from tensorboard.context import RequestContext
-from tensorboard.plugins import base_plugin
-from tensorboard.plugins.hparams import (
-    api_pb2,
-    backend_context,
-    get_experiment,
-    list_session_groups,
-)
+from tensorboard.plugins.hparams import api_pb2
 
+from tests import hparams_table
+from zoo.config import OPTIONS
 from zoo.summaries import hparams
 from zoo.summaries.events import EventLog
-
-ALL = [api_pb2.STATUS_SUCCESS, api_pb2.STATUS_RUNNING, api_pb2.STATUS_UNKNOWN]
 
 
 @pytest.fixture
 def table(tmp_path):
-    """From a folder of runs to TensorBoard's table: columns and lines."""
-
-    def table(folder: pathlib.Path = tmp_path):
-        runs = plugin_event_multiplexer.EventMultiplexer()
-        runs.AddRunsFromDirectory(str(folder))
-        runs.Reload()
-        context = backend_context.Context(
-            base_plugin.TBContext(
-                data_provider=data_provider.MultiplexerDataProvider(
-                    runs, str(folder)
-                ),
-                logdir=str(folder),
-            )
-        )
-        found = context.hparams_metadata(RequestContext(), "")
-        columns = get_experiment.Handler(
-            RequestContext(),
-            context,
-            "",
-            api_pb2.GetExperimentRequest(),
-        ).run()
-        request = api_pb2.ListSessionGroupsRequest(
-            allowed_statuses=ALL, slice_size=100
-        )
-        lines = list_session_groups.Handler(
-            RequestContext(), context, "", request
-        ).run()
-        return found, columns, lines.session_groups
-
-    return table
+    """TensorBoard's table of the runs of a test: tags, columns and lines."""
+    return lambda: hparams_table.read(tmp_path)
 
 
 def make_run(snapshot, folder, last=True, **config):
     """An event file of a run with one epoch."""
-    log = EventLog(folder / "val")
+    log, val = EventLog(folder), EventLog(folder / "val")
     hparams.write(log, snapshot(step=0, config=config))
-    log.scalar("accuracy", 0.5, 10)
-    log.scalar("accuracy", 0.75, 20)
+    val.scalar("accuracy", 0.5, 10)
+    val.scalar("accuracy", 0.75, 20)
     if last:
         hparams.write(log, snapshot(step=20, last=True, config=config))
     log.close()
+    val.close()
 
 
 def test_every_run_is_a_line_with_its_options_and_its_last_score(
@@ -74,12 +34,14 @@ def test_every_run_is_a_line_with_its_options_and_its_last_score(
     make_run(snapshot, tmp_path / "b", model="mlp", l2=None, epochs=3)
     _, columns, lines = table()
     a, b = sorted(lines, key=lambda line: line.name)
-    assert (a.name, b.name) == ("a/val", "b/val")
+    assert (a.name, b.name) == ("a", "b")
     assert a.hparams["model"].string_value == "lr"
     assert a.hparams["l2"].number_value == 0.1
     assert a.hparams["deterministic"].bool_value is True
     assert "l2" not in b.hparams and b.hparams["epochs"].number_value == 3
-    assert [m.value for m in a.metric_values] == [0.75]
+    (metric,) = a.metric_values
+    assert (metric.name.group, metric.name.tag) == ("val", "accuracy")
+    assert metric.value == 0.75
     names = {info.name for info in columns.hparam_infos}
     assert names == {"model", "l2", "deterministic", "epochs"}
 
@@ -99,17 +61,17 @@ def test_a_run_that_ended_says_so(snapshot, table, tmp_path):
 
 
 def test_nothing_is_doubled_by_a_resume(snapshot, table, tmp_path):
-    first = EventLog(tmp_path / "a" / "val")
+    first = EventLog(tmp_path / "a")
     hparams.write(first, snapshot(step=0, config={"model": "lr"}))
     mark = first.flush()
     hparams.write(first, snapshot(step=9, last=True, config={"model": "lr"}))
     first.close()
-    again = EventLog(tmp_path / "a" / "val", mark)
+    again = EventLog(tmp_path / "a", mark)
     hparams.write(again, snapshot(step=9, last=True, config={"model": "lr"}))
     again.close()
     found, _, lines = table()
     assert len(lines) == 1 and len(lines[0].sessions) == 1
-    assert sorted(found["a/val"]) == [
+    assert sorted(found["a"]) == [
         "_hparams_/session_end_info",
         "_hparams_/session_start_info",
     ]
@@ -134,3 +96,15 @@ def test_arguments_of_a_model_are_options_of_their_own():
         "bias": False,
         "epochs": 2,
     }
+
+
+@pytest.mark.parametrize("name", hparams.NEUTRAL)
+def test_what_has_no_effect_leaves_no_hole(name):
+    neutral = hparams.NEUTRAL[name]
+    assert hparams.options({name: None}) == {name: neutral}
+    assert hparams.options({name: 0.5}) == {name: 0.5}
+
+
+def test_every_option_that_depends_on_another_has_a_neutral_value():
+    depends = {name for name, option in OPTIONS.items() if option.needs}
+    assert depends == set(hparams.NEUTRAL)

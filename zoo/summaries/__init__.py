@@ -14,9 +14,13 @@ from zoo.summaries import scalars
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 
+WHOLE = "."  # where a run's folder has what is about no split alone
+
 
 class Summaries:
-    """The event files of one run, `train` and `val`, and who writes to them.
+    """The event files of one run, and who writes to them.
+
+    One for each split, `train` and `val`, and one in the run's own folder.
 
     Args:
         folder: the run folder.
@@ -32,9 +36,12 @@ class Summaries:
         splits: tuple[str, ...],
         marks: dict[str, list],
     ):
+        places = list(splits)
+        if any(kind.whole for kind in kinds):
+            places.append(WHOLE)
         self._logs = {
-            split: EventLog(folder / split, marks.get(split))
-            for split in splits
+            place: EventLog(folder / place, marks.get(place))
+            for place in places
         }
         self._scalars = any(kind.name == "scalars" for kind in kinds)
         self._writers = [
@@ -50,7 +57,8 @@ class Summaries:
         """Lets every chosen kind write what it makes of a moment."""
         for kind, module in self._writers:
             if is_due(kind, snapshot.look, snapshot.last):
-                module.write(self._logs[split], snapshot)
+                place = WHOLE if kind.whole else split
+                module.write(self._logs[place], snapshot)
 
     def write_text(self, tag: str, markdown: str, step: int) -> None:
         """Writes a text of the training itself."""

@@ -1,7 +1,8 @@
 """Kind `hparams`: options and result in TensorBoard's table of runs.
 
-The table takes the scores from the curves that stand in the same folder, the
-validation's where there is one. Each run is a line of its own.
+Each run is a line of its own, called as the run is, since this is written
+into the run's own folder. The table takes the scores from the curves below
+that, `train` and `val`.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import time
 from typing import Any
 
 from tensorboard.compat.proto.summary_pb2 import Summary
-from tensorboard.plugins.hparams import metadata
+from tensorboard.plugins.hparams import api_pb2, metadata
 from tensorboard.plugins.hparams.api_pb2 import STATUS_SUCCESS
 from tensorboard.plugins.hparams.plugin_data_pb2 import (
     HParamsPluginData,
@@ -24,6 +25,14 @@ from zoo.summaries.snapshot import Snapshot
 
 # What says where things lie, and changes nothing in what is learned.
 PLACES = ("data_dir", "runs_dir", "run_name", "checkpoint_every")
+# What stands for an option beside which another has no use for it, so that no
+# line of the table has a hole: a value that changes nothing.
+NEUTRAL = {
+    "momentum": 0.0,
+    "schedule_epochs": "none",
+    "schedule_factor": 1.0,
+    "label_smoothing": 0.0,
+}
 
 
 def write(log: EventLog, snapshot: Snapshot) -> None:
@@ -38,11 +47,21 @@ def options(config: dict[str, Any]) -> dict[str, bool | float | str]:
     """Returns the options that have a value, each as TensorBoard takes it."""
     model_arg = dict(config.get("model_arg") or {})
     flat = {**config, "model_arg": None, **model_arg}
+    for name, neutral in NEUTRAL.items():
+        if name in flat and flat[name] is None:
+            flat[name] = neutral
     return {
-        name: value if isinstance(value, bool | int | float) else _text(value)
+        name: cell(value)
         for name, value in flat.items()
         if value is not None and value != () and _matters(name)
     }
+
+
+def cell(value: Any) -> bool | float | str:
+    """Returns the value of an option as TensorBoard takes it."""
+    if isinstance(value, bool | int | float):
+        return value
+    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def start(values: dict[str, bool | float | str]) -> Summary:
@@ -67,6 +86,12 @@ def end() -> Summary:
     return _summary(metadata.SESSION_END_INFO_TAG, data)
 
 
+def declare(experiment: api_pb2.Experiment) -> Summary:
+    """Returns the columns of a table whose runs belong together."""
+    data = HParamsPluginData(experiment=experiment)
+    return _summary(metadata.EXPERIMENT_TAG, data)
+
+
 def _summary(tag: str, data: HParamsPluginData) -> Summary:
     value = Summary.Value(
         tag=tag,
@@ -79,7 +104,3 @@ def _summary(tag: str, data: HParamsPluginData) -> Summary:
 def _matters(name: str) -> bool:
     shows = name in OPTIONS and OPTIONS[name].group == "summaries"
     return name not in PLACES and not shows
-
-
-def _text(value: Any) -> str:
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else value

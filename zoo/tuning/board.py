@@ -1,0 +1,110 @@
+"""What TensorBoard's tab HParams shows of a sweep: its columns.
+
+Each trial writes its own line, as every run does. An event file in the
+sweep's folder declares the columns: what is searched first, each with all
+that it may be, then the everyday options of training; and the scores.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tensorboard.plugins.hparams import api_pb2
+
+from zoo import kinds
+from zoo.config import BOOL, OPTIONS
+from zoo.options import FLOAT, INT, INT_OR_AUTO, INT_OR_FULL
+from zoo.summaries import hparams
+from zoo.summaries.events import EventLog
+from zoo.sweeps import Folder
+from zoo.tuning.dimension import ARGUMENT, Dimension
+from zoo.tuning.settings import SweepConfig
+
+NUMERIC = (FLOAT, INT, INT_OR_FULL, INT_OR_AUTO)
+# Scores by split and tag, and their heads: TensorBoard knows the last point of
+# a curve alone, which need not be the one that a trial is judged by.
+SCORES = {
+    ("val", "accuracy"): "last validation accuracy",
+    ("val", "loss"): "last validation loss",
+    ("train", "accuracy"): "last training accuracy",
+    ("train", "loss"): "last training loss",
+}
+ACCURACY = "accuracy"
+
+
+def declare(folder: Folder, settings: SweepConfig) -> None:
+    """Declares the columns, once; not if trials show no hyperparameters."""
+    shown = kinds.chosen(settings.config.summaries, ("classes",))
+    if "hparams" not in {kind.name for kind in shown}:
+        return
+    if any(folder.path.glob("events.out.tfevents.*")):
+        return
+    log = EventLog(folder.path)
+    log.add(hparams.declare(experiment(settings)), 0)
+    log.close()
+
+
+def experiment(settings: SweepConfig) -> api_pb2.Experiment:
+    """Returns the columns of a sweep's table."""
+    columns = [_searched(one) for one in settings.dimensions.dimensions]
+    names = {column.name for column in columns}
+    columns += [_everyday(name) for name in _others() if name not in names]
+    return api_pb2.Experiment(
+        name=settings.config.model,
+        hparam_infos=columns,
+        metric_infos=[
+            api_pb2.MetricInfo(
+                name=api_pb2.MetricName(group=split, tag=tag),
+                display_name=words,
+            )
+            for (split, tag), words in SCORES.items()
+            if tag != ACCURACY or settings.objective == "val_accuracy"
+        ],
+    )
+
+
+def _searched(one: Dimension) -> api_pb2.HParamInfo:
+    """Returns the column of a dimension, with all that it may be."""
+    name = one.name.removeprefix(ARGUMENT)
+    info = api_pb2.HParamInfo(name=name, description=one.text, differs=True)
+    if not one.values:
+        info.type = api_pb2.DATA_TYPE_FLOAT64
+        info.domain_interval.min_value = one.low
+        info.domain_interval.max_value = one.high
+        return info
+    cells = [hparams.cell(value) for value in one.values]
+    info.type = _type_of(cells)
+    info.domain_discrete.extend(cells)
+    return info
+
+
+def _type_of(cells: list[Any]) -> int:
+    """Returns the type of a column that has all these values."""
+    if all(isinstance(cell, bool) for cell in cells):
+        return api_pb2.DATA_TYPE_BOOL
+    if all(
+        isinstance(cell, int | float) and not isinstance(cell, bool)
+        for cell in cells
+    ):
+        return api_pb2.DATA_TYPE_FLOAT64
+    return api_pb2.DATA_TYPE_STRING
+
+
+def _others() -> list[str]:
+    """Returns the everyday options that a run's line has."""
+    return [
+        name
+        for name, option in OPTIONS.items()
+        if option.everyday and name not in hparams.PLACES
+    ]
+
+
+def _everyday(name: str) -> api_pb2.HParamInfo:
+    kind = OPTIONS[name].kind
+    info = api_pb2.HParamInfo(name=name, description=OPTIONS[name].help)
+    info.type = api_pb2.DATA_TYPE_STRING
+    if kind in NUMERIC:
+        info.type = api_pb2.DATA_TYPE_FLOAT64
+    elif kind is BOOL:
+        info.type = api_pb2.DATA_TYPE_BOOL
+    return info
