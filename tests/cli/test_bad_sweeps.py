@@ -50,7 +50,17 @@ TYPED = [
     ("--run_name=x", "--run_name=x has no place", "--sweep_name"),
     ("--spaec=l2=0:1", "no flag --spaec", "--space"),
     ("--recipe=mlp_digit", "no recipe 'mlp_digit'", "sweeps/mlp_digits"),
+    ("--confirm_seeds=-1", "--confirm_seeds=-1", "at least 0"),
+    ("--confirm_seeds=some", "--confirm_seeds=some", "whole number"),
+    ("--compare_default=maybe", "--compare_default=maybe", "true nor false"),
     # What does not go together.
+    ("--confirm_seeds=0 --open_test", "--open_test", "--confirm_seeds=3"),
+    (
+        "--confirm_seeds=1 --compare_default",
+        "--confirm_seeds=1 leaves too few",
+        "--confirm_seeds=3",
+    ),
+    ("--seed=2147483646", "--seed=2147483649", "out of range"),
     ("--dropout=0.5 --space=dropout=0,0.1", "--dropout=0.5", "contradict"),
     (
         "--model=mlp --model_arg=hidden=8 --space=model_arg.hidden=8,16",
@@ -135,7 +145,8 @@ def folder(tmp_path):
     """The folder of a sweep of lr."""
     runs_dir = str(tmp_path / "runs")
     config = TrainConfig(model="lr", runs_dir=runs_dir)
-    return open_folder(SweepConfig(config, ("l2=0,0.1",), trials=2), "mine")
+    asked = SweepConfig(config, ("l2=0,0.1",), trials=2, confirm_seeds=3)
+    return open_folder(asked, "mine")
 
 
 @pytest.mark.parametrize(
@@ -145,6 +156,9 @@ def folder(tmp_path):
         ("--executions=2", "--executions is 1, not 2"),
         ("--epochs=3", "--epochs is not given, not 3"),
         ("--seed=3", "--seed is 0, not 3"),
+        ("--confirm_seeds=2", "--confirm_seeds is 3, not 2"),
+        ("--nocompare_default", "--compare_default is True, not False"),
+        ("--open_test", "--open_test is False, not True"),
     ],
 )
 def test_a_name_of_another_sweep_is_refused_with_the_difference(

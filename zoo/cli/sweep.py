@@ -7,22 +7,22 @@ import sys
 from typing import Any
 
 from zoo import recipes
-from zoo.cli import roles, stderr, train
+from zoo.cli import roles, spaces, stderr, train
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.roles import Role
-from zoo.config import DEFAULTS, OPTIONS, TrainConfig
+from zoo.config import TrainConfig
 from zoo.errors import UserError, join_words, nearest
 from zoo.options import INT, Option, read_option
 from zoo.sweeps import Folder
-from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.settings import KEEP, OBJECTIVES, SCORED
-from zoo.tuning.space import Space
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
+CONFIRM_SEEDS = 3
 NUMBERS = {
     "trials": Option(INT, "", "", low=1),
     "executions": Option(INT, "", "", low=1),
     "factor": Option(INT, "", "", low=2),
+    "confirm_seeds": Option(INT, "", "", low=0),
 }
 WORKERS = (
     "trials trained at once, each in a process, or auto: one for each GPU, "
@@ -114,7 +114,7 @@ def read(argv: list[str]) -> Asked | None:
     role = roles.read(command)
     if role.name == roles.WORKER:
         roles.read_worker(command)
-    config, texts = _merge(found[0], values.space or [], argv)
+    config, texts = spaces.merge(found[0], values.space or [], argv)
     numbers = {name: _number(name, getattr(values, name)) for name in NUMBERS}
     choices = {
         "texts": tuple(texts),
@@ -123,8 +123,16 @@ def read(argv: list[str]) -> Asked | None:
         "score_by": _choice("score_by", values.score_by, SCORED),
         "keep": _choice("keep", values.keep, KEEP),
         **numbers,
+        "compare_default": (
+            values.compare_default
+            if "compare_default" in command.given()
+            else None
+        ),
+        "open_test": values.open_test,
     }
     choices["executions"] = numbers["executions"] or 1
+    if numbers["confirm_seeds"] is None:
+        choices["confirm_seeds"] = CONFIRM_SEEDS
     return Asked(config, choices, _name(values.sweep_name), role)
 
 
@@ -176,49 +184,25 @@ def _command() -> Command:
         "whose models and checkpoints stay on the disk: best for those of the "
         "3 best trials, or all (default best)",
     )
+    command.text(
+        "confirm_seeds",
+        None,
+        "the best trial is trained again with so many seeds that no trial "
+        f"had; 0 for none (default {CONFIRM_SEEDS})",
+    )
+    command.switch(
+        "compare_default",
+        "whether the model's default recipe is trained with the same seeds, "
+        "for as many epochs (default: yes, from 2 seeds on)",
+    )
+    command.switch(
+        "open_test",
+        "in the end open the test split, once, to the winner's fresh seeds",
+    )
     command.text("workers", None, WORKERS)
     roles.define(command)
     command.text("sweep_name", None, "name of the sweep's folder")
     return command
-
-
-def _merge(
-    config: TrainConfig, texts: list[str], argv: list[str]
-) -> tuple[TrainConfig, list[str]]:
-    """Lets what is typed go before what a recipe says of the same option."""
-    typed = {word.lstrip("-").partition("=")[0] for word in argv}
-    own = _typed_spaces(argv)
-    rest = list(texts)
-    for text in own:
-        rest.remove(text)
-    names = {one.name for one in Space.parse(own).dimensions}
-    kept = [
-        one.text
-        for one in Space.parse(rest).dimensions
-        if one.name not in names | typed
-    ]
-    freed = {
-        name: DEFAULTS[name]
-        for name in names
-        if name in OPTIONS and name not in typed
-    }
-    arguments = config.model_arg
-    if "model_arg" not in typed:
-        arguments = {
-            name: value
-            for name, value in arguments.items()
-            if ARGUMENT + name not in names
-        }
-    return config.replace(**freed, model_arg=arguments), [*kept, *own]
-
-
-def _typed_spaces(argv: list[str]) -> list[str]:
-    found = []
-    for word, after in zip(argv, [*argv[1:], ""], strict=True):
-        name, equals, value = word.partition("=")
-        if name in ("-space", "--space"):
-            found.append(value if equals else after)
-    return found
 
 
 def _number(name: str, text: str | None) -> int | str | None:

@@ -16,6 +16,7 @@ from zoo.models.options import check_options
 from zoo.training import by_heart, recipe
 from zoo.training import plan as planning
 from zoo.training.plan import Plan, make_plan
+from zoo.tuning.confirming import checking as confirming
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.oracles import hyperband_plan
 from zoo.tuning.settings import SweepConfig
@@ -39,6 +40,9 @@ def settle(
     score_by: str,
     factor: int | None,
     keep: str,
+    confirm_seeds: int = 0,
+    compare_default: bool | None = None,
+    open_test: bool = False,
 ) -> SweepConfig:
     """Returns the sweep that is asked for, with nothing left open.
 
@@ -48,6 +52,7 @@ def settle(
         trials: `None` leaves the number to the tuner.
         objective: `None` takes the accuracy, where there is one.
         factor: of Hyperband; `None` is 3.
+        compare_default: `None` is yes where there are seeds enough.
 
     Raises:
         UserError: anything that cannot work, in one sentence.
@@ -68,7 +73,7 @@ def settle(
         epochs = _hyperband_epochs(plan, space, trials, factor or 3)
     else:
         trials = _trials(tuner, trials, space)
-    return SweepConfig(
+    asked = SweepConfig(
         config=fixed,
         space=tuple(space.texts),
         tuner=tuner,
@@ -79,7 +84,12 @@ def settle(
         epochs=epochs,
         factor=factor or 3,
         keep=keep,
+        confirm_seeds=confirm_seeds,
+        compare_default=confirming.is_compared(confirm_seeds, compare_default),
+        open_test=open_test,
     )
+    confirming.check(asked)
+    return asked
 
 
 def _check_contradictions(

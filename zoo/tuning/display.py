@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import time
+from typing import Any
 
 from zoo import program
+from zoo.errors import join_words
 from zoo.sweeps import Folder
 from zoo.tables import format_table
 from zoo.training.console import Console, duration, many
+from zoo.tuning import closing
+from zoo.tuning.confirming.ledger import Confirmation
+from zoo.tuning.confirming.recipes import fresh_seeds, is_compared
 from zoo.tuning.oracles import hyperband_plan
 from zoo.tuning.results import Trial, ranked, trial_name
 from zoo.tuning.settings import KEPT, SweepConfig
@@ -55,7 +60,9 @@ class Display:
                 f"{self._folder.path}",
             }
         )
-        if done:
+        if self._folder.result:
+            self._console.say("it has ended before; this is what there is")
+        elif done:
             self._console.say(f"going on after {many(len(done), 'trial')}")
 
     def trial(self, trial: Trial, trials: list[Trial]) -> None:
@@ -75,12 +82,38 @@ class Display:
         )
         self._console.passing(self._progress(trials))
 
-    def end(self, trials: list[Trial]) -> None:
-        """Prints the best trials, the failed ones, and what to do next."""
+    def confirm(self, best: Trial) -> None:
+        """Says which runs come after the last trial."""
+        settings = self._settings
+        seeds = list(map(str, fresh_seeds(settings)))
+        noun = "fresh seed" if len(seeds) == 1 else "fresh seeds"
+        text = f"{trial_name(best.number)} with the {noun} "
+        text += join_words(seeds, "and")
+        if is_compared(settings):
+            text += f"; the default recipe of {settings.config.model} with "
+            text += "the same"
+        self._console.table({"confirm": text})
+
+    def confirmed(self, one: Confirmation) -> None:
+        """Says what came of a fresh seed."""
+        text = f"{one.status}: {one.reason}"
+        if one.score is not None:
+            text = f"{self._settings.objective} {one.score:.4f}"
+        name = one.run.removeprefix(f"{self._folder.name}/")
+        self._console.say(f"{name}  {text}")
+
+    def end(self, trials: list[Trial], result: dict[str, Any]) -> None:
+        """Prints the best trials, the failed ones, and what to do next.
+
+        Args:
+            trials: all of them.
+            result: what `result.json` holds.
+        """
         settings = self._settings
         best = ranked(trials, settings)
-        span = duration(time.monotonic() - self._began)
-        self._console.say(f"done: {many(len(trials), 'trial')} in {span}")
+        if self._done:
+            span = duration(time.monotonic() - self._began)
+            self._console.say(f"done: {many(len(trials), 'trial')} in {span}")
         wanted = settings.trials
         if wanted is not None and len(trials) < wanted:
             self._console.say(
@@ -94,18 +127,8 @@ class Display:
                     f"{trial_name(trial.number)} {failure.status}: "
                     f"{in_words(trial.values)}: {failure.reason}"
                 )
-        if best:
-            run = best[0].runs[0]
-            zoo = program.typed("zoo")
-            where = self._folder.path / run.removeprefix(
-                f"{self._folder.name}/"
-            )
-            self._console.table(
-                {
-                    "next": f"{zoo} evaluate {where}",
-                    "": f"{zoo} train --flagfile={where}/again.flags",
-                }
-            )
+        text = closing.text(self._folder, settings, best[:1], result)
+        self._console.say(text)
 
     def _progress(self, trials: list[Trial]) -> str:
         text = f"{len(trials)} trials done"

@@ -36,6 +36,9 @@ class SweepConfig:
         epochs: of a whole run; for Hyperband alone.
         factor: of Hyperband: one trial of so many is trained further.
         keep: whose weights stay, one of `KEEP`.
+        confirm_seeds: fresh seeds that the best trial is trained with again.
+        compare_default: whether the model's default recipe is, too.
+        open_test: whether the winner's test split is opened at the end.
     """
 
     config: TrainConfig
@@ -48,6 +51,9 @@ class SweepConfig:
     epochs: int | None = None
     factor: int = 3
     keep: str = "best"
+    confirm_seeds: int = 0
+    compare_default: bool = True
+    open_test: bool = False
 
     @property
     def direction(self) -> str:
@@ -87,7 +93,9 @@ class SweepConfig:
                 f"this sweep has the format {values['format']} of another "
                 f"version of zoo; this one reads format {FORMAT}."
             )
-        fields = {field.name: values[field.name] for field in _FIELDS}
+        # A sweep of before an option was there has its default.
+        names = {field.name for field in _FIELDS}
+        fields = {n: v for n, v in values.items() if n in names}
         fields["space"] = tuple(fields["space"])
         fields["config"] = TrainConfig.from_json(json.dumps(fields["config"]))
         return cls(**fields)
@@ -113,6 +121,8 @@ class SweepConfig:
             value = getattr(self, field.name)
             skipped = field.name in ("config", "space", "epochs")
             if not skipped and value is not None:
+                if isinstance(value, bool):
+                    value = str(value).lower()
                 lines.append(f"--{field.name}={value}")
         for name, value in self.config.asked().items():
             if name not in PLACES:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Iterator
 
 from zoo.errors import Interrupted, UserError
-from zoo.runs import Run
-from zoo.sweeps import RESULT, Folder
-from zoo.tuning import pool, pruning, results
+from zoo.sweeps import Folder
+from zoo.tuning import ending, pool, pruning, table
+from zoo.tuning.confirming.running import Confirming
 from zoo.tuning.display import Display
 from zoo.tuning.oracles import Oracle
 from zoo.tuning.pool import Outcome
@@ -63,12 +62,19 @@ def run_sweep(
     oracle = make_oracle(settings)
     try:
         search = Search(folder, settings, oracle)
+        confirming = Confirming(folder, settings, search, display.confirm)
         display.begin(search.trials())
+        _declare(folder, settings)
         _prune(search, settings, folder)
         failures = 0
         log = folder.path / "workers.log"
-        for outcome in work(search.jobs(), workers, log):
+        for outcome in work(confirming.jobs(), workers, log):
+            confirmed = confirming.take(outcome)
+            if confirmed is not None:
+                display.confirmed(confirmed)
+                continue
             trial = search.take(outcome)
+            table.write(folder, search.executions, settings)
             if trial is None:
                 continue
             display.trial(trial, search.trials())
@@ -91,39 +97,19 @@ def run_sweep(
         oracle.close()
     trials = search.trials()
     pruning.prune(trials, settings, folder.runs_dir)
-    _write_result(folder, settings, trials)
-    display.end(trials)
+    result = ending.conclude(folder, settings, search, confirming.done)
+    display.end(trials, result)
     return trials
+
+
+def _declare(folder: Folder, settings: SweepConfig) -> None:
+    """Tells TensorBoard what the columns of its table are."""
+    from zoo.tuning import board
+
+    board.declare(folder, settings)
 
 
 def _prune(search: Search, settings: SweepConfig, folder: Folder) -> None:
     """Removes weights while the sweep runs, where no trial is continued."""
     if settings.tuner != "hyperband":
         pruning.prune(search.trials(), settings, folder.runs_dir)
-
-
-def _write_result(
-    folder: Folder, settings: SweepConfig, trials: list[Trial]
-) -> None:
-    """Writes `result.json`: that the sweep has ended, and its best trial."""
-    best = results.ranked(trials, settings)[:1]
-    text = json.dumps(
-        {
-            "status": "completed",
-            "trials": len(trials),
-            "failed": sum(trial.score is None for trial in trials),
-            "objective": settings.objective,
-            "best": [_best(trial) for trial in best],
-        },
-        indent=1,
-    )
-    Run(folder.path, folder.name).write(RESULT, text + "\n")
-
-
-def _best(trial: Trial) -> dict:
-    return {
-        "trial": trial.number,
-        "runs": trial.runs,
-        "values": trial.values,
-        "score": trial.score,
-    }

@@ -31,6 +31,28 @@ def chance(first: Sequence[float], second: Sequence[float]) -> float | None:
     return float(ttest_ind_from_stats(*facts, equal_var=alone).pvalue)
 
 
+def interval(
+    first: Sequence[float], second: Sequence[float]
+) -> tuple[float, float] | tuple[None, None]:
+    """Returns the 95 % interval of the difference of two means, after Welch.
+
+    Args:
+        first: the score of each seed of one recipe.
+        second: of the other, which is taken from it.
+
+    Returns:
+        Its ends; `None` where a recipe has one seed, or no seed differs.
+    """
+    if min(len(first), len(second)) < 2:
+        return None, None
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return None, None
+    from scipy.stats import ttest_ind
+
+    found = ttest_ind(first, second, equal_var=False).confidence_interval()
+    return float(found.low), float(found.high)
+
+
 def _facts(scores: Sequence[float]) -> tuple[float, float, int]:
     """Returns mean, standard deviation (0 of one score) and count."""
     several = len(scores) > 1

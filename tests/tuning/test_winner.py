@@ -1,0 +1,63 @@
+"""A real sweep to its end: the winner's flagfile, and one look at the test."""
+
+import csv
+import io
+import json
+
+import pytest
+
+from zoo.cli.main import main
+
+FLAGS = [
+    "--model=lr", "--epochs=3", "--deterministic", "--summaries=none",
+    "--space=learning_rate=log:1e-4:1e-1", "--space=mean_subtraction=none,"
+    "pixel", "--trials=3", "--sweep_name=s", "--confirm_seeds=2",
+]  # fmt: skip
+
+
+def curve(folder):
+    with open(folder / "history.csv", newline="") as file:
+        return [
+            {k: v for k, v in row.items() if "second" not in k}
+            for row in csv.DictReader(file)
+        ]
+
+
+def run(capsys, *argv):
+    code = main(list(argv))
+    said = capsys.readouterr()
+    assert code == 0, said.err
+    return said.out
+
+
+@pytest.mark.slow
+def test_the_flagfile_of_a_winner_gives_its_accuracy_again(tmp_path, capsys):
+    where = f"--runs_dir={tmp_path}"
+    out = run(capsys, "sweep", *FLAGS, "--open_test", where)
+    sweep = tmp_path / "s"
+    result = json.loads((sweep / "result.json").read_text())
+    run(
+        capsys, "train", f"--flagfile={sweep}/winner.flags", where,
+        "--run_name=again",
+    )  # fmt: skip
+    assert curve(tmp_path / "again") == curve(sweep / "winner" / "seed1")
+    metrics = json.loads((tmp_path / "again" / "metrics.json").read_text())
+    scores = result["confirmation"]["winner"]["scores"]
+    assert metrics["best_val_accuracy"] == scores[0]
+    # One look, however often the sweep is taken up again.
+    assert "1st look at this test set" in out and "unseals it" not in out
+    again = run(capsys, "resume", "s", where)
+    assert "1st look at this test set" in again
+    ledger = (tmp_path / "test_openings.jsonl").read_text()
+    (look,) = map(json.loads, io.StringIO(ledger))
+    assert [one["run"] for one in look["runs"]] == [
+        "s/winner/seed1", "s/winner/seed2",
+    ]  # fmt: skip
+    # A kill between the look and its note: the ledger knows it.
+    (sweep / "result.json").unlink()
+    run(capsys, "resume", "s", where)
+    found = json.loads((sweep / "result.json").read_text())["test"]
+    assert found["values"] == result["test"]["values"]
+    assert (tmp_path / "test_openings.jsonl").read_text() == ledger
+    out = run(capsys, "compare", "s/default", "s/winner", where)
+    assert "4 runs of 2 recipes" in out

@@ -1,0 +1,96 @@
+"""The last words of a sweep: what fresh seeds show, and what to do next."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from zoo.evaluation.opening import verdict
+from zoo.program import typed
+from zoo.run_folder import Run
+from zoo.run_groups import Group
+from zoo.sweeps import Folder
+from zoo.tuning import picture, table
+from zoo.tuning.confirming import flagfile, words
+from zoo.tuning.confirming.recipes import DEFAULT, WINNER
+from zoo.tuning.results import Trial
+from zoo.tuning.settings import SweepConfig
+
+Rows = list[tuple[str, str]]
+
+
+def text(
+    folder: Folder,
+    settings: SweepConfig,
+    best: list[Trial],
+    result: dict[str, Any],
+) -> str:
+    """Returns what is said below the table of the best trials.
+
+    Args:
+        folder: of the sweep.
+        settings: of the sweep.
+        best: the winner, if there is one.
+        result: what `result.json` holds.
+    """
+    found, blocks = result["confirmation"], []
+    if not best:
+        blocks.append("no trial has a score, so that there is no winner")
+    if found and found[WINNER]:
+        blocks.append("\n" + words.text(found, settings.config.model))
+    if settings.open_test and found:
+        blocks.append(_test(result["test"]))
+    rows = _files(folder)
+    if best:
+        rows += _next(folder, best[0], result)
+    lines = [f"{label:<10} {line}" for label, line in rows]
+    return "\n".join([*blocks, "", *lines] if blocks else lines)
+
+
+def _files(folder: Folder) -> Rows:
+    return [
+        ("table", str(folder.path / table.NAME)),
+        ("picture", str(folder.path / picture.NAME)),
+    ]
+
+
+def _next(folder: Folder, best: Trial, result: dict[str, Any]) -> Rows:
+    """Says what one can do now."""
+    zoo, found = typed("zoo"), result["confirmation"]
+    rows = [("winner", f"{zoo} train --flagfile={folder.path / flagfile.NAME}")]
+    if not (found and found[WINNER] and found[WINNER]["scores"]):
+        name = best.runs[0].removeprefix(f"{folder.name}/")
+        run = Run(folder.path / name, best.runs[0])
+        return [*rows, ("next", f"{zoo} evaluate {run.argument}")]
+    winner = _group(folder, WINNER)
+    if found[DEFAULT] and found[DEFAULT]["scores"]:
+        pair = f"{_group(folder, DEFAULT)} {winner}"
+        rows.append(("next", f"{zoo} compare {pair}"))
+    if result["test"]:
+        return rows
+    label = "next" if len(rows) == 1 else ""
+    command = f"{zoo} evaluate {winner} --split=test"
+    return [*rows, (label, f"{command}  (unseals it: once)")]
+
+
+def _group(folder: Folder, name: str) -> str:
+    """Returns what to type for a group of runs."""
+    return Group(folder.path / name, f"{folder.name}/{name}").argument
+
+
+def _test(found: dict[str, Any] | None) -> str:
+    """Says what the winner scores on test examples."""
+    if found is None:
+        return (
+            "the test split stays sealed: no model of the winner is on this "
+            "machine"
+        )
+    ends = words.interval_in_words(found)
+    score = found["score"].replace("_", " ")
+    values = ", ".join(f"{value:.4f}" for value in found["values"])
+    line = f"test {score} {found['mean']:.4f}"
+    if words.has_interval(found):
+        line += f", 95 % interval over seeds {ends}"
+    return (
+        f"{line} ({values}) on {found['examples']:,} examples; "
+        f"{verdict(found['openings'])}"
+    )

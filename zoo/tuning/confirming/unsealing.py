@@ -1,0 +1,70 @@
+"""The test split of a sweep: one look, by all seeds of its winner."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+from zoo.evaluation.elsewhere.original import recorded_test
+from zoo.evaluation.ledger import Ledger, home
+from zoo.evaluation.spread import LIMITS, spread
+from zoo.run_groups import has_result
+from zoo.runs import Run
+from zoo.sweeps import Folder
+
+
+def runs_here(folder: Folder, row: dict[str, Any]) -> list[Run]:
+    """Returns the runs of a recipe whose models are on this machine.
+
+    Args:
+        folder: of the sweep.
+        row: of a recipe, as `numbers.summarize` returns it.
+    """
+    found = [
+        Run(folder.path / name.removeprefix(f"{folder.name}/"), name)
+        for name in row["runs"]
+    ]
+    return [run for run in found if has_result(run)]
+
+
+def open_once(folder: Folder, row: dict[str, Any]) -> dict[str, Any] | None:
+    """Scores the winner's seeds on the test split, as one look.
+
+    If the sweep has looked before, that is what it tells again.
+
+    Returns:
+        Runs, results and their spread, for `result.json`; `None` if no model
+        is here.
+    """
+    before = folder.result.get("test")
+    if before:
+        return before
+    runs = runs_here(folder, row)
+    if not runs:
+        return None
+    results = _results(runs, folder.runs_dir)
+    score = next(name for name in LIMITS if name in results[0])
+    values = [result[score] for result in results]
+    return {
+        "score": score,
+        "runs": [run.name for run in runs],
+        "values": values,
+        "examples": results[0]["examples"],
+        "openings": Ledger(home(runs[0], folder.runs_dir)).count(
+            runs[0].config.dataset
+        ),
+        **dataclasses.asdict(spread(values, *LIMITS[score])),
+    }
+
+
+def _results(runs: list[Run], runs_dir: str) -> list[dict[str, Any]]:
+    """Returns results on the test split.
+
+    A kill can come after a look was written down: then they are there.
+    """
+    written = [recorded_test(run, runs_dir) for run in runs]
+    if all(written):
+        return written
+    from zoo.evaluation import scoring
+
+    return scoring.score_all(runs, "test", runs_dir)

@@ -1,0 +1,79 @@
+"""What a sweep leaves in its folder when it has ended.
+
+trials.csv        a row for each finished training
+sweep.png         the score against each hyperparameter, and against time
+winner.flags      the best trial as a flagfile
+result.json       that it has ended, the best trial, and what fresh seeds say
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Any
+
+from zoo.runs import Run
+from zoo.sweeps import RESULT, Folder
+from zoo.tuning import results, table
+from zoo.tuning.confirming import flagfile, numbers, unsealing
+from zoo.tuning.confirming.ledger import Confirmation
+from zoo.tuning.results import Trial
+from zoo.tuning.search import Search
+from zoo.tuning.settings import SweepConfig
+
+
+def conclude(
+    folder: Folder,
+    settings: SweepConfig,
+    search: Search,
+    done: Sequence[Confirmation],
+) -> dict[str, Any]:
+    """Writes what came of a sweep; returns what `result.json` holds.
+
+    Args:
+        folder: of the sweep.
+        settings: of the sweep.
+        search: that has ended.
+        done: what came of the fresh seeds.
+    """
+    from zoo.tuning import picture
+
+    trials = search.trials()
+    best = results.ranked(trials, settings)[:1]
+    table.write(folder, search.executions, settings)
+    result = {
+        "status": "completed",
+        "trials": len(trials),
+        "failed": sum(trial.score is None for trial in trials),
+        "objective": settings.objective,
+        "best": [_best(trial) for trial in best],
+        "confirmation": None,
+        "test": folder.result.get("test"),
+    }
+    if best and settings.confirm_seeds:
+        result["confirmation"] = numbers.summarize(
+            folder, settings, trials, best[0], done
+        )
+    _write(folder, result)
+    picture.save(folder, search.executions, settings)
+    for trial in best:
+        flagfile.write(folder, settings, trial, result["confirmation"])
+    if settings.open_test and result["confirmation"]:
+        row = result["confirmation"]["winner"]
+        result["test"] = unsealing.open_once(folder, row) if row else None
+        _write(folder, result)
+    return result
+
+
+def _write(folder: Folder, result: dict[str, Any]) -> None:
+    text = json.dumps(result, indent=1) + "\n"
+    Run(folder.path, folder.name).write(RESULT, text)
+
+
+def _best(trial: Trial) -> dict[str, Any]:
+    return {
+        "trial": trial.number,
+        "runs": trial.runs,
+        "values": trial.values,
+        "score": trial.score,
+    }
