@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from zoo.sweeps import Folder
+from zoo.tuning.confirming.ledger import Confirmations
 from zoo.tuning.ledger import Ledger
 
 ROOT = Path(__file__).parents[2]
@@ -74,7 +75,11 @@ def result(folder):
         {**vars(one), "seconds": None, "run": one.run.partition("/")[2]}
         for one in book.executions()
     ]
-    return executions, book.proposals()
+    confirmed = [
+        {**vars(one), "seconds": None, "run": one.run.partition("/")[2]}
+        for one in Confirmations(folder).read()
+    ]
+    return executions, book.proposals(), confirmed
 
 
 @pytest.mark.slow
@@ -102,6 +107,7 @@ def test_five_kills_at_random_moments_change_no_trial(tmp_path, tuner):
     assert result(folder) == expected
     keys = [(one["proposal"], one["execution"]) for one in expected[0]]
     assert len(keys) == len(set(keys)) > 5
+    assert len(expected[2]) == 6  # three fresh seeds of winner and default
     assert "done: " in out
     assert Folder(folder, "killed").status == "completed"
 

@@ -132,6 +132,7 @@ def test_the_flagfile_is_the_winner_with_the_first_fresh_seed(tmp_path):
     )
     lines = (folder.path / flagfile.NAME).read_text().splitlines()
     mean = folder.result["confirmation"]["winner"]["mean"]
+    assert {"--model=lr", "--dataset=digits"} <= set(lines)
     assert "winner of the sweep s" in lines[0]
     assert f"{best.score:.4f} in the search" in lines[2]
     assert f"{mean:.4f} with seeds 1, 2 and 3, 95 % interval" in lines[3]

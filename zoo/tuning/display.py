@@ -44,6 +44,7 @@ class Display:
         self._workers = workers
         self._began = time.monotonic()
         self._done = 0  # in this sitting
+        self._has_ended = bool(folder.result)  # before this sitting
 
     def begin(self, done: list[Trial]) -> None:
         """Says what will be done, and what is there already."""
@@ -60,7 +61,7 @@ class Display:
                 f"{self._folder.path}",
             }
         )
-        if self._folder.result:
+        if self._has_ended:
             self._console.say("it has ended before; this is what there is")
         elif done:
             self._console.say(f"going on after {many(len(done), 'trial')}")
@@ -111,7 +112,7 @@ class Display:
         """
         settings = self._settings
         best = ranked(trials, settings)
-        if self._done:
+        if not self._has_ended:
             span = duration(time.monotonic() - self._began)
             self._console.say(f"done: {many(len(trials), 'trial')} in {span}")
         wanted = settings.trials

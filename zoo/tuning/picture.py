@@ -30,7 +30,7 @@ DPI = 110
 TRIAL, BEST, FAILED, PALE = "#0072B2", "#D55E00", "#7A1F2B", "#8A959E"
 BAND = "#F4F6F8"  # behind every other category
 HEADS = {"val_accuracy": "validation accuracy", "val_loss": "validation loss"}
-REACH = 3.0  # scores so many quartile distances off stand at the edge
+REACH = 1.5  # scores so many quartile distances off stand at the edge
 ROOM = 0.06  # of the axis, beyond what is drawn
 
 

@@ -60,7 +60,9 @@ def text(
         config = config.replace(seed=row["seeds"][0])
     lines = [*_header(folder, settings, best, row), f"# {today}, zoo "]
     lines[-1] += f"{zoo.__version__}; `zoo train --flagfile={NAME}` repeats it"
-    for name, value in config.asked().items():
+    # Both are said even where they are what nothing said would mean.
+    said = {"model": config.model, "dataset": config.dataset}
+    for name, value in (said | config.asked()).items():
         if name not in PLACES:
             lines += format_option(name, value)
     return "\n".join(lines) + "\n"
