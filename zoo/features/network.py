@@ -143,9 +143,7 @@ def of_applications(
     builder = _builders()[key]
     side = OTHER_SIDES.get(key, SIDE)
     image = keras.Input(input_shape, name="image")
-    x = keras.layers.Resizing(side, side, name="resize")(
-        image, training=False
-    )
+    x = keras.layers.Resizing(side, side, name="resize")(image, training=False)
     channels = input_shape[-1]
     if channels == 1:
         x = keras.layers.Concatenate(name="repeat")([x, x, x])
