@@ -181,6 +181,7 @@ np.save(sys.argv[3], logits)
 """
 
 
+@pytest.mark.slow
 def test_the_saved_model_gives_the_scored_logits_where_there_is_no_zoo(
     trained, tmp_path
 ):

@@ -199,7 +199,7 @@ def test_predictions_are_repeatable_with_dropout_and_batch_norm(name):
     slowly(
         # Of the bottleneck nets the narrowest, resnet50, learns for all.
         [name for name in NAMES if not name.startswith("wrn50")],
-        (*LARGE, *DEEP, "wrn16_4", "wrn28_2", "lenet5_1998"),
+        (*LARGE, *DEEP, "wrn16_1", "wrn16_4", "wrn28_2", "lenet5_1998"),
     ),
 )
 def test_eight_examples_can_be_learned_by_heart(name):

@@ -125,7 +125,10 @@ UNTIL_PATIENCE_ENDS = {
     # Three files make a run; then come the vitals of the untrained network;
     # history, best, vitals and last checkpoint of each epoch, a checkpoint
     # inside each; the model; the metrics.
-    [(TO_THE_END, "completed", 16), (UNTIL_PATIENCE_ENDS, "stopped_early", 3)],
+    [
+        pytest.param(TO_THE_END, "completed", 16, marks=pytest.mark.slow),
+        (UNTIL_PATIENCE_ENDS, "stopped_early", 3),
+    ],
 )
 def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
     tmp_path, monkeypatch, options, status, last

@@ -179,6 +179,7 @@ for path in sys.argv[2:]:
 """
 
 
+@pytest.mark.slow
 def test_saved_stages_load_in_a_keras_that_has_no_zoo(tmp_path):
     images, batch = random_images(), random_images(4, seed=1)
     paths, kept = [], []

@@ -105,6 +105,7 @@ LOADER = """
 @pytest.mark.filterwarnings(
     "ignore:__array__ implementation:DeprecationWarning"
 )
+@pytest.mark.slow
 def test_keras_alone_loads_it(split, tmp_path):
     vectors, labels = split
     model = trained(vectors[:100], labels[:100], neighbors=5)

@@ -79,6 +79,7 @@ LOADER = """
 """
 
 
+@pytest.mark.slow
 def test_keras_alone_loads_the_whole(on_hog, tmp_path):
     images = load_dataset("digits").val.images.astype(np.float32)
     logits = on_hog.load_model().predict(images, verbose=0)
