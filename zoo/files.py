@@ -56,3 +56,24 @@ def holding(path: pathlib.Path) -> Iterator[None]:
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+@contextlib.contextmanager
+def alone_in(folder: pathlib.Path, busy: str) -> Iterator[None]:
+    """Holds a folder's file `lock` while the block runs.
+
+    Args:
+        folder: of a run, a group or a sweep.
+        busy: which folder it is and how it is worked on, in words.
+
+    Raises:
+        UserError: another process holds it.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(holding(folder / "lock"))
+        except OSError:
+            raise UserError(
+                f"{busy} in another process; wait for it, or stop it first."
+            ) from None
+        yield

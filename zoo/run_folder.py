@@ -22,7 +22,7 @@ import dataclasses
 import json
 import pathlib
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 from zoo import files
@@ -119,22 +119,13 @@ class Run:
         except UserError:
             return True
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """Holds the run for this process; the system frees it at death.
 
         Raises:
             UserError: another process holds it.
         """
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(files.holding(self.path / "lock"))
-            except OSError:
-                raise UserError(
-                    f"{self.name} is running in another process; "
-                    "wait for it, or stop it first."
-                ) from None
-            yield
+        return files.alone_in(self.path, f"{self.name} is running")
 
     def _parse(self, name: str, parse: Callable[[str], Any]) -> Any:
         try:

@@ -17,7 +17,7 @@ import json
 import pathlib
 import posixpath
 import shlex
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from zoo import files, runs
@@ -80,22 +80,13 @@ class Group:
         """Returns its runs, begun or not, in the order of `group.json`."""
         return [self.run(member["run"]) for member in self.facts["members"]]
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """Holds the group for this process; the system frees it at death.
 
         Raises:
             UserError: another process holds it.
         """
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(files.holding(self.path / "lock"))
-            except OSError:
-                raise UserError(
-                    f"{self.name} is worked on in another process; "
-                    "wait for it, or stop it first."
-                ) from None
-            yield
+        return files.alone_in(self.path, f"{self.name} is worked on")
 
 
 def list_groups(runs_dir: str) -> list[Group]:

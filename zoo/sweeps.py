@@ -10,7 +10,6 @@ import contextlib
 import dataclasses
 import json
 import pathlib
-from collections.abc import Iterator
 from typing import Any
 
 from zoo import files
@@ -62,22 +61,13 @@ class Folder:
         except UserError:
             return "running"
 
-    @contextlib.contextmanager
-    def lock(self) -> Iterator[None]:
+    def lock(self) -> contextlib.AbstractContextManager[None]:
         """Holds the sweep for this process; the system frees it at death.
 
         Raises:
             UserError: another process holds it.
         """
-        with contextlib.ExitStack() as stack:
-            try:
-                stack.enter_context(files.holding(self.path / "lock"))
-            except OSError:
-                raise UserError(
-                    f"the sweep {self.name} is running in another process; "
-                    "wait for it, or stop it first."
-                ) from None
-            yield
+        return files.alone_in(self.path, f"the sweep {self.name} is running")
 
 
 def list_sweeps(runs_dir: str) -> list[Folder]:
