@@ -6,8 +6,10 @@ Matplotlib's Agg backend as objects, without pyplot and without a display.
 from __future__ import annotations
 
 import pathlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from zoo import files
 from zoo.errors import UserError
@@ -26,6 +28,7 @@ COLOURS = (
 )  # fmt: skip
 STYLES = ("-", "--", ":", "-.")
 TITLES = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}
+WIDE = 50  # times the lowest loss: above that, a logarithmic axis
 LONGEST = 40  # characters of a run's name in the legend
 ENDING = ".png"
 
@@ -67,6 +70,15 @@ def save(
         canvas.print_png(file)
 
 
+def pixels(runs: Sequence[Run]) -> np.ndarray:
+    """Returns the picture that `save` writes, uint8 `[H, W, 3]`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(draw(runs))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 def draw(
     runs: Sequence[Run], labels: Mapping[pathlib.Path, str] = NOTHING
 ) -> Figure:
@@ -89,9 +101,17 @@ def draw(
         axes.set_xlabel("epoch")
         axes.set_title(TITLES[column])
         axes.xaxis.get_major_locator().set_params(integer=True)
+        if column == "val_loss" and _is_wide(histories.values(), column):
+            axes.set_yscale("log")  # else a bad run hides all others
         axes.grid(alpha=0.3)
         axes.legend(fontsize=8)
     return figure
+
+
+def _is_wide(histories: Iterable, column: str) -> bool:
+    """Whether values of runs lie powers of ten apart."""
+    values = [v for rows in histories for _, v in _points(rows, column)]
+    return min(values) > 0 and max(values) > WIDE * min(values)
 
 
 def _draw_recipe(
