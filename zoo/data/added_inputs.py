@@ -60,6 +60,8 @@ def extend(x: Any, kinds: Sequence[str], ops: ModuleType) -> Any:
     Returns:
         Float32 `[B, E]`: the coordinates, then squares, products, sines.
     """
+    if not kinds:
+        return x
     columns = [x]
     if "x2" in kinds:
         columns.append(ops.square(x))

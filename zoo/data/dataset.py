@@ -1,4 +1,4 @@
-"""A data set in memory: raw inputs, labels, and which example is for what.
+"""A data set: raw inputs, labels, and which example is for what.
 
 A `Dataset` holds the examples to train on and those to validate on. It never
 holds test examples: they stay sealed in `zoo.data.seal`. An example is an
@@ -14,6 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.data.rows import Rows, chunks, settled, take
 from zoo.data.splits import cut, digests
 from zoo.errors import UserError
 
@@ -24,16 +25,20 @@ class Split:
 
     Attributes:
         images: uint8 `[N, H, W, C]`, raw pixels 0..255; or vectors, float32
-            `[N, D]`, finite, in any unit.
+            `[N, D]`, finite, in any unit. In memory, or, where that would be
+            much, `Rows` of an array in a file.
         labels: int32 `[N]`, indices into the class names; or, where numbers
             are to be predicted, those numbers, float32 `[N]`.
         file_names: `N` paths relative to the folder that was read; empty
             where images do not come from files.
     """
 
-    images: np.ndarray
+    images: np.ndarray | Rows
     labels: np.ndarray
     file_names: tuple[str, ...] = ()
+
+    def __post_init__(self):
+        object.__setattr__(self, "images", settled(self.images))
 
     def __len__(self) -> int:
         return len(self.labels)
@@ -48,7 +53,8 @@ class Split:
     def take(self, indices: np.ndarray) -> Split:
         """Returns the images at `indices`, int `[M]`, in that order."""
         names = tuple(self.file_names[i] for i in indices if self.file_names)
-        return Split(self.images[indices], self.labels[indices], names)
+        images = take(self.images, indices)
+        return Split(images, self.labels[indices], names)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,9 +189,10 @@ def fingerprint(parts: dict[str, Split], class_names: Sequence[str]) -> str:
     """Returns the SHA-256, in hex, of everything that a run learns from."""
     total = hashlib.sha256(json.dumps(list(class_names)).encode())
     for name, split in parts.items():
-        images = np.ascontiguousarray(split.images)
+        images = split.images
         total.update(f"{name} {images.dtype.str} {images.shape}".encode())
-        total.update(images.data if images.size else b"")
+        for chunk in chunks(images):
+            total.update(np.ascontiguousarray(chunk).data)
         kind = "<f4" if split.labels.dtype.kind == "f" else "<i4"
         total.update(np.ascontiguousarray(split.labels, kind).data)
     return total.hexdigest()

@@ -15,10 +15,12 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data.rows import rows_in
 from zoo.errors import UserError
 
-# Images turned to float64 at a time; 25 MB at 32x32x3.
+# Images turned to float64 at a time: at most so many, of so many bytes then.
 CHUNK = 1024
+CHUNK_BYTES = CHUNK * 32 * 32 * 3 * 8
 
 
 @dataclasses.dataclass(frozen=True)
@@ -138,8 +140,9 @@ def _rounding(images: np.ndarray) -> np.ndarray | float:
 
 
 def _chunks(images: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(images), CHUNK):
-        yield images[start : start + CHUNK].astype(np.float64)
+    step = min(CHUNK, rows_in(CHUNK_BYTES, images.shape, 8))
+    for start in range(0, len(images), step):
+        yield images[start : start + step].astype(np.float64)
 
 
 def apply(x, statistics: Statistics):

@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo import files
 from zoo.data.dataset import Split
+from zoo.data.rows import chunks
 from zoo.errors import UserError
 from zoo.features.extractor import Extractor
 
@@ -57,9 +58,10 @@ def vectors_of(
 def key(split: Split, extractor: Extractor) -> str:
     """Returns a name that these images and this extractor have alone."""
     total = hashlib.sha256(extractor.fingerprint.encode())
-    images = np.ascontiguousarray(split.images)
+    images = split.images
     total.update(f"{images.dtype.str} {images.shape}".encode())
-    total.update(images.data if images.size else b"")
+    for chunk in chunks(images):
+        total.update(np.ascontiguousarray(chunk).data)
     return total.hexdigest()[:32]
 
 

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from zoo.data import pipeline
+from zoo.data.rows import rows_in
 from zoo.runs import Run
 from zoo.summaries.snapshot import Snapshot
 from zoo.summaries.view import View
@@ -15,6 +16,7 @@ from zoo.training.job import Job
 from zoo.training.state import TrainState
 
 MOST_JUDGED = 10_000  # examples that are scored for the last pictures
+MOST_BYTES = 2**28  # that these may have, as float32
 
 
 class Watch:
@@ -52,7 +54,9 @@ class Watch:
         )
 
     def _validation(self) -> tuple[np.ndarray, np.ndarray]:
-        chosen = probe.choose(self._plan.data, self._plan.seed, MOST_JUDGED)
+        shape = (0, *self._plan.data.input_shape)
+        most = min(MOST_JUDGED, rows_in(MOST_BYTES, shape, item_bytes=4))
+        chosen = probe.choose(self._plan.data, self._plan.seed, most)
         return chosen.images, chosen.labels
 
     def _batch(self) -> np.ndarray:
