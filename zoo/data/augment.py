@@ -35,6 +35,12 @@ class Draws:
     down: np.ndarray
     right: np.ndarray
 
+    def of(self, indices: np.ndarray) -> Draws:
+        """Returns the changes of some examples, in their order."""
+        return Draws(
+            self.mirrored[indices], self.down[indices], self.right[indices]
+        )
+
 
 def draw(
     kind: str,
