@@ -22,6 +22,7 @@ BELOW["evaluation"] = BELOW["training"] | {"training", "inspection"}
 BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["serving"] = {"data", "training", "evaluation"}
 BELOW["reporting"] = BELOW["evaluation"] | {"evaluation"}
+BELOW["notebook"] = BELOW["evaluation"] | {"evaluation", "serving"}
 BELOW["cli"] = BELOW["tuning"] | {"tuning", "serving", "reporting"}
 FILES = sorted(path for room in BELOW for path in (HOUSE / room).rglob("*.py"))
 GROUND = sorted(p for p in HOUSE.glob("*.py") if p.stem[0] != "_")

@@ -5,6 +5,7 @@
     zoo.list_models("wrn*")
     model = zoo.create_model("lenet5", num_classes=10)
     run = zoo.train(zoo.TrainConfig(model="lenet5", dataset="digits"))
+    zoo.evaluate(run)
 
 The names below are imported on first use, so that `import zoo` costs nothing.
 """
@@ -18,10 +19,18 @@ _HOMES = {
     "UserError": "zoo.errors",
     "create_model": "zoo.models",
     "list_models": "zoo.models",
+    "list_weights": "zoo.pretrained",
     "register_model": "zoo.models",
     "load_dataset": "zoo.data",
     "train": "zoo.training",
     "load_run": "zoo.runs",
+    "inspect": "zoo.notebook.inspecting",
+    "evaluate": "zoo.notebook.asking",
+    "explain": "zoo.notebook.asking",
+    "compare": "zoo.notebook.asking",
+    "find_mistakes": "zoo.notebook.asking",
+    "predict": "zoo.notebook.using",
+    "export": "zoo.notebook.using",
 }
 
 __all__ = sorted(_HOMES)

@@ -11,9 +11,7 @@ from zoo.config import DEFAULTS
 from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.evaluation.spread import summarize
-from zoo.evaluation.words import several, table
-
-SPLITS = ("val", "train", "test")
+from zoo.evaluation.words import check_split, several, table
 
 
 def run(argv: list[str]) -> int:
@@ -59,10 +57,8 @@ def run(argv: list[str]) -> int:
 
 def _check(values) -> None:
     """Raises `UserError` for flags that say nothing that can be done."""
-    if values.split not in (None, *SPLITS):
-        raise UserError(
-            f"--split={values.split} is not known; choose val, train or test."
-        )
+    if values.split is not None:
+        check_split(values.split)
     if values.dataset is not None:
         find_source(values.dataset)
     elif values.data_dir is not None:

@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.serving.formats import FORMATS, find_format
-from zoo.tables import format_bytes, format_shape
-
-if TYPE_CHECKING:
-    from zoo.serving.exporting import Exported
 
 
 def run(argv: list[str]) -> int:
@@ -40,22 +34,8 @@ def run(argv: list[str]) -> int:
     found = runs.find(words[0], values.runs_dir)
     with stderr.hold():
         from zoo.serving import export
+        from zoo.serving.words import about_export
 
         made = export(found, format, values.out, values.overwrite)
-    print("\n".join(lines(made)))
+    print(about_export(made))
     return 0
-
-
-def lines(made: Exported) -> list[str]:
-    """Returns what was written, in words."""
-    files = [made.path, *made.path.rglob("*")]
-    size = sum(path.stat().st_size for path in files if path.is_file())
-    given, outputs = made.about["input"], made.about["outputs"]
-    batch = {key: format_shape(["N", *s[1:]]) for key, s in outputs.items()}
-    return [
-        f"export    {made.path}, {format_bytes(size)}",
-        f"input     {format_shape(['N', *given['shape'][1:]])}, "
-        f"{given['dtype']}, {given['values']}",
-        f"outputs   {', '.join(f'{key} {s}' for key, s in batch.items())}",
-        f"parity    {made.parity}",
-    ]

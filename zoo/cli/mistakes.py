@@ -9,12 +9,8 @@ from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.options import INT, Option, read_option
-from zoo.program import typed
-from zoo.tables import format_table
 
 COUNT = Option(INT, "mistakes to write, the worst first", "", low=1)
-SHOWN = 10
-HEADS = ("image", "label", "answer", "sure", "of label", "loss")
 
 
 def run(argv: list[str]) -> int:
@@ -58,29 +54,9 @@ def lines(found: runs.Run, wrong, written: list[Path]) -> list[str]:
         wrong: a `zoo.evaluation.mistakes.Mistakes`.
         written: the files that hold it.
     """
-    from zoo.evaluation.mistakes import SPLITS, headline
+    from zoo.evaluation.mistakes_in_words import text
 
-    if not wrong.total:
-        other = ""
-        if wrong.split != "train":
-            command = f"{typed('zoo')} mistakes {found.argument} --split=train"
-            other = f"; `{command}` looks at the others"
-        return [
-            f"{found.name} has no mistake among {len(wrong.part):,} "
-            f"{SPLITS[wrong.split]} examples{other}."
-        ]
-    rows = [
-        (
-            each.image,
-            each.truth,
-            each.answer,
-            f"{each.probability:.3f}",
-            f"{each.probability_of_truth:.3f}",
-            f"{each.loss:.3f}",
-        )
-        for each in wrong.worst[:SHOWN]
-    ]
-    told = [f"{found.name}: {headline(wrong)}, the largest loss first", ""]
-    told += [format_table(HEADS, rows, right=(3, 4, 5)), ""]
-    told += [f"{path.suffix[1:]:<6} {path}" for path in written]
-    return told
+    told = [text(wrong, found.argument)]
+    if written:
+        told.append("")
+    return told + [f"{path.suffix[1:]:<6} {path}" for path in written]

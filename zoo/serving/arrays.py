@@ -29,11 +29,21 @@ def read_images(
         UserError: they are no raw pixels 0..255 of this shape, and what they
             are instead.
     """
-    values = read_values(path)
-    images = _in_shape(values, shape, str(path))
-    _check_scale(images, str(path))
-    pixels = check_pixels(images, f"the array of {path}")
-    return names_of(path, len(pixels), is_one=values.shape == shape), pixels
+    return check_images(read_values(path), shape, str(path))
+
+
+def check_images(
+    values: np.ndarray, shape: tuple[int, int, int], name: str
+) -> tuple[list[str], np.ndarray]:
+    """Names and checks the images of an array; see `read_images`.
+
+    Args:
+        name: what the sentence calls where they are from, if one is needed.
+    """
+    images = _in_shape(values, shape, name)
+    _check_scale(images, name)
+    pixels = check_pixels(images, f"the array of {name}")
+    return names_of(name, len(pixels), is_one=values.shape == shape), pixels
 
 
 def read_values(path: Path) -> np.ndarray:
@@ -51,9 +61,9 @@ def read_values(path: Path) -> np.ndarray:
     )
 
 
-def names_of(path: Path, count: int, is_one: bool = False) -> list[str]:
+def names_of(name: str, count: int, is_one: bool = False) -> list[str]:
     """Names examples by file and index, as Python would get at them."""
-    return [str(path)] if is_one else [f"{path}[{i}]" for i in range(count)]
+    return [name] if is_one else [f"{name}[{i}]" for i in range(count)]
 
 
 def _in_shape(

@@ -64,11 +64,33 @@ def read(paths: Sequence[Path], shape: tuple[int, ...]) -> Iterator[Batch]:
         if waiting and (values is not None or len(waiting) == SIZE):
             yield _decode(waiting, shape)
             waiting = []
-        for start in range(0, len(names), SIZE):
-            part = slice(start, start + SIZE)
-            yield Batch(tuple(names[part]), values[part])
+        if values is not None:
+            yield from _parts(names, values)
     if waiting:
         yield _decode(waiting, shape)
+
+
+def of_array(values: np.ndarray, shape: tuple[int, ...]) -> Iterator[Batch]:
+    """Yields the examples of an array, as `read` those of a file.
+
+    Args:
+        values: `[N, H, W, C]`, raw pixels 0..255, or `[N, D]`; or one of them.
+        shape: of one example, `(H, W, C)` or `(D,)`.
+
+    Raises:
+        UserError: they are other things than the run takes.
+    """
+    if len(shape) == 1:
+        names, values = points.check_points(values, shape[0], "points")
+    else:
+        names, values = arrays.check_images(values, shape, "images")
+    yield from _parts(names, values)
+
+
+def _parts(names: Sequence[str], values: np.ndarray) -> Iterator[Batch]:
+    for start in range(0, len(names), SIZE):
+        part = slice(start, start + SIZE)
+        yield Batch(tuple(names[part]), values[part])
 
 
 def _in_memory(

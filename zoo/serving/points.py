@@ -33,19 +33,37 @@ def read(path: Path, size: int) -> tuple[list[str], np.ndarray]:
         lines, values = _read_text(path)
         names = [f"{path}:{line}" for line in lines]
     elif suffix in array_files.SUFFIXES:
-        values = arrays.read_values(path)
-        if values.dtype.kind not in "uif":
-            raise UserError(f"the array of {path} holds no numbers.")
-        values = values[None] if values.shape == (size,) else values
-        names = arrays.names_of(path, len(values) if values.ndim else 0)
+        return check_points(arrays.read_values(path), size, str(path))
     else:
         raise UserError(
             f"{path} is no file of points, which the model takes; give a .csv "
             "or .npy file of them."
         )
+    return names, _checked(values, names, size, str(path))
+
+
+def check_points(
+    values: np.ndarray, size: int, name: str
+) -> tuple[list[str], np.ndarray]:
+    """Names and checks the points of an array; see `read`.
+
+    Args:
+        name: what the sentence calls where they are from, if one is needed.
+    """
+    if values.dtype.kind not in "uif":
+        raise UserError(f"the array of {name} holds no numbers.")
+    values = values[None] if values.shape == (size,) else values
+    names = arrays.names_of(name, len(values) if values.ndim else 0)
+    return names, _checked(values, names, size, name)
+
+
+def _checked(
+    values: np.ndarray, names: list[str], size: int, name: str
+) -> np.ndarray:
+    """Returns points as float32 `[N, D]`, or says what is wrong with them."""
     if values.ndim != 2 or values.shape[1] != size or not len(values):
         raise UserError(
-            f"{path} has numbers of the shape {list(values.shape)}, and the "
+            f"{name} has numbers of the shape {list(values.shape)}, and the "
             f"model takes [N, {size}], a point a line."
         )
     if not np.isfinite(values).all():
@@ -53,7 +71,7 @@ def read(path: Path, size: int) -> tuple[list[str], np.ndarray]:
         raise UserError(
             f"{wrong} has a value that is no finite number; mend or remove it."
         )
-    return names, values.astype(np.float32)
+    return values.astype(np.float32)
 
 
 def _read_text(path: Path) -> tuple[range, np.ndarray]:

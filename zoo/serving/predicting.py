@@ -43,12 +43,15 @@ class Answers:
     warning: str | None
 
 
-def predict(run: Run, words: Iterable[str], top: int = 2) -> Answers:
+def predict(
+    run: Run, examples: Iterable[str] | np.ndarray, top: int = 2
+) -> Answers:
     """Lets a run say what it sees.
 
     Args:
         run: finished, a classifier.
-        words: files, folders and patterns; see `finding.find_files`.
+        examples: files, folders and patterns, see `finding.find_files`; or an
+            array of them, see `batches.of_array`.
         top: how many classes to name for each, the most probable first.
 
     Raises:
@@ -59,11 +62,14 @@ def predict(run: Run, words: Iterable[str], top: int = 2) -> Answers:
     check_classifies(run)
     names = resolved["data"]["class_names"]
     _check_top(top, names)
-    files = finding.find_files(words)
-    model = run.load_model()
     shape = tuple(resolved["data"]["input_shape"])
+    if isinstance(examples, np.ndarray):
+        found = batches.of_array(examples, shape)
+    else:
+        found = batches.read(finding.find_files(examples), shape)
+    model = run.load_model()
     predictions, unreadable, total = [], [], 0.0
-    for batch in batches.read(files, shape):
+    for batch in found:
         unreadable += batch.unreadable
         if not batch.names:
             continue

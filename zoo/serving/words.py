@@ -1,4 +1,4 @@
-"""Predictions as a table, as JSON and in words."""
+"""Predictions and exports as tables, as JSON and in words."""
 
 from __future__ import annotations
 
@@ -6,8 +6,9 @@ from typing import Any
 
 from zoo.errors import join_words
 from zoo.runs import Run
+from zoo.serving.exporting import Exported
 from zoo.serving.predicting import Answers
-from zoo.tables import format_table
+from zoo.tables import format_bytes, format_shape, format_table
 
 NAMED = 3  # unreadable files that are named, of more
 
@@ -69,3 +70,19 @@ def about_unreadable(answers: Answers) -> str:
         f"{lost:,} of {lost + len(answers.predictions):,} files cannot be read "
         f"as pictures, and are left out: {join_words(shown, 'and')}."
     )
+
+
+def about_export(made: Exported) -> str:
+    """Returns what was written, in words."""
+    files = [made.path, *made.path.rglob("*")]
+    size = sum(path.stat().st_size for path in files if path.is_file())
+    given, outputs = made.about["input"], made.about["outputs"]
+    batch = {key: format_shape(["N", *s[1:]]) for key, s in outputs.items()}
+    lines = [
+        f"export    {made.path}, {format_bytes(size)}",
+        f"input     {format_shape(['N', *given['shape'][1:]])}, "
+        f"{given['dtype']}, {given['values']}",
+        f"outputs   {', '.join(f'{key} {s}' for key, s in batch.items())}",
+        f"parity    {made.parity}",
+    ]
+    return "\n".join(lines)

@@ -1,0 +1,252 @@
+"""The functions for notebooks answer as the commands do."""
+
+import json
+import re
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import zoo
+from zoo.cli.main import main
+from zoo.data import load_dataset
+from zoo.notebook.answer import Answer
+from zoo.training.console import Console
+
+
+@pytest.fixture(scope="session")
+def runs(tmp_path_factory):
+    """Two short runs on the digits, in one folder."""
+    config = zoo.TrainConfig(
+        model="lr",
+        steps=40,
+        runs_dir=str(tmp_path_factory.mktemp("runs")),
+        summaries=("none",),
+    )
+    quiet = {"console": Console(quiet=True)}
+    return [
+        zoo.train(config.replace(run_name=name, seed=seed), **quiet)
+        for seed, name in enumerate(("first", "second"))
+    ]
+
+
+@pytest.fixture(scope="session")
+def moons(tmp_path_factory):
+    """A short run on points."""
+    config = zoo.TrainConfig(
+        model="lr",
+        dataset="moons",
+        steps=8,
+        runs_dir=str(tmp_path_factory.mktemp("moons")),
+        summaries=("none",),
+    )
+    return zoo.train(config, console=Console(quiet=True))
+
+
+@pytest.fixture(scope="session")
+def digits():
+    """The validation images of the digits."""
+    return load_dataset("digits").val
+
+
+@pytest.fixture
+def folder(tmp_path):
+    """Pictures of two classes, one of them under both labels."""
+    random = np.random.default_rng(0)
+    for name in ("left", "right"):
+        (tmp_path / "own" / name).mkdir(parents=True)
+        for number in range(8):
+            pixels = random.integers(0, 256, (12, 12, 3), np.uint8)
+            path = tmp_path / "own" / name / f"{number}.png"
+            Image.fromarray(pixels).save(path)
+    twin = (tmp_path / "own" / "left" / "0.png").read_bytes()
+    (tmp_path / "own" / "right" / "twin.png").write_bytes(twin)
+    return tmp_path / "own"
+
+
+def typed(capsys, verb, *words):
+    """Returns what a command prints."""
+    capsys.readouterr()
+    assert main([verb, *map(str, words)]) == 0
+    return capsys.readouterr().out
+
+
+def test_an_answer_is_shown_as_text_and_read_as_numbers():
+    from IPython.lib.pretty import pretty
+
+    answer = Answer({"accuracy": 0.5}, "half of them")
+    assert answer["accuracy"] == 0.5
+    assert str(answer) == pretty(answer) == "half of them"
+    assert answer.picture is None
+
+
+def test_a_picture_is_drawn_when_asked_for():
+    pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
+    picture = Answer({}, "", lambda: pixels).picture
+    np.testing.assert_array_equal(np.asarray(picture), pixels)
+
+
+@pytest.mark.parametrize("split", ["val", "train"])
+def test_evaluate_answers_as_the_command_does(runs, capsys, split):
+    answer = zoo.evaluate(runs[0], split)
+    argv = ["evaluate", runs[0].path, f"--split={split}"]
+    assert str(answer) == typed(capsys, *argv).strip()
+    assert answer == json.loads(typed(capsys, *argv, "--json"))
+
+
+def test_explain_answers_as_the_command_does(runs, capsys):
+    answer = zoo.explain(runs[0])
+    assert str(answer).strip() == typed(capsys, "explain", runs[0].path).strip()
+    printed = typed(capsys, "explain", runs[0].path, "--json")
+    assert answer == json.loads(printed)
+
+
+def test_compare_answers_as_the_command_does(runs, capsys):
+    answer = zoo.compare(*runs)
+    argv = ["compare", *(run.path for run in runs)]
+    assert str(answer) == typed(capsys, *argv).strip()
+    assert json.loads(json.dumps(answer)) == json.loads(
+        typed(capsys, *argv, "--json")
+    )
+
+
+def test_the_picture_of_a_comparison_is_that_of_the_command(
+    runs, capsys, tmp_path
+):
+    picture = zoo.compare(*runs).picture
+    path = tmp_path / "curves.png"
+    typed(capsys, "compare", *(r.path for r in runs), f"--picture={path}")
+    drawn = Image.open(path).convert("RGB")
+    np.testing.assert_array_equal(np.asarray(picture), np.asarray(drawn))
+
+
+def test_mistakes_are_those_of_the_command(runs, capsys, tmp_path):
+    answer = zoo.find_mistakes(runs[0], count=5)
+    argv = [runs[0].path, "--count=5", f"--out={tmp_path}"]
+    printed = typed(capsys, "mistakes", *argv)
+    assert printed.startswith(f"{answer}\n\ncsv ")
+    assert len(answer["worst"]) == 5 < answer["mistakes"]
+    losses = [one["loss"] for one in answer["worst"]]
+    assert losses == sorted(losses, reverse=True)
+    drawn = Image.open(tmp_path / "mistakes-val.png")
+    np.testing.assert_array_equal(np.asarray(answer.picture), np.asarray(drawn))
+
+
+def test_mistakes_among_points_have_no_picture(moons):
+    answer = zoo.find_mistakes(moons)
+    assert answer["mistakes"] > 0
+    assert answer.picture is None
+
+
+def test_an_array_and_a_file_of_it_get_the_same_answer(runs, digits, tmp_path):
+    np.save(tmp_path / "x.npy", digits.images[:3])
+    in_memory = zoo.predict(runs[0], digits.images[:3], top=3)
+    in_file = zoo.predict(runs[0], tmp_path / "x.npy", top=3)
+    names = [one.pop("file") for one in in_memory["predictions"]]
+    assert names == ["images[0]", "images[1]", "images[2]"]
+    for one in in_file["predictions"]:
+        one.pop("file")
+    assert in_memory["predictions"] == in_file["predictions"]
+
+
+def test_one_image_is_an_array_too(runs, digits):
+    one = zoo.predict(runs[0], digits.images[0])["predictions"]
+    many = zoo.predict(runs[0], digits.images[:1])["predictions"]
+    assert [p["class"] for p in one] == [p["class"] for p in many]
+
+
+def test_a_path_stands_for_what_the_command_takes(runs, digits, tmp_path):
+    for number in range(3):
+        pixels = digits.images[number, :, :, 0]
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    whole = zoo.predict(runs[0], tmp_path)
+    assert whole == zoo.predict(runs[0], f"{tmp_path}/*.png")
+    assert whole == zoo.predict(runs[0], sorted(tmp_path.iterdir()))
+    assert len(whole["predictions"]) == 3
+
+
+def test_a_picture_that_cannot_be_read_is_told(runs, digits, tmp_path):
+    Image.fromarray(digits.images[0, :, :, 0]).save(tmp_path / "good.png")
+    (tmp_path / "bad.png").write_text("no picture")
+    answer = zoo.predict(runs[0], tmp_path)
+    assert len(answer["predictions"]) == 1
+    assert "bad.png" in str(answer).splitlines()[-1]
+
+
+def test_points_are_predicted_from_an_array(moons):
+    points = np.array([[-1, 0.5], [2, -0.5]])
+    answer = zoo.predict(moons, points)
+    assert [one["file"] for one in answer["predictions"]] == [
+        "points[0]",
+        "points[1]",
+    ]
+    logits = moons.load_model().predict(points, verbose=0)
+    names = moons.resolved["data"]["class_names"]
+    assert [one["class"] for one in answer["predictions"]] == [
+        names[i] for i in logits.argmax(axis=1)
+    ]
+
+
+def test_an_export_says_where_it_is_and_what(runs, tmp_path):
+    answer = zoo.export(runs[0], out=str(tmp_path / "m.keras"))
+    assert answer["path"] == str(tmp_path / "m.keras")
+    assert answer["class_names"] == [str(digit) for digit in range(10)]
+    assert re.search(
+        r"^parity .* 144 of 144 answers are equal$", str(answer), re.MULTILINE
+    )
+
+
+def test_inspect_answers_as_the_command_does(folder, capsys):
+    answer = zoo.inspect(f"folder:{folder}")
+    sheet = folder.parent / "sheet.png"
+    printed = typed(capsys, "data", folder, f"--out={sheet}")
+    assert printed.startswith(f"{answer}\n\ncontact sheet")
+    assert "twin.png" in str(answer)
+    drawn = Image.open(sheet)
+    np.testing.assert_array_equal(np.asarray(answer.picture), np.asarray(drawn))
+
+
+def test_inspect_looks_at_a_named_data_set():
+    answer = zoo.inspect("digits")
+    assert answer["test_images_unseen"] == 360
+    assert answer["contact_sheet"] is None
+
+
+# Mistakes: a sentence, as on the command line.
+
+MISTAKES = [
+    (lambda r: zoo.evaluate(r, "vla"), "choose val, train or test"),
+    (lambda r: zoo.find_mistakes(r, "test"), "refused"),
+    (lambda r: zoo.compare(), "0 runs cannot be compared"),
+    (lambda r: zoo.compare(r), "1 runs cannot be compared"),
+    (lambda r: zoo.predict(r, "no.png"), "there is no file no.png"),
+    (lambda r: zoo.predict(r, []), "no example"),
+    (lambda r: zoo.predict(r, np.zeros((2, 9, 9, 1))), "the model takes"),
+    (lambda r: zoo.predict(r, np.ones((1, 8, 8, 1)) / 2), "multiply them"),
+    (lambda r: zoo.predict(r, np.zeros((0, 8, 8, 1))), "the model takes"),
+    (lambda r: zoo.predict(r, "x", top=0), "--top=0"),
+    (lambda r: zoo.predict(r, 7), "7 is no example"),
+    (lambda r: zoo.export(r, "onxn"), "onnx"),
+    (lambda r: zoo.inspect("digitz"), "did you mean digits"),
+    (lambda r: zoo.inspect("folder:"), "names no path"),
+    (lambda r: zoo.inspect("moons"), "points"),
+]
+
+
+@pytest.mark.parametrize(("ask", "sentence"), MISTAKES)
+def test_a_mistake_is_told_in_a_sentence(runs, ask, sentence):
+    with pytest.raises(zoo.UserError, match=re.escape(sentence)):
+        ask(runs[0])
+
+
+@pytest.mark.parametrize(
+    ("points", "sentence"),
+    [
+        (np.zeros((2, 3)), "[N, 2]"),
+        (np.array([[0, np.nan]]), "points[0] has a value"),
+        (np.array([["a", "b"]]), "holds no numbers"),
+    ],
+)
+def test_points_that_are_none_are_told(moons, points, sentence):
+    with pytest.raises(zoo.UserError, match=re.escape(sentence)):
+        zoo.predict(moons, points)
