@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import pathlib
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
 from zoo.errors import UserError
+
+# What systems say of a lock that another process holds.
+HELD = (errno.EACCES, errno.EDEADLK) if os.name == "nt" else (errno.EAGAIN,)
 
 
 @contextlib.contextmanager
@@ -56,6 +61,36 @@ def holding(path: pathlib.Path) -> Iterator[None]:
 
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         yield
+
+
+@contextlib.contextmanager
+def in_turn(path: pathlib.Path, wait: Callable[[], None]) -> Iterator[None]:
+    """Holds a lock file while the block runs, as soon as it is free.
+
+    Args:
+        path: of the lock file.
+        wait: called once, if another process holds it now.
+
+    Raises:
+        OSError: the file cannot be written, or not be locked.
+    """
+    path.touch()
+    with contextlib.ExitStack() as stack:
+        while True:
+            try:
+                stack.enter_context(holding(path))
+                break
+            except OSError as error:
+                if error.errno not in HELD:
+                    raise
+                wait()
+                wait = _nothing
+                time.sleep(0.1)
+        yield
+
+
+def _nothing() -> None:
+    pass
 
 
 @contextlib.contextmanager

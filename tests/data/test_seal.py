@@ -14,7 +14,7 @@ from zoo.data.seal import open_test
 
 ROOMS = ("training", "summaries", "models")
 READERS = ("seal", "loading", "parts", "digits", "folder", "npz", "tfds")
-READERS += ("planes", "points", "curves")
+READERS += ("planes", "points", "curves", "public", "keeping", "array_store")
 FORBIDDEN = {f"zoo.data.{reader}" for reader in READERS}
 
 

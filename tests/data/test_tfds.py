@@ -1,12 +1,15 @@
 """tensorflow-datasets: prepared sets are read, others fetched or explained."""
 
+import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 
-from zoo.data import load_dataset
+from zoo.data import load_dataset, rows
+from zoo.data.loading import prepare
 from zoo.data.seal import open_test
 from zoo.data.sources import find_source
 from zoo.data.tfds import fetch, find_dir
@@ -81,7 +84,8 @@ def test_a_download_is_announced_with_its_size_and_result(prepared):
 
 def test_a_download_leaves_the_prepared_data_alone(prepared):
     root, _ = prepared
-    assert [p.name for p in (root / "data").iterdir()] == ["svhn_cropped"]
+    names = {path.name for path in (root / "data").iterdir()}
+    assert names - {"zoo"} == {"svhn_cropped"}
 
 
 def test_svhn_is_read_from_its_original_format(prepared):
@@ -156,8 +160,6 @@ def test_a_download_that_breaks_off_spares_what_was_there(tmp_path):
 
 
 def test_damaged_records_are_explained(prepared, tmp_path):
-    import shutil
-
     root, _ = prepared
     shutil.copytree(root / "data", tmp_path / "data")
     for path in (tmp_path / "data").rglob("*train*tfrecord*"):
@@ -173,3 +175,86 @@ def test_the_folder_is_given_or_of_the_environment_or_the_default(monkeypatch):
     monkeypatch.delenv("TFDS_DATA_DIR")
     assert find_dir(None) == Path.home() / "tensorflow_datasets"
     assert find_dir("~/data") == Path.home() / "data"
+
+
+@pytest.fixture
+def copied(prepared, tmp_path):
+    """The same folder, for this test alone and without arrays."""
+    root, _ = prepared
+    ignore = shutil.ignore_patterns("zoo")
+    return shutil.copytree(root / "data", tmp_path / "data", ignore=ignore)
+
+
+def splits_kept(folder):
+    return {path.parent.name for path in folder.glob("zoo/svhn/*/*/about.json")}
+
+
+def test_training_keeps_its_split_as_arrays_and_reads_no_other(copied):
+    for path in copied.rglob("*test.tfrecord*"):
+        path.write_bytes(b"sealed")
+    load_dataset("svhn", data_dir=str(copied))
+    assert splits_kept(copied) == {"train"}
+
+
+def test_arrays_are_read_without_tensorflow_datasets(copied, monkeypatch):
+    first = load_dataset("svhn", data_dir=str(copied))
+    shutil.rmtree(copied / "svhn_cropped")
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)
+    again = load_dataset("svhn", data_dir=str(copied))
+    assert again.fingerprint == first.fingerprint
+    assert again.class_names == first.class_names
+    assert again.test_examples == 20
+
+
+def test_prepare_keeps_all_splits_and_mends_a_turned_bit(copied, capsys):
+    prepare("svhn", data_dir=str(copied))
+    assert splits_kept(copied) == {"train", "test"}
+    images = next(copied.glob("zoo/svhn/*/train/images.npy"))
+    sound = images.read_bytes()
+    images.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    prepare("svhn", data_dir=str(copied))
+    assert images.read_bytes() == sound
+    assert f"{images} is damaged; making it anew" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("read", [load_dataset, prepare])
+def test_damaged_arrays_that_are_all_there_is_are_named(copied, read):
+    load_dataset("svhn", data_dir=str(copied))
+    shutil.rmtree(copied / "svhn_cropped")
+    images = next(copied.glob("zoo/svhn/*/train/images.npy"))
+    images.write_bytes(images.read_bytes()[:1000])
+    with pytest.raises(UserError) as error:
+        read("svhn", data_dir=str(copied))
+    assert str(error.value).startswith(f"{images} has 1,000 bytes and should")
+    assert f"remove the folder {images.parent} and run" in str(error.value)
+
+
+def test_arrays_of_other_records_are_made_anew(copied):
+    load_dataset("svhn", data_dir=str(copied))
+    about = next(copied.glob("zoo/svhn/*/train/about.json"))
+    before = about.stat().st_ino
+    (records,) = copied.rglob("*train.tfrecord*")
+    (records.with_name("svhn_cropped-train.more")).write_text("more")
+    load_dataset("svhn", data_dir=str(copied))
+    assert about.stat().st_ino != before
+
+
+def test_where_arrays_cannot_be_kept_images_are_read_each_time(copied, capsys):
+    (copied / "zoo").write_text("in the way")
+    data = load_dataset("svhn", data_dir=str(copied))
+    assert len(data.train) == 50
+    assert "cannot be written: Not a directory" in capsys.readouterr().out
+
+
+def test_images_too_large_for_memory_when_resized_are_kept_so(
+    copied, monkeypatch
+):
+    where = {"data_dir": str(copied), "image_size": (20, 24)}
+    in_memory = load_dataset("svhn", **where)
+    monkeypatch.setattr(rows, "MOST_IN_MEMORY", 60 * 20 * 24 * 3 - 1)
+    monkeypatch.setattr(rows, "CHUNK", 10_000)
+    for _ in range(2):
+        data = load_dataset("svhn", **where)
+        assert isinstance(data.train.images, rows.Rows)
+        assert data.fingerprint == in_memory.fingerprint
+    assert len(list(copied.glob("zoo/svhn/*-20x24/train/images.npy"))) == 1

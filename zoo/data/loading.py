@@ -83,13 +83,19 @@ def load_dataset(
 def prepare(name: str, *, data_dir: str | None = None) -> dict[str, int]:
     """Fetches a data set, if it is not on disk, and counts its images.
 
+    Those of every split are kept as arrays, and checked if they were; none is
+    handed out.
+
     Returns:
         The number of images of each split that the data set brings.
 
     Raises:
         UserError: there is no such data set, or it cannot be fetched.
     """
-    return open_parts(name, data_dir, None)[1].sizes
+    parts = open_parts(name, data_dir, None)[1]
+    for part in parts.sizes:
+        parts.prepare(part)
+    return parts.sizes
 
 
 def open_parts(

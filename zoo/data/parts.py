@@ -47,6 +47,8 @@ class Parts:
             cut off does not depend on the size asked for.
         shape: of an example before any resizing; `None` where images differ.
         numbered: whether class names are the labels, for want of others.
+        prepare: from the name of a split to nothing: makes what a later
+            reading is faster with.
     """
 
     class_names: tuple[str, ...]
@@ -54,6 +56,7 @@ class Parts:
     read: Callable[[str], tuple[Split, list[bytes]]]
     shape: tuple[int, ...] | None = None
     numbered: bool = False
+    prepare: Callable[[str], None] = lambda part: None
 
 
 def in_memory(

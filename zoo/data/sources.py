@@ -63,7 +63,7 @@ class Source:
         return getattr(importlib.import_module(module), function)
 
 
-TFDS = "zoo.data.tfds:read"
+TFDS = "zoo.data.public:read"
 PLANES = "zoo.data.planes:read"
 CURVES = "zoo.data.curves:read"
 

@@ -7,46 +7,42 @@ fetched, is told at once.
 
 from __future__ import annotations
 
-import functools
 import os
 import re
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
-import numpy as np
-
-from zoo.data.dataset import Split
+from zoo.data.array_store import Piece
 from zoo.data.network import is_reachable
-from zoo.data.parts import TEST, TRAIN, Parts, Request, resized
+from zoo.data.parts import TEST, TRAIN
 from zoo.data.sources import Source
 from zoo.data.splits import digests
 from zoo.errors import UserError
 
 DEFAULT_DIR = "~/tensorflow_datasets"
+PIECE = 1024  # images that are decoded at a time
 
 # tensorflow-datasets has only numbers for these.
 CIFAR10 = "airplane automobile bird cat deer dog frog horse ship truck"
 CLASS_NAMES = {"cifar10_1": tuple(CIFAR10.split())}
 
 
-def read(request: Request) -> Parts:
-    """Finds a prepared data set, or fetches and prepares it first."""
-    source = request.source
-    builder = fetch(source, request.data_dir)
-    label = builder.info.features["label"]
-    sizes = {
-        name: builder.info.splits[name].num_examples
-        for name in (TRAIN, TEST)
-        if name in builder.info.splits
+def describe(source: Source, builder) -> dict[str, Any]:
+    """Returns version, class names, sizes of splits and shape of images."""
+    names = tuple(builder.info.features["label"].names)
+    return {
+        "version": str(builder.info.version),
+        "class_names": list(CLASS_NAMES.get(source.name, names)),
+        "sizes": {
+            name: builder.info.splits[name].num_examples
+            for name in (TRAIN, TEST)
+            if name in builder.info.splits
+        },
+        "shape": list(builder.info.features["image"].shape),
     }
-    return Parts(
-        CLASS_NAMES.get(source.name, tuple(label.names)),
-        sizes,
-        functools.partial(_read_split, builder, request),
-        tuple(builder.info.features["image"].shape),
-    )
 
 
 def fetch(
@@ -170,22 +166,24 @@ def _first_line(error: Exception) -> str:
     return text[0].rstrip(".") if text else type(error).__name__
 
 
-def _read_split(
-    builder, request: Request, name: str
-) -> tuple[Split, list[bytes]]:
+def pieces(builder, source: Source, name: str) -> Iterator[Piece]:
     """Decodes one split in the order in which it lies on disk."""
     import tensorflow as tf
 
+    left = builder.info.splits[name].num_examples
     try:
-        arrays = builder.as_dataset(
-            split=name, batch_size=-1, shuffle_files=False
+        batches = builder.as_dataset(
+            split=name, batch_size=PIECE, shuffle_files=False
         )
+        for batch in batches.as_numpy_iterator():
+            images = batch["image"]
+            yield images, batch["label"], digests(images)
+            left -= len(images)
+        if left:
+            raise ValueError(f"{left:,} images are missing")
     except (tf.errors.OpError, OSError, ValueError) as error:
         raise UserError(
-            f"{request.source.name} in {builder.data_dir} cannot be read "
+            f"{source.name} in {builder.data_dir} cannot be read "
             f"({_first_line(error)}); remove that folder and run `zoo prepare "
-            f"{request.source.name}`."
+            f"{source.name}`."
         ) from error
-    images = np.asarray(arrays["image"])
-    split = Split(images, np.asarray(arrays["label"], np.int32))
-    return resized(split, request.image_size), digests(images)
