@@ -43,6 +43,15 @@ class Run:
         at_home = self.path == pathlib.Path(DEFAULTS["runs_dir"], self.name)
         return self.name if at_home else shlex.quote(str(self.path))
 
+    def name_from(self, runs_dir: str) -> str:
+        """Returns what finds the run again: its name, or else its path.
+
+        Args:
+            runs_dir: where runs are looked for.
+        """
+        below = pathlib.Path(runs_dir, self.name) == self.path
+        return self.name if below else str(self.path)
+
     @property
     def config(self) -> TrainConfig:
         """What was asked for."""
@@ -105,6 +114,9 @@ class Run:
             f"{self.name} has no model.keras, its status is {self.status}; "
             f"`zoo resume {self.argument}` finishes it."
         )
+
+    def check_writable(self) -> None:
+        """Raises `UserError` if nothing may be added to this run."""
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run, whole or not at all."""

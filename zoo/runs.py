@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 
-from zoo import sweeps
+from zoo import pretrained, sweeps
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_words, nearest
 from zoo.run_folder import Run
@@ -120,9 +120,13 @@ def list_runs(runs_dir: str) -> list[Run]:
 def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     """Finds a run by `last`, its name, a unique prefix of it, or its folder.
 
+    `lenet5:mnist` and the like are weights that come with the zoo.
+
     Raises:
         UserError: there is none, or the prefix fits several.
     """
+    if pretrained.is_spec(name):
+        return pretrained.find(name)
     known = list_runs(runs_dir)
     if name == "last" and known:
         return _checked(_last(known, runs_dir))

@@ -33,6 +33,8 @@ def run(argv: list[str]) -> int:
     count = read_option("count", COUNT, given.count)
     found = runs.find(words[0], given.runs_dir)
     out = given["out"].value
+    if not out:
+        found.check_writable()
     folder = Path(out).expanduser() if out else found.path / "mistakes"
     with stderr.hold():
         from zoo.evaluation import mistakes

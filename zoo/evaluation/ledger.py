@@ -25,6 +25,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.ledgers import Lines
+from zoo.pretrained import Pretrained
 from zoo.runs import Run
 
 NAME = "test_openings.jsonl"
@@ -96,10 +97,11 @@ def home(run: Run, runs_dir: str) -> pathlib.Path:
     Args:
         run: whose model looks.
         runs_dir: where runs are looked for. A run that is elsewhere has its
-            ledger in the folder that its name starts from.
+            ledger in the folder that its name starts from; one that comes
+            with the zoo has none there.
     """
     root, path = pathlib.Path(runs_dir), run.path.resolve()
-    if path.is_relative_to(root.resolve()):
+    if isinstance(run, Pretrained) or path.is_relative_to(root.resolve()):
         return root
     names = [
         pathlib.PurePath(n).parts for n in (run.name, run.config.run_name) if n

@@ -57,9 +57,7 @@ def settle(spec: str, runs_dir: str) -> str:
                 "Keras model."
             )
         return spec
-    run = _find_run(spec, runs_dir)
-    below = pathlib.Path(runs_dir, run.name) == run.path
-    return run.name if below else str(run.path)
+    return _find_run(spec, runs_dir).name_from(runs_dir)
 
 
 def weights_file(spec: str) -> str:

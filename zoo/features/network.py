@@ -16,6 +16,7 @@ from typing import Any
 import keras
 
 from zoo import runs
+from zoo.cutting import cut
 from zoo.errors import UserError, unknown
 from zoo.features.extractor import Extractor
 
@@ -36,7 +37,7 @@ PATIENCE = 10.0  # seconds without an answer after which a download fails
 def of_run(run: runs.Run, input_shape: tuple[int, int, int]) -> Extractor:
     """Makes the extractor of a finished run: its model up to `features`."""
     model = run.load_model()
-    return _of_model(model, run.name, run.path / "model.keras", input_shape)
+    return _of_model(model, run.name, run.model_path(), input_shape)
 
 
 def of_file(path: str, input_shape: tuple[int, int, int]) -> Extractor:
@@ -95,29 +96,6 @@ def _check_input(
             f"--features={name} takes {shown}, and the images are {given}; "
             "--image_size=N resizes them when they are read."
         )
-
-
-def cut(model: keras.Model) -> keras.Model:
-    """Returns a model up to its layer `features`, or to its last dense one.
-
-    Looks into the last layer where that is a model itself.
-
-    Raises:
-        ValueError: it has neither.
-    """
-    names = [layer.name for layer in model.layers]
-    last = model.layers[-1]
-    if "features" in names:
-        end = model.get_layer("features").output
-    elif isinstance(last, keras.Model):
-        # What comes before the last layer alone feeds it.
-        end = cut(last)(model.layers[-2].output)
-    else:
-        dense = [x for x in model.layers if isinstance(x, keras.layers.Dense)]
-        if not dense:
-            raise ValueError(f"{model.name} has no dense layer")
-        end = dense[-1].input
-    return keras.Model(model.inputs[0], end, name=model.name)
 
 
 def of_applications(

@@ -13,6 +13,7 @@ from zoo.errors import UserError
 from zoo.models.building import build_model
 from zoo.models.options import builder_options, check_options
 from zoo.models.table import TABLE
+from zoo.models.trained import load_trained
 from zoo.registry import NOTHING, ModelEntry, Registry
 
 if TYPE_CHECKING:
@@ -42,25 +43,38 @@ def create_model(
     input_shape: tuple[int, ...] | None = None,
     *,
     seed: int = 0,
+    weights: str | None = None,
     **options: Any,
 ) -> keras.Model:
     """Builds a model of the zoo by its name, uncompiled.
 
+    With weights, it is a trained one, and preprocessing is its first layer:
+
+        model = zoo.create_model("lenet5", weights="mnist")
+        logits = model.predict(images)  # [B, 28, 28, 1], raw pixels 0..255
+        digits = logits.argmax(axis=1)
+
     Args:
         num_classes: K; 0 gives a model that ends at `features`.
         input_shape: `(H, W, C)` of the images, or `(D,)` for vectors; else
-            the model's own.
+            the model's own, or that of the weights.
         seed: the same seed gives the same initial weights.
-        **options: of this model, such as `dropout=0.3`.
+        weights: those that it was given by training on this data set;
+            `zoo.list_weights()` names what there is. Else they are random.
+        **options: of this model, such as `dropout=0.3`. Weights have their
+            own, and others are refused.
 
     Returns:
-        A functional model from float32 images `[B, H, W, C]`, preprocessed,
-        to float32 logits `[B, K]`.
+        A functional model to float32 logits `[B, K]`, from float32 images
+        `[B, H, W, C]`: preprocessed ones, or with weights raw pixels 0..255.
 
     Raises:
-        UserError: something given does not suit the model.
+        UserError: something given does not suit the model or the weights, or
+            the file of the weights is damaged.
     """
     entry = MODELS.find(name)
+    if weights is not None:
+        return load_trained(entry, weights, num_classes, input_shape, options)
     shape = entry.home if input_shape is None else input_shape
     return build_model(entry, num_classes, shape, seed, options)
 

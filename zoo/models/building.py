@@ -41,7 +41,7 @@ def build_model(
             the model.
     """
     shape = check_shape(entry, input_shape)
-    classes = 1 if task == "numbers" else _checked_classes(num_classes)
+    classes = 1 if task == "numbers" else check_classes(num_classes)
     arguments = {**entry.arguments, **check_options(entry, options)}
     if takes_seed(entry):
         arguments["seed"] = seed
@@ -96,7 +96,8 @@ def _checked_vector(entry: ModelEntry, length: Any) -> tuple[int]:
     return (length,)
 
 
-def _checked_classes(num_classes: int) -> int:
+def check_classes(num_classes: int) -> int:
+    """Returns K as a plain integer; refuses what makes no classifier."""
     try:
         number = operator.index(num_classes)
     except TypeError:

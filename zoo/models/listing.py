@@ -10,6 +10,7 @@ from typing import Any
 from zoo.errors import join_words
 from zoo.models import MODELS
 from zoo.models.counts import read_counts
+from zoo.pretrained import list_weights
 from zoo.registry import ModelEntry
 from zoo.tables import format_count, format_shape, format_table
 
@@ -43,6 +44,7 @@ def _record(
         "about": entry.about,
         "paper": entry.paper,
         "lecture": entry.lecture,
+        "weights": list_weights(entry.name),
     }
 
 
@@ -119,15 +121,25 @@ def _link(paper: str) -> str:
 
 
 def _footnote(entries: list[dict[str, Any]]) -> str:
+    """Says what else is a model, and which have trained weights."""
     families = [
         entry.name
         for entry in MODELS.families()
         if any(entry.match(shown["name"]) for shown in entries)
     ]
-    if not families:
-        return ""
-    sentence = (
-        f"Any name of the form {join_words(families)} is a model, "
-        "not only those listed."
+    trained = [name for entry in entries for name in entry["weights"]]
+    sentences = []
+    if families:
+        sentences.append(
+            f"Any name of the form {join_words(families)} is a model, "
+            "not only those listed."
+        )
+    if trained:
+        sentences.append(
+            f"Trained weights come with the zoo: {join_words(trained, 'and')}, "
+            f"as in `zoo predict {trained[-1]} photo.png`."
+        )
+    return "".join(
+        "\n\n" + textwrap.fill(sentence, 80, break_on_hyphens=False)
+        for sentence in sentences
     )
-    return "\n\n" + textwrap.fill(sentence, 80, break_on_hyphens=False)

@@ -52,6 +52,8 @@ def write(
         target: where to; else anew into the folder of the one run, or that
             of all runs.
     """
+    if target is None and len(runs) == 1:
+        runs[0].check_writable()
     text = page(gather_all(runs, runs_dir))
     if target is None:
         folder = pathlib.Path(runs_dir) if runs[1:] else runs[0].path

@@ -27,6 +27,7 @@ def choose(run: Run, form: Format, out: str | None, overwrite: bool) -> Path:
             folder to be in.
     """
     if out is None:
+        run.check_writable()
         name = f"{run.path.resolve().name}{form.ending}"
         if not form.ending:
             name = f"{name}-{form.name}"

@@ -132,11 +132,10 @@ def _of_run(run: runs.Run, runs_dir: str) -> Origin:
     path = run.model_path()
     if resolved["features"]:
         raise _saw_no_images(run.name, resolved["features"]["name"])
-    below = pathlib.Path(runs_dir, run.name) == run.path
     kept = {name: config.get(name) for name in SHAPING}
     asked = run.config
     return Origin(
-        name=run.name if below else str(run.path),
+        name=run.name_from(runs_dir),
         path=path,
         model=config["model"],
         options={n: _as_asked(v) for n, v in kept.items() if v},
