@@ -24,6 +24,7 @@ _HOMES = {
     "load_dataset": "zoo.data",
     "train": "zoo.training",
     "load_run": "zoo.runs",
+    "quiet": "zoo.notebook.quiet",
     "inspect": "zoo.notebook.inspecting",
     "evaluate": "zoo.notebook.asking",
     "explain": "zoo.notebook.asking",
