@@ -5,7 +5,8 @@ import sys
 
 import pytest
 
-from zoo.cli import checks, doctor, setup
+from zoo import engines
+from zoo.cli import checks, doctor, engine_checks, setup
 from zoo.cli.checks import Finding
 
 REQUIRED = ["keras>=3.15", "absl-py>=2.1", "tensorflow-datasets>=4.9.10"]
@@ -50,6 +51,37 @@ def test_every_dependency_of_the_project_can_be_read():
     assert not found.trouble
 
 
+def test_an_environment_for_jax_needs_no_tensorflow():
+    required = checks.requirements(setup.ROOT, without_tensorflow=True)
+    listed = (setup.ROOT / "requirements-jax.txt").read_text().splitlines()
+    assert required == [
+        line.partition(" #")[0] for line in listed if not line.startswith("#")
+    ]
+    assert not [line for line in required if "tensorflow" in line]
+
+
+def test_an_unknown_engine_is_trouble(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "torch")
+    found = engine_checks.check_choice({"jax": "install it"})
+    assert found.trouble
+    assert "KERAS_BACKEND=torch" in found.text
+    assert found.remedy == "export KERAS_BACKEND=tensorflow"
+
+
+def test_an_engine_that_is_missing_is_trouble_with_its_command(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    monkeypatch.setattr(
+        engines, "_is_installed", lambda package: package != "jax"
+    )
+    found = engine_checks.check_choice({"jax": "install it"})
+    assert (found.trouble, found.remedy) == (True, "install it")
+
+
+def test_an_engine_that_is_there_is_no_trouble(monkeypatch):
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
+    assert engine_checks.check_choice({}) is None
+
+
 @pytest.fixture
 def clone(tmp_path):
     """A folder with the two files from which .venv is made."""
@@ -91,19 +123,23 @@ def test_an_installed_package_needs_no_environment(tmp_path):
 
 
 def test_an_engine_that_does_not_import_is_trouble_with_its_reason():
-    found = checks.check_engines(None, "it died of signal 4", "reinstall")
+    found = engine_checks.check_engine(None, "it died of signal 4", "reinstall")
     assert found.trouble
     assert "signal 4" in found.text
 
 
 def test_a_gpu_without_its_libraries_is_a_note_with_a_command():
-    found = checks.check_gpu(0, "/usr/bin/nvidia-smi", "install them")
+    found = engine_checks.check_gpu(
+        "jax", 0, "/usr/bin/nvidia-smi", "install them"
+    )
+    assert "JAX cannot use" in found.text
     assert (found.trouble, found.remedy) == (False, "install them")
 
 
 def test_no_gpu_and_one_in_use_need_nothing():
-    assert checks.check_gpu(0, None, "install them").remedy == ""
-    assert checks.check_gpu(2, "nvidia-smi", "install them").remedy == ""
+    check = engine_checks.check_gpu
+    assert check("tensorflow", 0, None, "install them").remedy == ""
+    assert check("tensorflow", 2, "nvidia-smi", "install them").remedy == ""
 
 
 @pytest.mark.parametrize(
@@ -171,13 +207,14 @@ def test_the_probe_reports_what_really_imports(tmp_path, monkeypatch):
     for name in ("tensorflow", "keras", "tensorboard"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('broken')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found, reason = checks.probe_engines()
+    found, reason = engine_checks.probe_engine()
     assert found is None
     assert reason == "ImportError: broken"
 
 
 @pytest.mark.slow
 def test_the_probe_finds_the_engines_of_this_python():
-    found, reason = checks.probe_engines()
+    found, reason = engine_checks.probe_engine()
     assert reason == ""
-    assert set(found) == {"tensorflow", "keras", "backend", "gpus", "seconds"}
+    assert set(found) == {"name", "version", "keras", "gpus", "seconds"}
+    assert found["name"] == engines.chosen()[0]

@@ -8,11 +8,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.metadata
-import json
 import os
 import re
 import shutil
-import subprocess
 import sys
 import tempfile
 import tomllib
@@ -22,22 +20,9 @@ from pathlib import Path
 from zoo.cli.setup import is_ready
 from zoo.pythons import describe
 
+# Core dependencies that an environment with JAX alone does without.
+OF_TENSORFLOW = ("tensorflow", "importlib_resources")
 ROOM = 2**30  # bytes; a day of runs with checkpoints fits in it
-
-# Run by a Python of its own: a broken TensorFlow kills the process that
-# imports it, and a sound one takes seconds.
-PROBE = """
-import json, time
-start = time.perf_counter()
-import tensorflow, keras, tensorboard.program
-print(json.dumps({
-    "tensorflow": tensorflow.__version__,
-    "keras": keras.__version__,
-    "backend": keras.backend.backend(),
-    "gpus": len(tensorflow.config.list_physical_devices("GPU")),
-    "seconds": time.perf_counter() - start,
-}))
-"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,17 +53,27 @@ def in_words(path: Path) -> str:
     return str(path)
 
 
-def requirements(root: Path) -> list[str]:
+def requirements(root: Path, without_tensorflow: bool = False) -> list[str]:
     """Returns the core dependencies, as `name>=version`.
 
     Read from pyproject.toml in a clone, from the installed package elsewhere.
+
+    Args:
+        root: the folder in which the package `zoo` lies.
+        without_tensorflow: asks for what is needed where JAX is alone: those
+            of requirements-jax.txt.
     """
     project = root / "pyproject.toml"
     if project.is_file():
         with project.open("rb") as file:
-            return tomllib.load(file)["project"]["dependencies"]
-    every = importlib.metadata.requires("model-zoo") or []
-    return [line for line in every if "extra ==" not in line]
+            core = tomllib.load(file)["project"]["dependencies"]
+    else:
+        every = importlib.metadata.requires("model-zoo") or []
+        core = [line for line in every if "extra ==" not in line]
+    if not without_tensorflow:
+        return core
+    kept = [line for line in core if not line.startswith(OF_TENSORFLOW)]
+    return [*kept, "jax>=0.7"]
 
 
 def installed_version(name: str) -> str | None:
@@ -148,56 +143,6 @@ def check_venv(root: Path, packages_fit: bool, remedy: str) -> Finding:
     if packages_fit:
         return Finding("no .venv, but this Python has what is needed")
     return trouble("there is no .venv", remedy)
-
-
-def probe_engines() -> tuple[dict | None, str]:
-    """Imports TensorFlow and Keras in a process of its own.
-
-    Returns:
-        What `PROBE` prints, or `None` and the reason why it does not.
-    """
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", PROBE],
-            env={**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"},
-            capture_output=True,
-            text=True,
-            timeout=300,
-        )
-    except subprocess.TimeoutExpired:
-        return None, "it took more than 300 seconds"
-    if done.returncode < 0:
-        return None, f"it died of signal {-done.returncode}"
-    if done.returncode:
-        return None, (done.stderr.strip() or "no reason given").splitlines()[-1]
-    return json.loads(done.stdout.splitlines()[-1]), ""
-
-
-def check_engines(found: dict | None, reason: str, remedy: str) -> Finding:
-    """Says whether TensorFlow, Keras and TensorBoard really import."""
-    if found is None:
-        if backend := os.environ.get("KERAS_BACKEND"):
-            reason += f" (with KERAS_BACKEND={backend})"
-        return trouble(f"importing TensorFlow and Keras: {reason}", remedy)
-    return Finding(
-        "TensorFlow {tensorflow} and Keras {keras} on {backend} import in "
-        "{seconds:.0f} s, and TensorBoard too".format(**found)
-    )
-
-
-def check_gpu(gpus: int, driver: str | None, remedy: str) -> Finding:
-    """Compares the GPUs that TensorFlow sees with those that there may be.
-
-    Args:
-        gpus: how many TensorFlow sees.
-        driver: where NVIDIA's `nvidia-smi` is; `None` where it is not.
-        remedy: the command that gives TensorFlow its CUDA libraries.
-    """
-    if gpus:
-        return Finding(f"TensorFlow sees {gpus} GPU{'s' * (gpus > 1)}")
-    if driver:
-        return Finding("there is a GPU that TensorFlow cannot use", remedy)
-    return Finding("no GPU; the models train on the processor")
 
 
 def check_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:

@@ -15,10 +15,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import zoo
-from zoo.cli import checks
+from zoo import engines
+from zoo.cli import checks, engine_checks
 from zoo.cli.setup import ROOT, python_of
 from zoo.data.sources import SOURCES
 from zoo.errors import UserError
+
+# What has an engine's CUDA libraries.
+CUDA = {"tensorflow": "tensorflow[and-cuda]", "jax": "jax[cuda12]"}
 
 
 class _Parser(argparse.ArgumentParser):
@@ -68,8 +72,9 @@ def report(findings: Iterator[checks.Finding]) -> int:
 def examine(root: Path) -> Iterator[checks.Finding]:
     """Yields what is found, the foundations first."""
     yield checks.check_python(sys.version_info)
-    required = checks.requirements(root)
-    locked = _pins(root, "-r")
+    alone = engines.is_jax_alone()
+    required = checks.requirements(root, without_tensorflow=alone)
+    locked = [] if alone else _pins(root, "-r")
     reinstall = _pip(locked, *([] if locked else required))
     set_up = "python -m zoo setup" if os.name == "nt" else "make setup"
     packages = checks.check_packages(
@@ -79,8 +84,7 @@ def examine(root: Path) -> Iterator[checks.Finding]:
     yield venv
     if not venv.trouble:
         yield packages
-    if not packages.trouble:
-        yield from _engines(root, reinstall)
+    yield from _engine(root, reinstall, not packages.trouble)
     yield checks.check_processor()
     yield from checks.check_runs(Path.cwd() / "runs")
     folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
@@ -88,15 +92,26 @@ def examine(root: Path) -> Iterator[checks.Finding]:
     yield checks.check_data(Path(folder).expanduser(), builders)
 
 
-def _engines(root: Path, reinstall: str) -> Iterator[checks.Finding]:
-    found, reason = checks.probe_engines()
-    if os.environ.get("KERAS_BACKEND"):
-        reinstall = "unset KERAS_BACKEND"
-    yield checks.check_engines(found, reason, reinstall)
+def _engine(
+    root: Path, reinstall: str, packages_fit: bool
+) -> Iterator[checks.Finding]:
+    pins = _pins(root, "-c")
+    names = {name: _pip(pins, name) for name in engines.NAMES}
+    wrong = engine_checks.check_choice(names)
+    if wrong:
+        yield wrong
+    if wrong or not packages_fit:
+        return
+    found, reason = engine_checks.probe_engine()
+    if os.environ.get(engines.VARIABLE):
+        reinstall = f"unset {engines.VARIABLE}"
+    yield engine_checks.check_engine(found, reason, reinstall)
     if found:
-        cuda = _pip(_pins(root, "-c"), "tensorflow[and-cuda]")
+        cuda = _pip(pins, CUDA[found["name"]])
         driver = shutil.which("nvidia-smi")
-        yield checks.check_gpu(found["gpus"], driver, cuda)
+        yield engine_checks.check_gpu(
+            found["name"], found["gpus"], driver, cuda
+        )
 
 
 def _pins(root: Path, option: str) -> list[str]:

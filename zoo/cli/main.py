@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from zoo import program
+from zoo import engines, program
 from zoo.cli import stderr
 from zoo.errors import Diverged, Interrupted, UserError, nearest
 
@@ -39,6 +39,13 @@ VERBS = {
     "setup": "make .venv and install everything into it",
     "doctor": "look for trouble in the installation, with remedies",
 }
+
+# These answer where Keras, or what it computes with, is not installed.
+WITHOUT_ENGINE = (
+    *("explain", "models", "datasets", "data", "prepare", "recipes", "runs"),
+    *("setup", "doctor"),
+)
+HELP = ("-h", "-help", "--help", "--helpfull")
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -93,6 +100,8 @@ def _run(verb: str, argv: list[str]) -> int:
             f"there is no command {verb!r}; "
             f"{hint or 'choose one of ' + ', '.join(VERBS) + '.'}"
         )
+    if verb not in WITHOUT_ENGINE and not set(HELP) & set(argv):
+        engines.check()
     return importlib.import_module(f"zoo.cli.{verb}").run(argv)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import keras
 import numpy as np
 
+from zoo import engines
 from zoo.config import TrainConfig
 from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
@@ -75,6 +76,7 @@ def prepare(
     Raises:
         UserError: something in the config cannot work.
     """
+    engines.check()
     _fix_randomness(config)
     if begun is None:
         config = settle(config)

@@ -101,6 +101,7 @@ def resume(
     console = console or Console()
     with run.lock():
         resuming.check_resumable(run)
+        resuming.check_same_engine(run)
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
         job = prepare(

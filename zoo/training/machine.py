@@ -26,6 +26,13 @@ def describe() -> dict[str, str]:
         found["tensorflow"] = tf.__version__
         if gpus := tf.config.list_physical_devices("GPU"):
             found["device"] = f"{len(gpus)} gpu"
+    else:
+        import jax
+
+        found["jax"] = jax.__version__
+        if jax.default_backend() != "cpu":
+            kind = jax.default_backend()
+            found["device"] = f"{jax.local_device_count()} {kind}"
     return found
 
 

@@ -36,7 +36,7 @@ def save_result(
         checkpoints = Checkpoints(run.path / "checkpoints")
         checkpoints.restore_best(model, state.best.epoch)
     best = last if state.best.epoch == state.epoch else judge(model)
-    if job.precision != "float32" and precision.has_accelerator():
+    if precision.is_mixed(job.precision):
         weights = model.get_weights()
         model = network.build_network(job.plan, job.statistics)
         model.set_weights(weights)

@@ -1,8 +1,9 @@
 """The number format of the arithmetic; weights are float32 in any case.
 
-On a processor bfloat16 is a rewrite of the graph by oneDNN, invisible in the
-model. On an accelerator it is Keras's mixed policy, for training alone: the
-saved model is rebuilt in float32, and is what gets scored.
+TensorFlow on a processor has its graph rewritten for bfloat16 by oneDNN,
+invisible in the model. On an accelerator, and under JAX everywhere, it is
+Keras's mixed policy, for training alone: the saved model is rebuilt in
+float32, and is what gets scored.
 """
 
 from __future__ import annotations
@@ -31,12 +32,20 @@ def resolve(asked: str) -> str:
     return "bfloat16" if has_accelerator() else "float32"
 
 
+def is_mixed(precision: str) -> bool:
+    """Whether layers have Keras's mixed policy while they are trained."""
+    import keras
+
+    rewritten = keras.backend.backend() == "tensorflow"
+    return precision == "bfloat16" and (has_accelerator() or not rewritten)
+
+
 @contextlib.contextmanager
 def policy(precision: str) -> Iterator[None]:
     """Builds the layers of a block so that they compute in this format."""
     import keras
 
-    if precision == "bfloat16" and has_accelerator():
+    if is_mixed(precision):
         before = keras.config.dtype_policy()
         keras.config.set_dtype_policy("mixed_bfloat16")
         try:
@@ -50,10 +59,7 @@ def policy(precision: str) -> Iterator[None]:
 @contextlib.contextmanager
 def rewriting(precision: str) -> Iterator[None]:
     """Lets oneDNN compute in bfloat16 what TensorFlow traces meanwhile."""
-    import keras
-
-    wanted = precision == "bfloat16" and not has_accelerator()
-    if not wanted or keras.backend.backend() != "tensorflow":
+    if precision != "bfloat16" or is_mixed(precision):
         yield
         return
     import tensorflow as tf

@@ -67,14 +67,16 @@ class Recorder(keras.callbacks.Callback):
             self.checkpoints.restore_metrics(self.model)
         else:
             self.state.window = {"batch": 0, "loss": 0.0, "accuracy": 0.0}
+        self._first = self.state.batch
         self.clock.start(self.state.batch)
 
     def on_train_batch_end(self, batch, logs=None):
-        before = self.state.batch
-        self.state.step = int(self.model.optimizer.iterations)
-        self.state.batch = (
-            self.state.step - self.state.epoch * self.plan.steps_per_epoch
-        )
+        state, before = self.state, self.state.batch
+        # Counted, not asked of the optimizer: between two updates JAX holds
+        # the variables elsewhere, and to bring them back takes long.
+        steps = self.plan.steps_in(state.epoch)
+        state.batch = min(self._first + batch + 1, steps)
+        state.step = state.epoch * self.plan.steps_per_epoch + state.batch
         now = Logs.of(logs)
         if not math.isfinite(now.loss + now.penalty):
             raise Diverged(
@@ -129,6 +131,7 @@ class Recorder(keras.callbacks.Callback):
                 raise Interrupted
 
     def _debug(self, now: Logs) -> None:
+        self._attach()
         snapshot = self.watch.snapshot(self.state)
         text = debug.text(snapshot, now.accuracy, self.watch.probe.split)
         self.console.say(text)
@@ -210,6 +213,14 @@ class Recorder(keras.callbacks.Callback):
                 "a weight is no longer a number after update "
                 f"{self.state.step:,}"
             ) from None
+
+    def _attach(self) -> None:
+        """Gives the model its variables back, inside an epoch.
+
+        Keras does it, where the engine is JAX, when a callback asks for the
+        model; what watches it has it already, and would find no values.
+        """
+        _ = self.model
 
     def _learning_rate(self) -> float:
         """Returns the rate of the last update."""
