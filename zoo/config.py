@@ -236,8 +236,8 @@ class TrainConfig:
         help="same seed, same machine, same bits; slower")
     precision: str = _option(
         "float32", TEXT, "run", choices=("float32", "bfloat16", "auto"),
-        help="number format of the arithmetic; auto takes bfloat16 on "
-             "accelerators that have it")
+        help="number format of the arithmetic; auto takes bfloat16 where the "
+             "processor or accelerator has it")
     jit: str = _option(
         "auto", TEXT, "run", choices=("auto", "on", "off"),
         help="compile with XLA; auto leaves it off on processors")

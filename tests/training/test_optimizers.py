@@ -91,6 +91,28 @@ def test_each_name_gives_its_keras_optimizer(name, kind, facts):
     if name == "adamw":
         options["weight_decay"] = 0.02
     optimizer = optimizers.make_optimizer(TrainConfig(**options), 0.1)
-    assert type(optimizer) is kind
+    assert isinstance(optimizer, kind)
     for attribute, expected in facts.items():
         assert getattr(optimizer, attribute) == expected
+
+
+@pytest.mark.parametrize("name", ["adam", "adamw"])
+def test_one_pass_over_the_weights_does_what_keras_composes(name):
+    plain = {"adam": keras.optimizers.Adam, "adamw": keras.optimizers.AdamW}
+    options = {"learning_rate": 0.01, "weight_decay": 0.1}
+    if name == "adam":
+        del options["weight_decay"]
+    config = TrainConfig(optimizer=name, **options)
+    ours = optimizers.make_optimizer(config, 0.01)
+    random = np.random.default_rng(0)
+    start = random.normal(size=(7, 5)).astype("float32")
+    found, expected = keras.Variable(start), keras.Variable(start)
+    theirs = plain[name](**options)
+    for _ in range(20):
+        gradient = keras.ops.convert_to_tensor(
+            random.normal(size=start.shape), "float32"
+        )
+        ours.apply([gradient], [found])
+        theirs.apply([gradient], [expected])
+    assert np.abs(expected - start).max() > 0.05
+    np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)

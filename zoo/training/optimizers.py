@@ -9,6 +9,7 @@ from keras import ops
 from keras.optimizers import schedules
 
 from zoo.config import TrainConfig
+from zoo.training import one_pass
 
 
 class Warmup(schedules.LearningRateSchedule):
@@ -110,7 +111,5 @@ def make_optimizer(config: TrainConfig, schedule) -> keras.Optimizer:
     if config.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(momentum=momentum, **shared)
     if config.optimizer == "adam":
-        return keras.optimizers.Adam(**shared)
-    return keras.optimizers.AdamW(
-        weight_decay=config.weight_decay or 0.0, **shared
-    )
+        return one_pass.adam()(**shared)
+    return one_pass.adamw()(weight_decay=config.weight_decay or 0.0, **shared)

@@ -9,7 +9,11 @@ float32, and is what gets scored.
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Iterator
+
+from zoo import processors
+from zoo.errors import UserError
 
 
 def has_accelerator() -> bool:
@@ -26,10 +30,44 @@ def has_accelerator() -> bool:
 
 
 def resolve(asked: str) -> str:
-    """Returns `float32` or `bfloat16` for the value of `--precision`."""
-    if asked != "auto":
-        return asked
-    return "bfloat16" if has_accelerator() else "float32"
+    """Returns `float32` or `bfloat16` for the value of `--precision`.
+
+    Raises:
+        UserError: bfloat16 is asked for where nothing would compute in it.
+    """
+    if asked == "auto":
+        pays = has_accelerator() or (rewrites() and processors.have_bfloat16())
+        return "bfloat16" if pays else "float32"
+    if asked == "bfloat16" and not (is_mixed(asked) or rewrites()):
+        raise UserError(
+            "--precision=bfloat16 would change nothing here: on a processor "
+            "TensorFlow needs oneDNN for it, which TF_ENABLE_ONEDNN_OPTS=0 "
+            "switches off; leave one of them out."
+        )
+    return asked
+
+
+def rewrites() -> bool:
+    """Whether oneDNN would rewrite TensorFlow's graph for a processor."""
+    import keras
+
+    switch = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower()
+    return keras.backend.backend() == "tensorflow" and switch not in (
+        "0",
+        "false",
+    )
+
+
+def in_words(resolved: dict) -> str:
+    """Returns the number format of a run, and who sees to it."""
+    if resolved["precision"] == "float32":
+        return "float32"
+    machine = resolved["machine"]
+    if machine["device"] != "cpu" or machine["backend"] != "tensorflow":
+        return "bfloat16 with weights in float32"
+    if processors.have_bfloat16():
+        return "bfloat16 by oneDNN"
+    return "bfloat16, which these processors only imitate"
 
 
 def is_mixed(precision: str) -> bool:

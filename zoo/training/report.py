@@ -14,7 +14,7 @@ from zoo.explaining import explain
 from zoo.explaining.facts import Facts
 from zoo.explaining.words import headline
 from zoo.runs import Run
-from zoo.training import balance, result, transfer
+from zoo.training import balance, precision, result, transfer
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
 from zoo.training.network import enlarged_size
@@ -43,7 +43,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             **transfer.in_words(resolved),
             "recipe": _recipe_in_words(plan),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
-            f"{resolved['precision']}, Keras {machine['keras']} on "
+            f"{precision.in_words(resolved)}, Keras {machine['keras']} on "
             f"{machine['backend']}",
             "run": str(run.path),
             "watch": f"{program.typed('tensorboard')} --logdir "
