@@ -137,6 +137,7 @@ lint: $(READY) ## only check the code
 format: $(READY) ## bring the code into shape
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
+	$(PY) -m docs.notebooks
 
 test-slow: $(READY) ## run the slow tests: large models, kills, real set-ups
 	$(PY) -m pytest $(WORKERS) -m slow $(FLAGS)

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from zoo.cli.main import VERBS
+from zoo.pretrained import FOLDER
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -35,20 +36,26 @@ def test_the_lock_pins_what_the_project_asks_for(line):
 
 def test_the_lock_holds_nothing_but_pins():
     lines = [line for line in LOCK.splitlines() if not line.startswith("#")]
-    pin = r"[a-z0-9-]+==[0-9a-z.]+( ; [a-z_]+ (==|<|>=) '[0-9a-z.]+')?"
+    marker = r"[a-z_]+ (==|!=|<|>=) '[0-9a-z.]+'"
+    pin = rf"[a-z0-9-]+==[0-9a-z.]+( ; {marker}( and {marker})*)?"
     assert len(lines) > 50
     assert [line for line in lines if not re.fullmatch(pin, line)] == []
 
 
-def test_the_wheel_holds_the_recipes_and_no_tests(tmp_path):
+def test_the_wheel_holds_recipes_and_weights_and_no_tests(tmp_path):
     build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
     subprocess.run([*build, "-d", tmp_path], cwd=ROOT, check=True)
     (wheel,) = tmp_path.glob("*.whl")
     names = zipfile.ZipFile(wheel).namelist()
     recipes = (ROOT / "experiments").rglob("*.flags")
     expected = {f"zoo/{path.relative_to(ROOT).as_posix()}" for path in recipes}
-    packed = {name for name in names if name.endswith(".flags")}
+    flagfiles = [name for name in names if name.endswith(".flags")]
+    packed = {name for name in flagfiles if "zoo/experiments/" in name}
     assert packed == expected != set()
+    weights = [path for path in FOLDER.rglob("*") if path.is_file()]
+    assert weights
+    for path in weights:
+        assert path.relative_to(ROOT).as_posix() in names
     assert not [name for name in names if name.startswith("tests")]
 
 
