@@ -116,6 +116,14 @@ def test_every_accuracy_of_readme_is_one_of_the_results():
                 assert number in kept, f"{name} has no {number}"
 
 
+def test_no_accuracy_in_readme_s_prose_is_without_its_recipe():
+    """What stands between fences is a command's output, word for word."""
+    prose = re.sub(r"^```.*?^```", "", README, flags=re.MULTILINE | re.DOTALL)
+    for line in prose.splitlines():
+        if re.search(r"\b(0\.\d{3,4}|\d\d\.\d\d? %)", line):
+            assert "<!-- from " in line, line
+
+
 def test_a_run_of_the_same_seed_takes_the_older_one_s_place():
     results = {"a": [row(train_loss=9.0), row(seed=1)]}
     record.add(results, "a", row(train_loss=1.0))
