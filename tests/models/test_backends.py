@@ -7,9 +7,11 @@ import pathlib
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 import zoo.models
+from experiments.keeping import probe
 
 ROOM = pathlib.Path(zoo.models.__file__).parent
 ENGINES = {"tensorflow", "jax", "torch"}
@@ -46,6 +48,26 @@ def test_no_engine_is_imported(path):
     assert not ENGINES & set(imported(path))
 
 
+WEIGHTS_WITHOUT_TENSORFLOW = """
+import sys
+class Missing:  # as where it is not installed
+    def find_spec(self, name, *where):
+        if name.partition(".")[0] == "tensorflow":
+            raise ModuleNotFoundError(name)
+sys.meta_path.insert(0, Missing())
+import numpy as np
+import zoo
+from zoo import pretrained
+example = np.load(sys.argv[1])
+for name in zoo.list_weights():
+    model, _, weights = name.partition(":")
+    trained = zoo.create_model(model, weights=weights)
+    logits = trained.predict(example, verbose=0)
+    wanted = pretrained.find(name).facts["probe"]
+    print(np.allclose(logits, wanted, atol=1e-3))
+"""
+
+
 @pytest.mark.skipif(
     importlib.util.find_spec("jax") is None,
     reason="JAX is an extra; `pip install jax`, then `make test-jax`",
@@ -63,3 +85,25 @@ def test_models_run_on_jax_where_there_is_no_tensorflow():
         f"{name} (2, 3) True"
         for name in ("mlp", "cnn_cpncpnfdf", "cnn_cnf", "resnet8")
     ]
+
+
+@pytest.mark.skipif(
+    importlib.util.find_spec("jax") is None,
+    reason="JAX is an extra; `pip install jax`, then `make test-jax`",
+)
+def test_weights_answer_alike_on_jax_where_there_is_no_tensorflow(tmp_path):
+    np.save(tmp_path / "probe.npy", probe((28, 28, 1)))
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            WEIGHTS_WITHOUT_TENSORFLOW,
+            tmp_path / "probe.npy",
+        ],
+        env={**os.environ, "KERAS_BACKEND": "jax"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) == {"True"}

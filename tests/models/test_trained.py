@@ -1,0 +1,77 @@
+"""Models with weights that come with the zoo."""
+
+import numpy as np
+import pytest
+
+import zoo
+from experiments.keeping import probe
+from zoo import pretrained
+from zoo.errors import UserError
+
+IMAGES = probe((28, 28, 1))
+
+
+@pytest.fixture(scope="module")
+def mlp():
+    return zoo.create_model("mlp", weights="mnist")
+
+
+def test_raw_pixels_of_any_type_give_the_run_s_logits(mlp):
+    wanted = pretrained.find("mlp:mnist").facts["probe"]
+    for images in (IMAGES, IMAGES.astype(np.uint8)):
+        logits = mlp.predict(images, verbose=0)
+        np.testing.assert_allclose(logits, wanted, atol=1e-3)
+
+
+def test_the_network_inside_is_the_one_that_is_built_without_weights():
+    for name in zoo.list_weights():
+        model = name.partition(":")[0]
+        body = zoo.create_model(model, weights="mnist").get_layer("network")
+        plain = zoo.create_model(model, input_shape=(28, 28, 1))
+        assert [(x.path, x.shape) for x in plain.weights] == [
+            (x.path, x.shape) for x in body.weights
+        ]
+
+
+def test_without_classes_it_ends_at_its_features(mlp):
+    features = zoo.create_model("mlp", 0, weights="mnist")
+    seen = features.predict(IMAGES, verbose=0)
+    assert seen.shape == (3, 512)
+    kernel, bias = mlp.get_layer("network").get_layer("logits").get_weights()
+    logits = mlp.predict(IMAGES, verbose=0)
+    np.testing.assert_allclose(seen @ kernel + bias, logits, atol=1e-3)
+
+
+def test_what_they_were_trained_with_may_be_said():
+    zoo.create_model(
+        "mlp", 10, [28, 28, 1], weights="mnist", hidden=(512, 512), dropout=0.2
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (
+            {"name": "lenet5", "weights": "imagenet"},
+            ("'imagenet' of lenet5", "lr:mnist", "cnn_cpcpfdf:mnist"),
+        ),
+        ({"name": "wrn28_10", "weights": "mnist"}, ("of wrn28_10", "lr:mnist")),
+        ({"name": "mlp", "weights": ""}, ("'' of mlp", "mlp:mnist")),
+        ({"name": "mlpp", "weights": "mnist"}, ("no model 'mlpp'", "mlp")),
+        ({"num_classes": 7}, ("num_classes=7", "10 classes", "--new_head")),
+        ({"num_classes": 1}, ("num_classes=1", "no classifier")),
+        ({"input_shape": (32, 32, 3)}, ("(32, 32, 3)", "(28, 28, 1)")),
+        ({"input_shape": (784,)}, ("(784,)", "(28, 28, 1)")),
+        ({"input_shape": 28}, ("28 is not the shape",)),
+        ({"hidden": (64,)}, ("hidden=(64,)", "hidden=(512, 512)")),
+        ({"dropout": 0.5}, ("dropout=0.5", "dropout=0.2", "leave it out")),
+        ({"activation": "tanh"}, ("activation='tanh'", "'relu'")),
+        ({"depth": 3}, ("depth=3 has no place in mlp",)),
+    ],
+)
+def test_what_contradicts_weights_is_told_in_a_sentence(arguments, words):
+    with pytest.raises(UserError) as caught:
+        zoo.create_model(**{"name": "mlp", "weights": "mnist", **arguments})
+    sentence = str(caught.value)
+    assert all(word in sentence for word in words), sentence
+    assert sentence.endswith((".", "?")) and "\n" not in sentence
