@@ -8,23 +8,17 @@ are found at any depth below the folder of their class.
 from __future__ import annotations
 
 import contextlib
+import functools
 import shlex
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-import numpy as np
-
 from zoo.data import pictures
-from zoo.data.dataset import Split
+from zoo.data.folder_arrays import Files, Reader
 from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request
-from zoo.data.splits import digest
 from zoo.errors import UserError, join_words
 
 FOLDERS = {TRAIN: (TRAIN,), VAL: (VAL, "validation"), TEST: (TEST,)}
-
-# One picture file and the index of its class.
-Files = list[tuple[Path, int]]
 
 
 def read(request: Request) -> Parts:
@@ -36,15 +30,15 @@ def read(request: Request) -> Parts:
         part: _list_files(folder, classes, part == TRAIN)
         for part, folder in roots.items()
     }
-    with _telling_where_all_are_listed(root):
-        form = pictures.survey(
-            [path for path, _ in files[TRAIN]], request.image_size
-        )
+    telling = functools.partial(_telling_where_all_are_listed, root)
+    with telling():
+        reader = Reader(root, request, files)
     return Parts(
         tuple(classes),
         {part: len(listed) for part, listed in files.items()},
-        lambda part: _read_split(root, files[part], form),
-        form.came,
+        telling()(reader.read),
+        reader.form.came,
+        prepare=telling()(reader.prepare),
     )
 
 
@@ -151,26 +145,3 @@ def _telling_where_all_are_listed(root: Path) -> Iterator[None]:
         raise UserError(
             f"{error} `zoo data {shlex.quote(str(root))}` lists all such files."
         ) from error
-
-
-def _read_split(
-    root: Path, files: Files, form: pictures.Form
-) -> tuple[Split, list[bytes]]:
-    """Decodes pictures, in parallel, in the order of the list."""
-    height, width, channels = form.shape
-    images = np.empty((len(files), height, width, channels), np.uint8)
-
-    def decode(i: int) -> bytes:
-        pixels = pictures.decode(files[i][0], channels)
-        images[i] = pictures.fit(pixels, form, files[i][0])
-        return digest(pixels)
-
-    with (
-        _telling_where_all_are_listed(root),
-        pictures.bombs_refused(),
-        ThreadPoolExecutor() as pool,
-    ):
-        hashes = list(pool.map(decode, range(len(files))))
-    names = tuple(path.relative_to(root).as_posix() for path, _ in files)
-    labels = np.array([label for _, label in files], np.int32)
-    return Split(images, labels, names), hashes

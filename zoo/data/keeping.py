@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,8 @@ from zoo.data.dataset import Split
 
 REFRESH_SECONDS = 0.2
 SILENCE_SECONDS = 10.0  # between two lines where no terminal shows progress
+
+Done = TypeVar("Done")
 
 
 def read(
@@ -84,10 +86,21 @@ def into_memory(
     return Kept(Split(images, labels), hashes, about)
 
 
-def shown(pieces: Iterable[Piece], count: int, name: str) -> Iterator[Piece]:
+def shown(
+    pieces: Iterable[Done],
+    count: int,
+    name: str,
+    number: Callable[[Done], int] = lambda piece: len(piece[2]),
+) -> Iterator[Done]:
     """Yields pieces and says how far they are.
 
     On a terminal in a line that moves, elsewhere now and then.
+
+    Args:
+        pieces: of some work.
+        count: images in all of them.
+        name: what the lines call it.
+        number: images in one of them.
     """
     stream, done = sys.stdout, 0
     terminal, last = stream.isatty(), time.monotonic()
@@ -95,7 +108,7 @@ def shown(pieces: Iterable[Piece], count: int, name: str) -> Iterator[Piece]:
     try:
         for piece in pieces:
             yield piece
-            done += len(piece[2])
+            done += number(piece)
             if time.monotonic() - last >= pause:
                 last = time.monotonic()
                 text = f"{name}: {done:,} of {count:,} images"

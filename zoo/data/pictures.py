@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import collections
 import contextlib
 import dataclasses
 import os
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -79,37 +78,14 @@ def sides(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
-def survey(paths: Sequence[Path], side: int | tuple[int, int] | None) -> Form:
-    """Looks at the headers of pictures to find the form they should get.
-
-    Args:
-        paths: the training images.
-        side: height and width to resize all to, or one number for both, if
-            given.
+def look(path: Path) -> tuple[tuple[int, int], str]:
+    """Returns size and mode of a picture, see `Header`, and reads no more.
 
     Raises:
-        UserError: a file is no picture or too large, or sizes differ and no
-            `side` is given.
+        Unreadable: the file is no picture, or too large.
     """
-    sizes: collections.Counter[tuple[int, int]] = collections.Counter()
-    grey = True
-    with bombs_refused():
-        for path in paths:
-            with _opened(path) as picture:
-                sizes[_upright_size(picture)] += 1
-                grey = grey and picture.mode in GREY_MODES
-    channels = 1 if grey else 3
-    (height, width), _ = sizes.most_common(1)[0]
-    came = (height, width, channels) if len(sizes) == 1 else None
-    if side is not None:
-        return Form((*sides(side), channels), True, came)
-    if len(sizes) > 1:
-        raise UserError(
-            f"{len(paths):,} images have {len(sizes)} different sizes, most "
-            f"often {height}x{width} pixels; give the side to resize all to, "
-            "for example --image_size=32."
-        )
-    return Form((height, width, channels), False, came)
+    with _opened(path) as picture:
+        return _upright_size(picture), picture.mode
 
 
 def header(path: Path) -> Header:
