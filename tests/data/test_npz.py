@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.data import load_dataset
+from zoo.data import load_dataset, rows
 from zoo.data.seal import open_test
 from zoo.errors import UserError
 
@@ -138,3 +138,40 @@ def test_a_damaged_array_is_named(tmp_path, save_as):
     path.write_bytes(content)
     with pytest.raises(UserError, match="x of npz:.* is damaged"):
         load_dataset(f"npz:{path}")
+
+
+def test_images_too_large_for_memory_stay_in_the_file(tmp_path, monkeypatch):
+    arrays = {"x": X, "y": Y, "x_test": X[:5], "y_test": Y[:5]}
+    name = save(tmp_path, **arrays)
+    in_memory = load_dataset(name)
+    monkeypatch.setattr(rows, "MOST_IN_MEMORY", X.nbytes - 1)
+    data = load_dataset(name)
+    assert isinstance(data.train.images, rows.Rows)
+    assert data.fingerprint == in_memory.fingerprint
+    np.testing.assert_array_equal(open_test(name).images, X[:5])
+
+
+@pytest.mark.parametrize("save_as", ["compressed", "floats", "columns"])
+def test_what_cannot_stay_in_the_file_is_read(tmp_path, monkeypatch, save_as):
+    path = tmp_path / "data.npz"
+    if save_as == "compressed":
+        np.savez_compressed(path, x=X, y=Y)
+    elif save_as == "floats":
+        np.savez(path, x=X.astype(np.float32), y=Y)
+    else:
+        np.savez(path, x=np.asfortranarray(X), y=Y)
+    monkeypatch.setattr(rows, "MOST_IN_MEMORY", 1000)
+    data = load_dataset(f"npz:{path}")
+    assert type(data.train.images) is np.ndarray
+    (tmp_path / "plain").mkdir()
+    expected = load_dataset(save(tmp_path / "plain", x=X, y=Y))
+    assert data.fingerprint == expected.fingerprint
+
+
+def test_a_large_file_that_was_cut_short_is_a_sentence(tmp_path, monkeypatch):
+    name = save(tmp_path, x=X, y=Y)
+    monkeypatch.setattr(rows, "MOST_IN_MEMORY", 1000)
+    path = tmp_path / "data.npz"
+    path.write_bytes(path.read_bytes()[:4000])
+    with pytest.raises(UserError, match=r"cannot be read as a NumPy .npz"):
+        load_dataset(name)
