@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from zoo.data.splits import cut, digest, digests
+from zoo.data.splits import _sums, cut, digest, digests
 
 
 def random_images(count, seed=0):
@@ -160,3 +160,18 @@ def test_no_class_is_taken_as_a_whole_where_it_has_large_units(size):
     kept, held = cut(hashes, labels, size, groups=groups.tolist())
     assert len(set(groups[kept])) >= 1
     assert len(set(groups[held])) >= 1
+
+
+@given(st.lists(st.integers(1, 6), max_size=8))
+def test_sums_are_those_of_all_choices(sizes):
+    found = _sums(sizes)
+    for first, sums in enumerate(found):
+        some = [0]
+        for size in sizes[first:]:
+            some += [total + size for total in some]
+        reached = [s for s in range(-3, sum(sizes) + 9) if s in sums]
+        assert reached == sorted(set(some))
+
+
+def test_sums_of_many_images_take_no_memory():
+    assert all(isinstance(sums, range) for sums in _sums([3, 7, *[1] * 9_999]))
