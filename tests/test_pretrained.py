@@ -29,7 +29,8 @@ def copied(tmp_path, monkeypatch):
 
 
 def test_the_lecture_s_networks_have_weights():
-    assert {"lr:mnist", "mlp:mnist", "cnn_cpcpfdf:mnist"} <= set(NAMES)
+    wanted = {"lr", "mlp", "cnn_cpcpfdf", "lenet5"}
+    assert {f"{model}:mnist" for model in wanted} <= set(NAMES)
     assert zoo.list_weights("mlp") == ["mlp:mnist"]
     assert zoo.list_weights("wrn28_10") == []
 
