@@ -117,7 +117,8 @@ class TrainConfig:
         help="data set, folder:PATH or npz:PATH; `zoo datasets` lists them")
     data_dir: str | None = _option(
         None, TEXT, "data",
-        help="folder of tensorflow-datasets (else TFDS_DATA_DIR, else its own)")
+        help="folder of tensorflow-datasets and of arrays that are kept (else "
+             "TFDS_DATA_DIR, else ~/tensorflow_datasets)")
     image_size: int | None = _option(
         None, INT, "data", low=4, high=1024,
         help="side in pixels to which every image is resized when read")

@@ -1,4 +1,4 @@
-"""`zoo prepare DATASET`: fetches a data set now, for work without a network."""
+"""`zoo prepare DATASET`: fetches a data set now, and keeps it as arrays."""
 
 from __future__ import annotations
 
@@ -11,7 +11,9 @@ def run(argv: list[str]) -> int:
     """Fetches one data set; returns the exit code."""
     command = Command(
         "zoo prepare DATASET",
-        "Fetch a data set, so that it is there without a network.",
+        "Fetch a data set, so that it is there without a network, and keep its "
+        "images as arrays, from which later starts are fast. Arrays that are "
+        "there are checked.",
         words=("DATASET",),
     )
     command.text("data_dir", None, OPTIONS["data_dir"].help)
