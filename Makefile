@@ -148,13 +148,12 @@ test-data: $(READY) ## run the tests that read real data sets
 test-browser: $(READY) ## run the tests that look at TensorBoard in a browser
 	$(PY) -m pytest -m browser -rs $(FLAGS)
 
-test-jax: $(READY) ## try the promises of every model on JAX, if it is there
-	@if $(PY) -c 'import jax' 2>/dev/null; then \
-		KERAS_BACKEND=jax $(PY) -m pytest $(WORKERS) $(FLAGS) \
+test-jax: $(READY) ## try models and runs on JAX, in part without TensorFlow
+	KERAS_BACKEND=jax $(PY) -m pytest $(WORKERS) $(FLAGS) \
 		tests/test_model_contract.py tests/models/test_backends.py \
-		-k 'logits or gradient or tensorflow'; \
-	else echo "zoo: JAX is not installed, so that nothing was tried on it;" \
-		"\`$(PY) -m pip install -e '.[jax]'\` installs it."; fi
+		-k 'logits or gradient or tensorflow'
+	$(PY) -m pytest -m 'jax or not slow' $(FLAGS) \
+		tests/engines tests/data/test_batches.py
 
 lock: ## renew requirements.lock (FLAGS=--upgrade for newer versions; needs uv)
 	@command -v uv >/dev/null || \

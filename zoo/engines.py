@@ -42,11 +42,21 @@ def title(name: str) -> str:
     return NAMES.get(name, name)
 
 
-def in_use() -> str:
-    """Returns the name of the engine that Keras computes with."""
-    import keras
+def check_same(name: str, begun: str) -> None:
+    """Raises `UserError` if what goes on was begun on another engine.
 
-    return keras.backend.backend()
+    Engines round otherwise and draw other random numbers, so that it would
+    not come to the end that it was to come to.
+
+    Args:
+        name: of a run, or of a folder of runs.
+        begun: the engine that it was begun on.
+    """
+    if begun != chosen()[0]:
+        raise UserError(
+            f"{name} was begun on {title(begun)} and can only go on there; "
+            f"set {VARIABLE}={begun} and type that again."
+        )
 
 
 @dataclasses.dataclass(frozen=True)

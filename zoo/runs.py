@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 
-from zoo import pretrained, sweeps
+from zoo import engines, pretrained, sweeps
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_words, nearest
 from zoo.run_folder import Run
@@ -18,6 +18,7 @@ __all__ = [
     "FORMAT",
     "GROUP_FILE",
     "Run",
+    "check_engine",
     "check_free",
     "create",
     "find",
@@ -100,6 +101,21 @@ def _rename(source: pathlib.Path, target: pathlib.Path) -> bool:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
             return False
         raise
+
+
+def check_engine(folder: pathlib.Path, name: str) -> None:
+    """Raises `UserError` if runs were made on another engine of Keras.
+
+    Args:
+        folder: of runs that belong together, such as those of a sweep.
+        name: what it is called.
+    """
+    for run in list_runs(str(folder)):
+        try:
+            begun = run.resolved["machine"]["backend"]
+        except (UserError, KeyError, TypeError):
+            continue  # damaged, which is told of elsewhere
+        engines.check_same(name, begun)
 
 
 def list_runs(runs_dir: str) -> list[Run]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo import run_groups
+from zoo import run_groups, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import TrainConfig
@@ -104,6 +104,7 @@ def train(
 def resume(group: Group, workers: int) -> int:
     """Goes on with a group; returns the exit code, as `train` does."""
     repeats = folder.read(group)
+    runs.check_engine(group.path, group.name)
     devices.hide_gpus()
     with stderr.hold():
         from zoo.training.console import Console

@@ -6,7 +6,7 @@ import dataclasses
 import sys
 from typing import Any
 
-from zoo import recipes
+from zoo import recipes, runs
 from zoo.cli import roles, spaces, stderr, train
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.roles import Role
@@ -70,6 +70,7 @@ def run(argv: list[str]) -> int:
 
 def resume(folder: Folder, role: Role) -> int:
     """Goes on with a sweep; returns the exit code."""
+    runs.check_engine(folder.path, folder.name)
     with roles.door(role) as door, stderr.hold() as held:
         from zoo.tuning import devices
 

@@ -51,6 +51,7 @@ def export(
     """
     form = find_format(format)
     check_classifies(run)
+    form.check_engine()
     form.check_packages()
     path = target.choose(run, form, out, overwrite)
     with parity.full_precision():

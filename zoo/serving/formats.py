@@ -12,6 +12,7 @@ import importlib
 import importlib.util
 from types import ModuleType
 
+from zoo import engines
 from zoo.errors import UserError, join_words, unknown
 
 EXTRA = "export"  # of pyproject.toml
@@ -26,6 +27,7 @@ class Format:
         module: where its functions are.
         ending: of the file's name; a folder has none.
         packages: that it needs besides those of the core.
+        engine: the one that can write it; any if none is named.
     """
 
     name: str
@@ -33,10 +35,21 @@ class Format:
     module: str
     ending: str = ""
     packages: tuple[str, ...] = ()
+    engine: str = ""
 
     def load_module(self) -> ModuleType:
         """Returns its `write` and `load`."""
         return importlib.import_module(self.module)
+
+    def check_engine(self) -> None:
+        """Raises `UserError` if the engine in use cannot write it."""
+        if self.engine and self.engine != engines.chosen()[0]:
+            raise UserError(
+                f"--format={self.name} is written by "
+                f"{engines.title(self.engine)} alone, which can load runs of "
+                f"any engine; set {engines.VARIABLE}={self.engine} and type "
+                "that again."
+            )
 
     def check_packages(self) -> None:
         """Raises `UserError` if a package that it needs is not there."""
@@ -68,6 +81,7 @@ FORMATS = {
             "saved_model",
             "a folder for TensorFlow and TensorFlow Serving",
             "zoo.serving.saved_model",
+            engine="tensorflow",
         ),
         Format(
             "onnx",
@@ -75,6 +89,7 @@ FORMATS = {
             "zoo.serving.onnx_file",
             ".onnx",
             ("tf2onnx", "onnx", "onnxruntime"),
+            engine="tensorflow",
         ),
     )
 }

@@ -11,7 +11,7 @@ import contextlib
 import math
 import time
 
-from zoo import kinds, run_names, runs
+from zoo import engines, kinds, run_names, runs
 from zoo.config import TrainConfig
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted
@@ -101,7 +101,7 @@ def resume(
     console = console or Console()
     with run.lock():
         resuming.check_resumable(run)
-        resuming.check_same_engine(run)
+        engines.check_same(run.name, run.resolved["machine"]["backend"])
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
         job = prepare(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from zoo import engines
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.training.job import Job
@@ -21,21 +20,6 @@ def check_resumable(run: Run) -> None:
         raise UserError(
             f"{run.name} diverged and would do so again; try a lower rate, "
             f"`zoo train --like={run.argument} --learning_rate=...`."
-        )
-
-
-def check_same_engine(run: Run) -> None:
-    """Raises `UserError` if a run was begun on another engine of Keras.
-
-    Engines round otherwise and draw other random numbers, so that the run
-    would not come to the end that it was to come to.
-    """
-    begun = run.resolved["machine"]["backend"]
-    if begun != engines.in_use():
-        raise UserError(
-            f"{run.name} was begun on {engines.title(begun)} and "
-            f"can only go on there; set {engines.VARIABLE}={begun} and resume "
-            "it again."
         )
 
 

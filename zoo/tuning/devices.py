@@ -1,7 +1,7 @@
 """Cores and GPUs, divided among the processes of a sweep.
 
 What is decided here travels to a worker as environment variables, which
-TensorFlow reads when it is imported.
+TensorFlow and JAX read when they are imported.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ import subprocess
 
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
-THREADS += ("TF_NUM_INTEROP_THREADS",)
+THREADS += ("TF_NUM_INTEROP_THREADS", "NPROC")  # the last is read by XLA
 BYTES_A_WORKER = 2e9  # TensorFlow takes 0.7e9 of them
 MOST_WORKERS = 16
 
@@ -80,6 +80,7 @@ def environments(workers: int) -> list[dict[str, str]]:
         share[VISIBLE] = found[index % len(found)] if found else ""
         if found and workers > len(found):
             share["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
+            share["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
         if workers > 1:
             threads = str(max(cores() // workers, 1))
             share |= {

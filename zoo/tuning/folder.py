@@ -78,4 +78,5 @@ def _same(folder: Folder, settings: SweepConfig) -> Folder:
             f"{folder.name} is another sweep, in which {difference}; choose "
             "another --sweep_name."
         )
+    runs.check_engine(folder.path, folder.name)
     return folder

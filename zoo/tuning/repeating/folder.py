@@ -108,6 +108,7 @@ def grown(known: Repeats, request: Request) -> Repeats:
             f"there is a group {known.group.name!r} already, {why}; choose "
             "another --run_name."
         )
+    runs.check_engine(known.group.path, known.group.name)
     there = {
         (repr(member.value), member.config.seed): member
         for member in known.members
