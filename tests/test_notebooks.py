@@ -120,7 +120,8 @@ def test_it_runs_from_its_first_cell_to_its_last(path, tmp_path, monkeypatch):
     parameters(notebook).source += "\n" + "\n".join(smoke)
     # The kernel is a process of its own, whose folder is an empty one.
     monkeypatch.setenv("PYTHONPATH", str(ROOT))
-    for name in ("MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL"):
+    # Under pytest a kernel would not show what C++ code prints.
+    for name in ("MPLBACKEND", "TF_CPP_MIN_LOG_LEVEL", "PYTEST_CURRENT_TEST"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("JUPYTER_PLATFORM_DIRS", "1")
     monkeypatch.setenv("IPYTHONDIR", str(tmp_path / "ipython"))
