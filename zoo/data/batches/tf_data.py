@@ -1,4 +1,4 @@
-"""Batches for TensorFlow: tf.data, from images in the host's memory."""
+"""Batches for TensorFlow: tf.data, from the host's memory or from a file."""
 
 from __future__ import annotations
 
@@ -7,16 +7,25 @@ import tensorflow as tf
 
 from zoo.data import augment as augmentation
 from zoo.data.dataset import Split
+from zoo.data.rows import Rows, rows_in
+
+# Batches that are made before they are asked for, and bytes they may have.
+MOST_AHEAD = 8
+MOST_BYTES_AHEAD = 2**27
 
 
 class Store:
-    """Images and labels as tensors in the host's memory."""
+    """Labels, and images unless they stay in a file, in the host's memory."""
 
     def __init__(self, split: Split, batch_size: int):
         self._batch_size = batch_size
         self._traced = None
+        fit = rows_in(MOST_BYTES_AHEAD // batch_size, split.images.shape, 4)
+        self._ahead = min(MOST_AHEAD, fit)
         with tf.device("/CPU:0"):
-            self._images = tf.constant(split.images)
+            self._images = split.images
+            if not isinstance(split.images, Rows):
+                self._images = tf.constant(split.images)
             numbers = split.labels.dtype.kind == "f"
             kind = tf.float32 if numbers else tf.int32
             self._labels = tf.constant(split.labels, kind)
@@ -62,13 +71,16 @@ class Store:
         # Keras makes one iterator more than it uses, at the end of an epoch.
         options.experimental_warm_start = False
         numbers = tf.data.Dataset.range(start, stop)
-        return numbers.map(batch).prefetch(8).with_options(options)
+        return numbers.map(batch).prefetch(self._ahead).with_options(options)
 
     def _gather(self, indices, draws: augmentation.Draws | None):
         """Reads images `[B, H, W, C]`, moving pixels as `draws` says."""
+        images, places = self._images, indices
+        if isinstance(images, Rows):
+            images, places = self._read(indices), tf.range(tf.size(indices))
         if draws is None:
-            return tf.gather(self._images, indices)
-        _, height, width, channels = self._images.shape
+            return tf.gather(images, places)
+        _, height, width, channels = images.shape
         mirrored, down, right = (
             tf.gather(d, indices)[:, None]
             for d in (draws.mirrored, draws.down, draws.right)
@@ -78,8 +90,13 @@ class Store:
         rows = augmentation.reflect(down + row, height)
         columns = augmentation.reflect(right + column, width)
         # One table of pixels and one gather: no padded copy of the images.
-        pixels = tf.reshape(self._images, [-1, channels])
+        pixels = tf.reshape(images, [-1, channels])
         position = tf.cast(rows[:, :, None] * width + columns[:, None], "int64")
-        return tf.gather(
-            pixels, indices[:, None, None] * (height * width) + position
-        )
+        first = tf.cast(places, "int64") * (height * width)
+        return tf.gather(pixels, first[:, None, None] + position)
+
+    def _read(self, indices):
+        """Reads images that stay in a file, `[B, H, W, C]`."""
+        kind = tf.as_dtype(self._images.dtype)
+        images = tf.numpy_function(self._images.__getitem__, [indices], kind)
+        return tf.ensure_shape(images, [None, *self._images.shape[1:]])
