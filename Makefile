@@ -11,6 +11,7 @@ DATASET ?=
 EPOCHS ?=
 RECIPE ?=
 LADDER ?=
+FIGURE ?=
 SCALE ?=
 SEEDS ?=
 RUN ?= last
@@ -31,15 +32,15 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	explain mistakes data landscape check-model \
-	models datasets ladder results recipes runs tensorboard doctor bench check test lint \
+	models datasets ladder figure results recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE LADDER SCALE SEEDS RUN'
-	@echo '  RUNS IMAGES, and FLAGS for others:'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE LADDER FIGURE SCALE SEEDS'
+	@echo '  RUN RUNS IMAGES, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
 setup: $(READY) ## make .venv and install everything from requirements.lock
@@ -105,6 +106,10 @@ datasets: $(READY) ## list the data sets
 ladder: $(READY) ## train a list of recipes in order: LADDER=mnist SCALE=smoke
 	$(PY) -m experiments.ladder $(strip $(LADDER) \
 		$(if $(SCALE),--scale=$(SCALE)) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
+
+figure: $(READY) ## make a picture of the lectures': FIGURE=boundaries_l2
+	$(PY) -m experiments.figures $(strip $(FIGURE) \
+		$(if $(SCALE),--scale=$(SCALE)) $(FLAGS))
 
 results: $(READY) ## record runs of recipes in RESULTS.md: RUNS='lr-mnist'
 	$(PY) -m experiments.record $(strip $(RUNS) $(FLAGS))

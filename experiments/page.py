@@ -26,7 +26,8 @@ interval of a single run is the exact one of Clopper and Pearson, and counts
 the chance of the images alone. That of several seeds is Student's interval of
 their mean, behind mean and deviation, and counts the chance of the seed alone.
 "Held against" is somebody else's figure, "as expected" whether ours lies in
-the range that the recipe's header gives.
+the range that the recipe's header gives. [Pictures](figures/README.md) show
+what some of them came to.
 """
 COLUMNS = ("recipe", "seeds", "updates", "training loss", "training accuracy")
 COLUMNS += ("validation accuracy (95 %)", "test accuracy (95 %)")

@@ -2,7 +2,8 @@
 
     python -m experiments.record RUN...     records finished runs of recipes;
                                             a folder stands for all its runs
-    python -m experiments.record            writes `RESULTS.md` anew
+    python -m experiments.record            writes `RESULTS.md` anew, and
+                                            `figures/README.md`
 
 A run belongs to the recipe whose options it was given; only where it is kept,
 its seed and what it shows may differ. A recipe that is edited later loses its
@@ -20,6 +21,7 @@ from typing import Any
 
 from benchmarks.machine import cpu_model
 from experiments import page
+from experiments.figures import page as figures_page
 from zoo import files, recipes, runs
 from zoo.cli import train
 from zoo.config import TrainConfig
@@ -150,6 +152,7 @@ def main(argv: list[str] | None = None) -> int:
     for path, text in (
         (RESULTS, json.dumps(dict(sorted(results.items())), indent=1) + "\n"),
         (PAGE, page.text(results)),
+        (figures_page.PAGE, figures_page.text()),
     ):
         with files.replacing(path) as file:
             file.write(text.encode())

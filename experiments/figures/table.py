@@ -1,0 +1,192 @@
+"""Which pictures there are. Reading this imports neither Keras nor pictures."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Mapping
+
+from experiments import ladders
+from experiments.ladders import Ladder
+from zoo.errors import unknown
+from zoo.tables import format_table
+
+HERE = pathlib.Path(__file__).parent
+COMMAND = "python -m experiments.figures"
+
+
+@dataclasses.dataclass(frozen=True)
+class Picture:
+    """One picture.
+
+    Attributes:
+        name: what it is asked for by.
+        shows: a few words for the list of all.
+        caption: what to see in it, in whole sentences.
+        module: of this package, whose `draw` makes it of runs.
+        ladder: the ladder of its recipes, in whose folder the runs are.
+        titles: for each of its rungs what it is called in the picture.
+        time: how long it takes if nothing is trained yet.
+        size: width and height in inches, of `making.PIXELS_PER_INCH` each.
+        seeds: runs of each rung.
+    """
+
+    name: str
+    shows: str
+    caption: str
+    module: str
+    ladder: str
+    titles: Mapping[str, str]
+    time: str
+    size: tuple[float, float]
+    seeds: int = 1
+
+    @property
+    def command(self) -> str:
+        """What makes it."""
+        return f"{COMMAND} {self.name}"
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Where it is kept."""
+        return HERE / f"{self.name}.png"
+
+    @property
+    def rungs(self) -> Ladder:
+        """Its recipes as a ladder, a part of the one that they stand in."""
+        whole = ladders.find(self.ladder)
+        return dataclasses.replace(whole, labels=tuple(self.titles))
+
+
+PICTURES = (
+    Picture(
+        "boundaries_units",
+        "decision boundaries of 3, 6 and 20 hidden units",
+        "Sixty points of two moons, and the answer everywhere of networks "
+        "with 3, 6 and 20 hidden ReLUs at the end of training. Four labels in "
+        "ten were drawn at random; those that came out wrong are ringed. The "
+        "more units, the more of these points the boundary goes out of its "
+        "way for.",
+        "boundaries",
+        "regularisation",
+        {
+            "units_3": "3 hidden units",
+            "units_6": "6 hidden units",
+            "units_20": "20 hidden units",
+        },
+        "three minutes",
+        (9.0, 3.1),
+    ),
+    Picture(
+        "boundaries_l2",
+        "decision boundaries at an L2 of 0.001, 0.01 and 0.1",
+        "The same points, and 20 hidden ReLUs in each picture: the stronger "
+        "the L2, the straighter the boundary, and the paler, that is less "
+        "sure, the answers. A network need not be small to be smooth.",
+        "boundaries",
+        "regularisation",
+        {
+            "l2_0001": "L2 of 0.001",
+            "l2_001": "L2 of 0.01",
+            "l2_01": "L2 of 0.1",
+        },
+        "three minutes",
+        (9.0, 3.1),
+    ),
+    Picture(
+        "folding",
+        "a linear map and ReLU fold the plane, until a line is enough",
+        "A layer of four ReLUs folds the plane along the dashed lines, and the "
+        "grey net with it. Opposite squares come to lie on each other, and "
+        "the boundary, bent on the left, is one straight line on the "
+        "right. Its axes are the two sums that the linear classifier behind "
+        "the ReLUs compares, so nothing is lost.",
+        "folding",
+        "plane",
+        {"xor_relu": "xor"},
+        "half a minute",
+        (9.0, 4.6),
+    ),
+    Picture(
+        "bumps",
+        "a function as a sum of shifted and scaled ReLUs",
+        "Three bumps as a sum of shifted and scaled ReLUs. Four make a bump, "
+        "with a kink at each of its corners, so 4K units make K bumps exactly "
+        "(left). Descent from random weights uses as many units otherwise "
+        "(right): some kinks come to lie on top of each other, and flat parts "
+        "are cut short.",
+        "bumps",
+        "plane",
+        {"bumps_relu": "bumps"},
+        "half a minute",
+        (9.0, 6.0),
+    ),
+    Picture(
+        "sgd",
+        "loss by images seen: batches of 4, of 64 and of all of MNIST",
+        "A network of 784, 256 and 10 units on MNIST, at one rate. By the "
+        "images seen, which is what a step costs, small batches are far "
+        "ahead: after five passes the whole set at once has made five "
+        "updates. The price is noise. Each point is the mean loss of the "
+        "batches since the last one.",
+        "sgd",
+        "sgd",
+        {
+            "batch_4": "batches of 4",
+            "batch_64": "batches of 64",
+            "batch_full": "all images at once",
+        },
+        "four minutes",
+        (8.0, 4.8),
+    ),
+    Picture(
+        "surface",
+        "the loss over a plane of weights: a bowl, and what is none",
+        "The training loss over the plane through the results of three "
+        "trainings from different weights. That of the linear classifier is "
+        "a bowl, and the three lie near its bottom. Between those of the "
+        "network, with three hidden layers, there are hills. The plane on the "
+        "left is shown five times as wide, and each has a scale of its own.",
+        "surface",
+        "lecture",
+        {
+            "surface_linear": "linear classifier",
+            "surface_network": "network of four layers",
+        },
+        "a minute",
+        (9.0, 4.6),
+        seeds=3,
+    ),
+    Picture(
+        "templates",
+        "what a linear classifier and a network compare digits with",
+        "First-layer weights of networks trained on MNIST; red speaks for, "
+        "blue against. The linear classifier has one template a class, with "
+        "shades of the digits and strong weights along the edge, where few "
+        "images have ink. A perceptron has a bank of them, here those with "
+        "the largest weights: short strokes and gaps.",
+        "templates",
+        "mnist",
+        {"lr": "softmax regression", "mlp": "perceptron"},
+        "two minutes",
+        (9.0, 3.5),
+    ),
+)
+
+
+def find(name: str) -> Picture:
+    """Returns a picture by its name.
+
+    Raises:
+        UserError: there is none of this name.
+    """
+    known = {picture.name: picture for picture in PICTURES}
+    if name not in known:
+        raise unknown("figure", name, known, COMMAND)
+    return known[name]
+
+
+def listing() -> str:
+    """Returns the pictures as text, a line each."""
+    rows = [(one.name, one.time, one.shows) for one in PICTURES]
+    return format_table(("figure", "takes about", "shows"), rows)
