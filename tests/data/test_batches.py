@@ -64,11 +64,11 @@ def stores(request):
     return make
 
 
-@settings(max_examples=20)
+@settings(max_examples=12)  # JAX compiles for each shape
 @given(
     kind=KINDS,
     seed=st.integers(0, 9),
-    shape=st.sampled_from([(16, 24, 3), (9, 8, 2), (28, 28, 1)]),
+    shape=st.sampled_from([(16, 24, 3), (9, 8, 2)]),
     first=st.integers(0, 6),
 )
 def test_jax_reads_what_tf_data_reads_bit_for_bit(

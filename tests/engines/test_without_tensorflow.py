@@ -17,7 +17,7 @@ assert "tensorflow" not in sys.modules
 
 
 def test_the_environment_has_no_tensorflow(python):
-    done = environment.call(python, "-c", "import keras, tensorflow")
+    done = environment.call(python, "-c", "import jax, tensorflow")
     assert done.returncode == 1
     assert "No module named 'tensorflow'" in done.stderr
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 from collections.abc import Callable
 from typing import Any
 
@@ -25,6 +26,8 @@ from zoo.training import (
     transfer,
 )
 from zoo.training.plan import Plan, make_plan, settle, steps_per_execution
+
+DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -137,8 +140,13 @@ def _statistics(
 
 
 def _fix_randomness(config: TrainConfig) -> None:
-    keras.utils.set_random_seed(config.seed)
     if config.deterministic and keras.backend.backend() == "tensorflow":
         import tensorflow as tf
 
         tf.config.experimental.enable_op_determinism()
+    elif config.deterministic:
+        # Read when JAX first computes; on a processor it is so anyway.
+        flags = os.environ.get("XLA_FLAGS", "")
+        if DETERMINISTIC not in flags:
+            os.environ["XLA_FLAGS"] = f"{flags} {DETERMINISTIC}".strip()
+    keras.utils.set_random_seed(config.seed)
