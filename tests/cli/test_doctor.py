@@ -149,7 +149,7 @@ def test_a_processor_with_bfloat16_is_praised(tmp_path, flags, said):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"flags : {flags}\n")
     found = checks.check_processor(cpuinfo)
-    assert ("bfloat16" in found.text) == said
+    assert ("--precision=auto" in found.text) == said
 
 
 def test_a_writable_folder_is_well_and_stays_as_it_was(tmp_path):

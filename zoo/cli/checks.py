@@ -17,6 +17,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
+from zoo import processors
 from zoo.cli.setup import is_ready
 from zoo.pythons import describe
 
@@ -145,15 +146,14 @@ def check_venv(root: Path, packages_fit: bool, remedy: str) -> Finding:
     return trouble("there is no .venv", remedy)
 
 
-def check_processor(cpuinfo: Path = Path("/proc/cpuinfo")) -> Finding:
+def check_processor(cpuinfo: Path = processors.TABLE) -> Finding:
     """Says how many cores there are and what they are good at."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     text = f"{cores} processor core{'s' * (cores > 1)}"
-    flags = cpuinfo.read_text().split() if cpuinfo.is_file() else []
-    if "avx512_bf16" in flags or "amx_bf16" in flags:
-        return Finding(f"{text}; --precision=bfloat16 may be faster on them")
+    if processors.have_bfloat16(cpuinfo):
+        return Finding(f"{text}; --precision=auto is faster on them")
     return Finding(text)
 
 
