@@ -123,7 +123,7 @@ runs: $(READY) ## list the runs, with status and best score
 tensorboard: $(READY) ## watch all runs in a browser
 	$(PY) -m tensorboard.main --logdir runs $(FLAGS)
 
-bench: $(READY) ## measure beside plain Keras, as ratios
+bench: $(READY) ## measure beside Keras and PyTorch: FLAGS='step --cases=mlp'
 	$(PY) -m benchmarks $(FLAGS)
 
 doctor: ## look for trouble in the installation, with remedies

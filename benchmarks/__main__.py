@@ -1,35 +1,27 @@
-"""`python -m benchmarks`: measures, prints a table and keeps it as JSON."""
+"""Measure speed, start-up and memory; print a table and keep it as JSON."""
 
 from __future__ import annotations
 
 import argparse
-import json
+import datetime
 import pathlib
 import sys
 import tempfile
+import time
+from typing import Any
 
-from benchmarks import (
-    children,
-    looking,
-    machine,
-    memory,
-    pairs,
-    startup,
-    sweeping,
-    table,
-)
-from benchmarks.cases import PEERS, choose
+from benchmarks import children, images, machine, parts, sides, stored, table
+from benchmarks.asked import Asked, Images
+from benchmarks.cases import choose
+from zoo import processors
 from zoo.errors import UserError
-
-RESULTS = pathlib.Path(__file__).parent / "results"
 
 
 def main(argv: list[str] | None = None) -> int:
     """Runs what the flags ask for; returns the exit code."""
     flags = parse(argv)
     try:
-        results = measure(flags)
-        path = save(results, flags.out)
+        results, path = measure(flags)
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2
@@ -39,26 +31,28 @@ def main(argv: list[str] | None = None) -> int:
 
 def parse(argv: list[str] | None) -> argparse.Namespace:
     """Reads the flags."""
+    listed = "\n".join(
+        f"  {part.name:<10} {part.about}, about {part.minutes:g} min"
+        for part in parts.PARTS
+    )
     parser = argparse.ArgumentParser(
-        "python -m benchmarks", description=__doc__
+        "python -m benchmarks",
+        description=__doc__,
+        epilog=f"parts, and how long they take on two quiet cores:\n{listed}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument(
-        "--repeats", type=int, default=5, help="pairs of each case"
+        "parts", nargs="*", metavar="PART", help="what to measure (else all)"
+    )
+    parser.add_argument(
+        "--repeats",
+        type=int,
+        default=5,
+        help="rounds of each case; what takes long has fewer",
     )
     parser.add_argument(
         "--cases",
-        default="lr,mlp,lenet5",
-        help="models with commas, or single cases such as lr/128",
-    )
-    parser.add_argument(
-        "--looks",
-        action="store_true",
-        help="measure what summaries cost, too; needs mnist and cifar10",
-    )
-    parser.add_argument(
-        "--workers",
-        action="store_true",
-        help="measure what a second worker is worth to a sweep, too",
+        help="models with commas, or single cases such as lr/128 (else all)",
     )
     parser.add_argument(
         "--out", help="file for the figures (else results/MACHINE.json)"
@@ -66,63 +60,57 @@ def parse(argv: list[str] | None) -> argparse.Namespace:
     return parser.parse_args(argv)
 
 
-def measure(flags: argparse.Namespace) -> dict:
-    """Measures everything, saying before each part what it is."""
+def measure(flags: argparse.Namespace) -> tuple[dict, pathlib.Path]:
+    """Measures part by part and keeps each; returns all that is stored."""
+    chosen = parts.choose(flags.parts)
+    cases = choose(flags.cases)
     if flags.repeats < 1:
         raise UserError(
             f"--repeats={flags.repeats} measures nothing; give at least 1."
         )
-    cases = choose(flags.cases)
+    about = machine.describe()
+    path = pathlib.Path(flags.out or stored.RESULTS / machine.file_name(about))
+    stored.check_writable(path)
+    results = stored.read(path, about)
+    peers, missing = sides.present()
+    have_bfloat16 = processors.have_bfloat16()
+    if not have_bfloat16:
+        missing.append("these processors have no bfloat16; it is left out.")
+    for line in missing:
+        print(line, flush=True)
+    how = {
+        "measured": datetime.date.today().isoformat(),
+        "repeats": flags.repeats,
+        "software": machine.software(),
+    }
     with tempfile.TemporaryDirectory() as folder:
-        images = f"{folder}/images.npz"
-        say("images")
-        told = children.python("-m", "benchmarks.images", images).output
-        stand_in = told.splitlines()[-1]  # above it, news of a download
-        say("start-up and memory")
-        results = {
-            "machine": machine.describe(),
-            "stand_in": stand_in,
-            "repeats": flags.repeats,
-            "startup": startup.seconds(flags.repeats),
-            "memory": memory.peaks(f"npz:{images}" if stand_in else "mnist"),
-            "pairs": [],
-            "looks": [],
-            "sweeps": [],
-        }
-        for look in looking.LOOKS if flags.looks else ():
-            say(f"what summaries cost {look.model}")
-            results["looks"].append(
-                looking.measure(look, flags.repeats, children.report)
-            )
-        if flags.workers:
-            say("what a second worker is worth to a sweep")
-            found = sweeping.measure(flags.repeats, children.report)
-            results["sweeps"].append(found)
-        for peer in PEERS:
-            for case in cases:
-                say(f"{case.name} against {peer}")
-                results["pairs"].append(
-                    pairs.measure(
-                        case, peer, flags.repeats, images, children.report
-                    )
-                )
-    return results
+        asked = Asked(
+            cases,
+            flags.repeats,
+            peers,
+            have_bfloat16,
+            Images(folder, images.save),
+            children.report,
+            say,
+        )
+        for part in chosen:
+            begun = time.monotonic()
+            rows = part.measure(asked)
+            results = stored.with_rows(results, part.name, rows, how)
+            stored.write(path, results)
+            say_done(part.name, rows, time.monotonic() - begun)
+    return results, path
 
 
-def save(
-    results: dict, out: str | None, folder: pathlib.Path = RESULTS
-) -> pathlib.Path:
-    """Writes the results as JSON, by default named by the machine."""
-    name = machine.file_name(results["machine"])
-    path = pathlib.Path(out) if out else folder / name
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(results, indent=1) + "\n")
-    return path
-
-
-def say(part: str) -> None:
+def say(what: str) -> None:
     """Tells a waiting person what is being measured."""
-    print(f"measuring {part} ...", flush=True)
+    print(f"measuring {what} ...", flush=True)
+
+
+def say_done(part: str, rows: list[Any], seconds: float) -> None:
+    """Tells a waiting person that a part is measured and kept."""
+    trouble = "" if rows else ", which none of the --cases belongs to"
+    print(f"{part}: {seconds / 60:.1f} min{trouble}", flush=True)
 
 
 if __name__ == "__main__":

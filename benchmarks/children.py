@@ -17,6 +17,8 @@ from zoo.errors import UserError
 ROOT = pathlib.Path(__file__).parents[1]
 # `ru_maxrss` is in bytes on macOS, in KiB elsewhere.
 MAXRSS_UNIT = 1 if sys.platform == "darwin" else 1024
+# Every side computes on the processors, whatever else the machine has.
+PROCESSORS_ALONE = {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
 TAIL = 2000  # characters of a failed process's last words
 
 
@@ -47,7 +49,7 @@ def python(*words: str) -> Outcome:
             "the benchmarks ask the system for the memory of each process, "
             "which Windows does not tell; run them on Linux or macOS."
         )
-    environment = {**os.environ, "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment = {**os.environ, **PROCESSORS_ALONE}
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as e:
         begun = time.perf_counter()
         child = subprocess.Popen(

@@ -19,7 +19,8 @@ def main() -> None:
     import tensorflow  # noqa: F401
 
     watch.note("imported")
-    data = images.load(given["images"])
+    case = Case(**given["case"])
+    data = images.load(given["images"], case)
     watch.note("loaded")
     x_train = data.train.images.astype("float32")
     x_val = data.val.images.astype("float32")
@@ -30,13 +31,19 @@ def main() -> None:
 
         async_safe = True
 
+        def on_epoch_begin(self, epoch, logs=None):
+            watch.begin_epoch()
+
         def on_train_batch_end(self, batch, logs=None):
             watch.note("first_step")
+
+        def on_test_begin(self, logs=None):
+            watch.end_updates()
 
         def on_epoch_end(self, epoch, logs=None):
             watch.epoch()
 
-    model, plan = build(Case(**given["case"]), data)
+    model, plan = build(case, data)
     rate = keras.optimizers.schedules.CosineDecay(
         plan.config.learning_rate, plan.total_steps
     )
@@ -55,7 +62,13 @@ def main() -> None:
         verbose=2,  # what `fit` recommends where nobody watches
     )
     accuracy = history.history["val_accuracy"][-1]
-    print(watch.report(examples=len(x_train), val_accuracy=accuracy))
+    print(
+        watch.report(
+            examples=len(x_train),
+            val_examples=len(x_val),
+            val_accuracy=accuracy,
+        )
+    )
 
 
 def build(case: Case, data):

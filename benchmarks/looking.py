@@ -13,14 +13,16 @@ import pathlib
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from typing import Any
 
-from benchmarks.pairs import Report, cpu_seconds
+from benchmarks.asked import Asked, Report, Row
+from benchmarks.columns import columns, span
 from benchmarks.stopwatch import Stopwatch, task
+from benchmarks.training import cpu_seconds
 
 HERE = "benchmarks.looking"
 KINDS = ("none", "default", "all")
+EXPECTED = {"default": 0.03, "all": 0.15}  # shares of an epoch
 
 
 @dataclasses.dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Look:
         whole: how many times as long a whole epoch is, on all images and
             with a tenth of them held out; summaries cost as much beside a
             long epoch as beside a short one.
+        rounds: at most.
     """
 
     model: str
@@ -41,40 +44,55 @@ class Look:
     train_examples: int | None = None
     val_fraction: float = 0.1
     whole: float = 1.0
+    rounds: int = 5
+
+    @property
+    def name(self) -> str:
+        """Model and data set, in words."""
+        return f"{self.model} on {self.dataset}"
 
 
+# An image held out costs a third of one trained on: 54,000 and 6,000 of MNIST
+# take 5 times as long as 10,800 and 1,200, and 45,000 and 5,000 of CIFAR-10
+# 137.5 times as long as 256 and 250.
 LOOKS = (
-    Look("lenet5", "mnist", epochs=20),
-    # An image held out costs a third of one trained on: 45,000 and 5,000
-    # take 59.6 times as long as 450 and 1,000.
+    Look(
+        "lenet5",
+        "mnist",
+        epochs=8,
+        train_examples=10_800,
+        val_fraction=0.02,
+        whole=5.0,
+    ),
     Look(
         "wrn16_4",
         "cifar10",
-        epochs=5,
-        train_examples=450,
-        val_fraction=0.02,
-        whole=59.6,
+        epochs=3,
+        train_examples=256,
+        val_fraction=0.005,
+        whole=137.5,
+        rounds=3,
     ),
 )
 
 
-def measure(
-    look: Look, repeats: int, run: Callable[..., Report]
-) -> dict[str, Any]:
-    """Trains with each of `KINDS` by turns and returns what looking costs.
+def measure(asked: Asked) -> list[Row]:
+    """Trains with each of `KINDS` by turns; a row a network."""
+    return [_measure_look(look, asked) for look in LOOKS]
 
-    Args:
-        repeats: rounds; figures are medians over them.
-        run: from a module and its task to a report.
-    """
-    asked = dataclasses.asdict(look)
+
+def _measure_look(look: Look, asked: Asked) -> Row:
+    asked.say(f"what summaries cost {look.name}")
+    data = asked.images.for_zoo(look.dataset)
+    task = {"look": dataclasses.asdict(look), "dataset": data}
     rounds = [
-        {kinds: run(HERE, look=asked, summaries=kinds) for kinds in KINDS}
-        for _ in range(repeats)
+        {kinds: asked.run(HERE, summaries=kinds, **task) for kinds in KINDS}
+        for _ in range(asked.rounds(look.rounds))
     ]
     return {
-        "look": f"{look.model} on {look.dataset}",
+        "key": look.name,
         "epochs": look.epochs,
+        "stand_in": asked.images.stand_in(look.dataset),
         **compare(rounds, look.whole),
     }
 
@@ -117,7 +135,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
         config = TrainConfig(
             model=look.model,
-            dataset=look.dataset,
+            dataset=given["dataset"],
             epochs=look.epochs,
             train_examples=look.train_examples,
             val_fraction=look.val_fraction,
@@ -131,6 +149,30 @@ def main() -> None:
 def event_bytes(folder: pathlib.Path) -> int:
     """Returns how much the event files of a run weigh."""
     return sum(p.stat().st_size for p in folder.rglob("events.out.tfevents.*"))
+
+
+def table(rows: list[Row]) -> str:
+    """Returns the shares added, and what is asked of them."""
+    cells = [["summaries", "kinds", "added", "range", "expected", "MB"]]
+    for row in rows:
+        for kinds, limit in EXPECTED.items():
+            found = row[kinds]
+            shares = [100 * share for share in found["shares"]]
+            cells.append(
+                [
+                    row["key"],
+                    kinds,
+                    f"{100 * found['share']:.1f} %",
+                    span(shares, ".1f") + " %",
+                    f"at most {100 * limit:.0f} %",
+                    f"{found['event_bytes'] / 1e6:.1f}",
+                ]
+            )
+    title = (
+        "what summaries add to the processor time of a whole epoch, and the "
+        "size of the event files"
+    )
+    return f"{title}\n{columns(cells)}"
 
 
 if __name__ == "__main__":

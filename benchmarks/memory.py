@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import tempfile
-from typing import Any
 
+from benchmarks.asked import Asked, Row
 from benchmarks.children import python
+from benchmarks.columns import below, columns
 
 EXPECTED = 2 * 10**9  # bytes
+GB = 1e9
 
 
-def peaks(dataset: str) -> list[dict[str, Any]]:
-    """Measures a run of `lenet5`, reading the data set included.
-
-    Args:
-        dataset: `mnist`, or `npz:PATH` of as many images.
-    """
+def measure(asked: Asked) -> list[Row]:
+    """Measures a run of `lenet5`, reading the data set included."""
+    asked.say("memory")
+    dataset = asked.images.for_zoo("mnist")
     imports = python("-c", "import tensorflow, keras")
     with tempfile.TemporaryDirectory() as runs_dir:
         run = python(
@@ -24,13 +24,23 @@ def peaks(dataset: str) -> list[dict[str, Any]]:
         )
     return [
         {
-            "command": "import keras, tensorflow",
+            "key": "import keras, tensorflow",
             "peak_bytes": imports.peak_bytes,
             "expected": None,
         },
         {
-            "command": "zoo train --model=lenet5 --dataset=mnist",
+            "key": "zoo train --model=lenet5 --dataset=mnist",
             "peak_bytes": run.peak_bytes,
             "expected": EXPECTED,
+            "stand_in": asked.images.stand_in("mnist"),
         },
     ]
+
+
+def table(rows: list[Row]) -> str:
+    """Returns gigabytes, and what is asked of them."""
+    cells = [["peak resident memory", "GB", "expected"]]
+    for row in rows:
+        limit = below(row["expected"], GB)
+        cells.append([row["key"], f"{row['peak_bytes'] / GB:.2f}", limit])
+    return columns(cells)

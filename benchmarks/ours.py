@@ -18,7 +18,8 @@ def main() -> None:
     import tensorflow  # noqa: F401
 
     watch.note("imported")
-    data = images.load(given["images"])
+    case = Case(**given["case"])
+    data = images.load(given["images"], case)
     watch.note("loaded")
     from zoo.training.console import Console
     from zoo.training.loop import train
@@ -31,14 +32,21 @@ def main() -> None:
             super().progress(now, state, plan, clock)
 
         def epoch(self, row, state, plan):
+            watch.update_seconds.append(row["seconds"])
             watch.epoch()
             super().epoch(row, state, plan)
 
     with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
-        config = Case(**given["case"]).config(runs_dir)
+        config = case.config(runs_dir, given["precision"])
         run = train(config, data, console=TimedConsole(no))
         accuracy = run.metrics["val_accuracy"]
-    print(watch.report(examples=len(data.train), val_accuracy=accuracy))
+    print(
+        watch.report(
+            examples=len(data.train),
+            val_examples=len(data.val),
+            val_accuracy=accuracy,
+        )
+    )
 
 
 if __name__ == "__main__":

@@ -20,10 +20,19 @@ class Stopwatch:
         self.moments: dict[str, float] = {}
         self.epoch_ends: list[float] = []
         self.cpu_at_ends: list[float] = []
+        self.update_seconds: list[float] = []
 
     def note(self, moment: str) -> None:
         """Notes a moment, once: later calls change nothing."""
         self.moments.setdefault(moment, self._now())
+
+    def begin_epoch(self) -> None:
+        """Notes that an epoch's updates begin."""
+        self._begun = self._now()
+
+    def end_updates(self) -> None:
+        """Notes that they are made, before the validation."""
+        self.update_seconds.append(self._now() - self._begun)
 
     def epoch(self) -> None:
         """Notes the end of an epoch, its validation included."""
@@ -37,6 +46,7 @@ class Stopwatch:
                 "moments": self.moments,
                 "epoch_ends": self.epoch_ends,
                 "cpu_at_ends": self.cpu_at_ends,
+                "update_seconds": self.update_seconds,
                 **more,
             }
         )

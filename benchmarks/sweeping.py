@@ -12,10 +12,10 @@ import os
 import statistics
 import sys
 import tempfile
-from collections.abc import Callable
 from typing import Any
 
-from benchmarks.pairs import Report
+from benchmarks.asked import Asked, Report, Row
+from benchmarks.columns import at_least, columns, span
 from benchmarks.stopwatch import Stopwatch, task
 
 HERE = "benchmarks.sweeping"
@@ -37,31 +37,28 @@ class Sweep:
     expected: float = 1.7
 
 
-SWEEP = Sweep("lenet5", "digits", trials=8, epochs=100)
+SWEEP = Sweep("lenet5", "digits", trials=8, epochs=80)
+ROUNDS = 3  # at most
 
 
-def measure(
-    repeats: int, run: Callable[..., Report], sweep: Sweep = SWEEP
-) -> dict[str, Any]:
-    """Runs it with one worker and with two by turns; returns the ratios.
-
-    Args:
-        repeats: rounds; the figure is the median over them.
-        run: from a module and its task to a report.
-    """
-    asked = dataclasses.asdict(sweep)
+def measure(asked: Asked, sweep: Sweep = SWEEP) -> list[Row]:
+    """Runs it with one worker and with two by turns; one row."""
+    asked.say("what a second worker is worth to a sweep")
+    task = {"sweep": dataclasses.asdict(sweep)}
     rounds = []
-    for number in range(repeats):
+    for number in range(asked.rounds(ROUNDS)):
         order = (1, CORES) if number % 2 == 0 else (CORES, 1)
         rounds.append(
-            {count: run(HERE, sweep=asked, workers=count) for count in order}
+            {count: asked.run(HERE, workers=count, **task) for count in order}
         )
-    return {
-        "sweep": f"{sweep.model} on {sweep.dataset}, {sweep.trials} trials "
-        f"of {sweep.epochs} epochs",
-        "expected": sweep.expected,
-        **compare(rounds),
-    }
+    return [
+        {
+            "key": f"{sweep.model} on {sweep.dataset}, {sweep.trials} trials "
+            f"of {sweep.epochs} epochs",
+            "expected": sweep.expected,
+            **compare(rounds),
+        }
+    ]
 
 
 def compare(rounds: list[dict[int, Report]]) -> dict[str, Any]:
@@ -108,6 +105,25 @@ def main() -> None:
     if code:
         raise RuntimeError(f"the sweep ended with {code}")
     print(watch.report())
+
+
+def table(rows: list[Row]) -> str:
+    """Returns both wall times and their ratio."""
+    cells = [["sweep", "1 worker", "2", "ratio", "range", "expected"]]
+    for row in rows:
+        one, two = row["seconds"]
+        cells.append(
+            [
+                row["key"],
+                f"{one:.0f} s",
+                f"{two:.0f} s",
+                f"{row['ratio']:.2f}",
+                span(row["ratios"]),
+                at_least(row["expected"]),
+            ]
+        )
+    title = "wall time of a sweep on two cores, trials of one thread"
+    return f"{title}\n{columns(cells)}"
 
 
 if __name__ == "__main__":

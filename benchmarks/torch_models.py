@@ -1,0 +1,203 @@
+"""The networks of the cases in plain PyTorch, as its users write them.
+
+Layer by layer those of `zoo/models/`, whose files name the papers; images are
+`[B, C, H, W]`. Layers start as PyTorch starts them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+
+from torch import nn
+from torch.nn import functional as F
+
+from zoo.errors import unknown
+
+DROPOUT = 0.2  # of `mlp`, as in the default recipe of the zoo
+
+
+def build(name: str, input_shape: tuple[int, ...], num_classes: int):
+    """Returns a network by its name in the zoo.
+
+    Args:
+        input_shape: `(H, W, C)`, as the zoo says it.
+
+    Raises:
+        UserError: there is no such network here.
+    """
+    if name in BUILDERS:
+        return BUILDERS[name](input_shape, num_classes)
+    if found := re.fullmatch(r"resnet(\d+)", name):
+        return ResNet(input_shape, num_classes, int(found[1]))
+    if found := re.fullmatch(r"wrn(\d+)_(\d+)", name):
+        depth, width = map(int, found.groups())
+        return WideResNet(input_shape, num_classes, depth, width)
+    raise unknown("model in PyTorch", name, BUILDERS, "")
+
+
+def lr(input_shape: tuple[int, ...], num_classes: int):
+    """Softmax regression."""
+    height, width, channels = input_shape
+    return nn.Sequential(
+        nn.Flatten(), nn.Linear(height * width * channels, num_classes)
+    )
+
+
+def mlp(input_shape: tuple[int, ...], num_classes: int):
+    """A perceptron with two hidden layers of 512 units."""
+    height, width, channels = input_shape
+    return nn.Sequential(
+        nn.Flatten(),
+        nn.Linear(height * width * channels, 512),
+        nn.ReLU(),
+        nn.Dropout(DROPOUT),
+        nn.Linear(512, 512),
+        nn.ReLU(),
+        nn.Dropout(DROPOUT),
+        nn.Linear(512, num_classes),
+    )
+
+
+def lenet5(input_shape: tuple[int, ...], num_classes: int):
+    """LeNet-5 for 28x28 pixels, with averages and ReLU."""
+    return nn.Sequential(
+        nn.Conv2d(input_shape[2], 6, 5, padding=2),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Conv2d(6, 16, 5),
+        nn.ReLU(),
+        nn.AvgPool2d(2),
+        nn.Flatten(),
+        nn.Linear(16 * 5 * 5, 120),
+        nn.ReLU(),
+        nn.Linear(120, 84),
+        nn.ReLU(),
+        nn.Linear(84, num_classes),
+    )
+
+
+def cnn_cpcpff(input_shape: tuple[int, ...], num_classes: int):
+    """Two rounds of convolution and pooling, then two dense layers."""
+    height, width, channels = input_shape
+    return nn.Sequential(
+        nn.Conv2d(channels, 64, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(64, 64, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(64 * (height // 4) * (width // 4), 256),
+        nn.ReLU(),
+        nn.Linear(256, num_classes),
+    )
+
+
+BUILDERS: dict[str, Callable] = {
+    "lr": lr,
+    "mlp": mlp,
+    "lenet5": lenet5,
+    "cnn_cpcpff": cnn_cpcpff,
+}
+
+
+def conv3x3(maps: int, new_maps: int, stride: int = 1) -> nn.Conv2d:
+    """A 3x3 convolution without bias, since batch norm follows."""
+    return nn.Conv2d(maps, new_maps, 3, stride, padding=1, bias=False)
+
+
+def group(block, num_blocks: int, maps: int, new_maps: int, stride: int):
+    """Blocks of one width; the first one changes size and width."""
+    blocks = [block(maps, new_maps, stride)]
+    blocks += [block(new_maps, new_maps, 1) for _ in range(num_blocks - 1)]
+    return nn.Sequential(*blocks)
+
+
+class BasicBlock(nn.Module):
+    """Two convolutions, each before batch norm; shortcut A of the paper."""
+
+    def __init__(self, maps: int, new_maps: int, stride: int):
+        super().__init__()
+        self.conv1 = conv3x3(maps, new_maps, stride)
+        self.bn1 = nn.BatchNorm2d(new_maps)
+        self.conv2 = conv3x3(new_maps, new_maps)
+        self.bn2 = nn.BatchNorm2d(new_maps)
+        self.stride, self.added = stride, new_maps - maps
+
+    def forward(self, x):
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.bn2(self.conv2(out))
+        if self.added:
+            x = x[:, :, :: self.stride, :: self.stride]
+            x = F.pad(x, (0, 0, 0, 0, 0, self.added))
+        return F.relu(out + x)
+
+
+class ResNet(nn.Module):
+    """A residual network for small images, of depth 6n + 2."""
+
+    def __init__(
+        self, input_shape: tuple[int, ...], num_classes: int, depth: int
+    ):
+        super().__init__()
+        n = (depth - 2) // 6
+        self.conv1 = conv3x3(input_shape[2], 16)
+        self.bn1 = nn.BatchNorm2d(16)
+        self.group1 = group(BasicBlock, n, 16, 16, 1)
+        self.group2 = group(BasicBlock, n, 16, 32, 2)
+        self.group3 = group(BasicBlock, n, 32, 64, 2)
+        self.fc = nn.Linear(64, num_classes)
+
+    def forward(self, x):
+        out = F.relu(self.bn1(self.conv1(x)))
+        out = self.group3(self.group2(self.group1(out)))
+        return self.fc(out.mean(dim=(2, 3)))
+
+
+class WideBlock(nn.Module):
+    """Two convolutions, each behind batch norm and ReLU.
+
+    Where the width changes, the 1x1 shortcut sees the activated input.
+    """
+
+    def __init__(self, maps: int, new_maps: int, stride: int):
+        super().__init__()
+        self.bn1 = nn.BatchNorm2d(maps)
+        self.conv1 = conv3x3(maps, new_maps, stride)
+        self.bn2 = nn.BatchNorm2d(new_maps)
+        self.conv2 = conv3x3(new_maps, new_maps)
+        self.shortcut = None
+        if maps != new_maps:
+            self.shortcut = nn.Conv2d(maps, new_maps, 1, stride, bias=False)
+
+    def forward(self, x):
+        activated = F.relu(self.bn1(x))
+        out = self.conv1(activated)
+        out = self.conv2(F.relu(self.bn2(out)))
+        return out + (self.shortcut(activated) if self.shortcut else x)
+
+
+class WideResNet(nn.Module):
+    """A wide residual network of depth 6n + 4."""
+
+    def __init__(
+        self,
+        input_shape: tuple[int, ...],
+        num_classes: int,
+        depth: int,
+        width: int,
+    ):
+        super().__init__()
+        n = (depth - 4) // 6
+        self.conv1 = conv3x3(input_shape[2], 16)
+        self.group1 = group(WideBlock, n, 16, 16 * width, 1)
+        self.group2 = group(WideBlock, n, 16 * width, 32 * width, 2)
+        self.group3 = group(WideBlock, n, 32 * width, 64 * width, 2)
+        self.bn = nn.BatchNorm2d(64 * width)
+        self.fc = nn.Linear(64 * width, num_classes)
+
+    def forward(self, x):
+        out = self.group3(self.group2(self.group1(self.conv1(x))))
+        out = F.relu(self.bn(out))
+        return self.fc(out.mean(dim=(2, 3)))
