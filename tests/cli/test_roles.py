@@ -7,11 +7,11 @@ import pytest
 
 from tests.tuning.remote.meeting import free_address
 from zoo import runs
+from zoo.addresses import Address
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.tuning.folder import open_folder
 from zoo.tuning.remote import helper, key
-from zoo.tuning.remote.address import Address
 from zoo.tuning.remote.door import Door
 from zoo.tuning.settings import SweepConfig
 

@@ -8,6 +8,7 @@ import os
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from zoo.addresses import EXAMPLE, Address
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import Interrupted, UserError, join_words, nearest
@@ -16,7 +17,6 @@ from zoo.program import typed
 from zoo.sweeps import Folder
 from zoo.tuning import pool
 from zoo.tuning.remote import key
-from zoo.tuning.remote.address import EXAMPLE, Address
 
 if TYPE_CHECKING:
     from zoo.tuning.remote.door import Door

@@ -8,7 +8,7 @@ from tests.tuning.sweeping import outcome
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted
 from zoo.tuning.pool import Job
-from zoo.tuning.remote.address import Address
+from zoo.addresses import Address
 from zoo.tuning.remote.chief import Chief
 from zoo.tuning.remote.door import Door
 from zoo.tuning.remote.helper import Helper

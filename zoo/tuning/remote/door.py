@@ -14,8 +14,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from zoo.addresses import Address
 from zoo.tuning.pool import Job
-from zoo.tuning.remote.address import Address
 from zoo.tuning.remote.line import CHIEF, TALK, Line, Refused
 
 NAP = 0.2  # seconds between two looks at whether the door is shut

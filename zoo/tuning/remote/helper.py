@@ -13,11 +13,11 @@ import socket
 import time
 from collections.abc import Callable
 
+from zoo.addresses import Address
 from zoo.errors import Interrupted, UserError
 from zoo.sweeps import CONFIG
 from zoo.tables import many
 from zoo.tuning import pool
-from zoo.tuning.remote.address import Address
 from zoo.tuning.remote.line import TALK, WORKER, Line, Refused
 from zoo.tuning.remote.sitting import Sitting, Work
 

@@ -1,4 +1,4 @@
-"""Where a chief listens: HOST:PORT, read, bound and called."""
+"""Where a process listens for others: HOST:PORT, read, bound and called."""
 
 from __future__ import annotations
 
@@ -15,14 +15,19 @@ EXAMPLE = "127.0.0.1:7433"
 
 @dataclasses.dataclass(frozen=True)
 class Address:
-    """A host, by name or number, and a port."""
+    """A host, by name or number, and a port.
+
+    Attributes:
+        flag: the one that it was given by.
+    """
 
     host: str
     port: int
+    flag: str = dataclasses.field(default="chief", compare=False)
 
     @classmethod
-    def parse(cls, text: str) -> Address:
-        """Reads what `--chief` says.
+    def parse(cls, text: str, flag: str = "chief") -> Address:
+        """Reads what a flag says.
 
         Raises:
             UserError: it is not HOST:PORT.
@@ -31,15 +36,15 @@ class Address:
         host = host.removeprefix("[").removesuffix("]")
         if not colon or not host or not port:
             raise UserError(
-                f"--chief={text} is not of the form HOST:PORT; write for "
-                f"example --chief={EXAMPLE}."
+                f"--{flag}={text} is not of the form HOST:PORT; write for "
+                f"example --{flag}={EXAMPLE}."
             )
         if not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
             raise UserError(
-                f"--chief={text} has no port {port}; a port is a whole number "
+                f"--{flag}={text} has no port {port}; a port is a whole number "
                 "from 1 to 65535."
             )
-        return cls(host, int(port))
+        return cls(host, int(port), flag)
 
     def __str__(self) -> str:
         host = f"[{self.host}]" if ":" in self.host else self.host
@@ -61,13 +66,13 @@ class Address:
     def from_here(self) -> Address:
         """Returns how the machine that listens calls itself."""
         own = {"0.0.0.0": "127.0.0.1", "::": "::1"}
-        return Address(own.get(self.host, self.host), self.port)
+        return dataclasses.replace(self, host=own.get(self.host, self.host))
 
     def from_elsewhere(self) -> Address:
         """Returns how other machines call it, as far as is known here."""
         if not self.is_everywhere:
             return self
-        return Address(socket.gethostname(), self.port)
+        return dataclasses.replace(self, host=socket.gethostname())
 
     def listen(self) -> socket.socket:
         """Returns a socket that listens there.
@@ -79,7 +84,7 @@ class Address:
         try:
             return socket.create_server((self.host, self.port), family=family)
         except OSError as error:
-            raise UserError(f"--chief={self}: {_why(error)}.") from None
+            raise UserError(f"--{self.flag}={self}: {_why(error)}.") from None
 
     def call(self, timeout: float) -> socket.socket:
         """Returns a socket that is connected to it.
