@@ -95,6 +95,7 @@ CHANGES = {
     "weight_decay": (1e-2, "lr", "weights"),
     "seed": (1, "lr", "weights"),
     "deterministic": (True, "lr", "elsewhere"),
+    "devices": (2, "lr", "elsewhere"),
     "precision": ("bfloat16", "lr", "precision"),
     "jit": ("on", "lr", "jit"),
     "steps_per_execution": (1, "lr", "looks"),
@@ -249,3 +250,10 @@ def test_deterministic_makes_every_operation_so(tmp_path):
         text=True,
     )
     assert done.stdout.splitlines()[-1] == "True"
+
+
+def test_devices_need_an_engine_that_shares_batches(monkeypatch):
+    # What they change is held by tests/engines/test_devices.py, on JAX.
+    monkeypatch.delenv("KERAS_BACKEND", raising=False)
+    with pytest.raises(UserError, match="set KERAS_BACKEND=jax"):
+        train(TrainConfig(model="lr", devices=2))

@@ -20,6 +20,7 @@ from zoo.options import (
     BOOL,
     FLOAT,
     INT,
+    INT_OR_ALL,
     INT_OR_AUTO,
     INT_OR_FULL,
     NAMES,
@@ -235,6 +236,10 @@ class TrainConfig:
     deterministic: bool = _option(
         False, BOOL, "run",
         help="same seed, same machine, same bits; slower")
+    devices: int | str = _option(
+        1, INT_OR_ALL, "run", low=1,
+        help="devices of each machine that share every batch, or all; the "
+             "batch size is that of all together; more than one needs JAX")
     precision: str = _option(
         "float32", TEXT, "run", choices=("float32", "bfloat16", "auto"),
         help="number format of the arithmetic; auto takes bfloat16 where the "

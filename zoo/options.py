@@ -85,6 +85,13 @@ INT_OR_AUTO = Kind(
     "8",
     "auto",
 )
+INT_OR_ALL = Kind(
+    (int, str),
+    lambda text: text if text == "all" else int(text),
+    "a whole number",
+    "2",
+    "all",
+)
 
 
 @dataclasses.dataclass(frozen=True)

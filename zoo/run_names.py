@@ -12,6 +12,7 @@ LENGTH = 120  # of a name at most, in characters
 NAMELESS = {  # options that say nothing about what is trained
     "model", "dataset", "data_dir", "runs_dir", "run_name", "summaries",
     "summary_every", "debug_every", "checkpoint_every", "steps_per_execution",
+    "devices",
 }  # fmt: skip
 
 

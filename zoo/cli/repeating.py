@@ -89,6 +89,7 @@ def train(
         0 if every run came to its end; 3 if one diverged, and 2 if one could
         not be trained, after the others were.
     """
+    devices.refuse_several(config)
     name = config.run_name
     base = settle(config.replace(run_name=None)).replace(run_name=name)
     request = Request(base, seeds_from(base.seed, count or 1), knob)

@@ -58,6 +58,7 @@ def run(argv: list[str]) -> int:
     with roles.door(asked.role) as door, stderr.hold() as held:
         from zoo.tuning import devices
 
+        devices.refuse_several(asked.config)
         devices.hide_gpus()
         from zoo.tuning.checking import settle
         from zoo.tuning.folder import open_folder

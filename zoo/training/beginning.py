@@ -52,7 +52,7 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
         "git_commit": machine.git_commit(),
         "parent": parent,
         "config": plan.config.as_dict(),
-        "machine": machine.describe(),
+        "machine": {**machine.describe(), **job.sharing.facts()},
         "precision": job.precision,
         "jit": bool(model.jit_compile),
         "steps_per_execution": job.steps_per_execution,

@@ -25,6 +25,8 @@ from zoo.training import (
     precision,
     transfer,
 )
+from zoo.training.distribution import sharing
+from zoo.training.distribution.sharing import Sharing
 from zoo.training.plan import Plan, make_plan, settle, steps_per_execution
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
@@ -47,6 +49,7 @@ class Job:
         precision: `float32` or `bfloat16`.
         transferred: what was taken over from another run, if anything was
             and it was now.
+        sharing: the devices that share the batches.
     """
 
     plan: Plan
@@ -58,6 +61,7 @@ class Job:
     steps_per_execution: int
     precision: str
     transferred: transfer.Transfer | None = None
+    sharing: Sharing = Sharing()
 
 
 def prepare(
@@ -81,12 +85,13 @@ def prepare(
     """
     engines.check()
     _fix_randomness(config)
+    shared = sharing.choose(config)
     if begun is None:
         config = settle(config)
     plan = make_plan(config, data)
     plan, extractor = extracting.extract(plan, progress)
     statistics, whose = _statistics(plan, begun)
-    number_format = precision.resolve(config.precision)
+    number_format = _number_format(config, begun)
     with precision.policy(number_format):
         model = network.build_network(plan, statistics)
     transferred = None
@@ -114,7 +119,13 @@ def prepare(
         per_execution,
         number_format,
         transferred,
+        shared,
     )
+
+
+def _number_format(config: TrainConfig, begun: dict[str, Any] | None) -> str:
+    """Returns what was computed in before, else what is best here."""
+    return begun["precision"] if begun else precision.resolve(config.precision)
 
 
 def _statistics(

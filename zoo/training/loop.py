@@ -1,14 +1,8 @@
-"""Training: one `fit` an epoch, from the first update or from a checkpoint.
-
-`fit` gets a finite data set made for that epoch, so that batches depend on
-(seed, epoch, index) alone and epochs end where they should, whatever number
-of updates runs between two looks at Python.
-"""
+"""Training: from the first update or from a checkpoint to the end."""
 
 from __future__ import annotations
 
 import contextlib
-import math
 import time
 
 from zoo import engines, kinds, run_names, runs
@@ -19,6 +13,7 @@ from zoo.runs import Run
 from zoo.summaries import Summaries
 from zoo.training import (
     beginning,
+    epochs,
     memory,
     outcome,
     precision,
@@ -28,14 +23,13 @@ from zoo.training import (
 )
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
+from zoo.training.distribution.recording import SharedRecorder
 from zoo.training.job import Job, prepare
 from zoo.training.plan import Plan
 from zoo.training.recorder import Recorder
 from zoo.training.state import TrainState
 from zoo.training.stopping import listen
 from zoo.training.watch import Watch
-
-EVAL_BATCH = 256  # images; scores do not depend on it
 
 
 def train(
@@ -156,14 +150,14 @@ def _train(
     """Trains, and leaves a run that says how it ended."""
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
-        batches = _batches(job.plan)
+        batches = epochs.batches(job.plan)
         recorder = _recorder(job, run, state, console, batches, stack)
         status, balanced = "interrupted", {}
         try:
             if job.plan.entry.memorize:
                 memory.learn(job, recorder)
             else:
-                _fit(job, recorder, batches, until_epoch)
+                epochs.fit(job, state, recorder, batches, until_epoch)
             ending = _ending(job.plan, state)
             if ending != "paused":
                 balanced = outcome.save_result(job, run, state)
@@ -212,7 +206,8 @@ def _recorder(
     stop = stack.enter_context(listen())
     stack.enter_context(precision.rewriting(job.precision))
     watch = Watch(job, run, batches)
-    recorder = Recorder(job, run, state, summaries, watch, console, stop)
+    kind = SharedRecorder if job.sharing.is_shared else Recorder
+    recorder = kind(job, run, state, summaries, watch, console, stop)
     if state.step == 0 and not plan.entry.memorize:
         first = watch.snapshot(state)
         report.untrained(console, first.logits, watch.probe)
@@ -224,38 +219,3 @@ def _recorder(
 def _kinds(plan: Plan) -> list[kinds.Kind]:
     """Returns the summaries that were asked for and that suit the data."""
     return kinds.chosen(plan.config.summaries, plan.data.traits)
-
-
-def _batches(plan: Plan) -> pipeline.Batches:
-    return pipeline.Batches(
-        plan.data.train,
-        batch_size=plan.config.batch_size,
-        seed=plan.seed,
-        augment=plan.config.augment,
-    )
-
-
-def _fit(
-    job: Job,
-    recorder: Recorder,
-    batches: pipeline.Batches,
-    until_epoch: int | None,
-) -> None:
-    """Fits epoch after epoch, from where the recorder's state stands."""
-    plan, model, state = job.plan, job.model, recorder.state
-    validation = None
-    if len(plan.data.val):
-        validation = pipeline.eval_batches(plan.data.val, EVAL_BATCH)
-    end = math.inf if until_epoch is None else until_epoch
-    while not plan.is_done(state) and state.epoch < end:
-        epoch = state.epoch
-        left = plan.steps_in(epoch) - state.batch
-        model.fit(
-            batches.epoch(epoch, skip_batches=state.batch, num_batches=left),
-            initial_epoch=epoch,
-            epochs=epoch + 1,
-            validation_data=validation,
-            callbacks=[recorder],
-            shuffle=False,
-            verbose=0,
-        )

@@ -17,6 +17,7 @@ from zoo.runs import Run
 from zoo.training import balance, precision, result, transfer
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
+from zoo.training.distribution import sharing
 from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
 from zoo.training.probe import Probe
@@ -43,8 +44,8 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             **transfer.in_words(resolved),
             "recipe": _recipe_in_words(plan),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
-            f"{precision.in_words(resolved)}, Keras {machine['keras']} on "
-            f"{machine['backend']}",
+            f"{sharing.in_words(machine)}{precision.in_words(resolved)}, "
+            f"Keras {machine['keras']} on {machine['backend']}",
             "run": str(run.path),
             "watch": f"{program.typed('tensorboard')} --logdir "
             f"{plan.config.runs_dir}",

@@ -10,7 +10,7 @@ from zoo.training.plan import Plan
 UNTOUCHED = {  # options that leave a default recipe what it is
     "model", "dataset", "data_dir", "seed", "runs_dir", "run_name",
     "summaries", "summary_every", "debug_every", "checkpoint_every",
-    "deterministic",
+    "deterministic", "devices",
 }  # fmt: skip
 
 

@@ -11,6 +11,9 @@ import pathlib
 import re
 import subprocess
 
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 THREADS += ("TF_NUM_INTEROP_THREADS", "NPROC")  # the last is read by XLA
@@ -29,6 +32,15 @@ def hide_gpus() -> None:
     if not _hidden:
         _hidden.append(os.environ.get(VISIBLE))
         os.environ[VISIBLE] = ""
+
+
+def refuse_several(config: TrainConfig) -> None:
+    """Raises `UserError` where a run of many is to have several devices."""
+    if config.devices != 1:
+        raise UserError(
+            f"--devices={config.devices} has no place where several runs are "
+            "trained, each of which has one device at most; leave it out."
+        )
 
 
 def gpus() -> list[str]:

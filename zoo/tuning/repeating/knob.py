@@ -26,6 +26,7 @@ COMMA = re.compile(r",(?![^(]*\))")  # outside of parentheses
 FIXED = {
     "seed": "is no knob, since runs differ by it in any case; --seeds=3 makes "
     "three runs of each",
+    "devices": "is no knob, since it changes nothing that is learned",
     "run_name": "names all the runs together; give it once",
     "runs_dir": "is where all the runs are; give it once",
 }

@@ -1,0 +1,11 @@
+"""Training on several devices, of one machine or of several.
+
+Every device holds the whole network and learns from its share of each batch;
+Keras's `DataParallel` and JAX see to it that the update is that of the whole
+batch. A run is thereby the same, but for rounding, on any number of devices:
+the batch size is that of all devices together, and order, augmentation,
+dropout, batch norm, rate and number of updates are those of one.
+
+Looks, checkpoints and the result are made with an ordinary network beside the
+one that is shared, which gets its values whenever somebody looks.
+"""
