@@ -7,7 +7,15 @@ from PIL import Image
 import zoo
 from experiments import ladders
 from experiments.figures import __main__ as figures
-from experiments.figures import bumps, folding, page, sgd, surface, table
+from experiments.figures import (
+    bumps,
+    folding,
+    logits,
+    page,
+    sgd,
+    surface,
+    table,
+)
 from experiments.figures import templates as drawn_templates
 from experiments.figures.looking import look
 from zoo import recipes
@@ -206,3 +214,11 @@ def test_every_figure_is_made_at_the_smallest_scale(name, tmp_path, capfd):
     words = [name, "--scale=smoke", f"--runs_dir={tmp_path}"]
     assert figures.main(words) == 0, capfd.readouterr().err
     assert (tmp_path / "figures" / f"{name}-smoke.png").stat().st_size > 10_000
+
+
+def test_a_histogram_of_logits_keeps_its_counts_as_areas():
+    # Edges and counts as TensorBoard stores them, by hand.
+    histogram = np.array([[-2.0, 0.0, 6.0], [0.0, 0.5, 1.0], [0.5, 1.5, 3.0]])
+    middles, heights = logits.density(histogram)
+    np.testing.assert_allclose(middles, [-1.0, 0.25, 1.0])
+    np.testing.assert_allclose(heights, [3.0, 2.0, 3.0])
