@@ -16,7 +16,7 @@ from benchmarks.cases import Case
 from benchmarks.columns import columns
 from benchmarks.sides import OURS
 
-ROUNDS = 2  # at most
+ROUNDS = 1  # at most
 
 
 @dataclasses.dataclass(frozen=True)
@@ -46,14 +46,14 @@ IMAGES, WIDTHS, DEPTHS = (2_000, 8_000, 32_000), (1, 2, 4), (20, 32, 44)
 GROWTHS = (
     Growth("images, lenet5 on mnist", IMAGES, tuple(map(_with_images, IMAGES))),
     Growth(
-        "width of wrn16 on 256 images",
+        "width of wrn16 on 128 images",
         WIDTHS,
-        tuple(_on_colour(f"wrn16_{width}", 256) for width in WIDTHS),
+        tuple(_on_colour(f"wrn16_{width}", 128) for width in WIDTHS),
     ),
     Growth(
-        "depth of resnet on 384 images",
+        "depth of resnet on 256 images",
         DEPTHS,
-        tuple(_on_colour(f"resnet{depth}", 384) for depth in DEPTHS),
+        tuple(_on_colour(f"resnet{depth}", 256) for depth in DEPTHS),
     ),
 )
 

@@ -11,7 +11,7 @@ from benchmarks.columns import columns, span
 from benchmarks.sides import ZOO
 
 ANSWERING = "benchmarks.answering"
-ROUNDS = 3  # at most
+ROUNDS = 2  # at most
 # Images of each model: a pass over them takes about a second.
 EXAMPLES = {
     "lr": 6_000,

@@ -11,7 +11,7 @@ from typing import Any
 
 from benchmarks import images
 from benchmarks.asked import Asked, Report, Row
-from benchmarks.cases import Case
+from benchmarks.cases import Case, one_a_model
 from benchmarks.columns import columns
 from benchmarks.stepping import Step, calls_a_second
 from benchmarks.stopwatch import task
@@ -21,9 +21,9 @@ SHIFTED = {"cifar10": "crop_flip"}  # what recipes do; digits are not mirrored
 
 
 def measure(asked: Asked) -> list[Row]:
-    """Measures every case in a process of its own; a row a case."""
+    """Measures every model in a process of its own; a row a model."""
     rows = []
-    for case in asked.cases:
+    for case in one_a_model(asked.cases):
         asked.say(f"the batches of {case.name}")
         found = asked.run(HERE, turns=asked.repeats, **asked.about(case))
         rows.append(

@@ -54,7 +54,7 @@ class Look:
 
 # An image held out costs a third of one trained on: 54,000 and 6,000 of MNIST
 # take 5 times as long as 10,800 and 1,200, and 45,000 and 5,000 of CIFAR-10
-# 137.5 times as long as 256 and 250.
+# 275 times as long as 128 and 125.
 LOOKS = (
     Look(
         "lenet5",
@@ -63,15 +63,16 @@ LOOKS = (
         train_examples=10_800,
         val_fraction=0.02,
         whole=5.0,
+        rounds=3,
     ),
     Look(
         "wrn16_4",
         "cifar10",
         epochs=3,
-        train_examples=256,
-        val_fraction=0.005,
-        whole=137.5,
-        rounds=3,
+        train_examples=128,
+        val_fraction=0.0025,
+        whole=275.0,
+        rounds=2,
     ),
 )
 

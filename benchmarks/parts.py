@@ -43,13 +43,13 @@ PARTS = tuple(
     for name, about, minutes, module in (
         ("startup", "how long commands take to start", 1, startup),
         ("memory", "peak memory of a command", 0.5, memory),
-        ("training", "training beside peers", 25, training),
-        ("inference", "evaluation and prediction beside peers", 4, inference),
-        ("step", "the share of the processors' rate in a step", 2, steps),
-        ("loader", "batches alone, beside what a step takes", 2, loader),
-        ("looks", "what summaries cost", 5, looking),
-        ("growth", "time and memory by images, width and depth", 3, growth),
-        ("sweeps", "what a second worker is worth", 5, sweeping),
+        ("training", "training beside peers", 26, training),
+        ("inference", "evaluation and prediction beside peers", 3, inference),
+        ("step", "the share of the processors' rate in a step", 2.5, steps),
+        ("loader", "batches alone, beside what a step takes", 1.5, loader),
+        ("looks", "what summaries cost", 4, looking),
+        ("growth", "time and memory by images, width and depth", 2, growth),
+        ("sweeps", "what a second worker is worth", 3.5, sweeping),
     )
 )
 BY_NAME = {part.name: part for part in PARTS}

@@ -37,8 +37,8 @@ class Sweep:
     expected: float = 1.7
 
 
-SWEEP = Sweep("lenet5", "digits", trials=8, epochs=80)
-ROUNDS = 3  # at most
+SWEEP = Sweep("lenet5", "digits", trials=6, epochs=40)
+ROUNDS = 2  # at most
 
 
 def measure(asked: Asked, sweep: Sweep = SWEEP) -> list[Row]:

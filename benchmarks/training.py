@@ -140,7 +140,7 @@ def table(rows: list[Row]) -> str:
 
 def _speeds(rows: list[Row]) -> str:
     head = ["case", "images", "zoo", "", "peer", "", "ratio", "range"]
-    cells = [[*head, "expected", "cpu"]]
+    cells = [[*head, "rounds", "expected", "cpu"]]
     for row in rows:
         for found in row["ratios"]:
             ours, peer = found["ours"], found["peer"]
@@ -155,6 +155,7 @@ def _speeds(rows: list[Row]) -> str:
                     peer,
                     f"{found['ratio']:.2f}",
                     span(found["ratios"]),
+                    str(len(found["ratios"])),
                     at_least(found["expected"]),
                     f"{cpu:.2f}" if cpu else "",
                 ]
