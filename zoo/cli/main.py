@@ -56,6 +56,7 @@ def main(argv: list[str] | None = None) -> int:
 
     Returns:
         0 done; 2 a mistake of the user; 3 training diverged; 130 interrupted.
+        A run on several machines also ends with 4, where one of them is lost.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help", "help"):

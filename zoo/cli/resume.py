@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import pathlib
+from typing import TYPE_CHECKING
 
 from zoo import run_groups, runs, sweeps
-from zoo.cli import repeating, roles, stderr, sweep
+from zoo.cli import processes, repeating, roles, stderr, sweep
 from zoo.cli.flags import Command
-from zoo.config import DEFAULTS
+from zoo.config import DEFAULTS, parse_option
 from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.training.distribution.meeting import Place
 
 
 def run(argv: list[str]) -> int:
@@ -23,6 +27,8 @@ def run(argv: list[str]) -> int:
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     repeating.define_workers(command)
     roles.define(command)
+    processes.define(command)
+    command.options("devices")
     words = command.parse(argv)
     if words is None:
         return 0
@@ -33,21 +39,48 @@ def run(argv: list[str]) -> int:
             "--role=worker has no place here: a worker goes on with whatever "
             "its chief does; write `zoo sweep --role=worker`."
         )
+    place = processes.read(command, "resume")
+    if place and not place.is_first:
+        return _follow(place)
     group = run_groups.find(words[0], runs_dir)
     if group is not None:
         roles.refuse(role, "a group of runs")
+        processes.refuse(command, "a group of runs", "devices")
         return repeating.resume(group, repeating.workers(command))
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
+        processes.refuse(command, "a sweep", "devices")
         return sweep.resume(folder, role)
     repeating.refuse_workers(command, "a single run")
     roles.refuse(role, "a single run")
-    found = runs.find(words[0], runs_dir)
+    devices = command.values.devices
+    if devices is not None:
+        devices = parse_option("devices", devices)
+    _resume(runs.find(words[0], runs_dir), devices, place, runs_dir)
+    return 0
+
+
+def _resume(
+    found: runs.Run, devices: int | str | None, place: Place | None, home: str
+) -> None:
+    """Goes on with a run, whose folder this process keeps."""
     with stderr.hold() as held:
         from zoo.cli import ending
+        from zoo.training import resuming
         from zoo.training.loop import resume
 
-        resume(found, console=ending.console(held, runs_dir))
+        task = resuming.task(found, devices)
+        with processes.crew(place, task) as crew:
+            console = ending.console(held, home)
+            resume(found, console=console, devices=devices, crew=crew)
+
+
+def _follow(place: Place) -> int:
+    """Trains along with the process that has the run; returns the exit code."""
+    with stderr.hold(), processes.crew(place, {}) as crew:
+        from zoo.training.distribution.following import follow
+
+        follow(crew)
     return 0
 
 

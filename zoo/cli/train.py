@@ -3,27 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from zoo import recipes, runs
-from zoo.cli import repeating, stderr
+from zoo.cli import processes, repeating, stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.lineage import parent_of
 from zoo.training.plan import settle
 
+if TYPE_CHECKING:
+    from zoo.training.distribution.meeting import Place
+
 
 def run(argv: list[str]) -> int:
     """Trains what the flags ask for; returns the exit code."""
     command = _command()
-    asked = read(argv, command, repeating.define)
+    asked = read(argv, command, _define)
     if asked is None:
         return 0
     config, parent = asked
     count, workers = repeating.values(command)
     if count is not None:
+        processes.refuse(command, "several runs")
         return repeating.train(config, None, parent, count, workers)
-    train(config, parent_of(config, parent))
+    place = processes.read(command, "train")
+    train(config, parent_of(config, parent), place)
     return 0
+
+
+def _define(command: Command) -> None:
+    repeating.define(command)
+    processes.define(command)
 
 
 def _command() -> Command:
@@ -70,15 +81,27 @@ def read(
     return command.config(), parents[0] if parents else None
 
 
-def train(config: TrainConfig, parent: dict | None) -> None:
-    """Trains with standard error kept in the run's log."""
+def train(
+    config: TrainConfig, parent: dict | None, place: Place | None = None
+) -> None:
+    """Trains with standard error kept in the run's log.
+
+    Args:
+        config: what to train.
+        parent: the run that is repeated, if one is.
+        place: of this process among those of the run, if there are several.
+    """
     settle(config)  # before Keras is imported, which takes seconds
-    with stderr.hold() as held:
+    with stderr.hold() as held, processes.crew(place, {}) as crew:
+        if place and not place.is_first:
+            from zoo.training.distribution.following import follow
+
+            return follow(crew, config)
         from zoo.cli import ending
         from zoo.training.loop import train
 
         console = ending.console(held, config.runs_dir)
-        train(config, console=console, parent=parent)
+        train(config, console=console, parent=parent, crew=crew)
 
 
 def _runs_dir(argv: list[str]) -> str:

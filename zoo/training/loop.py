@@ -23,6 +23,8 @@ from zoo.training import (
 )
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
+from zoo.training.distribution import following
+from zoo.training.distribution.crew import ALONE, Crew
 from zoo.training.distribution.recording import SharedRecorder
 from zoo.training.job import Job, prepare
 from zoo.training.plan import Plan
@@ -39,6 +41,7 @@ def train(
     console: Console | None = None,
     parent: dict | None = None,
     until_epoch: int | None = None,
+    crew: Crew = ALONE,
 ) -> Run:
     """Trains a model and returns its run folder.
 
@@ -50,6 +53,7 @@ def train(
         parent: the run that this one repeats, and what was changed.
         until_epoch: where to pause, if that comes before the end. Rates and
             batches are those of the whole run, which `resume` goes on with.
+        crew: the processes that train together; this one keeps the run.
 
     Raises:
         UserError: something asked for cannot work; no folder is made.
@@ -62,6 +66,7 @@ def train(
     if data is not None:
         config = config.replace(dataset=data.name)
     resolved = beginning.describe(job, parent)
+    following.agree(crew, job, resolved)
     run = runs.create(
         config.runs_dir,
         config.run_name,
@@ -71,7 +76,7 @@ def train(
     with run.lock():
         console.log_to(run.path / "log.txt")
         report.before(console, job.plan, resolved, run)
-        return _run(job, run, TrainState(), console, until_epoch)
+        return _run(job, run, TrainState(), console, until_epoch, crew)
 
 
 def resume(
@@ -80,6 +85,8 @@ def resume(
     *,
     console: Console | None = None,
     until_epoch: int | None = None,
+    devices: int | str | None = None,
+    crew: Crew = ALONE,
 ) -> Run:
     """Goes on with a run from its last checkpoint, to the same end.
 
@@ -88,6 +95,8 @@ def resume(
         data: the user's own images, if the run was made with such.
         console: where to print.
         until_epoch: where to pause again, if anywhere.
+        devices: that share the batches, if not as many as before.
+        crew: the processes that train together; this one keeps the run.
 
     Raises:
         UserError: the run is finished, running, damaged, or its data changed.
@@ -99,7 +108,7 @@ def resume(
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
         job = prepare(
-            run.config.replace(run_name=None),
+            resuming.config_of(run, devices),
             data,
             console.extracting,
             run.resolved if state else None,
@@ -107,6 +116,7 @@ def resume(
         if job.transferred:
             transfer.check_same(job.transferred, run)
         resuming.check_same_data(run, job)
+        following.agree(crew, job, beginning.describe(job, None))
         console.log_to(run.path / "log.txt")
         if state:
             checkpoints.restore_last(job.model)
@@ -117,7 +127,8 @@ def resume(
         else:
             checkpoints.start_over()
             console.say(f"resuming {run.name} at its start: no checkpoint yet")
-        return _run(job, run, state or TrainState(), console, until_epoch)
+        state = state or TrainState()
+        return _run(job, run, state, console, until_epoch, crew)
 
 
 def _run(
@@ -126,13 +137,14 @@ def _run(
     state: TrainState,
     console: Console,
     until_epoch: int | None,
+    crew: Crew,
 ) -> Run:
     """Trains to the end, and tells the console of a bad one too.
 
     A mistake or a full disk is no end: it is mended, and the run resumed.
     """
     try:
-        _train(job, run, state, console, until_epoch)
+        _train(job, run, state, console, until_epoch, crew)
     except (Diverged, Interrupted):
         console.ended(run, job.plan.source)
         raise
@@ -146,6 +158,7 @@ def _train(
     state: TrainState,
     console: Console,
     until_epoch: int | None,
+    crew: Crew,
 ) -> None:
     """Trains, and leaves a run that says how it ended."""
     began = time.perf_counter()
@@ -157,7 +170,9 @@ def _train(
             if job.plan.entry.memorize:
                 memory.learn(job, recorder)
             else:
-                epochs.fit(job, state, recorder, batches, until_epoch)
+                with crew.stopping(recorder.stop.ask, run.argument):
+                    following.hand_out(crew, job, run, state)
+                    epochs.fit(job, state, recorder, batches, until_epoch)
             ending = _ending(job.plan, state)
             if ending != "paused":
                 balanced = outcome.save_result(job, run, state)

@@ -185,9 +185,7 @@ class Recorder(keras.callbacks.Callback):
         if state.best.is_beaten_by(val.accuracy, val.loss):
             state.best = Best(state.epoch, val.accuracy, val.loss)
             self.checkpoints.save_best(self.model, state.epoch)
-        state.epochs_without_better += 1
-        if val.loss < state.lowest_val_loss:
-            state.lowest_val_loss, state.epochs_without_better = val.loss, 0
+        state.count_epoch(val.loss)
 
     def _look(self, last: bool) -> None:
         snapshot = self.watch.snapshot(self.state, last)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
+from zoo.training.checkpoints import LAST
 from zoo.training.job import Job
 
 
@@ -21,6 +25,21 @@ def check_resumable(run: Run) -> None:
             f"{run.name} diverged and would do so again; try a lower rate, "
             f"`zoo train --like={run.argument} --learning_rate=...`."
         )
+
+
+def config_of(run: Run, devices: int | str | None = None) -> TrainConfig:
+    """Returns what a run goes on with, on other devices if so asked."""
+    config = run.config.replace(run_name=None)
+    return config if devices is None else config.replace(devices=devices)
+
+
+def task(run: Run, devices: int | str | None) -> dict[str, Any]:
+    """Returns what other processes need to know to go on along with this."""
+    is_begun = (run.path / "checkpoints" / LAST).exists()
+    return {
+        "config": config_of(run, devices).to_json(),
+        "begun": run.resolved if is_begun else None,
+    }
 
 
 def check_same_data(run: Run, job: Job) -> None:

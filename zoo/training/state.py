@@ -70,6 +70,12 @@ class TrainState:
     vitals: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     event_files: dict[str, list] = dataclasses.field(default_factory=dict)
 
+    def count_epoch(self, val_loss: float) -> None:
+        """Counts an epoch, for early stopping, by its validation loss."""
+        self.epochs_without_better += 1
+        if val_loss < self.lowest_val_loss:
+            self.lowest_val_loss, self.epochs_without_better = val_loss, 0
+
     def to_json(self) -> str:
         """Returns the state as JSON; infinities as Python writes them."""
         return json.dumps(dataclasses.asdict(self))

@@ -14,9 +14,13 @@ class StopRequest:
     def __init__(self):
         self.requested = False
 
+    def ask(self) -> None:
+        """Asks for an end after the next update."""
+        self.requested = True
+
     def __call__(self, signal_number, frame) -> None:
         """Takes the first signal; a second one ends the process at once."""
-        self.requested = True
+        self.ask()
         signal.signal(signal_number, signal.default_int_handler)
 
 
