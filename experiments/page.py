@@ -183,11 +183,15 @@ def _verdict(recipe: recipes.Recipe, rows: Rows) -> str:
 
 def _machines(groups: Iterable[Rows]) -> list[str]:
     """Returns a line on what the runs were trained on, if there are runs."""
-    found = {
-        f"{row['machine']['cpu']}, {row['machine']['cores']} cores"
-        if row["machine"].get("device") == "cpu"
-        else f"{row['machine'].get('device')}, {row['machine']['cpu']}"
-        for rows in groups
-        for row in rows
-    }
+    found = {_machine(row) for rows in groups for row in rows}
     return [f"Trained on: {'; '.join(sorted(found))}.\n"] if found else []
+
+
+def _machine(row: dict[str, Any]) -> str:
+    """Returns what a run was trained on, and in which number format if rare."""
+    machine = row["machine"]
+    where = f"{machine['cpu']}, {machine['cores']} cores"
+    if machine.get("device") != "cpu":
+        where = f"{machine.get('device')}, {machine['cpu']}"
+    precision = row.get("precision", "float32")
+    return where if precision == "float32" else f"{where}, in {precision}"

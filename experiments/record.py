@@ -33,6 +33,7 @@ PAGE = pathlib.Path(__file__).with_name("RESULTS.md")
 # Options that leave a recipe what it is.
 FREE = {"runs_dir", "run_name", "data_dir", "seed", "summaries"}
 FREE |= {"summary_every", "debug_every", "checkpoint_every", "deterministic"}
+FREE |= {"precision", "devices"}  # noted beside the figures
 
 
 def recipe_options(name: str) -> dict[str, Any]:
@@ -110,6 +111,7 @@ def figures(
         "test_examples": test.get("examples"),
         "parameters": metrics["parameters"],
         "wall_seconds": metrics["wall_seconds"],
+        "examples_per_second": metrics["examples_per_second"],
         "data": resolved["data"]["fingerprint"],
         "machine": {**resolved["machine"], "cpu": cpu_model()},
         "precision": resolved["precision"],

@@ -89,6 +89,12 @@ def test_a_run_outside_of_its_range_is_a_miss():
     assert "| yes |" in text_of(row(val_correct=100))
 
 
+def test_half_precision_is_told_below_the_table():
+    rows = [{**row(), "machine": MACHINE, "precision": "bfloat16"}]
+    text = page.text({"plane/xor_relu": rows})
+    assert "Trained on: a processor, 2 cores, in bfloat16." in text
+
+
 def test_recipes_without_a_run_are_listed_as_such():
     assert "| `svhn/lr_sgd` | not run yet |" in page.text({})
 
