@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import os
 import sys
@@ -98,7 +99,7 @@ def crew(place: Place | None, task: dict[str, Any]) -> Iterator[Crew]:
         place: of this process; `None` is one alone.
         task: what process 0 tells the others.
     """
-    from zoo.training.distribution.crew import ALONE, Crew
+    from zoo.training.distribution.crew import ALONE, Crew, exit_code
 
     if place is None:
         yield ALONE
@@ -107,8 +108,16 @@ def crew(place: Place | None, task: dict[str, Any]) -> Iterator[Crew]:
         others = place.processes - 1
         what = "another process" if others == 1 else f"{others} processes"
         print(f"waiting for {what} at {place.address}", flush=True)
-    with _stdout_apart(), Crew(place, leave).together(task) as found:
-        yield found
+    try:
+        with _stdout_apart(), Crew(place, leave).together(task) as found:
+            yield found
+    except BaseException as error:
+        # JAX would wait for the others, who are gone, and abort after that.
+        import jax
+
+        if jax.distributed.is_initialized():
+            atexit.register(_end_at_once, exit_code(error))
+        raise
 
 
 @contextlib.contextmanager
@@ -128,6 +137,12 @@ def _stdout_apart() -> Iterator[None]:
         sys.stdout = ours
         os.dup2(terminal, 1)
         os.close(terminal)
+
+
+def _end_at_once(code: int) -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def leave(text: str, code: int) -> None:

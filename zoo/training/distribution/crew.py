@@ -182,7 +182,7 @@ class Crew:
         """Tells the others that this process ends for a reason of its own."""
         with self._gone:
             self._ended.set()
-            self._tell(_in_words(error, self.place.process), _code(error))
+            self._tell(_in_words(error, self.place.process), exit_code(error))
 
     def _end(self) -> None:
         """Ends together with the others."""
@@ -220,7 +220,7 @@ def _start_jax(place: Place, port: int) -> None:
     )
 
 
-def _code(error: BaseException) -> int:
+def exit_code(error: BaseException) -> int:
     """Returns the exit code of an error, as `zoo.cli.main` has it."""
     codes = {UserError: MISTAKE, Diverged: DIVERGED, Interrupted: INTERRUPTED}
     codes[KeyboardInterrupt] = INTERRUPTED
