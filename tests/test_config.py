@@ -34,7 +34,8 @@ OTHER = {
     "class_weight": "balanced",
     "early_stopping_patience": 4, "dropout": 0.5, "l1": 1e-4, "l2": 1e-3,
     "weight_decay": 5e-4, "seed": 7, "deterministic": True,
-    "devices": "all", "precision": "auto", "jit": "off", "steps_per_execution": 8,
+    "devices": "all", "precision": "auto", "jit": "off",
+    "steps_per_execution": 8,
     "checkpoint_every": 50, "runs_dir": "elsewhere", "run_name": "a/b-1",
     "summaries": ("scalars",), "summary_every": 2, "debug_every": 100,
 }  # fmt: skip

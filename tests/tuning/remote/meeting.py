@@ -5,10 +5,10 @@ import socket
 import threading
 
 from tests.tuning.sweeping import outcome
+from zoo.addresses import Address
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted
 from zoo.tuning.pool import Job
-from zoo.addresses import Address
 from zoo.tuning.remote.chief import Chief
 from zoo.tuning.remote.door import Door
 from zoo.tuning.remote.helper import Helper
