@@ -101,26 +101,32 @@ def prepare(
     layers = costs.layer_costs(network.body_of(model))
     multiply_adds = costs.total_costs(layers)["multiply_adds"]
     per_execution = steps_per_execution(plan.config, multiply_adds)
-    if plan.entry.memorize:
-        schedule = None
-        by_heart.compile_network(model, plan)
-    else:
-        schedule = optimizers.make_schedule(
-            plan.config, plan.steps_per_epoch, plan.total_steps
-        )
-        network.compile_network(model, plan, schedule, per_execution)
     return Job(
         plan,
         model,
         statistics,
         extractor,
-        schedule,
+        _compile(model, plan, per_execution),
         multiply_adds,
         per_execution,
         number_format,
         transferred,
         shared,
     )
+
+
+def _compile(
+    model: keras.Model, plan: Plan, per_execution: int
+) -> Callable | None:
+    """Makes a network ready to learn, and returns its schedule, if any."""
+    if plan.entry.memorize:
+        by_heart.compile_network(model, plan)
+        return None
+    schedule = optimizers.make_schedule(
+        plan.config, plan.steps_per_epoch, plan.total_steps
+    )
+    network.compile_network(model, plan, schedule, per_execution)
+    return schedule
 
 
 def _number_format(config: TrainConfig, begun: dict[str, Any] | None) -> str:
