@@ -131,7 +131,7 @@ def test_another_config_is_refused_before_the_first_step(begin, tmp_path):
     both = [begin(0, *words), begin(1, *words, "--learning_rate=0.5")]
     for process in both:
         output, errors = ended(process, code=2)
-        assert "--learning_rate is 0.5 in process 1 and 0.01" in errors
+        assert "--learning_rate is 0.5 in process 1 and 0.001" in errors
         assert "start all with the same flags" in errors
         assert errors.count("\n") == 1
         assert output.count("\n") == (process is both[0])
