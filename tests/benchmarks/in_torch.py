@@ -1,15 +1,16 @@
-"""The networks in PyTorch are those of the zoo, layer by layer."""
+"""The networks in PyTorch are those of the zoo, layer by layer.
+
+Run by `test_torch.py` in a process of its own.
+"""
 
 import pytest
+import torch
 
-from benchmarks import images
+from benchmarks import images, torch_models
 from benchmarks.cases import CASES
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.counts import read_counts
-
-torch = pytest.importorskip("torch")
-torch_models = pytest.importorskip("benchmarks.torch_models")
 
 NAMES = sorted({case.model for case in CASES})
 
