@@ -16,7 +16,7 @@ from zoo.training.job import Job
 from zoo.training.state import TrainState
 
 MOST_JUDGED = 10_000  # examples that are scored for the last pictures
-MOST_BYTES = 2**28  # that these may have, as float32
+MOST_BYTES = 2**27  # that these may have, as float32: 10,000 of 32x32x3
 
 
 class Watch:
