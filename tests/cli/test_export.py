@@ -1,6 +1,7 @@
 """`zoo export`, as it is typed and as it answers."""
 
 import shutil
+from types import SimpleNamespace
 
 import pytest
 
@@ -76,7 +77,8 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
 def test_a_package_that_is_missing_is_named_with_its_extra(
     answer, copy, monkeypatch
 ):
-    monkeypatch.setattr(formats.importlib.util, "find_spec", lambda name: None)
+    nothing = SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None))
+    monkeypatch.setattr(formats, "importlib", nothing)
     sentence = answer("export", "done", "--format=onnx")
     assert "tf2onnx, onnx and onnxruntime, which are not inst" in sentence
     assert "`pip install 'model-zoo[export]'`" in sentence

@@ -32,10 +32,12 @@ class Command:
         self.values.set_gnu_getopt(True)
         self._all: dict[str, Flag] = {}
 
-    def text(self, name: str, default: str | None, help: str) -> None:
-        """Defines a flag that takes a text."""
+    def text(
+        self, name: str, default: str | None, help: str, everyday: bool = True
+    ) -> None:
+        """Defines a flag that takes a text; --help shows everyday ones."""
         flags.DEFINE_string(name, default, help, flag_values=self.values)
-        self._all[name] = Flag(name, help)
+        self._all[name] = Flag(name, help, everyday=everyday)
 
     def texts(self, name: str, help: str) -> None:
         """Defines a flag that takes a text, and may be given repeatedly."""

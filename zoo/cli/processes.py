@@ -24,17 +24,16 @@ FLAGS = ("coordinator", "num_processes", "process_id")
 
 
 def define(command: Command) -> None:
-    """Defines the flags."""
-    command.text(
-        "coordinator",
-        None,
-        "HOST:PORT where process 0 of a run on several machines listens; give "
-        "it to all of them, with --num_processes and --process_id",
-    )
-    command.text(
-        "num_processes", None, "processes of such a run, one a machine"
-    )
-    command.text("process_id", None, "number of this process, from 0")
+    """Defines the flags, which only --helpfull shows."""
+    about = {
+        "coordinator": "HOST:PORT where process 0 of a run on several machines "
+        "listens; give it to all of them, with --num_processes and "
+        "--process_id",
+        "num_processes": "processes of such a run, one a machine",
+        "process_id": "number of this process, from 0",
+    }
+    for name in FLAGS:
+        command.text(name, None, about[name], everyday=False)
 
 
 def read(command: Command, verb: str) -> Place | None:
