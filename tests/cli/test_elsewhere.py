@@ -196,7 +196,7 @@ class Downloads:
 
 
 def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
-    typed, refused, folder, tmp_path
+    refused, folder, tmp_path, capfd
 ):
     random = np.random.default_rng(0)
     x = random.integers(0, 256, (60, 32, 32, 3), np.uint8)
@@ -228,7 +228,12 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
     )
     flags = ("--dataset=cifar10_1", f"--data_dir={place}")
     assert "a test set only" in refused("c", "--split=val", *flags)
-    found = json.loads(typed("evaluate", "c", *flags, "--json"))
+    assert (
+        main(["evaluate", "c", *flags, "--json", f"--runs_dir={folder}"]) == 0
+    )
+    output = capfd.readouterr()
+    assert "reading 20 images, once" in output.err  # not amid the JSON
+    found = json.loads(output.out)
     assert (found["split"], found["examples"]) == ("test", 20)
     assert found["mapping"]["automobile"] == "Automobile"
     assert found["openings"] == 1

@@ -8,7 +8,7 @@ import os
 import sys
 import traceback
 
-from zoo import engines, program
+from zoo import engines, news, program
 from zoo.cli import stderr
 from zoo.errors import Diverged, Interrupted, UserError, nearest
 
@@ -103,7 +103,11 @@ def _run(verb: str, argv: list[str]) -> int:
         )
     if verb not in WITHOUT_ENGINE and not set(HELP) & set(argv):
         engines.check()
-    return importlib.import_module(f"zoo.cli.{verb}").run(argv)
+    run = importlib.import_module(f"zoo.cli.{verb}").run
+    if "--json" not in argv:
+        return run(argv)
+    with news.told_to(stderr.Real()):  # a program reads the answer
+        return run(argv)
 
 
 def _complain(error, code: int) -> int:

@@ -8,6 +8,7 @@ go to the descriptor that was there before.
 from __future__ import annotations
 
 import contextlib
+import io
 import os
 import pathlib
 import sys
@@ -24,6 +25,14 @@ def show(text: str) -> None:
         sys.stderr.flush()
     else:
         os.write(_terminal, text.encode(errors="replace"))
+
+
+class Real(io.TextIOBase):
+    """The real standard error as a stream, held or not."""
+
+    def write(self, text: str) -> int:
+        show(text)
+        return len(text)
 
 
 class Held:

@@ -7,7 +7,6 @@ cannot be kept, it is read into memory each time.
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -15,6 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
+from zoo import news
 from zoo.data import array_store
 from zoo.data.array_store import Kept, Piece
 from zoo.data.dataset import Split
@@ -48,19 +48,19 @@ def read(
     kept = _found(folder, origin, name)
     if kept is not None:
         return kept
-    print(f"{name}: reading {count:,} images, once; kept in {folder}")
+    news.tell(f"{name}: reading {count:,} images, once; kept in {folder}")
 
     def reading() -> Iterator[Piece]:
         return shown(pieces(), count, name)
 
     def wait() -> None:
-        print(f"{name}: another process keeps them just now; waiting for it")
+        news.tell(f"{name}: another process keeps them now; waiting for it")
 
     try:
         array_store.keep(folder, origin, about, count, reading, wait)
         kept = array_store.find(folder, origin)
     except array_store.NotKept as error:
-        print(f"{name}: {error}; reading without, as each time")
+        news.tell(f"{name}: {error}; reading without, as each time")
     return kept or into_memory(reading(), count, about)
 
 
@@ -68,7 +68,7 @@ def _found(folder: Path, origin: str, name: str) -> Kept | None:
     try:
         return array_store.find(folder, origin)
     except array_store.Damaged as error:
-        print(f"{name}: {error}; making it anew")
+        news.tell(f"{name}: {error}; making it anew")
         return None
 
 
@@ -102,7 +102,7 @@ def shown(
         name: what the lines call it.
         number: images in one of them.
     """
-    stream, done = sys.stdout, 0
+    stream, done = news.stream(), 0
     terminal, last = stream.isatty(), time.monotonic()
     pause = REFRESH_SECONDS if terminal else SILENCE_SECONDS
     try:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo import news
 from zoo.data import array_store, keeping, pictures, rows, tfds
 from zoo.data.array_store import Kept, Piece
 from zoo.data.dataset import Split
@@ -86,7 +87,7 @@ class Reader:
         except array_store.Damaged as error:
             if self._origin(self.about["version"], part) is None:
                 raise self._beyond_repair(error, folder) from error
-            print(f"{self._name(part)}: {error}; making it anew")
+            news.tell(f"{self._name(part)}: {error}; making it anew")
             (folder / array_store.ABOUT).unlink(missing_ok=True)
         self._read_whole(part)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import files
+from zoo import files, news
 from zoo.data.dataset import Split
 from zoo.data.parts import TEST, TRAIN, Parts, Request, in_memory
 from zoo.data.street_digits.camera import SIDE, digit_mask
@@ -29,7 +29,7 @@ def read(request: Request) -> Parts:
     path = folder / f"{request.source.name}-{VERSION}.npz"
     splits = _kept(path, sizes)
     if splits is None:
-        print(
+        news.tell(
             f"street_digits: drawing {sum(sizes.values()):,} images, once; "
             f"they are kept in {folder}"
         )
