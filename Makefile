@@ -158,7 +158,7 @@ test-jax: $(READY) ## try models and runs on JAX, in part without TensorFlow
 		tests/test_model_contract.py tests/models/test_backends.py \
 		-k 'logits or gradient or tensorflow'
 	$(PY) -m pytest -m 'jax or not slow' $(FLAGS) \
-		tests/engines tests/data/test_batches.py
+		tests/engines tests/data/test_batches.py tests/models/test_backends.py
 
 lock: ## renew requirements.lock (FLAGS=--upgrade for newer versions; needs uv)
 	@command -v uv >/dev/null || \

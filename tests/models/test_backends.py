@@ -68,6 +68,7 @@ for name in zoo.list_weights():
 """
 
 
+@pytest.mark.jax
 @pytest.mark.skipif(
     importlib.util.find_spec("jax") is None,
     reason="JAX is an extra; `pip install jax`, then `make test-jax`",
@@ -87,6 +88,7 @@ def test_models_run_on_jax_where_there_is_no_tensorflow():
     ]
 
 
+@pytest.mark.jax
 @pytest.mark.skipif(
     importlib.util.find_spec("jax") is None,
     reason="JAX is an extra; `pip install jax`, then `make test-jax`",
