@@ -22,9 +22,10 @@ import sys
 from typing import Any
 
 from experiments import ladders
+from experiments.commands import DONE, FAILED, ended, say
 from zoo import files
 from zoo.config import DEFAULTS
-from zoo.errors import Interrupted, UserError
+from zoo.errors import UserError
 from zoo.run_folder import Run
 from zoo.tables import format_table
 
@@ -34,7 +35,6 @@ RATE = "experiments.matrix_rate"
 # Forward, gradients of activations and of weights, two operations each.
 FLOP_A_MULTIPLY_ADD = 6
 HEADS = ("rung", "images a second", "TFLOP/s", "share of products", "seconds")
-DONE, FAILED, INTERRUPTED = 0, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -49,14 +49,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--runs_dir", default=DEFAULTS["runs_dir"])
     parser.add_argument("--data_dir")
     flags = parser.parse_args(argv)
-    try:
-        return _train(flags)
-    except UserError as error:
-        print(f"zoo: {error}", file=sys.stderr)
-        return FAILED
-    except Interrupted:
-        print("stopped; the same command goes on.", file=sys.stderr)
-        return INTERRUPTED
+    return ended(lambda: _train(flags))
 
 
 def _train(flags: argparse.Namespace) -> int:
@@ -75,7 +68,7 @@ def _train(flags: argparse.Namespace) -> int:
 
     root = pathlib.Path(flags.runs_dir, f"ladder-{LADDER}-{flags.scale}")
     climb = Climb(ladder, flags.scale, 1, root, flags.data_dir)
-    climb.train(1, _say)
+    climb.train(1, say)
     rows = {
         label: speed(group.run(group.members[0]), best["flop_a_second"])
         for label, group in climb.groups.items()
@@ -84,7 +77,7 @@ def _train(flags: argparse.Namespace) -> int:
     with files.replacing(root / "speed.json") as file:
         told = {**best, "rungs": rows}
         file.write(f"{json.dumps(told, indent=1)}\n".encode())
-    _say(f"\n{table(best, rows)}")
+    say(f"\n{table(best, rows)}")
     return DONE if len(rows) == len(ladder.labels) else FAILED
 
 
@@ -140,10 +133,6 @@ def table(best: dict[str, Any], rows: dict[str, dict]) -> str:
     return f"{best['device']}: products of matrices at {rates}\n" + (
         format_table(HEADS, cells, (1, 2, 4))
     )
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
 
 
 if __name__ == "__main__":

@@ -17,12 +17,10 @@ import pathlib
 import sys
 
 from experiments import ladders
+from experiments.commands import DONE, FAILED, ended, say
 from zoo.cli import stderr
 from zoo.config import DEFAULTS
-from zoo.errors import Interrupted, UserError
 from zoo.tuning.repeating.request import MOST_SEEDS
-
-DONE, FAILED, INTERRUPTED = 0, 2, 130
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,14 +29,7 @@ def main(argv: list[str] | None = None) -> int:
     if not flags.name:
         print(ladders.listing())
         return DONE
-    try:
-        return _climb(flags)
-    except UserError as error:
-        print(f"zoo: {error}", file=sys.stderr)
-        return FAILED
-    except Interrupted:
-        print("stopped; the same command goes on.", file=sys.stderr)
-        return INTERRUPTED
+    return ended(lambda: _climb(flags))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -79,12 +70,8 @@ def _climb(flags: argparse.Namespace) -> int:
         from experiments.climbing import Climb
 
         climb = Climb(ladder, flags.scale, flags.seeds, root, flags.data_dir)
-        climb.train(flags.workers, _say)
-        return FAILED if view.show(climb, _say) else DONE
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+        climb.train(flags.workers, say)
+        return FAILED if view.show(climb, say) else DONE
 
 
 if __name__ == "__main__":

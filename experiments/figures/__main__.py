@@ -17,12 +17,11 @@ import shutil
 import sys
 
 from experiments import ladders
+from experiments.commands import DONE, ended, say
 from experiments.figures import table
 from zoo.cli import stderr
 from zoo.config import DEFAULTS
-from zoo.errors import Interrupted, UserError
-
-DONE, FAILED, INTERRUPTED = 0, 2, 130
+from zoo.errors import UserError
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -31,15 +30,7 @@ def main(argv: list[str] | None = None) -> int:
     if not flags.name:
         print(table.listing())
         return DONE
-    try:
-        _make(flags)
-        return DONE
-    except UserError as error:
-        print(f"zoo: {error}", file=sys.stderr)
-        return FAILED
-    except Interrupted:
-        print("stopped; the same command goes on.", file=sys.stderr)
-        return INTERRUPTED
+    return ended(lambda: _make(flags))
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -58,7 +49,7 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _make(flags: argparse.Namespace) -> None:
+def _make(flags: argparse.Namespace) -> int:
     picture = table.find(flags.name)
     if flags.keep and flags.scale == "smoke":
         raise UserError(
@@ -74,16 +65,13 @@ def _make(flags: argparse.Namespace) -> None:
         from experiments.figures import making
 
         where = flags.runs_dir, flags.data_dir
-        runs = making.train(picture, flags.scale, *where, _say)
+        runs = making.train(picture, flags.scale, *where, say)
         making.draw(picture, runs, target)
     print(f"picture    {target}")
     if flags.keep:
         shutil.copyfile(target, picture.path)
         print(f"kept       {picture.path}")
-
-
-def _say(line: str) -> None:
-    print(line, flush=True)
+    return DONE
 
 
 if __name__ == "__main__":
