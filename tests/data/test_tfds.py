@@ -226,7 +226,8 @@ def test_damaged_arrays_that_are_all_there_is_are_named(copied, read):
     with pytest.raises(UserError) as error:
         read("svhn", data_dir=str(copied))
     assert str(error.value).startswith(f"{images} has 1,000 bytes and should")
-    assert f"remove the folder {images.parent} and run" in str(error.value)
+    again = f"{images.parent} and run `zoo prepare svhn --data_dir={copied}`."
+    assert str(error.value).endswith(f"remove the folder {again}")
 
 
 def test_arrays_of_other_records_are_made_anew(copied):

@@ -131,9 +131,11 @@ class Reader:
 
     def _beyond_repair(self, error: UserError, folder: Path) -> UserError:
         """Builds the error for damaged arrays that are all there is."""
+        again = f"zoo prepare {self._request.source.name}"
+        if self._request.data_dir:
+            again += f" --data_dir={self._request.data_dir}"
         return UserError(
-            f"{error}; remove the folder {folder} and run "
-            f"`zoo prepare {self._request.source.name}`."
+            f"{error}; remove the folder {folder} and run `{again}`."
         )
 
     def _is_large(self, part: str) -> bool:
