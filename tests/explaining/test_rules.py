@@ -236,6 +236,11 @@ def test_the_epoch_where_the_validation_loss_turned_is_named(facts, rows):
     assert "lowest after epoch 2, 0.5, and is 0.9 now" in found.text
 
 
+def test_a_run_that_only_guesses_has_nothing_by_heart(facts, rows):
+    stuck = rows(*[(9.0, 0.26, loss, 0.25) for loss in (5.0, 7.0, 9.0)])
+    assert "overfitting" not in names(facts(stuck))
+
+
 @pytest.mark.parametrize(
     ("confidence", "word"), [(0.99, "sure of itself"), (0.6, "modest")]
 )

@@ -107,6 +107,8 @@ def overfitting(facts: Facts) -> Finding | None:
     rows = [r for r in facts.history if r.get("val_loss") is not None]
     if len(rows) < 3 or facts.status == "diverged" or facts.drawn_labels:
         return None
+    if stuck(facts) is not None:
+        return None  # its loss may rise, but nothing was learned by heart
     best = min(rows, key=lambda row: row["val_loss"])
     last = rows[-1]
     turned = _has_turned(facts, best["val_loss"], last["val_loss"])
