@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from experiments import cards, record, storing
-from zoo import pretrained, runs, scores
+from zoo import answers, pretrained, runs, scores
 from zoo.config import DEFAULTS
 from zoo.data.sources import find_source
 from zoo.errors import UserError
@@ -118,8 +118,8 @@ def _scores(
     """Returns how good the stored weights are, and what rounding changed."""
     part = scoring.images_of(run, "val")
     model = kept.load_model()
-    before = scoring.predict(run.load_model(), part)
-    after = scoring.predict(model, part)
+    before = answers.outputs_of(run.load_model(), part.images)
+    after = answers.outputs_of(model, part.images)
     names = run.resolved["data"]["class_names"]
     found = judging.of_classes(after, part.labels, names, scoring.loss_of(run))
     by_class = {

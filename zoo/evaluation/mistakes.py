@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import drawing, files, scores
+from zoo import answers, drawing, files, scores
 from zoo.data import Split
 from zoo.drawing import BAD, GOOD, PALE
 from zoo.errors import UserError
@@ -100,7 +100,7 @@ def find(run: Run, split: str, count: int) -> Mistakes:
         )
     model = run.load_model()
     part = scoring.images_of(run, split)
-    logits = scoring.predict(model, part)
+    logits = answers.outputs_of(model, part.images)
     wrong = np.flatnonzero(logits.argmax(axis=1) != part.labels)
     losses = _losses(run, part.labels[wrong], logits[wrong])
     order = np.argsort(-losses, kind="stable")[:count]

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import scores
+from zoo import answers, scores
 from zoo.config import DEFAULTS
-from zoo.data import Dataset, Split, load_dataset, pipeline
+from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
 from zoo.data.seal import open_test
 from zoo.errors import UserError
@@ -20,8 +20,6 @@ from zoo.training.losses import make_loss
 
 if TYPE_CHECKING:
     import keras
-
-BATCH = 256  # images; scores do not depend on it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -93,7 +91,7 @@ def score_val(
 def _scored(run: Run, split: str, parts: Parts) -> Scored:
     part = parts.of(run, split)
     model = run.load_model()
-    outputs = predict(model, part)
+    outputs = answers.outputs_of(model, part.images)
     result = {
         "run": run.name,
         "split": split,
@@ -138,14 +136,6 @@ def loss_of(run: Run) -> Callable[[np.ndarray, np.ndarray], float]:
         return float(np.mean(each, dtype=np.float64))
 
     return mean
-
-
-def predict(model, part: Split) -> np.ndarray:
-    """Returns outputs `[N, K]`, every example once and in order."""
-    outputs = model.predict(pipeline.eval_batches(part, BATCH), verbose=0)
-    if len(outputs) != len(part):
-        raise RuntimeError(f"{len(outputs)} outputs of {len(part)} examples")
-    return outputs
 
 
 class Parts:

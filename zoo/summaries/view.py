@@ -12,11 +12,10 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo import answers
 from zoo.summaries import backprop
 
 ACTIVATION_BYTES = 2**27  # of all hidden outputs that are held at a time
-BATCH = 256  # inputs that go through the network together
-FEW_NUMBERS = 2**15  # of inputs that go together however many they are
 IDENTITY = ("linear", "softmax")  # activations that hide nothing
 
 
@@ -45,13 +44,7 @@ class View:
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         """Returns the outputs float32 `[N, K]` in use, not in training."""
-        if len(inputs) <= BATCH or inputs.size <= FEW_NUMBERS:
-            # For few inputs `predict` would mostly be preparing itself.
-            outputs = self.model.predict_on_batch(inputs)
-        else:
-            outputs = self.model.predict(inputs, batch_size=BATCH, verbose=0)
-        first = outputs[0] if isinstance(outputs, list) else outputs
-        return np.asarray(first, np.float32)
+        return answers.outputs_of(self.model, inputs)
 
     def logits_in_training(self, inputs: np.ndarray) -> np.ndarray:
         """Returns outputs `[N, K]` as a training step would see them.
@@ -92,9 +85,9 @@ class View:
         if self._cut is None:
             return None
         seen = self.seen(inputs)
-        parts = range(0, len(seen), BATCH)
+        parts = range(0, len(seen), answers.BATCH)
         return np.concatenate(
-            [_numpy(self._cut(seen[at : at + BATCH])) for at in parts]
+            [_numpy(self._cut(seen[at : at + answers.BATCH])) for at in parts]
         )
 
     def classifier(self) -> tuple[np.ndarray, np.ndarray] | None:

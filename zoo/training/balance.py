@@ -9,11 +9,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import scores
-from zoo.data import Dataset, Split, pipeline
+from zoo import answers, scores
+from zoo.data import Dataset, Split
 
 UNEQUAL = 2.0  # examples of the largest class beside the smallest
-BATCH = 256  # images; scores do not depend on it
 
 
 def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
@@ -68,10 +67,10 @@ def in_words(data: Dataset, class_weight: str) -> dict[str, str]:
 
 def balanced_accuracy(model, part: Split) -> float:
     """Returns the mean recall of the classes that a split has, 0..1."""
-    batches = pipeline.eval_batches(part, BATCH)
-    logits = np.asarray(model.predict(batches, verbose=0))
-    answers = logits.argmax(axis=1)
-    matrix = scores.confusion(part.labels, answers, logits.shape[1])
+    logits = answers.outputs_of(model, part.images)
+    matrix = scores.confusion(
+        part.labels, logits.argmax(axis=1), logits.shape[1]
+    )
     return scores.balanced_accuracy(matrix)
 
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import scores
+from zoo import answers, scores
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.evaluation.comparison import paired, seeds, settings
@@ -111,7 +111,7 @@ def _check_same_examples(parts: scoring.Parts, first: Run, other: Run) -> None:
 
 def _judge(run: Run, parts: scoring.Parts) -> Judged:
     part = parts.of(run, "val")
-    outputs = scoring.predict(run.load_model(), part)
+    outputs = answers.outputs_of(run.load_model(), part.images)
     if part.labels.dtype.kind == "f":
         errors = outputs[:, 0].astype(np.float64) - part.labels
         each = np.square(errors)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import scores
+from zoo import answers, scores
 from zoo.config import DEFAULTS
 from zoo.data.dataset import fingerprint
 from zoo.data.elsewhere import ALL, Other, open_elsewhere
@@ -118,7 +118,7 @@ def _show(run: Run, name: str, part: str | None, data_dir: str | None) -> Shown:
 
 def _result(run: Run, shown: Shown, runs_dir: str) -> dict[str, Any]:
     split, known = shown.other.split, run.resolved["data"]["class_names"]
-    logits = scoring.predict(run.load_model(), split)
+    logits = answers.outputs_of(run.load_model(), split.images)
     found = judging.of_classes(
         logits, split.labels, known, scoring.loss_of(run)
     )
