@@ -3,13 +3,16 @@
 import json
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
 import keras
 import numpy as np
 import pytest
 
+import zoo
 from zoo.data.dataset import Dataset
-from zoo.data.preprocess import CHUNK, Statistics, apply, measure
+from zoo.data.preprocess import CHUNK, Statistics, apply, measure, read
 from zoo.errors import UserError
 
 SUBTRACTIONS = ("none", "channel", "pixel", "image")
@@ -156,17 +159,38 @@ def test_validation_images_do_not_leak_into_statistics():
 
 
 @pytest.mark.parametrize(
-    ("mean_subtraction", "scale", "name"),
+    ("mean_subtraction", "scale", "names"),
     [
-        ("channel", "none", "subtract_mean"),
-        ("channel", "std", "normalize"),
-        ("none", "unit", "scale"),
-        ("image", "std", "scale"),
+        ("channel", "none", ["subtract_mean"]),
+        ("channel", "std", ["subtract_mean", "scale"]),
+        ("pixel", "unit", ["subtract_mean", "scale"]),
+        ("none", "unit", ["scale"]),
+        ("image", "std", ["scale"]),
     ],
 )
-def test_layers_are_named_for_what_they_do(mean_subtraction, scale, name):
+def test_layers_are_named_for_what_they_do(mean_subtraction, scale, names):
     model = as_model(measure(random_images(), mean_subtraction, scale))
-    assert name in [layer.name for layer in model.layers]
+    rescaling = keras.layers.Rescaling
+    found = [x.name for x in model.layers if isinstance(x, rescaling)]
+    assert found == names
+
+
+@pytest.mark.parametrize("scale", SCALES)
+@pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS)
+def test_statistics_can_be_read_from_a_saved_model(mean_subtraction, scale):
+    statistics = measure(random_images(), mean_subtraction, scale)
+    config = json.loads(as_model(statistics).to_json())["config"]
+    found = read(config["layers"])
+    np.testing.assert_equal(vars(found), vars(statistics))
+
+
+def test_statistics_can_be_read_from_a_model_that_normalizes_in_one_layer():
+    path = Path(zoo.__file__).parent / "weights/lenet5-mnist"
+    with zipfile.ZipFile(path / "model.keras") as file:
+        layers = json.loads(file.read("config.json"))["config"]["layers"]
+    resolved = json.loads((path / "resolved.json").read_text())
+    wanted = Statistics.from_json(resolved["statistics"])
+    np.testing.assert_equal(vars(read(layers)), vars(wanted))
 
 
 LOAD = """

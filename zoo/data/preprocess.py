@@ -159,35 +159,74 @@ def apply(x, statistics: Statistics):
 
     if statistics.mean_subtraction == "image":
         x = x - keras.ops.mean(x, axis=(1, 2), keepdims=True)
-    if statistics.mean is None and statistics.std is None:
-        if statistics.scale == "unit":
-            x = keras.layers.Rescaling(1 / 255, dtype="float32", name="scale")(
-                x
-            )
-        return x
-    mean, divisor = _mean_and_divisor(x.shape[-1], statistics)
-    return keras.layers.Normalization(
-        axis=tuple(range(1, 4)) if mean.ndim == 3 else -1,
-        mean=mean,
-        variance=np.square(divisor),
-        # Half precision would round the mean image before it is subtracted.
-        dtype="float32",
-        name=_layer_name(statistics),
-    )(x)
+    # By Rescaling and not by Normalization, which divides: as long as the
+    # rest of the step of logistic regression. Half precision would round the
+    # mean image before it is subtracted.
+    if statistics.mean is not None:
+        x = keras.layers.Rescaling(
+            1.0, -statistics.mean, dtype="float32", name="subtract_mean"
+        )(x)
+    if statistics.scale != "none":
+        x = keras.layers.Rescaling(
+            1 / _divisor(statistics), dtype="float32", name="scale"
+        )(x)
+    return x
 
 
-def _mean_and_divisor(
-    channels: int, statistics: Statistics
-) -> tuple[np.ndarray, np.ndarray]:
-    """Returns two float64 arrays of one shape, `[C]` or `[H, W, C]`."""
-    mean = np.zeros(channels) if statistics.mean is None else statistics.mean
-    divisor = {"none": 1.0, "unit": 255.0, "std": statistics.std}
-    mean = np.asarray(mean, np.float64)
-    scale = np.asarray(divisor[statistics.scale], np.float64)
-    return mean, np.broadcast_to(scale, mean.shape)
+def _divisor(statistics: Statistics) -> float | np.ndarray:
+    """Returns what inputs are divided by, a float or float64 `[C]`."""
+    if statistics.scale == "unit":
+        return 255.0
+    return statistics.std.astype(np.float64)
 
 
-def _layer_name(statistics: Statistics) -> str:
-    if statistics.mean is None:
-        return "scale"
-    return "subtract_mean" if statistics.scale == "none" else "normalize"
+def read(layers: list[dict[str, Any]]) -> Statistics:
+    """Returns the statistics that layers of a saved model apply.
+
+    Args:
+        layers: of a model whose inputs went through `apply`, as `class_name`
+            and `config`.
+    """
+    found = {x["config"]["name"]: x["config"] for x in layers}
+    mean, std, subtraction, scale = None, None, "none", "none"
+    for layer in layers:
+        if layer["class_name"] == "Mean":
+            subtraction = "image"
+        if layer["class_name"] == "Normalization":
+            return _of_normalization(layer["config"], subtraction)
+    if "subtract_mean" in found:
+        mean = -_numbers(found["subtract_mean"]["offset"])
+        subtraction = "pixel" if mean.ndim == 3 else "channel"
+    if "scale" in found:
+        factor = _numbers(found["scale"]["scale"])
+        scale = "std" if factor.ndim else "unit"
+        std = 1 / factor if factor.ndim else None
+    return Statistics(
+        subtraction,
+        scale,
+        None if mean is None else mean.astype(np.float32),
+        None if std is None else std.astype(np.float32),
+    )
+
+
+def _of_normalization(config: dict[str, Any], subtraction: str) -> Statistics:
+    """Reads the one layer that did all of it in models saved earlier."""
+    mean = np.float32(config["mean"])
+    std = np.float32(np.sqrt(np.float64(config["variance"])))
+    if config["name"] == "scale":
+        return Statistics(subtraction, "std", None, std)
+    subtraction = "pixel" if mean.ndim == 3 else "channel"
+    if config["name"] == "subtract_mean":
+        return Statistics(subtraction, "none", mean)
+    if (std == 255).all():  # as --scale=unit divides
+        return Statistics(subtraction, "unit", mean)
+    # A mean image has one deviation a channel, told for each pixel.
+    std = std.reshape(-1, mean.shape[-1])[0]
+    return Statistics(subtraction, "std", mean, std)
+
+
+def _numbers(kept: float | dict[str, Any]) -> np.ndarray:
+    """Returns numbers as Keras keeps them: plain ones, or an array."""
+    if isinstance(kept, dict):
+        kept = kept["config"]["value"]
+    return np.asarray(kept, np.float64)

@@ -73,7 +73,8 @@ def _signature(given):
 def _hold_constants(model) -> None:
     """Makes the statistics of inputs part of the graph that is traced.
 
-    Keras holds them as tensors, which a trace takes for further inputs.
+    Models saved earlier have them in a Normalization, which holds them as
+    tensors, and a trace takes these for further inputs.
     """
     import keras
 

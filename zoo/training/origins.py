@@ -13,10 +13,9 @@ import pathlib
 import zipfile
 from typing import Any
 
-import numpy as np
-
 from zoo import runs
 from zoo.config import DEFAULTS, TrainConfig
+from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
 from zoo.models import MODELS
@@ -172,7 +171,7 @@ def _of_file(path: pathlib.Path) -> Origin:
         model=config["name"],
         options={},
         model_arg={},
-        statistics=_statistics(list(layers.values())),
+        statistics=preprocess.read(list(layers.values())),
         targets=None,
     )
 
@@ -181,32 +180,4 @@ def _saw_no_images(name: str, features: str) -> UserError:
     return UserError(
         f"--init_from={name} was trained on features, not on images; "
         f"--features={features} gives these to lr, mlp or knn."
-    )
-
-
-def _statistics(layers: list[dict]) -> Statistics:
-    """Reads statistics out of the preprocessing layers of a saved model."""
-    images = any(layer["class_name"] == "Mean" for layer in layers)
-    subtracted = "image" if images else "none"
-    for layer in layers:
-        if layer["class_name"] == "Rescaling":
-            return Statistics(subtracted, "unit")
-        if layer["class_name"] == "Normalization":
-            return _of_layer(layer["config"], subtracted)
-    return Statistics(subtracted, "none")
-
-
-def _of_layer(config: dict, subtracted: str) -> Statistics:
-    mean = np.float32(config["mean"])
-    std = np.float32(np.sqrt(np.float64(config["variance"])))
-    if config["name"] == "scale":
-        return Statistics(subtracted, "std", None, std)
-    subtracted = "pixel" if mean.ndim == 3 else "channel"
-    if config["name"] == "subtract_mean":
-        return Statistics(subtracted, "none", mean)
-    if (std == 255).all():  # as --scale=unit divides
-        return Statistics(subtracted, "unit", mean)
-    # A mean image has one deviation a channel, told for each pixel.
-    return Statistics(
-        subtracted, "std", mean, std.reshape(-1, mean.shape[-1])[0]
     )
