@@ -18,14 +18,14 @@ class Answer(dict):
 
     Args:
         values: the numbers.
-        text: the same for a person.
+        text: the same for a person; or what writes it, once it is shown.
         draw: draws the picture, uint8 `[H, W, 3]`; none if not given.
     """
 
     def __init__(
         self,
         values: Mapping[str, Any],
-        text: str,
+        text: str | Callable[[], str],
         draw: Callable[[], np.ndarray] | None = None,
     ):
         super().__init__(values)
@@ -33,10 +33,10 @@ class Answer(dict):
         self._draw = draw
 
     def __str__(self) -> str:
-        return self._text
+        return self._text if isinstance(self._text, str) else self._text()
 
     def _repr_pretty_(self, printer, cycle: bool) -> None:
-        printer.text(self._text)
+        printer.text(str(self))
 
     @property
     def picture(self) -> Image | None:

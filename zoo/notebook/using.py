@@ -34,9 +34,12 @@ def predict(
     from zoo.serving.words import about_unreadable, table, to_json
 
     answers = serving.predict(run, _array_or_words(examples), top)
-    notes = [answers.warning] if answers.warning else []
-    notes += [about_unreadable(answers)] if answers.unreadable else []
-    text = "\n\n".join([table(answers), *notes])
+
+    def text() -> str:
+        notes = [answers.warning] if answers.warning else []
+        notes += [about_unreadable(answers)] if answers.unreadable else []
+        return "\n\n".join([table(answers), *notes])
+
     return Answer(to_json(run, answers), text)
 
 

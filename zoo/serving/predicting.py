@@ -107,13 +107,14 @@ def _predictions(
 ) -> list[Prediction]:
     shares = np.exp(scores.log_softmax(logits))
     best = np.argsort(-shares, axis=1, kind="stable")[:, :top]
+    most = np.take_along_axis(shares, best, axis=1)
+    named = np.array(classes, object)[best]
+    # From arrays to lists at once: one by one takes as long as a network.
     return [
-        Prediction(
-            name,
-            tuple(classes[i] for i in order),
-            tuple(float(row[i]) for i in order),
+        Prediction(name, tuple(words), tuple(numbers))
+        for name, words, numbers in zip(
+            names, named.tolist(), most.tolist(), strict=True
         )
-        for name, row, order in zip(names, shares, best, strict=True)
     ]
 
 
