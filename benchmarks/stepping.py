@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from benchmarks.cases import Case
@@ -39,32 +39,36 @@ def calls_a_second(
 
 
 class Step:
-    """The compiled training step of a case, on one batch again and again.
+    """The compiled training step of a case.
 
     Args:
         case: what is trained.
-        data: its images; one batch of them is used.
+        data: its images.
         precision: number format of the arithmetic.
+        batches: what it learns from, without end; else one batch again and
+            again.
+        **options: of `TrainConfig`, beside those of the case.
     """
 
-    def __init__(self, case: Case, data, precision: str = "float32"):
-        import tensorflow as tf
-
+    def __init__(
+        self,
+        case: Case,
+        data,
+        precision: str = "float32",
+        batches: Iterator | None = None,
+        **options: Any,
+    ):
         from zoo.training.job import prepare
 
         self._precision = precision
-        job = prepare(case.config("runs", precision), data)
+        config = case.config("runs", precision).replace(**options)
+        job = prepare(config, data)
         self.flop = flop(job.multiply_adds, case.batch_size)
         self.batch_size = case.batch_size
         self._steps = job.steps_per_execution
         self._model = job.model
         job.model.make_train_function()
-        batch = (
-            tf.constant(data.train.images[: case.batch_size], tf.float32),
-            tf.constant(data.train.labels[: case.batch_size], tf.int32),
-        )
-        same = tf.data.Dataset.from_tensors(batch).repeat()
-        self._batches = iter(same)
+        self._batches = batches or _same_batch(data, case.batch_size)
         self.a_second()  # traces, compiles and warms up
 
     def a_second(self) -> float:
@@ -77,3 +81,14 @@ class Step:
         # What oneDNN rewrites is settled when a step is called.
         with precision.rewriting(self._precision):
             return self._steps * calls_a_second(call)
+
+
+def _same_batch(data, batch_size: int) -> Iterator:
+    """Returns the first training examples again and again."""
+    import tensorflow as tf
+
+    batch = (
+        tf.constant(data.train.images[:batch_size], tf.float32),
+        tf.constant(data.train.labels[:batch_size], tf.int32),
+    )
+    return iter(tf.data.Dataset.from_tensors(batch).repeat())

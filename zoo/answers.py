@@ -10,13 +10,11 @@ import numpy as np
 if TYPE_CHECKING:
     import keras
 
-    from zoo.data.rows import Rows
-
 BATCH = 256  # examples that go through together; answers do not depend on it
 FEW_NUMBERS = 2**15  # of examples that go together however many they are
 
 
-def outputs_of(model: keras.Model, inputs: np.ndarray | Rows) -> np.ndarray:
+def outputs_of(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     """Returns the first output for every example, in order.
 
     `model.predict` of a model that is being trained would make one graph of
@@ -25,7 +23,7 @@ def outputs_of(model: keras.Model, inputs: np.ndarray | Rows) -> np.ndarray:
 
     Args:
         model: float32 `[B, ...]` to logits `[B, K]`, or a list of outputs.
-        inputs: `[N, ...]` of any number type, in memory or in a file.
+        inputs: `[N, ...]` of any number type; slices of it must be arrays.
 
     Returns:
         float32 `[N, K]`.

@@ -1,6 +1,6 @@
 """Measurements that nobody made: nothing is timed in these tests."""
 
-from benchmarks import inference, looking, steps, sweeping, training
+from benchmarks import choices, inference, looking, steps, sweeping, training
 from benchmarks.asked import Asked, Images
 from benchmarks.cases import Case
 from benchmarks.sides import OURS, PEERS
@@ -101,6 +101,11 @@ def results():
             "key": "lr/128 float32",
             "flop": 6_021_120,
             **steps.compare(turns),
+        },
+        "choices": {
+            "key": "lr/128 xla",
+            "about": "XLA",
+            **choices.compare([{"chosen": 300.0, "other": 200.0}]),
         },
         "loader": {"key": "lr/128", **batches},
         "looks": {"key": "lenet5 on mnist", **looking.compare(looks, 1.0)},

@@ -4,7 +4,15 @@ import itertools
 
 import pytest
 
-from benchmarks import answering, growth, inference, loader, stepping, steps
+from benchmarks import (
+    answering,
+    choices,
+    growth,
+    inference,
+    loader,
+    stepping,
+    steps,
+)
 from benchmarks.cases import CASES, Case
 from benchmarks.sides import PEERS
 from tests.benchmarks.made_up import answered, asked, report, results
@@ -110,6 +118,34 @@ def test_steps_are_measured_once_a_model_and_format(have_bfloat16):
     assert {row["share"] for row in rows} == {0.5}
 
 
+def test_a_choice_is_compared_turn_by_turn():
+    # The second turn is on a machine at half its speed.
+    turns = [{"chosen": 30.0, "other": 20.0}, {"chosen": 14.0, "other": 10.0}]
+    found = choices.compare(turns)
+    assert found["ratios"] == pytest.approx([1.5, 1.4])
+    assert (found["chosen"], found["other"]) == (22.0, 15.0)
+
+
+def test_each_way_goes_first_in_every_second_turn():
+    assert list(choices.orders("ab", 3)) == [["a", "b"], ["b", "a"], ["a", "b"]]
+
+
+@pytest.mark.parametrize("have_bfloat16", [False, True])
+def test_bfloat16_is_a_choice_where_processors_have_it(have_bfloat16):
+    def run(module, choices, turns, **task):
+        found = [{"chosen": 3.0, "other": 2.0}] * turns
+        return {"turns": {name: found for name in choices}}
+
+    rows = choices.measure(asked(run, have_bfloat16=have_bfloat16))
+    assert ("lr/128 bfloat16" in [r["key"] for r in rows]) == have_bfloat16
+    assert {row["ratio"] for row in rows} == {1.5}
+
+
+def test_models_that_take_long_have_no_choices():
+    case = Case("wrn16_4", 128, 3, "cifar10")
+    assert choices.measure(asked(None, cases=[case])) == []
+
+
 def test_batches_are_told_beside_what_a_step_takes():
     turns = [
         {"plain": 40.0, "moved": 20.0, "step": 10.0},
@@ -152,6 +188,7 @@ def test_every_growth_has_a_case_for_each_size():
     [
         ("inference", inference, ["300", "200", "1.50"]),
         ("step", steps, ["0.00602", "60", "100", "60 %"]),
+        ("choices", choices, ["300", "200", "1.50", "XLA"]),
         ("loader", loader, ["400,000", "200,000", "100,000", "4.0", "2.0"]),
         ("growth", growth, ["1 / 2", "1.00 / 2.00"]),
     ],

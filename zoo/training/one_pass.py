@@ -7,7 +7,13 @@ device: the same formula, an eighth of a training step of an MLP less.
 
 from __future__ import annotations
 
+import math
+
 import keras
+
+# Weights in an array. A smaller one stays in the processor's cache between
+# Keras's operations, and to divide it among threads takes longer than they.
+LEAST = 2**15
 
 
 class _OnePass:
@@ -15,6 +21,9 @@ class _OnePass:
 
     def update_step(self, gradient, variable, learning_rate):
         """Moves one variable; `learning_rate` is a scalar tensor."""
+        if math.prod(variable.shape) < LEAST:
+            super().update_step(gradient, variable, learning_rate)
+            return
         import tensorflow as tf
 
         place = self._get_variable_index(variable)
