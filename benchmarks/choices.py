@@ -7,6 +7,7 @@ last choice was decided the other way: what is shown is what it would bring.
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import statistics
@@ -23,7 +24,8 @@ from benchmarks.stepping import Step
 from benchmarks.stopwatch import task
 
 HERE = "benchmarks.choices"
-MODELS = ("lr", "mlp", "lenet5", "cnn_cpcpff")
+SMALL = ("lr", "mlp", "lenet5", "cnn_cpcpff")
+DEEP = ("resnet20", "wrn16_4")
 SHUFFLED = 10_000  # examples at hand to choose from, as in tf.data's guide
 
 
@@ -34,12 +36,14 @@ class Choice:
     Attributes:
         about: what the zoo does, in words.
         chosen, other: options of a step that differ, by name.
+        models: whose steps show it.
         needs_bfloat16: whether processors must be able to multiply in it.
     """
 
     about: str
     chosen: dict[str, Any] = dataclasses.field(default_factory=dict)
     other: dict[str, Any] = dataclasses.field(default_factory=dict)
+    models: tuple[str, ...] = SMALL
     needs_bfloat16: bool = False
 
 
@@ -55,7 +59,11 @@ CHOICES = {
     "bfloat16": Choice(
         "arithmetic in bfloat16",
         chosen={"precision": "bfloat16"},
+        models=SMALL + DEEP,
         needs_bfloat16=True,
+    ),
+    "norm": Choice(
+        "batch norm in one pass", other={"norm": "keras"}, models=DEEP
     ),
     "xla": Choice("XLA, which is left off", chosen={"jit": "on"}),
 }
@@ -63,14 +71,15 @@ CHOICES = {
 
 def measure(asked: Asked) -> list[Row]:
     """Measures every choice, a process a model; a row a choice and model."""
-    names = [
-        name
-        for name, choice in CHOICES.items()
-        if asked.have_bfloat16 or not choice.needs_bfloat16
-    ]
     rows = []
     for case in one_a_model(asked.cases):
-        if case.model not in MODELS:
+        names = [
+            name
+            for name, choice in CHOICES.items()
+            if case.model in choice.models
+            and (asked.have_bfloat16 or not choice.needs_bfloat16)
+        ]
+        if not names:
             continue
         asked.say(f"choices about the step of {case.name}")
         found = asked.run(
@@ -131,7 +140,12 @@ def rate(step: Step) -> float:
 
 
 def step(
-    case: Case, data, batches: str = "gathered", adam: str = "zoo", **options
+    case: Case,
+    data,
+    batches: str = "gathered",
+    adam: str = "zoo",
+    norm: str = "zoo",
+    **options,
 ) -> Step:
     """Builds a step of a case.
 
@@ -140,12 +154,19 @@ def step(
         data: its images.
         batches: `gathered` as training does, or `shuffled` by tf.data.
         adam: the `zoo`'s, or that of `keras`.
+        norm: how batch norm is computed, by the `zoo` or by `keras`.
         **options: of `TrainConfig`.
     """
-    from zoo.training import one_pass
+    from zoo.training import one_pass_adam, one_pass_norm
 
-    has_kernel = adam == "zoo" and one_pass._has_kernel()
-    with mock.patch.object(one_pass, "_has_kernel", lambda: has_kernel):
+    with contextlib.ExitStack() as stack:
+        undone = mock.patch.object
+        if adam == "keras":
+            no_kernel = undone(one_pass_adam, "_has_kernel", lambda: False)
+            stack.enter_context(no_kernel)
+        if norm == "keras":
+            no_kernel = undone(one_pass_norm, "use_kernel", lambda model: None)
+            stack.enter_context(no_kernel)
         return Step(case, data, batches=BATCHES[batches](case, data), **options)
 
 

@@ -141,9 +141,13 @@ def test_bfloat16_is_a_choice_where_processors_have_it(have_bfloat16):
     assert {row["ratio"] for row in rows} == {1.5}
 
 
-def test_models_that_take_long_have_no_choices():
-    case = Case("wrn16_4", 128, 3, "cifar10")
-    assert choices.measure(asked(None, cases=[case])) == []
+def test_a_model_shows_the_choices_that_matter_to_it():
+    def run(module, choices, turns, **task):
+        return {"turns": {n: [{"chosen": 3.0, "other": 2.0}] for n in choices}}
+
+    rows = choices.measure(asked(run, cases=[Case("resnet20", 128, 3)]))
+    assert [row["key"] for row in rows] == ["resnet20/128 norm"]
+    assert choices.measure(asked(None, cases=[Case("vgg11", 128, 3)])) == []
 
 
 def test_batches_are_told_beside_what_a_step_takes():

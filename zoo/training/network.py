@@ -9,7 +9,14 @@ import keras
 
 from zoo.data import added_inputs, preprocess
 from zoo.models import build_model
-from zoo.training import balance, freezing, heads, losses, optimizers
+from zoo.training import (
+    balance,
+    freezing,
+    heads,
+    losses,
+    one_pass_norm,
+    optimizers,
+)
 from zoo.training.plan import Plan
 
 BODY = "network"  # name of the layer that holds the model of the zoo
@@ -107,6 +114,7 @@ def compile_network(
     them, `data_loss` has not, and `weighted_loss` has them alone.
     """
     config = plan.config
+    one_pass_norm.use_kernel(body_of(model))
     plain, loss = losses.data_loss(config), minimized_loss(plan)
     has_weights = config.class_weight != "none"
     if config.weight_decay and config.optimizer != "adamw":

@@ -9,7 +9,7 @@ from keras import ops
 from keras.optimizers import schedules
 
 from zoo.config import TrainConfig
-from zoo.training import one_pass
+from zoo.training import one_pass_adam
 
 
 class Warmup(schedules.LearningRateSchedule):
@@ -111,5 +111,7 @@ def make_optimizer(config: TrainConfig, schedule) -> keras.Optimizer:
     if config.optimizer == "rmsprop":
         return keras.optimizers.RMSprop(momentum=momentum, **shared)
     if config.optimizer == "adam":
-        return one_pass.adam()(**shared)
-    return one_pass.adamw()(weight_decay=config.weight_decay or 0.0, **shared)
+        return one_pass_adam.adam()(**shared)
+    return one_pass_adam.adamw()(
+        weight_decay=config.weight_decay or 0.0, **shared
+    )

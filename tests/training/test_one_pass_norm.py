@@ -1,0 +1,136 @@
+"""Batch norm by the kernel of TensorFlow, beside Keras and plain NumPy."""
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.training import one_pass_norm
+from zoo.training.job import prepare
+from zoo.training.network import body_of
+
+SHAPE = (6, 5, 4, 3)
+
+
+def batch(seed=0, shape=SHAPE):
+    values = np.random.default_rng(seed).normal(size=shape)
+    return (values * [1, 10, 0.1] + [0, 5, -3]).astype("float32")
+
+
+def network(kernel, trainable=True, **options):
+    """A convolution between two batch norms."""
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input(SHAPE[1:])
+    x = keras.layers.BatchNormalization(momentum=0.8, **options)(inputs)
+    x = keras.layers.Conv2D(3, 3, activation="tanh")(x)
+    x = keras.layers.BatchNormalization(epsilon=1e-5)(x)
+    model = keras.Model(inputs, x)
+    for layer in model.layers:
+        layer.trainable = trainable
+    if kernel:
+        one_pass_norm.use_kernel(model)
+    model.compile(keras.optimizers.SGD(0.1), "mse")
+    return model
+
+
+def in_training(model, inputs):
+    return keras.ops.convert_to_numpy(model(inputs, training=True))
+
+
+def test_a_batch_is_normalized_and_followed_as_numpy_does():
+    inputs = keras.Input(SHAPE[1:])
+    layer = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-3)
+    model = keras.Model(inputs, layer(inputs))
+    one_pass_norm.use_kernel(model)
+    gamma, beta = np.float32([1, 2, 3]), np.float32([-1, 0, 1])
+    layer.gamma.assign(gamma)
+    layer.beta.assign(beta)
+    x = batch()
+    mean, variance = x.mean((0, 1, 2), "d"), x.var((0, 1, 2), "d")
+    wanted = (x - mean) / np.sqrt(variance + 1e-3) * gamma + beta
+    np.testing.assert_allclose(in_training(model, x), wanted, atol=2e-5)
+    # By n, not by n - 1.
+    np.testing.assert_allclose(layer.moving_mean, 0.2 * mean, rtol=1e-5)
+    np.testing.assert_allclose(
+        layer.moving_variance, 0.8 + 0.2 * variance, rtol=1e-5
+    )
+
+
+def test_training_goes_the_same_way_as_in_keras():
+    ours, theirs = network(True), network(False)
+    target = np.random.default_rng(2).normal(size=(6, 3, 2, 3))
+    for seed in range(20):
+        losses = [m.train_on_batch(batch(seed), target) for m in (ours, theirs)]
+        assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+    for one, other in zip(ours.weights, theirs.weights, strict=True):
+        np.testing.assert_allclose(one, other, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("trainable", [True, False])
+def test_in_use_and_where_frozen_it_is_keras_to_the_bit(trainable):
+    ours, theirs = network(True, trainable), network(False, trainable)
+    np.testing.assert_array_equal(
+        ours.predict(batch(), verbose=0), theirs.predict(batch(), verbose=0)
+    )
+    if not trainable:
+        np.testing.assert_array_equal(
+            in_training(ours, batch()), in_training(theirs, batch())
+        )
+        assert (np.asarray(ours.layers[1].moving_mean) == 0).all()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"scale": False}, {"center": False}, {"axis": 1}, {"renorm": True}],
+)
+def test_what_the_kernel_does_not_do_is_left_to_keras(options):
+    ours, theirs = network(True, **options), network(False, **options)
+    np.testing.assert_allclose(
+        in_training(ours, batch()), in_training(theirs, batch()), atol=1e-4
+    )
+    assert "call" not in vars(ours.layers[1])
+
+
+def test_vectors_are_left_to_keras():
+    inputs = keras.Input((3,))
+    layer = keras.layers.BatchNormalization()
+    one_pass_norm.use_kernel(keras.Model(inputs, layer(inputs)))
+    assert "call" not in vars(layer)
+
+
+def test_a_single_value_has_no_variance():
+    inputs = keras.Input((1, 1, 3))
+    layer = keras.layers.BatchNormalization(momentum=0.5)
+    model = keras.Model(inputs, layer(inputs))
+    one_pass_norm.use_kernel(model)
+    assert (in_training(model, batch(shape=(1, 1, 1, 3))) == 0).all()
+    np.testing.assert_allclose(layer.moving_variance, 0.5)
+
+
+def test_a_saved_model_has_keras_s_own_layers(tmp_path):
+    model = network(True)
+    plain = keras.Model(model.input, model.output)
+    plain.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert type(loaded.layers[1]) is keras.layers.BatchNormalization
+    assert "call" not in vars(loaded.layers[1])
+    np.testing.assert_array_equal(
+        loaded.predict(batch(), verbose=0), model.predict(batch(), verbose=0)
+    )
+
+
+@pytest.mark.parametrize(
+    ("model", "norm", "layer", "by_kernel"),
+    [("cnn_cpncpnfdf", None, "norm1", True), ("mlp", "batch", "h", False)],
+)
+def test_a_job_s_network_trains_by_the_kernel(model, norm, layer, by_kernel):
+    config = TrainConfig(
+        model=model, norm=norm, dataset="digits", precision="float32"
+    )
+    found = [
+        x
+        for x in body_of(prepare(config, None).model).layers
+        if isinstance(x, keras.layers.BatchNormalization)
+    ]
+    assert found[0].name.startswith(layer)
+    assert all(("call" in vars(x)) == by_kernel for x in found)
