@@ -102,8 +102,9 @@ class TrainConfig:
 
     init_from: str | None = _option(
         None, TEXT, "model",
-        help="start from the weights of this run, or of its model.keras, and "
-             "with its preprocessing, in place of random weights")
+        help="start from the weights of this run, such as last or "
+             "lenet5:mnist, or of its model.keras, and with its "
+             "preprocessing, in place of random weights")
     new_head: bool = _option(
         False, BOOL, "model",
         help="with init_from: the layer `logits` starts anew, for other "

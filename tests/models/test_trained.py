@@ -1,4 +1,6 @@
-"""Models with weights that come with the zoo."""
+"""Models with weights of a run, or with those that come with the zoo."""
+
+import io
 
 import numpy as np
 import pytest
@@ -6,7 +8,9 @@ import pytest
 import zoo
 from experiments.keeping import probe
 from zoo import pretrained
+from zoo.data import Dataset
 from zoo.errors import UserError
+from zoo.training.console import Console
 
 IMAGES = probe((28, 28, 1))
 
@@ -75,3 +79,36 @@ def test_what_contradicts_weights_is_told_in_a_sentence(arguments, words):
     sentence = str(caught.value)
     assert all(word in sentence for word in words), sentence
     assert sentence.endswith((".", "?")) and "\n" not in sentence
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A run of three classes, hardly trained."""
+    images = np.random.default_rng(0).integers(0, 256, (40, 8, 8, 1), np.uint8)
+    data = Dataset.from_arrays(images, np.arange(40) % 3)
+    config = zoo.TrainConfig(
+        model="mlp",
+        steps=1,
+        summaries=("none",),
+        runs_dir=str(tmp_path_factory.mktemp("runs")),
+    )
+    return zoo.train(config, data, console=Console(io.StringIO()))
+
+
+def test_a_run_s_weights_are_asked_for_by_its_folder(run):
+    images = probe((8, 8, 1))
+    found = zoo.create_model("mlp", weights=str(run.path))
+    logits = found.predict(images, verbose=0)
+    assert logits.shape == (3, 3)
+    wanted = run.load_model().predict(images, verbose=0)
+    np.testing.assert_array_equal(logits, wanted)
+
+
+def test_a_run_of_another_model_is_refused(run):
+    with pytest.raises(UserError, match=f"{run.name} is a mlp and no lr"):
+        zoo.create_model("lr", weights=str(run.path))
+
+
+def test_other_classes_than_a_run_has_are_refused(run):
+    with pytest.raises(UserError, match="which tell 3 classes"):
+        zoo.create_model("mlp", 10, weights=str(run.path))

@@ -39,7 +39,7 @@ def list_models(pattern: str = "*") -> list[str]:
 
 def create_model(
     name: str,
-    num_classes: int = 10,
+    num_classes: int | None = None,
     input_shape: tuple[int, ...] | None = None,
     *,
     seed: int = 0,
@@ -55,12 +55,14 @@ def create_model(
         digits = logits.argmax(axis=1)
 
     Args:
-        num_classes: K; 0 gives a model that ends at `features`.
+        num_classes: K, by default 10 or that of the weights; 0 gives a model
+            that ends at `features`.
         input_shape: `(H, W, C)` of the images, or `(D,)` for vectors; else
             the model's own, or that of the weights.
         seed: the same seed gives the same initial weights.
-        weights: those that it was given by training on this data set;
-            `zoo.list_weights()` names what there is. Else they are random.
+        weights: those that come with the zoo, by the data set that gave
+            them, see `zoo.list_weights()`; or those of a run, by its name
+            in `runs`, its folder, or `last`. Else they are random.
         **options: of this model, such as `dropout=0.3`. Weights have their
             own, and others are refused.
 
@@ -76,7 +78,8 @@ def create_model(
     if weights is not None:
         return load_trained(entry, weights, num_classes, input_shape, options)
     shape = entry.home if input_shape is None else input_shape
-    return build_model(entry, num_classes, shape, seed, options)
+    classes = 10 if num_classes is None else num_classes
+    return build_model(entry, classes, shape, seed, options)
 
 
 def register_model(

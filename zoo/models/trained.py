@@ -1,16 +1,18 @@
-"""A model with weights that come with the zoo, and all that goes with them."""
+"""A model with the weights of a run, or those that come with the zoo."""
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import pretrained
+from zoo import pretrained, runs
 from zoo.cutting import cut
 from zoo.errors import UserError
 from zoo.models.building import check_classes, check_shape
 from zoo.models.options import builder_options, check_options
 from zoo.registry import ModelEntry
+from zoo.run_folder import Run
 
 if TYPE_CHECKING:
     import keras
@@ -19,15 +21,16 @@ if TYPE_CHECKING:
 def load_trained(
     entry: ModelEntry,
     weights: str,
-    num_classes: int,
+    num_classes: int | None,
     input_shape: tuple[int, ...] | None,
     options: Mapping[str, Any],
 ) -> keras.Model:
     """Returns a trained model: raw pixels in, logits or features out.
 
     Args:
-        weights: such as `mnist`.
-        num_classes: that of the weights; or 0 to end at `features`.
+        weights: such as `mnist`; or a run: its name, its folder, or `last`.
+        num_classes: that of the weights, or `None`; or 0 to end at
+            `features`.
         input_shape: that of the weights, or `None`.
         options: those with which it was trained, or some of them, or none.
 
@@ -35,28 +38,51 @@ def load_trained(
         UserError: there are no such weights, they are damaged, or something
             given contradicts them.
     """
-    run = pretrained.find(f"{entry.name}:{weights}")
+    run = _find(entry, weights)
+    _check_model(run, entry)
     data = run.resolved["data"]
-    _check_classes(run, num_classes, data["class_names"])
+    if num_classes is not None:
+        _check_classes(run, num_classes, data["class_names"])
     _check_shape(run, entry, input_shape, tuple(data["input_shape"]))
     _check_options(run, entry, options)
     model = run.load_model()
-    return model if num_classes else cut(model)
+    return cut(model) if num_classes == 0 else model
 
 
-def _check_classes(
-    run: pretrained.Pretrained, num_classes: int, names: list[str]
-) -> None:
+def _find(entry: ModelEntry, weights: str) -> Run:
+    """Returns whose weights are meant; those of the zoo come first."""
+    name = f"{entry.name}:{weights}"
+    if weights and name not in pretrained.list_weights():
+        with contextlib.suppress(UserError):
+            return runs.find(weights)
+    return pretrained.find(name)
+
+
+def _check_model(run: Run, entry: ModelEntry) -> None:
+    trained = run.resolved["config"]["model"]
+    if trained != entry.name:
+        raise UserError(
+            f"{run.name} is a {trained} and no {entry.name}; "
+            f"create_model({trained!r}, weights={run.name!r}) gives it."
+        )
+    if run.resolved["features"] is not None:
+        raise UserError(
+            f"{run.name} was trained on features of images; "
+            "run.load_model() gives it together with what makes them."
+        )
+
+
+def _check_classes(run: Run, num_classes: int, names: list[str]) -> None:
     if check_classes(num_classes) not in (0, len(names)):
         raise UserError(
             f"num_classes={num_classes} contradicts the weights {run.name}, "
             f"which tell {len(names)} classes; for others, `zoo train "
-            f"--init_from={run.name} --new_head` trains a new last layer."
+            f"--init_from={run.argument} --new_head` trains a new last layer."
         )
 
 
 def _check_shape(
-    run: pretrained.Pretrained,
+    run: Run,
     entry: ModelEntry,
     given: tuple[int, ...] | None,
     wanted: tuple[int, ...],
@@ -69,7 +95,7 @@ def _check_shape(
 
 
 def _check_options(
-    run: pretrained.Pretrained, entry: ModelEntry, options: Mapping[str, Any]
+    run: Run, entry: ModelEntry, options: Mapping[str, Any]
 ) -> None:
     """Refuses an option that is not what the weights were trained with."""
     config = run.resolved["config"]

@@ -71,27 +71,58 @@ def _jax(objective: Callable) -> Callable:
     return jax.jit(jax.grad(objective))
 
 
-def next_changes(
-    model: keras.Model, gradients: list[np.ndarray]
-) -> list[np.ndarray]:
-    """Returns what an update with these gradients would add to each variable.
+def make_changes(model: keras.Model) -> Callable:
+    """Returns a function from gradients to what an update would change.
 
-    The optimizer's own state, its momentum and its rate take part. The update
-    is made and taken back, to the bit: not every backend can only imagine it.
+    It takes and returns a float32 array for each trainable variable. The
+    optimizer's own state, its momentum and its rate take part, and nothing in
+    the model or the optimizer changes.
+    """
+    imagine = {"tensorflow": _undone, "jax": _stateless}
+    return imagine[keras.backend.backend()](model)
+
+
+def _undone(model: keras.Model) -> Callable:
+    """Makes the update and takes it back, to the bit.
+
+    TensorFlow's kernels of optimizers write where the weights are.
     """
     touched = [*model.trainable_variables, *model.optimizer.variables]
-    before = [ops.convert_to_numpy(v).copy() for v in touched]
-    try:
-        model.optimizer.apply(
-            [ops.convert_to_tensor(g) for g in gradients],
-            model.trainable_variables,
-        )
-        return [
-            ops.convert_to_numpy(variable) - old
-            for variable, old in zip(
-                model.trainable_variables, before, strict=False
+
+    def changes(gradients: list[np.ndarray]) -> list[np.ndarray]:
+        before = [ops.convert_to_numpy(v).copy() for v in touched]
+        try:
+            model.optimizer.apply(
+                [ops.convert_to_tensor(g) for g in gradients],
+                model.trainable_variables,
             )
-        ]
-    finally:
-        for variable, old in zip(touched, before, strict=True):
-            variable.assign(old)
+            return _differences(model.trainable_variables, before)
+        finally:
+            for variable, old in zip(touched, before, strict=True):
+                variable.assign(old)
+
+    return changes
+
+
+def _stateless(model: keras.Model) -> Callable:
+    """Computes the update beside the model, compiled as a whole."""
+    import jax
+
+    apply = jax.jit(model.optimizer.stateless_apply)
+
+    def changes(gradients: list[np.ndarray]) -> list[np.ndarray]:
+        before = [v.value for v in model.trainable_variables]
+        state = [v.value for v in model.optimizer.variables]
+        after, _ = apply(
+            state, list(map(ops.convert_to_tensor, gradients)), before
+        )
+        return _differences(after, before)
+
+    return changes
+
+
+def _differences(after: list, before: list) -> list[np.ndarray]:
+    return [
+        ops.convert_to_numpy(new) - ops.convert_to_numpy(old)
+        for new, old in zip(after, before, strict=False)
+    ]

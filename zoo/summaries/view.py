@@ -6,6 +6,7 @@ hand, so that looking costs nothing while nobody looks.
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 
 import keras
@@ -126,7 +127,11 @@ class View:
 
     def updates(self, gradients: list[np.ndarray]) -> list[np.ndarray]:
         """Returns what the optimizer would add to each variable next."""
-        return backprop.next_changes(self.model, gradients)
+        return self._changes(gradients)
+
+    @functools.cached_property
+    def _changes(self) -> Callable:
+        return backprop.make_changes(self.model)
 
     def by_layer(self, values: list[np.ndarray]) -> dict[str, np.ndarray]:
         """Returns those of `weights` from one array for each variable."""
