@@ -44,10 +44,10 @@ PARTS = tuple(
     for name, about, minutes, module in (
         ("startup", "how long commands take to start", 1, startup),
         ("memory", "peak memory of a command", 0.5, memory),
-        ("training", "training beside peers", 24, training),
+        ("training", "training beside peers", 29, training),
         ("inference", "evaluation and prediction beside peers", 3, inference),
         ("step", "the share of the processors' rate in a step", 2.5, steps),
-        ("choices", "what each choice about the step brings", 2, choices),
+        ("choices", "what each choice about the step brings", 6, choices),
         ("loader", "batches alone, beside what a step takes", 1.5, loader),
         ("looks", "what summaries cost", 4, looking),
         ("growth", "time and memory by images, width and depth", 2, growth),
