@@ -90,7 +90,7 @@ def run(tmp_path_factory):
         model="mlp",
         steps=1,
         summaries=("none",),
-        runs_dir=str(tmp_path_factory.mktemp("runs")),
+        runs_dir=str(tmp_path_factory.mktemp("home") / "runs"),
     )
     return zoo.train(config, data, console=Console(io.StringIO()))
 
@@ -112,3 +112,13 @@ def test_a_run_of_another_model_is_refused(run):
 def test_other_classes_than_a_run_has_are_refused(run):
     with pytest.raises(UserError, match="which tell 3 classes"):
         zoo.create_model("mlp", 10, weights=str(run.path))
+
+
+def test_what_is_wrong_with_a_run_is_told(run, tmp_path):
+    with pytest.raises(UserError, match="is a folder but no run"):
+        zoo.create_model("mlp", weights=str(tmp_path))
+
+
+def test_the_last_run_is_asked_for_by_last(run, monkeypatch):
+    monkeypatch.chdir(run.path.parents[1])
+    assert zoo.create_model("mlp", weights="last").output_shape == (None, 3)

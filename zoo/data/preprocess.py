@@ -159,9 +159,9 @@ def apply(x, statistics: Statistics):
 
     if statistics.mean_subtraction == "image":
         x = x - keras.ops.mean(x, axis=(1, 2), keepdims=True)
-    # By Rescaling and not by Normalization, which divides: as long as the
-    # rest of the step of logistic regression. Half precision would round the
-    # mean image before it is subtracted.
+    # By Rescaling and not by Normalization, which divides: that takes a quarter
+    # of a step of logistic regression. Half precision would round the mean
+    # image before it is subtracted.
     if statistics.mean is not None:
         x = keras.layers.Rescaling(
             1.0, -statistics.mean, dtype="float32", name="subtract_mean"

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import contextlib
+import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo import pretrained, runs
+from zoo.config import DEFAULTS
 from zoo.cutting import cut
 from zoo.errors import UserError
 from zoo.models.building import check_classes, check_shape
@@ -52,10 +53,21 @@ def load_trained(
 def _find(entry: ModelEntry, weights: str) -> Run:
     """Returns whose weights are meant; those of the zoo come first."""
     name = f"{entry.name}:{weights}"
-    if weights and name not in pretrained.list_weights():
-        with contextlib.suppress(UserError):
-            return runs.find(weights)
+    if name not in pretrained.list_weights() and _means_run(weights):
+        return runs.find(weights)
     return pretrained.find(name)
+
+
+def _means_run(weights: str) -> bool:
+    """Whether a run is meant, one that cannot be read among them."""
+    if not weights:
+        return False  # which is a prefix of every name
+    known = runs.list_runs(DEFAULTS["runs_dir"])
+    return (
+        weights == "last"
+        or pathlib.Path(weights).exists()
+        or any(run.name.startswith(weights) for run in known)
+    )
 
 
 def _check_model(run: Run, entry: ModelEntry) -> None:
