@@ -34,6 +34,7 @@ IN_WORDS = (
 def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     """Says what will be trained, on what, how and where."""
     machine = resolved["machine"]
+    shared = sharing.in_words(machine, plan.config.batch_size)
     console.table(
         {
             "data": _data_in_words(plan),
@@ -44,7 +45,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             **transfer.in_words(resolved),
             "recipe": _recipe_in_words(plan),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
-            f"{sharing.in_words(machine)}{precision.in_words(resolved)}, "
+            f"{shared}{precision.in_words(resolved)}, "
             f"Keras {machine['keras']} on {machine['backend']}",
             "run": str(run.path),
             "watch": f"{program.typed('tensorboard')} --logdir "

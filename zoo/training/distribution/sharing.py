@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import math
 from collections.abc import Iterator
 from typing import Any
 
@@ -43,13 +44,20 @@ class Sharing:
         return WholeBatches(devices=self.devices, auto_shard_dataset=False)
 
 
-def in_words(machine: dict) -> str:
-    """Says who shared the batches of a run, for one device nothing."""
+def in_words(machine: dict, batch_size: int) -> str:
+    """Says who shares the batches of a run, for one device nothing.
+
+    Args:
+        machine: as in `resolved.json`.
+        batch_size: of all devices together.
+    """
     devices, processes = machine["devices"], machine["processes"]
     if devices == 1:
         return ""
     where = f" in {processes} processes" if processes > 1 else ""
-    return f"batches shared by {devices} devices{where}, "
+    most = math.ceil(batch_size / devices)
+    uneven = f", at most {most} images each" if batch_size % devices else ""
+    return f"batches shared by {devices} devices{where}{uneven}, "
 
 
 class WholeBatches(keras.distribution.DataParallel):
