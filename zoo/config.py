@@ -12,7 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from zoo import kinds
+from zoo import kinds, synonyms
 from zoo.combinations import check_combinations
 from zoo.errors import UserError, nearest
 from zoo.options import (
@@ -212,6 +212,10 @@ class TrainConfig:
         "none", TEXT, "optimization", choices=("none", "balanced"),
         help="what an example counts in the loss that is minimized: all the "
              "same, or the less the more examples its class has")
+    recompute_batch_norm: bool = _option(
+        False, BOOL, "optimization",
+        help="before each validation, compute the averages of batch norm anew "
+             "over the training images, without augmentation and dropout")
     early_stopping_patience: int | None = _option(
         None, INT, "optimization", low=1,
         help="epochs without a better validation loss before stopping")
@@ -338,7 +342,8 @@ def option_named(name: str) -> Option:
     """Returns the option `name`, or says which ones look like it."""
     if name in OPTIONS:
         return OPTIONS[name]
-    close = nearest(name, OPTIONS)
+    meant = synonyms.FLAGS.get(name.lower())
+    close = [meant] if meant in OPTIONS else nearest(name, OPTIONS)
     hint = f"did you mean --{close[0]}?" if close else "see --helpfull."
     raise UserError(f"there is no option --{name}; {hint}")
 

@@ -28,6 +28,16 @@ def chosen() -> tuple[str, str]:
     """
     if name := os.environ.get(VARIABLE):
         return name, f"{VARIABLE}={name}"
+    return _of_settings()
+
+
+def default() -> str:
+    """Returns the engine where no environment variable names one."""
+    return _of_settings()[0]
+
+
+def _of_settings() -> tuple[str, str]:
+    """Returns the engine of Keras's file of settings, and that file."""
     home = os.environ.get("KERAS_HOME", "~/.keras")
     path = pathlib.Path(home).expanduser() / "keras.json"
     try:

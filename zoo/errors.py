@@ -41,7 +41,11 @@ def join_words(words: Iterable[str], last: str = "or") -> str:
 
 
 def unknown(
-    kind: str, name: str, known: Iterable[str], where: str
+    kind: str,
+    name: str,
+    known: Iterable[str],
+    where: str,
+    meant: Iterable[str] = (),
 ) -> UserError:
     """Builds the error for a name that is not in a table.
 
@@ -50,9 +54,10 @@ def unknown(
         name: what was given.
         known: every valid name, in the order in which a person meets them.
         where: the command that lists them all, such as `zoo models`.
+        meant: those that are meant by it elsewhere; none goes by its looks.
     """
     known = list(known)
-    close = nearest(name, known)
+    close = list(meant) or nearest(name, known)
     if close:
         hint = f"did you mean {join_words(close)}?"
     elif len(known) <= 8:

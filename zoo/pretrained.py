@@ -20,6 +20,7 @@ import pathlib
 import re
 from typing import Any, NoReturn
 
+from zoo.commands import Target
 from zoo.errors import UserError, join_words
 from zoo.run_folder import Run
 
@@ -70,7 +71,7 @@ class Pretrained(Run):
         raise UserError(
             f"{self.name} comes with the zoo, and its folder stays as it is; "
             "give --out where there is one, or train a run of your own, "
-            f"`zoo train --like={self.name}`."
+            f"`{Target.of(self).again()}`."
         )
 
     def write(self, name: str, text: str) -> NoReturn:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import functools
 import os
+import re
+import shlex
 import shutil
 import sys
 
@@ -25,6 +27,23 @@ def typed(command: str) -> str:
     return f"{python} -m {MODULES[command]}"
 
 
+def tensorboard(folder: str | os.PathLike) -> str:
+    """Returns the command that shows a folder of runs in TensorBoard."""
+    return f"{typed('tensorboard')} --logdir {shlex.quote(str(folder))}"
+
+
 def as_typed(text: str) -> str:
-    """Returns a text in which each "`zoo ..." is what to type here."""
-    return text.replace("`zoo ", f"`{typed('zoo')} ")
+    """Returns a text in which each "`zoo ..." is what to type here.
+
+    A variable in front of it, as in "`KERAS_BACKEND=jax zoo ...", stays.
+    """
+    return re.sub(
+        r"`((?:[A-Z_]+=\w+ )*)zoo ",
+        lambda found: f"`{found[1]}{typed('zoo')} ",
+        text,
+    )
+
+
+def shown(command: str) -> str:
+    """Returns a command as it is typed here, without backquotes."""
+    return as_typed(f"`{command}`")[1:-1]

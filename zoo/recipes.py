@@ -9,6 +9,7 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
+from zoo.commands import command
 from zoo.errors import UserError, join_words, unknown
 
 SWEEPS = "sweeps/"  # the folder of recipes of `zoo sweep`
@@ -74,7 +75,7 @@ def find(name: str, sweeps: bool = False) -> Recipe:
     for other in [] if sweeps else _fitting(name, list_recipes(True)):
         raise UserError(
             f"--recipe={name} is about a sweep; type "
-            f"`zoo sweep --recipe={other.name}`."
+            f"`{command('sweep', recipe=other.name)}`."
         )
     raise unknown("recipe", name, [r.name for r in known], "zoo recipes")
 

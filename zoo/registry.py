@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
+from zoo import synonyms
 from zoo.errors import UserError, unknown
 
 NOTHING: Mapping[str, Any] = MappingProxyType({})
@@ -178,7 +179,9 @@ class Registry:
         for entry in sorted(self._entries, key=lambda entry: entry.is_family):
             if found := entry.match(name):
                 return found
-        raise unknown("model", name, self.names(), "zoo models")
+        raise unknown(
+            "model", name, self.names(), "zoo models", synonyms.models(name)
+        )
 
     def add(self, entry: ModelEntry) -> None:
         """Adds an entry at the end; a name can be given away only once."""

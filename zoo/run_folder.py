@@ -26,6 +26,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo import files
+from zoo.commands import Target, command
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError
 
@@ -102,18 +103,20 @@ class Run:
         if self.status in ("completed", "stopped_early"):
             raise UserError(
                 f"{self.name} has no model.keras any more, as trials that are "
-                f"not among a sweep's best; `zoo train --flagfile="
-                f"{self.path}/again.flags` trains it anew."
+                f"not among a sweep's best; `{self._retrain()}` trains it anew."
             )
         if self.status == "diverged":
             raise UserError(
-                f"{self.name} diverged and has no model.keras; try a lower "
-                f"rate, `zoo train --like={self.argument} --learning_rate=...`."
+                f"{self.name} diverged and has no model.keras; "
+                f"`{Target.of(self).typed('explain')}` says what to try."
             )
         raise UserError(
             f"{self.name} has no model.keras, its status is {self.status}; "
-            f"`zoo resume {self.argument}` finishes it."
+            f"{Target.of(self).resume()} finishes it."
         )
+
+    def _retrain(self) -> str:
+        return command("train", flagfile=str(self.path / "again.flags"))
 
     def check_writable(self) -> None:
         """Raises `UserError` if nothing may be added to this run."""

@@ -21,6 +21,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoo import files, runs
+from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_words
 from zoo.runs import GROUP_FILE, Run
@@ -177,7 +178,7 @@ def find_runs(
         if not ready:
             raise UserError(
                 f"no run of {group.name} has a result yet; "
-                f"`zoo resume {group.argument}` goes on with them."
+                f"`{Target.of(group).typed('resume')}` goes on with them."
             )
         # Groups may share a run, which one of them found there.
         for run in ready:

@@ -10,6 +10,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 
 from zoo import engines, pretrained, sweeps
+from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_words, nearest
 from zoo.run_folder import Run
@@ -34,9 +35,10 @@ GROUP_FILE = "group.json"  # in the folder of runs that belong together
 def check_free(runs_dir: str, name: str | None) -> None:
     """Raises `UserError` if a run of this name is there already."""
     if name and (pathlib.Path(runs_dir) / name).exists():
+        resume = Target(name, runs_dir).typed("resume")
         raise UserError(
             f"there is a run {name!r} in {runs_dir} already; choose another "
-            f"--run_name, or go on with `zoo resume {name}`."
+            f"--run_name, or go on with `{resume}`."
         )
 
 

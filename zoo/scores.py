@@ -161,6 +161,15 @@ def guessing(labels: np.ndarray, num_classes: int) -> tuple[float, float]:
     return math.log(num_classes), float(counts.max() / len(labels))
 
 
+def majority(labels: np.ndarray) -> float:
+    """Returns the accuracy of always naming the largest class, 0..1.
+
+    Args:
+        labels: class numbers, int `[N]`, of one example at least.
+    """
+    return float(np.bincount(labels).max() / len(labels))
+
+
 def margins(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns the true class's logit minus the largest wrong one, `[N]`.
 

@@ -22,6 +22,7 @@ DATA = {
     "val": 100,
     "input_shape": [8, 8, 1],
     "class_names": ["a", "b", "c", "d"],
+    "majority": {"train": 0.25, "val": 0.25},
 }
 LAYER = {"weight_norm": 10.0, "gradient_norm": 1.0, "update_ratio": 1e-3}
 UNITS = {"function": "relu", "mean": 0.5, "std": 1.0, "dead": 0, "spread": 0.8}
@@ -35,7 +36,7 @@ CLASSES = {
     "calibration_error": 0.03,
 }
 ROW = {
-    "step": 40,
+    "step": 4000,
     "epoch": 4,
     "examples": 100,
     "logits_std": 3.0,
@@ -55,7 +56,7 @@ def history(*rows):
     return [
         {
             "epoch": float(n),
-            "step": 10.0 * n,
+            "step": 1000.0 * n,
             **dict(zip(names, r, strict=True)),
         }
         for n, r in enumerate(rows, start=1)

@@ -13,13 +13,13 @@ def test_a_healthy_run_gets_one_sentence(facts):
     assert lines[0] == (
         "mlp-digits: completed, 4 epochs, validation accuracy 0.9000 at the end"
     )
-    assert lines[2].startswith("Nothing is wrong with this run")
+    assert lines[2].startswith("No problems found in this run")
 
 
 def test_a_finding_has_its_number_its_tag_and_a_command_to_paste(facts):
     given = facts(status="diverged")
     text = words.text(given, explain(given))
-    assert "1. Training diverged: with a rate of 0.001" in text
+    assert "1. Training diverged: with a learning rate of 0.001" in text
     assert "   See loss in TensorBoard." in text
     (command,) = [line for line in text.splitlines() if "--like" in line]
     assert command.endswith("train --like=mlp-digits --learning_rate=0.0001")
@@ -37,7 +37,7 @@ def test_the_noise_is_half_the_exact_interval(facts):
     # Clopper-Pearson of 90 in 100: 82.38 % to 95.10 %.
     given = facts()
     assert given.noise == pytest.approx((0.95101 - 0.82378) / 2, abs=1e-4)
-    assert "less than 6.4 points" in words.text(given, [])
+    assert "+/-6.4\npoints (95% CI)" in words.text(given, [])
 
 
 @pytest.mark.parametrize(
@@ -70,12 +70,12 @@ def test_the_headline_is_the_first_finding_and_what_to_try(facts):
     given = facts(status="diverged")
     line = words.headline(given, explain(given))
     assert line.startswith("training diverged") and line.endswith("0.0001`.")
-    assert words.headline(given, []).startswith("Nothing is wrong")
+    assert words.headline(given, []).startswith("No problems found")
 
 
 def test_a_run_that_fails_for_no_reason_found_is_not_called_healthy(
     facts, rows
 ):
     few = facts(rows(*[(1.9, 0.45, 1.9, 0.44)] * 3), vitals=[])
-    assert words.headline(few, []).startswith("Only 45.0 % of the training")
-    assert "Nothing is wrong" not in words.text(few, [])
+    assert words.headline(few, []).startswith("Only 45.0% of the training")
+    assert "No problems" not in words.text(few, [])

@@ -7,8 +7,11 @@ in one voice.
 
 from __future__ import annotations
 
+import shlex
+
 from absl import flags
 
+from zoo import synonyms
 from zoo.cli.help import Flag, text
 from zoo.config import BOOL, OPTIONS, TrainConfig, parse_option
 from zoo.errors import UserError, nearest
@@ -149,16 +152,31 @@ class Command:
 
     def _too_many(self, word: str) -> UserError:
         """Builds the error for a word that no flag announces."""
-        hint = "flags start with --"
-        if "model" in self._all:
-            hint = f"a model is named by --model={word}"
         return UserError(
-            f"`{' '.join(self.usage.split()[:2])}` has no use for {word!r}; "
-            f"{hint}."
+            f"unexpected argument {word!r} of "
+            f"`{' '.join(self.usage.split()[:2])}`; {self._meant(word)}"
         )
 
+    def _meant(self, word: str) -> str:
+        """Returns which flag a word without one was meant for, as a hint."""
+        if "model" not in self._all:
+            return "flags start with --."
+        name, equals, value = word.partition("=")
+        if equals and name in self._all:
+            return f"did you mean {shlex.quote(f'--{word}')}?"
+        data = synonyms.dataset(word)
+        if data:
+            return f"did you mean {shlex.quote(f'--dataset={data}')}?"
+        from zoo.data.sources import SOURCES
+
+        if word in [source.name for source in SOURCES]:
+            return f"did you mean --dataset={word}?"
+        return f"a model is named by {shlex.quote(f'--model={word}')}."
+
     def _unknown(self, name: str) -> UserError:
-        close = nearest(name, [*self._all, "flagfile"], 1)
+        known = [*self._all, "flagfile"]
+        meant = synonyms.FLAGS.get(name.lower().replace("-", "_"))
+        close = [meant] if meant in known else nearest(name, known, 1)
         hint = (
             f"did you mean --{close[0]}?"
             if close

@@ -12,7 +12,7 @@ from zoo.cli.flags import Command
 from zoo.config import DEFAULTS as TRAIN_DEFAULTS
 from zoo.evaluation.landscape.request import DEFAULTS, OPTIONS, Request
 from zoo.options import format_option, read_option
-from zoo.program import typed
+from zoo.program import tensorboard
 
 REFRESH_SECONDS = 0.2
 
@@ -50,7 +50,7 @@ def run(argv: list[str]) -> int:
         place = folder.save(found, numbers)
     print("\n".join(lines(numbers)))
     print(f"pictures  {place}")
-    print(f"watch     {typed('tensorboard')} --logdir {runs_dir}")
+    print(f"watch     {tensorboard(runs_dir)}")
     return 0
 
 

@@ -8,7 +8,8 @@ import os
 import sys
 import traceback
 
-from zoo import engines, news, program
+import zoo
+from zoo import engines, news, program, synonyms
 from zoo.cli import stderr
 from zoo.errors import Diverged, Interrupted, UserError, nearest
 
@@ -62,6 +63,9 @@ def main(argv: list[str] | None = None) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(overview())
         return DONE
+    if argv[0] in ("--version", "-V", "version"):
+        print(f"zoo {zoo.__version__}")
+        return DONE
     try:
         return _run(argv[0], argv[1:])
     except UserError as error:
@@ -95,7 +99,8 @@ def main(argv: list[str] | None = None) -> int:
 
 def _run(verb: str, argv: list[str]) -> int:
     if verb not in VERBS:
-        close = nearest(verb, VERBS, 1)
+        meant = synonyms.COMMANDS.get(verb.lstrip("-").lower())
+        close = [meant] if meant else nearest(verb, VERBS, 1)
         hint = f"did you mean {close[0]}?" if close else ""
         raise UserError(
             f"there is no command {verb!r}; "

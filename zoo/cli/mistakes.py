@@ -7,6 +7,7 @@ from pathlib import Path
 from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
+from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.options import INT, Option, read_option
 
@@ -58,7 +59,7 @@ def lines(found: runs.Run, wrong, written: list[Path]) -> list[str]:
     """
     from zoo.evaluation.mistakes_in_words import text
 
-    told = [text(wrong, found.argument)]
+    told = [text(wrong, Target.of(found))]
     if written:
         told.append("")
     return told + [f"{path.suffix[1:]:<6} {path}" for path in written]

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from zoo.addresses import EXAMPLE, Address
 from zoo.cli.flags import Command
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.commands import command
+from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError, join_words, nearest
 from zoo.options import INT_OR_AUTO, Option, read_option
-from zoo.program import typed
+from zoo.program import shown
 from zoo.sweeps import Folder
 from zoo.tuning import pool
 from zoo.tuning.remote import key
@@ -186,13 +187,13 @@ def work(
 
 def _invitation(address: Address, runs_dir: str) -> str:
     """Returns what to type for a worker, and what it needs."""
-    is_usual = runs_dir == DEFAULTS["runs_dir"]
-    place = "" if is_usual else f" --runs_dir={runs_dir}"
-    lines = [
-        "waiting for workers; one joins with",
-        f"  {typed('zoo')} sweep --role=worker "
-        f"--chief={address.from_elsewhere()}{place}",
-    ]
+    worker = command(
+        "sweep",
+        role="worker",
+        chief=str(address.from_elsewhere()),
+        runs_dir=runs_dir,
+    )
+    lines = ["waiting for workers; one joins with", f"  {shown(worker)}"]
     if address.is_private:
         lines.append(
             f"on this machine: no other can call {address.host}; "

@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import contextlib
 import functools
-import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
+from zoo.commands import command
 from zoo.data import pictures
 from zoo.data.folder_arrays import Files, Reader
 from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request
@@ -143,5 +143,5 @@ def _telling_where_all_are_listed(root: Path) -> Iterator[None]:
         yield
     except pictures.Unreadable as error:
         raise UserError(
-            f"{error} `zoo data {shlex.quote(str(root))}` lists all such files."
+            f"{error} `{command('data', str(root))}` lists all such files."
         ) from error

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo import news
+from zoo.commands import command
 from zoo.data import array_store, keeping, pictures, rows, tfds
 from zoo.data.array_store import Kept, Piece
 from zoo.data.dataset import Split
@@ -131,9 +132,10 @@ class Reader:
 
     def _beyond_repair(self, error: UserError, folder: Path) -> UserError:
         """Builds the error for damaged arrays that are all there is."""
-        again = f"zoo prepare {self._request.source.name}"
-        if self._request.data_dir:
-            again += f" --data_dir={self._request.data_dir}"
+        request = self._request
+        again = command(
+            "prepare", request.source.name, data_dir=request.data_dir
+        )
         return UserError(
             f"{error}; remove the folder {folder} and run `{again}`."
         )

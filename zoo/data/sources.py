@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import importlib
+import shlex
 from collections.abc import Callable
 
+from zoo import synonyms
 from zoo.errors import UserError, unknown
 
 
@@ -175,5 +177,10 @@ def find_source(name: str) -> tuple[Source, str]:
             raise UserError(
                 f"{name} needs a path behind a colon; write {kind}:PATH."
             )
+    if found := synonyms.dataset(name):
+        raise UserError(
+            f"there is no data set {name!r}, but a path; did you mean "
+            f"--dataset={shlex.quote(found)}?"
+        )
     known = [s.name + "PATH" * s.name.endswith(":") for s in SOURCES]
     raise unknown("data set", name, known, "zoo datasets")

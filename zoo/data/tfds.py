@@ -15,6 +15,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from zoo.commands import command
 from zoo.data.array_store import Piece
 from zoo.data.network import is_reachable
 from zoo.data.parts import TEST, TRAIN
@@ -96,8 +97,9 @@ def _check_network(
         return
     raise UserError(
         f"{source.name} is not in {folder}, and there is no connection to "
-        f"{source.address} to fetch it from; run `zoo prepare {source.name}` "
-        "where there is one, or give the folder that has it as --data_dir, or "
+        f"{source.address} to fetch it from; run "
+        f"`{command('prepare', source.name)}` where "
+        "there is one, or give the folder that has it as --data_dir, or "
         f"take --dataset={source.stand_in}, which needs neither."
     )
 
@@ -184,6 +186,6 @@ def pieces(builder, source: Source, name: str) -> Iterator[Piece]:
     except (tf.errors.OpError, OSError, ValueError) as error:
         raise UserError(
             f"{source.name} in {builder.data_dir} cannot be read "
-            f"({_first_line(error)}); remove that folder and run `zoo prepare "
-            f"{source.name}`."
+            f"({_first_line(error)}); remove that folder and run "
+            f"`{command('prepare', source.name)}`."
         ) from error

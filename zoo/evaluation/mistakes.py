@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo import answers, drawing, files, scores
+from zoo.commands import Target
 from zoo.data import Split
 from zoo.drawing import BAD, GOOD, PALE
 from zoo.errors import UserError
@@ -96,7 +97,7 @@ def find(run: Run, split: str, count: int) -> Mistakes:
     if run.resolved["data"].get("task") == "numbers":
         raise UserError(
             f"{run.name} predicts numbers, which are never right or wrong; "
-            f"`zoo evaluate {run.argument}` says how far off they are."
+            f"`{Target.of(run).typed('evaluate')}` says how far off they are."
         )
     model = run.load_model()
     part = scoring.images_of(run, split)

@@ -5,22 +5,23 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from zoo.commands import Target
 from zoo.evaluation.mistakes import SPLITS, Mistakes, headline
-from zoo.program import typed
+from zoo.program import shown
 from zoo.tables import format_table
 
 SHOWN = 10
 HEADS = ("image", "label", "answer", "sure", "of label", "loss")
 
 
-def text(wrong: Mistakes, argument: str) -> str:
+def text(wrong: Mistakes, target: Target) -> str:
     """Returns how many there are, and a table of the worst.
 
     Args:
-        argument: what to type for the run.
+        target: the run, for a command about it.
     """
     if not wrong.total:
-        return _without(wrong, argument)
+        return _without(wrong, target)
     rows = [
         (
             each.image,
@@ -36,11 +37,11 @@ def text(wrong: Mistakes, argument: str) -> str:
     return f"{head}\n\n{format_table(HEADS, rows, right=(3, 4, 5))}"
 
 
-def _without(wrong: Mistakes, argument: str) -> str:
+def _without(wrong: Mistakes, target: Target) -> str:
     """Says that there is no mistake, and where else to look."""
     other = ""
     if wrong.split != "train":
-        command = f"{typed('zoo')} mistakes {argument} --split=train"
+        command = shown(target.typed("mistakes", split="train"))
         other = f"; `{command}` looks at the others"
     return (
         f"{wrong.run} has no mistake among {len(wrong.part):,} "

@@ -1,9 +1,10 @@
-"""Rules about where training starts: inputs and the untrained network."""
+"""Rules about where training starts: inputs, weights, frozen layers."""
 
 from __future__ import annotations
 
+from zoo.explaining.advice import has, propose
 from zoo.explaining.facts import Facts
-from zoo.explaining.finding import BROKEN, HINT, POOR, Finding, again, tag
+from zoo.explaining.finding import BROKEN, HINT, POOR, Finding, tag
 from zoo.explaining.rates import WILD
 
 OFF_CENTRE = 0.5  # mean of the inputs beside their standard deviation
@@ -32,21 +33,25 @@ def inputs_trouble(inputs: dict) -> str:
 
 
 def inputs(facts: Facts) -> Finding | None:
-    """Inputs that are far from zero mean and a deviation of one."""
+    """Inputs that are far from zero mean and a standard deviation of one."""
     found = facts.start and facts.start.get("inputs")
     trouble = inputs_trouble(found) if found else ""
     if not trouble:
         return None
-    share = found["brightness_share"] or 0
-    kind = "image" if share > MOSTLY and _has_images(facts) else "channel"
-    centred = f"--mean_subtraction={kind}"
+    fraction = found["brightness_share"] or 0
+    kind = "image" if fraction > MOSTLY and facts.sees_images else "channel"
     return Finding(
         "inputs",
         _severity(facts),
-        f"the inputs are not centred and scaled: {trouble}; "
-        f"{100 * share:.0f} % of their variance is brightness of whole images",
+        f"the inputs are not centered and scaled: {trouble}; "
+        f"{100 * fraction:.0f}% of their variance is brightness of whole "
+        "images",
         tag(facts, "inputs", "inputs"),
-        f"centred inputs: {again(facts, centred, '--scale=std')}",
+        propose(
+            facts,
+            ("centered inputs", {"mean_subtraction": kind, "scale": "std"}),
+            otherwise="a look at the values of the inputs",
+        ),
     )
 
 
@@ -57,8 +62,44 @@ def _severity(facts: Facts) -> int:
     return POOR if (facts.update_ratio or 0) > WILD else HINT
 
 
-def _has_images(facts: Facts) -> bool:
-    return len(facts.data["input_shape"]) == 3
+def linear(facts: Facts) -> Finding | None:
+    """Hidden layers without an activation between them."""
+    if has(facts, "activation") != "none":
+        return None
+    severity = BROKEN if facts.is_failing else POOR
+    return Finding(
+        "linear",
+        HINT if facts.has_learned else severity,
+        "with --activation=none this is a linear model: layers without an "
+        "activation between them compute no more than a single one, however "
+        "many there are",
+        "loss",
+        propose(
+            facts,
+            ("an activation", {"activation": "relu"}),
+            otherwise="training anew, with --activation=relu",
+        ),
+    )
+
+
+def frozen(facts: Facts) -> Finding | None:
+    """Layers that are kept at random weights, or at those of other data."""
+    layers, origin = (
+        facts.config.get("freeze", "none"),
+        facts.config.get("init_from"),
+    )
+    if layers == "none" or facts.has_learned:
+        return None
+    where = f"those of {origin}" if origin else "their random initial values"
+    return Finding(
+        "frozen",
+        BROKEN if facts.is_failing else POOR,
+        f"--freeze={layers} keeps weights at {where}, and "
+        f"{100 * (facts.train_accuracy or 0):.1f}% of the training examples "
+        "are classified correctly",
+        "loss",
+        propose(facts, ("training all layers", {"freeze": "none"})),
+    )
 
 
 def starting_loss(facts: Facts) -> Finding | None:
@@ -69,14 +110,22 @@ def starting_loss(facts: Facts) -> Finding | None:
     loss, guess = found["loss"], found["guessing_loss"]
     if loss is not None and loss < UNEASY * guess:
         return None
+    if facts.config.get("init_from") and not facts.config.get("new_head"):
+        return None  # its head was trained, perhaps on other classes
     shown = "no number" if loss is None else f"{loss:.3g}"
     return Finding(
         "starting_loss",
         POOR if facts.is_failing else HINT,
-        f"before training the loss is {shown}, where guessing has ln "
-        f"{facts.num_classes} = {guess:.3g}: the first updates only undo the "
+        f"before training the loss is {shown}, where chance has ln "
+        f"{facts.num_classes} = {guess:.3g}: the first steps only undo the "
         "initial weights",
         "logits",
-        "smaller inputs or initial weights: "
-        f"{again(facts, '--scale=std', '--initializer=glorot_uniform')}",
+        propose(
+            facts,
+            (
+                "smaller inputs or initial weights",
+                {"scale": "std", "initializer": "glorot_uniform"},
+            ),
+            otherwise="smaller inputs or initial weights",
+        ),
     )

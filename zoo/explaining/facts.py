@@ -8,10 +8,13 @@ from functools import cached_property
 from typing import Any
 
 from zoo import kinds, scores
+from zoo.commands import Target
 from zoo.runs import Run
 
 EVERYTHING = ("classes", "images", "plane", "line")  # that kinds may need
-FAILING = 0.5  # share of the way from guessing to perfect, below which
+# Of the way from the majority baseline to perfect: below is failing, above
+# learned.
+FAILING, LEARNED = 0.5, 0.9
 
 
 @dataclasses.dataclass(frozen=True)
@@ -25,6 +28,10 @@ class Facts:
         data: of `resolved.json`: sizes of the splits, names of the classes.
         history: rows of `history.csv`; cells may be `None`.
         vitals: rows of `vitals.json`; empty in runs that measured none.
+        model_options: what the model's builder takes, with the values used;
+            `None` where a run did not keep them.
+        target: what commands about the run need; `None` is a run of this
+            name in the default folder.
     """
 
     run: str
@@ -33,6 +40,8 @@ class Facts:
     data: dict[str, Any]
     history: list[dict[str, float | None]]
     vitals: list[dict[str, Any]]
+    model_options: dict[str, Any] | None = None
+    target: Target | None = None
 
     @classmethod
     def of(cls, run: Run) -> Facts:
@@ -45,6 +54,8 @@ class Facts:
             resolved["data"],
             run.history,
             run.vitals,
+            resolved.get("model_options"),
+            Target.of(run),
         )
 
     @property
@@ -56,6 +67,17 @@ class Facts:
     def num_val(self) -> int:
         """How many validation examples there are."""
         return self.data["val"]
+
+    @property
+    def is_memorized(self) -> bool:
+        """Whether it is a model that stores examples and learns no weight."""
+        return self.config.get("optimizer") is None
+
+    @property
+    def sees_images(self) -> bool:
+        """Whether the network is given images, not vectors or features."""
+        is_image = len(self.data["input_shape"]) == 3
+        return is_image and not self.config.get("features")
 
     @property
     def drawn_labels(self) -> dict[str, Any] | None:
@@ -79,12 +101,25 @@ class Facts:
         return self.later[-1] if self.later else None
 
     @cached_property
-    def guess(self) -> float | None:
-        """Accuracy of always naming the largest class, or nearly so."""
+    def train_guess(self) -> float | None:
+        """Accuracy of always naming the largest class of the training set."""
+        return self._majority("train")
+
+    @cached_property
+    def val_guess(self) -> float | None:
+        """The same of the validation set, with its own largest class."""
+        return self._majority("val")
+
+    def _majority(self, split: str) -> float | None:
+        """Returns the majority baseline, counted over all labels of a split.
+
+        Runs that did not keep it have 1 / K, from which it is not far where
+        classes are balanced.
+        """
         if not self.num_classes:
             return None
-        rows = [row["classes"] for row in self.vitals if row["classes"]]
-        return rows[0]["largest_class"] if rows else 1 / self.num_classes
+        kept = self.data.get("majority", {}).get(split)
+        return 1 / self.num_classes if kept is None else kept
 
     @cached_property
     def train_accuracy(self) -> float | None:
@@ -101,14 +136,31 @@ class Facts:
         """Whether it comes less than half of the way from guessing."""
         return self.progress is not None and self.progress < FAILING
 
+    @cached_property
+    def has_learned(self) -> bool:
+        """Whether it comes most of the way; also where that is not known."""
+        return self.progress is None or self.progress >= LEARNED
+
+    @property
+    def steps(self) -> float:
+        """How many steps of training were made."""
+        return (self.history[-1].get("step") or 0) if self.history else 0
+
+    @property
+    def steps_an_epoch(self) -> float:
+        """How many of them an epoch has."""
+        return self.history[0].get("step") or 0 if self.history else 0
+
     @property
     def progress(self) -> float | None:
         """How far the way from guessing, 0, to perfect, 1, was gone."""
-        if self.train_accuracy is None or self.guess is None:
+        if self.train_accuracy is None or self.train_guess is None:
             return None
+        made = [_progress(self.train_accuracy, self.train_guess)]
         # Dropout and augmentation keep the former low in a healthy run.
-        accuracy = max(self.train_accuracy, self.val_accuracy or 0)
-        return (accuracy - self.guess) / max(1 - self.guess, 1e-9)
+        if self.val_accuracy is not None and self.num_val:
+            made.append(_progress(self.val_accuracy, self.val_guess))
+        return max(made)
 
     @cached_property
     def noise(self) -> float | None:
@@ -136,3 +188,9 @@ class Facts:
 
     def _last(self, column: str) -> float | None:
         return self.history[-1].get(column) if self.history else None
+
+
+def _progress(accuracy: float, guess: float) -> float:
+    if guess >= 1:
+        return float(accuracy >= 1)  # a single class leaves nothing to learn
+    return (accuracy - guess) / (1 - guess)

@@ -30,6 +30,12 @@ class Finding:
     tag: str
     advice: str
 
+    @property
+    def command(self) -> str:
+        """The command in its advice, without backquotes; empty if none."""
+        _, _, rest = self.advice.partition("`")
+        return rest.rpartition("`")[0]
+
 
 Rule = Callable[[Facts], Finding | None]
 
@@ -39,13 +45,3 @@ def tag(facts: Facts, kind: str, name: str) -> str:
     if facts.is_written(kind):
         return name
     return f"{name} (of a run with --summaries=default,{kind})"
-
-
-def again(facts: Facts, *flags: str) -> str:
-    """Returns the command that repeats the run with some options changed."""
-    return f"`zoo train --like={facts.run} {' '.join(flags)}`"
-
-
-def option(name: str, value: float) -> str:
-    """Returns a flag with a number of one digit: `--learning_rate=0.003`."""
-    return f"--{name}={value:.1g}"

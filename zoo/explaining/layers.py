@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
+from zoo.explaining.advice import propose, rate
 from zoo.explaining.facts import Facts
-from zoo.explaining.finding import (
-    BROKEN,
-    HINT,
-    POOR,
-    Finding,
-    again,
-    option,
-    tag,
-)
+from zoo.explaining.finding import BROKEN, HINT, POOR, Finding, tag
+from zoo.explaining.rates import WILD
 
 ALIKE = 1e-4  # spread between the units of a layer, beside their size
 MANY_DEAD, ALL_DEAD = 0.5, 0.95
@@ -20,6 +14,8 @@ MANY_DEAD, ALL_DEAD = 0.5, 0.95
 VANISHED = 1e-3
 MISMATCH = 0.15  # accuracy that batch norm loses between its two modes
 LEAST_MOMENTUM = 0.5
+STARTING = 0.05  # of the initial values, in the running averages
+SATURATING = {"sigmoid", "tanh", "softplus"}
 
 
 def equal_units(facts: Facts) -> Finding | None:
@@ -36,8 +32,11 @@ def equal_units(facts: Facts) -> Finding | None:
                 f"{found[-1]['spread'] or 0:.1g}): equal initial weights get "
                 "equal gradients, so the layer is worth a single unit",
                 tag(facts, "activations", f"activations/{name}"),
-                "random initial weights: "
-                f"{again(facts, '--initializer=he_normal')}",
+                propose(
+                    facts,
+                    ("random initial weights", {"initializer": "he_normal"}),
+                    otherwise="random initial weights",
+                ),
             )
     return None
 
@@ -62,38 +61,47 @@ def vanishing(facts: Facts) -> Finding | None:
     if not sizes[last] or sizes[first] > VANISHED * sizes[last]:
         return None
     functions = {h["function"] for h in row["hidden"].values()}
-    advice = "batch norm or shortcuts, and --initializer=he_normal"
-    if functions & {"sigmoid", "tanh", "softplus"}:
-        advice = again(facts, "--activation=relu", "--initializer=he_normal")
+    proposals = [
+        ("batch norm", {"norm": "batch"}),
+        ("initial weights that keep the scale", {"initializer": "he_normal"}),
+    ]
+    if functions & SATURATING:
+        relu = {"activation": "relu", "initializer": "he_normal"}
+        proposals.insert(0, ("an activation that does not saturate", relu))
     return Finding(
         "vanishing",
         BROKEN,
-        f"gradients vanish: beside its weights, {first} gets "
+        f"gradients vanish: relative to its weights, {first} gets "
         f"{sizes[first] / sizes[last]:.1g} of the gradient that {last} gets",
         tag(facts, "gradients", f"gradients/{first}"),
-        f"an activation that lets them through: {advice}",
+        propose(facts, *proposals, otherwise="a network with shortcuts"),
     )
 
 
 def dead_units(facts: Facts) -> Finding | None:
     """Units that pass no gradient for any example of the probe."""
     hidden = facts.end["hidden"] if facts.end else {}
-    shares = {name: h["dead"] for name, h in hidden.items() if h["dead"]}
-    if not shares or max(shares.values()) < MANY_DEAD:
+    fractions = {name: h["dead"] for name, h in hidden.items() if h["dead"]}
+    if not fractions or max(fractions.values()) < MANY_DEAD:
         return None
-    name = max(shares, key=shares.get)
+    name = max(fractions, key=fractions.get)
     severity = HINT
     if facts.is_failing:
-        severity = BROKEN if shares[name] >= ALL_DEAD else POOR
-    slower = option("learning_rate", facts.config["learning_rate"] / 10)
+        severity = BROKEN if fractions[name] >= ALL_DEAD else POOR
+    changes = {"activation": "leaky_relu"}
+    if facts.is_failing and (facts.update_ratio or 0) > WILD:
+        changes |= rate(facts, 0.1)
     return Finding(
         "dead_units",
         severity,
-        f"{100 * shares[name]:.0f} % of the units of {name} are dead: they "
+        f"{100 * fractions[name]:.0f}% of the units of {name} are dead: they "
         "pass no gradient for any example",
         tag(facts, "activations", f"dead_units/{name}"),
-        "a lower rate, or units that cannot die: "
-        f"{again(facts, slower, '--activation=leaky_relu')}",
+        propose(
+            facts,
+            ("units that cannot die", changes),
+            ("a lower learning rate", rate(facts, 0.1)),
+        ),
     )
 
 
@@ -108,22 +116,35 @@ def batch_norm(facts: Facts) -> Finding | None:
     if not hasty and lost < MISMATCH:
         return None
     text = (
-        f"batch norm's running averages are off: the same images are "
-        f"{100 * norm['accuracy_in_training']:.0f} % right with the averages "
-        f"of their batch and {100 * used:.0f} % right with the running ones"
+        f"batch norm's running averages are off: of the same examples "
+        f"{100 * norm['accuracy_in_training']:.0f}% are classified correctly "
+        f"with the averages of their batch, and {100 * used:.0f}% with the "
+        "running ones"
     )
+    left = norm["momentum"] ** row["step"]
     if hasty:
         text += (
             f"; a momentum of {norm['momentum']:g} forgets all but the last "
             f"{_batches(norm['momentum'])}"
+        )
+    elif left > STARTING:
+        text += (
+            f"; after {row['step']:,} steps they are still "
+            f"{100 * left:.0f}% initial values"
         )
     return Finding(
         "batch_norm",
         BROKEN if lost >= MISMATCH else POOR,
         text,
         "loss and accuracy, train against val",
-        "a momentum of 0.9 (Keras's share of the old average; other libraries "
-        "give the share of the new one, 0.1), more epochs or a lower rate",
+        propose(
+            facts,
+            (
+                "averages computed anew before each validation",
+                {"recompute_batch_norm": True},
+            ),
+            ("a lower learning rate", rate(facts, 0.1)),
+        ),
     )
 
 

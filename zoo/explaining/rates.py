@@ -1,36 +1,63 @@
-"""Rules about the size of the updates: the learning rate."""
+"""Rules about the size of the steps: learning rate, momentum, clipping."""
 
 from __future__ import annotations
 
+import math
+
+from zoo.explaining.advice import Changes, propose, rate, rounded
 from zoo.explaining.facts import Facts
-from zoo.explaining.finding import BROKEN, POOR, Finding, again, option, tag
+from zoo.explaining.finding import BROKEN, POOR, Finding, tag
 
 TYPICAL = 1e-3  # update over weights, in most layers of most healthy runs
 WILD = 0.05
 STILL = 3e-5
 BLOWN_UP = 3.0  # loss of an epoch, beside that of the untrained network
 GROWN = 20.0  # norm of a hidden layer's weights, beside where it started
-MODEST = 0.01  # a rate with which hardly any recipe diverges
+MODEST = 0.01  # a learning rate with which hardly any recipe diverges
+LONG_MOMENTUM = 0.98  # an average over more than 50 steps
+USUAL_MOMENTUM = 0.9
+CLIPPED = 10.0  # norm of the gradient beside what it is clipped to
+FALLEN = 0.02  # learning rate beside its peak
+# Adam and its kin divide by the size of gradients, clipped or not.
+FEEL_CLIPPING = ("sgd", "momentum", "nesterov")
 
 
 def diverged(facts: Facts) -> Finding | None:
     """Loss or weights are no longer numbers."""
     if facts.status != "diverged":
         return None
-    rate = facts.config["learning_rate"]
+    value = facts.config["learning_rate"]
     return Finding(
         "diverged",
         BROKEN,
-        f"training diverged: with a rate of {rate:g} the loss or the weights "
-        "are no longer numbers",
+        f"training diverged: with a learning rate of {value:g} the loss or "
+        "the weights are no longer numbers",
         "loss",
-        f"a lower rate: {_slower(facts)}",
+        propose(facts, *_slower(facts), otherwise="smaller inputs"),
+    )
+
+
+def momentum(facts: Facts) -> Finding | None:
+    """A momentum that averages over more steps than settle down."""
+    value = facts.config.get("momentum")
+    if facts.status == "diverged" or not value or value <= LONG_MOMENTUM:
+        return None
+    if facts.config.get("optimizer") == "rmsprop" or facts.has_learned:
+        return None
+    return Finding(
+        "momentum",
+        _cost(facts),
+        f"the momentum of {value:g} adds up the gradients of about "
+        f"{1 / (1 - value):,.0f} steps, in {facts.steps:,.0f} steps of "
+        "training",
+        "loss",
+        propose(facts, ("a usual momentum", {"momentum": USUAL_MOMENTUM})),
     )
 
 
 def too_high(facts: Facts) -> Finding | None:
     """Updates so large that they destroy what was learned."""
-    if facts.status == "diverged":
+    if facts.status == "diverged" or facts.is_memorized:
         return None
     # A network may learn all the same, with weights and losses that explode.
     sign = _blown_up(facts, facts.history[-1:])
@@ -38,32 +65,123 @@ def too_high(facts: Facts) -> Finding | None:
         sign = _blown_up(facts, facts.history) or _grown(facts) or _wild(facts)
     if not sign:
         return None
-    rate = facts.config["learning_rate"]
+    value = facts.config["learning_rate"]
     text, where = sign
     return Finding(
         "rate_too_high",
         BROKEN,
-        f"the rate of {rate:g} is too high: {text}",
+        f"the learning rate of {value:g} is too high: {text}",
         where,
-        f"a lower rate: {_slower(facts)}",
+        propose(facts, *_slower(facts), otherwise="smaller inputs"),
     )
+
+
+def warmup(facts: Facts) -> Finding | None:
+    """A learning rate that hardly arrives before training ends."""
+    epochs, length = facts.config.get("warmup_epochs"), len(facts.history)
+    if not epochs or not length or 2 * epochs < length or facts.has_learned:
+        return None
+    if facts.status not in ("completed", "stopped_early"):
+        return None
+    return Finding(
+        "warmup",
+        _cost(facts),
+        f"the learning rate was still warming up: {epochs:g} epochs of "
+        f"warm-up, in {length} of training",
+        "learning_rate",
+        propose(
+            facts, ("a shorter warm-up", {"warmup_epochs": length // 10 * 1.0})
+        ),
+    )
+
+
+def schedule(facts: Facts) -> Finding | None:
+    """A learning rate that fell long before training ended."""
+    rates = [row.get("learning_rate") for row in facts.history]
+    if facts.has_learned or len(rates) < 4 or not all(rates):
+        return None
+    fallen = [r < FALLEN * max(rates) for r in rates]
+    if not fallen[len(rates) // 2]:
+        return None
+    first = fallen.index(True)
+    return Finding(
+        "schedule",
+        _cost(facts),
+        f"the schedule lowered the learning rate too early: to "
+        f"{rates[first]:.2g} in epoch {first + 1} of {len(rates)}, from "
+        f"{max(rates):.2g}",
+        "learning_rate",
+        propose(
+            facts, *_later(facts, len(rates)), otherwise="a later schedule"
+        ),
+    )
+
+
+def _later(facts: Facts, epochs: int) -> list[tuple[str, Changes]]:
+    halves = (epochs / 2, 0.75 * epochs)
+    factor = round(0.05 ** (1 / epochs), 3)
+    return [
+        ("later steps of the schedule", {"schedule_epochs": halves}),
+        (
+            "a slower decay",
+            {"schedule_factor": factor}
+            if facts.config.get("schedule") == "exponential"
+            else {},
+        ),
+    ]
+
+
+def clipping(facts: Facts) -> Finding | None:
+    """Gradients that are clipped to a small part of what they are."""
+    limit = facts.config.get("clip_norm")
+    if not limit or facts.has_learned:
+        return None
+    if facts.config.get("optimizer") not in FEEL_CLIPPING:
+        return None
+    norms = [_gradient_norm(row) for row in facts.later]
+    if not norms or min(norms) < CLIPPED * limit:
+        return None
+    return Finding(
+        "clipping",
+        _cost(facts),
+        f"gradients are clipped to a norm of {limit:g}, and theirs is "
+        f"{min(norms):.2g} or more: steps are far smaller than the learning "
+        "rate says",
+        tag(facts, "gradients", "gradients"),
+        propose(
+            facts, ("a larger limit", {"clip_norm": rounded(2 * max(norms))})
+        ),
+    )
+
+
+def _gradient_norm(row: dict) -> float:
+    sizes = [layer["gradient_norm"] for layer in row["layers"].values()]
+    return math.sqrt(sum(size**2 for size in sizes if size is not None))
 
 
 def too_low(facts: Facts) -> Finding | None:
     """Updates so small that the network stays where it started."""
     ratio = facts.update_ratio
-    if not ratio or ratio > STILL or facts.config.get("optimizer") is None:
+    if not ratio or ratio > STILL or facts.is_memorized:
         return None
-    rate = facts.config["learning_rate"]
-    faster = option("learning_rate", rate * 100)
+    value = facts.config["learning_rate"]
+    times = max(10, TYPICAL / ratio)
     return Finding(
         "rate_too_low",
         BROKEN if facts.is_failing else POOR,
-        f"the rate of {rate:g} is too low: an update changes the weights by "
-        f"{ratio:.1g} of their size at most, where {TYPICAL:g} is usual",
+        f"the learning rate of {value:g} is too low: a step changes the "
+        f"weights by {ratio:.1g} of their size at most, where {TYPICAL:g} is "
+        "usual",
         tag(facts, "gradients", "update_ratio"),
-        f"a higher rate: {again(facts, faster)}",
+        propose(
+            facts,
+            ("a higher learning rate", rate(facts, times)),
+        ),
     )
+
+
+def _cost(facts: Facts) -> int:
+    return BROKEN if facts.is_failing else POOR
 
 
 def _blown_up(facts: Facts, rows: list[dict]) -> tuple[str, str] | None:
@@ -104,13 +222,16 @@ def _wild(facts: Facts) -> tuple[str, str] | None:
     if not ratio or ratio < WILD:
         return None
     return (
-        f"an update changes the weights by {ratio:.1g} of their size, where "
+        f"a step changes the weights by {ratio:.1g} of their size, where "
         f"{TYPICAL:g} is usual",
         tag(facts, "gradients", "update_ratio"),
     )
 
 
-def _slower(facts: Facts) -> str:
+def _slower(facts: Facts) -> list[tuple[str, Changes]]:
+    proposals = []
+    if (facts.config.get("momentum") or 0) > LONG_MOMENTUM:
+        proposals.append(("a usual momentum", {"momentum": USUAL_MOMENTUM}))
     # A tenth of an absurd rate is absurd still.
-    rate = min(facts.config["learning_rate"] / 10, MODEST)
-    return again(facts, option("learning_rate", rate))
+    proposals.append(("a lower learning rate", rate(facts, 0.1, most=MODEST)))
+    return proposals

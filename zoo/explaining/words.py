@@ -37,12 +37,13 @@ def healthy(facts: Facts, findings: list[Finding]) -> str:
     """Returns the sentence on a run in which no trouble was found."""
     if facts.is_failing:
         return (
-            f"Only {100 * facts.train_accuracy:.1f} % of the training examples "
-            "are right, and what this run has kept does not show why."
+            f"Only {100 * facts.train_accuracy:.1f}% of the training examples "
+            "are classified correctly, and the metrics of this run do not show "
+            "why."
         )
     if not findings:
-        return "Nothing is wrong with this run that its numbers could show."
-    return "Nothing is wrong with this run; something could still be gained:"
+        return "No problems found in this run's metrics."
+    return "No problems found in this run's metrics; it could still gain:"
 
 
 def standing(facts: Facts) -> str:
@@ -61,9 +62,8 @@ def notes(facts: Facts) -> list[str]:
     found = []
     if facts.noise is not None:
         found.append(
-            f"Of {facts.num_val:,} validation examples, accuracies that differ "
-            f"by less than {100 * facts.noise:.1f} points cannot be told apart "
-            "(half the 95 % interval)."
+            f"With {facts.num_val:,} validation examples the margin of error "
+            f"of the accuracy is +/-{100 * facts.noise:.1f} points (95% CI)."
         )
     if not facts.vitals:
         found.append(
@@ -80,7 +80,7 @@ def notes(facts: Facts) -> list[str]:
     elif not facts.num_val:
         found.append(
             "No validation examples were held out, so nothing can be said of "
-            "learning by heart."
+            "overfitting."
         )
     return found
 

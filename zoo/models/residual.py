@@ -22,6 +22,7 @@ from keras import layers
 
 from zoo.errors import UserError
 
+OF_IMAGENET = (18, 34, 101, 152)  # depths of ResNets that are not here
 Shortcut = Literal["A", "B", "none"]
 
 
@@ -42,6 +43,8 @@ def blocks_per_group(depth: int, others: int) -> int:
     hint = f"the nearest are {below} and {below + 6}"
     if num_blocks < 1:
         hint = f"the least is {others + 6}"
+    if depth in OF_IMAGENET:
+        hint += "; of the networks for large images there is resnet50"
     raise UserError(f"depth {depth} is not 6n+{others}; {hint}.")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo import pretrained, runs
+from zoo.commands import command
 from zoo.config import DEFAULTS
 from zoo.cutting import cut
 from zoo.errors import UserError
@@ -88,8 +89,9 @@ def _check_classes(run: Run, num_classes: int, names: list[str]) -> None:
     if check_classes(num_classes) not in (0, len(names)):
         raise UserError(
             f"num_classes={num_classes} contradicts the weights {run.name}, "
-            f"which tell {len(names)} classes; for others, `zoo train "
-            f"--init_from={run.argument} --new_head` trains a new last layer."
+            f"which tell {len(names)} classes; for others, "
+            f"`{command('train', init_from=str(run.path), new_head=True)}` "
+            "trains a new last layer."
         )
 
 

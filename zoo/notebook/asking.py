@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
 from zoo.notebook.answer import Answer
@@ -83,6 +84,6 @@ def find_mistakes(run: Run, split: str = "val", count: int = 14) -> Answer:
     has_images = found.total and found.part.images.ndim == 4
     return Answer(
         mistakes_in_words.as_json(found),
-        mistakes_in_words.text(found, run.argument),
+        mistakes_in_words.text(found, Target.of(run)),
         (lambda: mistakes.draw(found)) if has_images else None,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 from typing import Any
 
+from zoo.commands import Target
 from zoo.evaluation import words
 from zoo.evaluation.opening import verdict
 from zoo.explaining.words import notes
@@ -30,8 +31,8 @@ def looks(story: Story) -> Markup:
         return NOTHING
     if not story.looks:
         told = "The test split was never opened from this folder of runs"
-        if story.is_finished:
-            typed = f"zoo evaluate {story.run.argument} --split=test"
+        if story.is_finished and not found["handed_over"]:
+            typed = Target.of(story.run).typed("evaluate", split="test")
             told += f"; `{typed}` opens it"
         return section(TITLE, element("p", sentence(f"{told}.")))
     rows = [
@@ -95,10 +96,11 @@ def _left_out(story: Story) -> str:
 
 def _one_seed(story: Story) -> str:
     seed = story.resolved["config"]["seed"]
-    return (
-        f"This is one run with seed {seed}. Another seed gives another number: "
-        f"`zoo train --like={story.run.argument} --seed={seed + 1}`."
-    )
+    text = f"This is one run with seed {seed}. Another gives another number"
+    target = Target.of(story.run)
+    if target.from_arrays:
+        return f"{text}."
+    return f"{text}: `{target.again(seed=seed + 1)}`."
 
 
 def _selection(story: Story) -> str:

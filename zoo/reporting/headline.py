@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 
+from zoo.commands import Target
 from zoo.evaluation.opening import ordinal
 from zoo.reporting.elements import NOTHING, Markup, element, joined, sentence
 from zoo.reporting.gathering import Story
@@ -13,9 +14,9 @@ from zoo.training.console import duration, many
 STANDING = {
     "running": "This run is still at work; its numbers are of this moment.",
     "killed": "This run ended without saying so, as a process does that is "
-    "killed. `zoo resume {run}` goes on with it.",
+    "killed. {resume} goes on with it.",
     "interrupted": "This run was interrupted after {steps}. "
-    "`zoo resume {run}` goes on with it.",
+    "{resume} goes on with it.",
     "diverged": "This run diverged: its loss or a weight was no longer a "
     "number after {steps}. There is no result; what is shown is from before.",
 }
@@ -38,7 +39,7 @@ def notice(story: Story) -> Markup:
     if story.status in STANDING:
         steps = many(story.steps, "update")
         text = STANDING[story.status].format(
-            steps=steps, run=story.run.argument
+            steps=steps, resume=Target.of(story.run).resume()
         )
         told.append(text)
     share = story.resolved["config"].get("randomize_labels")

@@ -6,6 +6,7 @@ import dataclasses
 import shlex
 from typing import Any
 
+from zoo.commands import Target
 from zoo.config import TrainConfig, format_option
 from zoo.data.sources import find_source
 from zoo.errors import UserError
@@ -61,9 +62,11 @@ def settings(story: Story) -> Markup:
         element(
             "p",
             "or, where its folder is, ",
-            element("code", f"zoo train --like={story.run.argument}"),
+            element("code", Target.of(story.run).again()),
             ".",
-        ),
+        )
+        if not story.resolved["data"]["handed_over"]
+        else None,
     )
 
 

@@ -9,10 +9,12 @@ from typing import Any
 import keras
 
 import zoo
-from zoo import runs
+from zoo import runs, scores
 from zoo.config import TrainConfig, format_option
+from zoo.models import builder_options
 from zoo.training import machine, network, transfer
 from zoo.training.job import Job
+from zoo.training.plan import Plan
 
 
 def files(
@@ -68,9 +70,11 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
             "input_shape": list(plan.source.input_shape),
             "task": plan.source.task,
             "class_names": list(plan.source.class_names),
+            "majority": _majority(plan),
             "random_labels": plan.random_labels
             and plan.random_labels.to_json(),
         },
+        "model_options": _model_options(plan),
         "features": job.extractor and job.extractor.to_json(),
         "init_from": job.transferred and job.transferred.to_json(),
         "frozen": [layer.name for layer in network.frozen(model, plan)],
@@ -80,6 +84,30 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
             "total": count(model.weights),
         },
         "multiply_adds": job.multiply_adds,
+    }
+
+
+def _majority(plan: Plan) -> dict[str, float | None]:
+    """Returns the accuracy of always naming the largest class, by split.
+
+    Counted over all labels of each split, as they are trained on; `None` for
+    a split without examples, and where numbers are predicted.
+    """
+    return {
+        split: scores.majority(part.labels)
+        if plan.data.task == "classes" and len(part)
+        else None
+        for split, part in (("train", plan.data.train), ("val", plan.data.val))
+    }
+
+
+def _model_options(plan: Plan) -> dict[str, Any]:
+    """Returns every option of the model's builder, with the value used."""
+    values = builder_options(plan.entry) | plan.builder_options()
+    return {
+        name: value
+        for name, value in values.items()
+        if isinstance(value, str | int | float | bool | None)
     }
 
 

@@ -25,6 +25,7 @@ import keras
 import numpy as np
 
 from zoo import files
+from zoo.commands import command
 from zoo.errors import UserError
 from zoo.training.state import TrainState
 
@@ -72,10 +73,9 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 
 
 def _damaged(path: pathlib.Path) -> UserError:
-    again = path.parent.parent / "again.flags"
+    again = command("train", flagfile=str(path.parent.parent / "again.flags"))
     return UserError(
-        f"{path} is damaged and cannot be resumed from; "
-        f"`zoo train --flagfile={again}` trains anew."
+        f"{path} is damaged and cannot be resumed from; `{again}` trains anew."
     )
 
 

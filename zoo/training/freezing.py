@@ -14,6 +14,7 @@ import fnmatch
 
 import keras
 
+from zoo.commands import command
 from zoo.errors import UserError, unknown
 
 NONE = "none"
@@ -101,6 +102,8 @@ def _matching(pattern: str, heavy: list, body: keras.Model, model: str) -> list:
         raise UserError(
             f"--freeze={pattern} fits no layer of {model} that has weights; "
             f"choose of {', '.join(names[:6])}, ..."
-            f" `zoo describe {model}` lists them all."
+            f" `{command('describe', model)}` lists them all."
         )
-    raise unknown("layer with weights", pattern, names, f"zoo describe {model}")
+    raise unknown(
+        "layer with weights", pattern, names, command("describe", model)
+    )

@@ -16,6 +16,7 @@ from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
 from zoo.models import costs
 from zoo.training import (
+    batch_norm,
     by_heart,
     extracting,
     inherited,
@@ -94,6 +95,7 @@ def prepare(
     number_format = _number_format(config, begun)
     with precision.policy(number_format):
         model = network.build_network(plan, statistics)
+    batch_norm.check(model, plan)
     transferred = None
     if config.init_from is not None and begun is None:
         origin = origins.find(config.init_from, config.runs_dir)

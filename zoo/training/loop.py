@@ -6,6 +6,7 @@ import contextlib
 import time
 
 from zoo import engines, kinds, run_names, runs
+from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted
@@ -170,7 +171,8 @@ def _train(
             if job.plan.entry.memorize:
                 memory.learn(job, recorder)
             else:
-                with crew.stopping(recorder.stop.ask, run.argument):
+                resume = Target.of(run).resume()
+                with crew.stopping(recorder.stop.ask, resume):
                     following.hand_out(crew, job, run, state)
                     epochs.fit(job, state, recorder, batches, until_epoch)
             ending = _ending(job.plan, state)
@@ -180,7 +182,7 @@ def _train(
         except Interrupted:
             raise Interrupted(
                 f"stopped after {many(state.step, 'update')} and saved; "
-                f"`zoo resume {run.argument}` goes on."
+                f"{Target.of(run).resume()} resumes it."
             ) from None
         except Diverged as error:
             status = "diverged"
@@ -225,7 +227,7 @@ def _recorder(
     recorder = kind(job, run, state, summaries, watch, console, stop)
     if state.step == 0 and not plan.entry.memorize:
         first = watch.snapshot(state)
-        report.untrained(console, first.logits, watch.probe)
+        report.untrained(console, first.logits, watch.probe, plan)
         summaries.write_snapshot(watch.probe.split, first)
         recorder.measure(first)
     return recorder

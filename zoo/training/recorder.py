@@ -18,6 +18,7 @@ from zoo.errors import Diverged, Interrupted
 from zoo.runs import Run
 from zoo.summaries import Summaries, debug, vitals
 from zoo.summaries.snapshot import Snapshot
+from zoo.training import batch_norm
 from zoo.training.checkpoints import Checkpoints, NotFinite
 from zoo.training.clock import EpochClock
 from zoo.training.console import Console
@@ -87,9 +88,12 @@ class Recorder(keras.callbacks.Callback):
 
     def on_test_begin(self, logs=None):
         self.clock.stop()
+        self._recompute_batch_norm()
 
     def on_epoch_end(self, epoch, logs=None):
         self.clock.stop()
+        if "val_loss" not in logs:
+            self._recompute_batch_norm()
         now = Logs.of(logs)
         val = Logs.of(logs, "val_") if "val_loss" in logs else None
         if val and not math.isfinite(val.loss):
@@ -111,6 +115,11 @@ class Recorder(keras.callbacks.Callback):
         self._save()
         if self.stop.requested and not last:
             raise Interrupted
+
+    def _recompute_batch_norm(self) -> None:
+        """Makes the network as good in use as its weights allow, if asked."""
+        if self.plan.config.recompute_batch_norm:
+            batch_norm.recompute(self.model, self.plan)
 
     def _record_inside_epoch(self, now: Logs, before: int) -> None:
         state, config = self.state, self.plan.config

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from zoo import program, scores
+from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.errors import Diverged
 from zoo.explaining import explain
 from zoo.explaining.facts import Facts
+from zoo.explaining.finding import HINT, Finding
 from zoo.explaining.words import headline
 from zoo.runs import Run
 from zoo.training import balance, precision, result, transfer
@@ -28,6 +31,7 @@ IN_WORDS = (
     "momentum", "weight_decay", "clip_norm", "loss", "label_smoothing",
     "class_weight", "dropout", "norm", "activation", "initializer", "l1", "l2",
     "augment", "mean_subtraction", "scale", "early_stopping_patience",
+    "recompute_batch_norm",
 )  # fmt: skip
 
 
@@ -48,8 +52,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             f"{shared}{precision.in_words(resolved)}, "
             f"Keras {machine['keras']} on {machine['backend']}",
             "run": str(run.path),
-            "watch": f"{program.typed('tensorboard')} --logdir "
-            f"{plan.config.runs_dir}",
+            "watch": program.tensorboard(plan.config.runs_dir),
         }
     )
 
@@ -144,22 +147,40 @@ def _sides(shape: tuple) -> str:
     return "x".join(map(str, shape))
 
 
-def untrained(console: Console, logits: np.ndarray, probe: Probe) -> None:
-    """Says how the network does before the first update, beside guessing."""
-    console.table({"untrained": _start_in_words(logits, probe.labels)})
+def untrained(
+    console: Console, logits: np.ndarray, probe: Probe, plan: Plan
+) -> None:
+    """Prints the scores at initialization, beside those of guessing.
+
+    Args:
+        logits: of the probe, `[B, K]`.
+        probe: a sample of a split; what guessing scores is counted over all
+            examples of that split.
+    """
+    part = plan.data.val if probe.split == "val" else plan.data.train
+    text = _start_in_words(logits, probe.labels, part.labels)
+    split = "validation" if probe.split == "val" else "training"
+    console.table(
+        {
+            "untrained": f"{text}, on {len(probe.labels):,} {split} "
+            f"{plan.source.noun}"
+        }
+    )
 
 
-def _start_in_words(outputs: np.ndarray, labels: np.ndarray) -> str:
+def _start_in_words(
+    outputs: np.ndarray, labels: np.ndarray, all_labels: np.ndarray
+) -> str:
     if labels.dtype.kind == "f":
         loss = scores.mean_squared_error(outputs, labels)
-        return f"loss {loss:.3f} (always the mean: {labels.var():.3f})"
+        return f"loss {loss:.3f} (always the mean: {all_labels.var():.3f})"
     classes = outputs.shape[1]
-    guess, share = scores.guessing(labels, classes)
     loss = scores.cross_entropy(outputs, labels)
-    right = scores.count_correct(outputs, labels) / len(labels)
+    correct = scores.count_correct(outputs, labels) / len(labels)
     return (
-        f"loss {loss:.3f} (guessing: ln {classes} = {guess:.3f}), accuracy "
-        f"{right:.3f} (always the largest class: {share:.3f})"
+        f"loss {loss:.3f} (chance: ln {classes} = {math.log(classes):.3f}), "
+        f"accuracy {correct:.3f} (majority baseline: "
+        f"{scores.majority(all_labels):.3f})"
     )
 
 
@@ -169,40 +190,63 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
     if saved := Checkpoints(run.path / "checkpoints").load_state():
         kept = f"the checkpoint after update {saved.step:,} is kept"
     # A tenth of an absurd rate is absurd still.
-    lower = f"{min(rate / 10, MODEST_RATE):.1g}"
+    lower = float(f"{min(rate / 10, MODEST_RATE):.1g}")
+    target = Target.of(run)
+    advice = f"learning_rate={lower} on the same arrays"
+    if not target.from_arrays:
+        advice = f"`{target.again(learning_rate=lower)}`"
     return (
-        f"{run.name} diverged: {error}; {kept}. A lower rate often helps: "
-        f"`zoo train --like={run.argument} --learning_rate={lower}`."
+        f"{run.name} diverged: {error}; {kept}. A lower learning rate often "
+        f"helps: {advice}."
     )
 
 
 def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
-    """Says what came of it, and three things to do next."""
+    """Prints what came of it, and up to three commands to run next."""
     if metrics["status"] == "paused":
         done = many(metrics["epochs"], "epoch")
-        console.say(f"paused after {done}; `zoo resume {run.argument}` goes on")
+        resume = program.as_typed(Target.of(run).resume())
+        console.say(f"paused after {done}; {resume} resumes it")
         return
     console.say(result.work(plan, metrics))
     console.table(result.table(plan, metrics))
-    console.table({"finding": _finding_in_words(run, metrics)})
-    zoo = program.typed("zoo")
-    change = f"--train_examples={len(plan.data.train) // 2}"
-    if not plan.entry.memorize:
-        change = f"--learning_rate={plan.config.learning_rate / 3:.1g}"
-    console.table(
-        {
-            "next": f"{zoo} evaluate {run.argument}",
-            "": f"{zoo} train --like={run.argument} {change}",
-            " ": f"{zoo} evaluate {run.argument} --split=test  (unseals it)",
-        }
-    )
-
-
-def _finding_in_words(run: Run, metrics: dict) -> str:
-    """Returns the most useful of what `zoo explain` says of a run."""
     # The run is still held here, and would call itself running.
     facts = dataclasses.replace(Facts.of(run), status=metrics["status"])
-    return headline(facts, explain(facts))
+    findings = explain(facts)
+    console.table({"finding": headline(facts, findings)})
+    commands = next_commands(facts, findings)
+    console.table({k: program.shown(c) for k, c in commands.items()})
+
+
+def next_commands(facts: Facts, findings: list[Finding]) -> dict[str, str]:
+    """Returns what to type next, from what was found in a run.
+
+    Args:
+        facts: of the run.
+        findings: the most severe first.
+
+    Returns:
+        Up to three commands, by the labels before them: scores by class;
+        the first proposal that is a command, or where there is none the same
+        with more seeds; and the test set, if there is one and the run has no
+        trouble. No command reads data again that were passed as arrays.
+    """
+    target = Target(facts.run) if facts.target is None else facts.target
+    if target.from_arrays:
+        export = target.typed("export", format="keras")
+        return {"next": target.typed("explain"), "": export}
+    has_val = bool(facts.num_val)
+    split = None if has_val else "train"
+    commands = {"next": target.typed("evaluate", split=split)}
+    proposals = [f.command for f in findings if f.command]
+    if proposals:
+        commands[""] = proposals[0]
+    elif has_val and not facts.is_memorized:
+        commands[""] = target.again(seeds=5)
+    is_sound = all(f.severity <= HINT for f in findings)
+    if facts.data["test"] and is_sound and not facts.is_failing:
+        commands["test set"] = target.typed("evaluate", split="test")
+    return commands
 
 
 def short_number(count: int) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
@@ -17,14 +18,21 @@ def check_resumable(run: Run) -> None:
     if status in ("completed", "stopped_early"):
         span = "steps" if run.config.steps else "epochs"
         raise UserError(
-            f"{run.name} is finished ({status}); to train longer, type "
-            f"`zoo train --like={run.argument} --{span}=N`."
+            f"{run.name} is finished ({status}); to train longer, use "
+            f"{_again(run, span, 'N')}."
         )
     if status == "diverged":
         raise UserError(
             f"{run.name} diverged and would do so again; try a lower rate, "
-            f"`zoo train --like={run.argument} --learning_rate=...`."
+            f"{_again(run, 'learning_rate', 'RATE')}."
         )
+
+
+def _again(run: Run, option: str, value: str) -> str:
+    target = Target.of(run)
+    if target.from_arrays:
+        return f"zoo.train with {option}={value} on the same arrays"
+    return f"`{target.again(**{option: value})}`"
 
 
 def config_of(run: Run, devices: int | str | None = None) -> TrainConfig:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
+from zoo.commands import Target, command
 from zoo.evaluation.opening import verdict
-from zoo.program import typed
+from zoo.program import shown
 from zoo.run_folder import Run
 from zoo.run_groups import Group
 from zoo.sweeps import Folder
@@ -55,26 +57,29 @@ def _files(folder: Folder) -> Rows:
 
 def _next(folder: Folder, best: Trial, result: dict[str, Any]) -> Rows:
     """Says what one can do now."""
-    zoo, found = typed("zoo"), result["confirmation"]
-    rows = [("winner", f"{zoo} train --flagfile={folder.path / flagfile.NAME}")]
+    found = result["confirmation"]
+    flags = str(folder.path / flagfile.NAME)
+    rows = [("winner", shown(command("train", flagfile=flags)))]
     if not (found and found[WINNER] and found[WINNER]["scores"]):
         name = best.runs[0].removeprefix(f"{folder.name}/")
         run = Run(folder.path / name, best.runs[0])
-        return [*rows, ("next", f"{zoo} evaluate {run.argument}")]
+        return [*rows, ("next", shown(Target.of(run).typed("evaluate")))]
     winner = _group(folder, WINNER)
     if found[DEFAULT] and found[DEFAULT]["scores"]:
-        pair = f"{_group(folder, DEFAULT)} {winner}"
-        rows.append(("next", f"{zoo} compare {pair}"))
-    if result["test"]:
+        pair = (_group(folder, DEFAULT).name, winner.name)
+        runs_dir = winner.runs_dir
+        compare = command("compare", *pair, runs_dir=runs_dir)
+        rows.append(("next", shown(compare)))
+    run = Run(pathlib.Path(winner.runs_dir, best[0].runs[0]), best[0].runs[0])
+    if result["test"] or not run.resolved["data"]["test"]:
         return rows
-    label = "next" if len(rows) == 1 else ""
-    command = f"{zoo} evaluate {winner} --split=test"
-    return [*rows, (label, f"{command}  (unseals it: once)")]
+    test = shown(winner.typed("evaluate", split="test"))
+    return [*rows, ("test set", test)]
 
 
-def _group(folder: Folder, name: str) -> str:
+def _group(folder: Folder, name: str) -> Target:
     """Returns what to type for a group of runs."""
-    return Group(folder.path / name, f"{folder.name}/{name}").argument
+    return Target.of(Group(folder.path / name, f"{folder.name}/{name}"))
 
 
 def _test(found: dict[str, Any] | None) -> str:

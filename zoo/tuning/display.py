@@ -57,8 +57,7 @@ class Display:
                 "judged by": self._objective_in_words(),
                 "kept": self._kept_in_words(),
                 "folder": str(self._folder.path),
-                "watch": f"{program.typed('tensorboard')} --logdir "
-                f"{self._folder.path}",
+                "watch": program.tensorboard(self._folder.path),
             }
         )
         if self._has_ended:

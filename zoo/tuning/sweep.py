@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from zoo.commands import Target
 from zoo.errors import Interrupted, UserError
 from zoo.sweeps import Folder
 from zoo.tuning import ending, pool, pruning, table
@@ -85,13 +86,14 @@ def run_sweep(
                 raise UserError(
                     f"{FAILURES} trials in a row failed, the last one since "
                     f"{trial.failure.reason}; mend that, then "
-                    f"`zoo resume {folder.name}` goes on."
+                    f"`{Target.of(folder).typed('resume')}` goes on."
                 )
     except Interrupted:
         done = len(search.trials())
         raise Interrupted(
             f"stopped after {done} trial{'' if done == 1 else 's'}, and saved "
-            f"what was under way; `zoo resume {folder.name}` goes on."
+            f"what was under way; `{Target.of(folder).typed('resume')}` "
+            "goes on."
         ) from None
     finally:
         oracle.close()

@@ -93,15 +93,17 @@ class Crew:
 
     @contextlib.contextmanager
     def stopping(
-        self, stop: Callable[[], None] | None = None, run: str = "RUN"
+        self,
+        stop: Callable[[], None] | None = None,
+        resume: str = "`zoo resume RUN`",
     ) -> Iterator[None]:
         """Takes the others' wishes for an end, and says what helps later.
 
         Args:
             stop: asks for an end after the next update; of process 0.
-            run: what to type for the run, for when a process is lost.
+            resume: the command that resumes it, for when a process is lost.
         """
-        remedy = f"`zoo resume {run}` goes on from the last checkpoint, with "
+        remedy = f"{resume} goes on from the last checkpoint, with "
         remedy += "any number of processes"
         self._stop, self._remedy = stop, remedy
         try:

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable
 
 from zoo.addresses import Address
+from zoo.commands import command
 from zoo.errors import Interrupted, UserError
 from zoo.sweeps import CONFIG
 from zoo.tables import many
@@ -118,10 +119,12 @@ class Helper:
                 ) from None
             except OSError:
                 if time.monotonic() > end:
+                    address = str(self._address)
+                    chief = command("sweep", role="chief", chief=address)
                     raise UserError(
                         f"no chief answered at {self._address} for "
                         f"{self._patience:.0f} s; start it there with "
-                        f"`zoo sweep --role=chief --chief={self._address}`."
+                        f"`{chief}`."
                     ) from None
                 time.sleep(min(NAP, self._patience))
 

@@ -9,9 +9,10 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from zoo import files
+from zoo.commands import Target
 from zoo.errors import Interrupted
 from zoo.evaluation.comparison import drawing
-from zoo.program import typed
+from zoo.program import shown, tensorboard
 from zoo.run_groups import has_ended, has_result
 from zoo.runs import Run
 from zoo.tuning import devices, pool
@@ -101,7 +102,7 @@ def _announce(
     text += f"; {there} there already" if there else ""
     say(f"runs       {text}, in {group.path}")
     if left:
-        say(f"watch      {typed('tensorboard')} --logdir {group.path}")
+        say(f"watch      {tensorboard(group.path)}")
 
 
 def _train(
@@ -130,7 +131,7 @@ def _train(
         )
         raise Interrupted(
             f"stopped with {done} of {len(repeats.members)} runs done; "
-            f"`zoo resume {repeats.group.argument}` goes on."
+            f"`{Target.of(repeats.group).typed('resume')}` goes on."
         ) from None
     return reasons
 
@@ -191,21 +192,22 @@ def _value(repeats: Repeats, member: Member) -> str:
 
 def _say_next(repeats: Repeats, found: dict[str, Any], say: Say) -> None:
     """Says what one can do now."""
-    zoo, name = typed("zoo"), repeats.group.argument
+    group = Target.of(repeats.group)
     knob, best = repeats.request.knob, words.best_value(found)
     ready = [m for m in repeats.members if has_result(repeats.run(m))]
     if not ready:
         return
-    commands = [f"{zoo} evaluate {name}"]
+    has_test = repeats.run(ready[0]).resolved["data"]["test"]
+    commands = {"next": group.typed("evaluate")}
     if knob and len(ready) > 1:
-        commands = [f"{zoo} compare {name}"]
+        commands = {"next": group.typed("compare")}
+    tested = group
     if knob and best is not None:
         member = next(m for m in ready if knob.text(m.value) == best)
-        run = repeats.run(member).argument
+        tested = Target.of(repeats.run(member))
         if len(repeats.request.seeds) == 1:
-            commands.append(f"{zoo} train --like={run} --seeds=5")
-        commands.append(f"{zoo} evaluate {run} --split=test  (unseals it)")
-    else:
-        commands.append(f"{zoo} evaluate {name} --split=test  (unseals it)")
-    for label, command in zip(["next", "", ""], commands, strict=False):
-        say(f"{label:<10} {command}")
+            commands[""] = tested.again(seeds=5)
+    if has_test:
+        commands["test set"] = tested.typed("evaluate", split="test")
+    for label, command in commands.items():
+        say(f"{label:<10} {shown(command)}")

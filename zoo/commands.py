@@ -1,0 +1,161 @@
+"""Commands that are printed: made in one place, so that they work when typed.
+
+A sentence holds a command between backquotes, "`zoo train --epochs=3`";
+`zoo.program.as_typed` puts there how `zoo` is called on this machine.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shlex
+from typing import Any
+
+from zoo import engines
+from zoo.config import DEFAULTS, OPTIONS
+from zoo.errors import UserError
+from zoo.options import format_option
+
+RUNS_DIR = "runs_dir"
+# Flags of each command besides the options of `TrainConfig`.
+TRAINING = {"like", "recipe", "flagfile"}
+FLAGS: dict[str, set[str]] = {
+    "train": {*TRAINING, *OPTIONS, "seeds", "workers"},
+    "check": {*TRAINING, *OPTIONS},
+    "vary": {*TRAINING, *OPTIONS, "seeds", "workers"},
+    "sweep": {*TRAINING, *OPTIONS, "role", "chief", "workers"},
+    "resume": {RUNS_DIR, "devices", "role"},
+    "evaluate": {RUNS_DIR, "split", "dataset", "data_dir"},
+    "compare": {RUNS_DIR},
+    "explain": {RUNS_DIR},
+    "report": {RUNS_DIR},
+    "mistakes": {RUNS_DIR, "split"},
+    "export": {RUNS_DIR, "format"},
+    "prepare": {"data_dir"},
+    "describe": set(),
+    "data": set(),
+    "runs": {RUNS_DIR},
+}
+# These need no backend, so that it does not matter which one is set.
+WITHOUT_BACKEND = ("explain", "data", "prepare", "runs")
+
+
+def command(verb: str, *words: str, backend: str = "", **flags: Any) -> str:
+    """Returns a command as it is typed, quoted for the shell.
+
+    Args:
+        verb: such as `train`.
+        words: what stands without a flag, such as a run.
+        backend: the Keras backend that it needs; where that is not the one
+            that Keras takes here by default, the command sets it.
+        **flags: values by the name of the flag; `None` leaves one out.
+
+    Raises:
+        ValueError: the command has no such flag, which is a bug of ours.
+    """
+    parts = ["zoo", verb, *words]
+    for name, value in flags.items():
+        if value is None or (name == RUNS_DIR and value == DEFAULTS[RUNS_DIR]):
+            continue
+        if name not in FLAGS[verb]:
+            raise ValueError(f"zoo {verb} has no flag --{name}")
+        parts += format_option(name, _short(value))
+    text = shlex.join(parts)
+    if verb in WITHOUT_BACKEND or backend in ("", engines.default()):
+        return text
+    return f"{engines.VARIABLE}={backend} {text}"
+
+
+def _short(value: Any) -> Any:
+    """Returns a number as a person types it, if that is the same number."""
+    short = f"{value:g}" if isinstance(value, float) else ""
+    return short if short and float(short) == value else value
+
+
+@dataclasses.dataclass(frozen=True)
+class Target:
+    """What commands need to know of a run, a group of runs or a sweep.
+
+    Attributes:
+        name: below the folder of runs.
+        runs_dir: that folder.
+        backend: of Keras, on which it was trained; empty where not known.
+        from_arrays: whether its data were passed as arrays, so that no
+            command can read them again.
+    """
+
+    name: str
+    runs_dir: str = DEFAULTS[RUNS_DIR]
+    backend: str = ""
+    from_arrays: bool = False
+
+    @classmethod
+    def of(cls, found) -> Target:
+        """Returns the target of a run, a group or a sweep folder.
+
+        Args:
+            found: with a `path` and a `name` below its folder of runs.
+        """
+        if ":" in found.name and "/" not in found.name:
+            return cls(found.name)  # weights that come with the zoo
+        path = pathlib.Path(found.path)
+        depth = len(pathlib.PurePath(found.name).parts)
+        runs_dir = str(path.parents[depth - 1]) if depth else str(path.parent)
+        return cls(found.name, runs_dir, *_needs(found))
+
+    def typed(self, verb: str, **flags: Any) -> str:
+        """Returns a command on it as RUN, such as `zoo evaluate RUN`."""
+        return command(
+            verb,
+            self.word,
+            backend=self.backend,
+            runs_dir=self.runs_dir,
+            **flags,
+        )
+
+    def again(self, verb: str = "train", **changes: Any) -> str:
+        """Returns the command that repeats it with some options changed.
+
+        Raises:
+            ValueError: its data were passed as arrays; a bug of ours.
+        """
+        if self.from_arrays:
+            raise ValueError("no command reads arrays of a program again")
+        return command(
+            verb,
+            backend=self.backend,
+            like=self.word,
+            runs_dir=self.runs_dir,
+            **changes,
+        )
+
+    def resume(self, **flags: Any) -> str:
+        """Returns how to go on with it, a command or in Python, in backquotes.
+
+        Data that were passed as arrays have to be passed again.
+        """
+        if self.from_arrays:
+            return (
+                f"`zoo.training.resume(zoo.load_run({self.path!r}), data)` in "
+                "Python"
+            )
+        return f"`{self.typed('resume', **flags)}`"
+
+    @property
+    def word(self) -> str:
+        """The name, or the folder where the name would look like a flag."""
+        return self.path if self.name.startswith("-") else self.name
+
+    @property
+    def path(self) -> str:
+        """The folder."""
+        return str(pathlib.Path(self.runs_dir, self.name))
+
+
+def _needs(found) -> tuple[str, bool]:
+    """Returns the backend of a run, and whether its data were arrays."""
+    try:
+        resolved = found.resolved
+        return resolved["machine"]["backend"], resolved["data"]["handed_over"]
+    except (AttributeError, UserError, KeyError, TypeError):
+        return "", False  # a group, a sweep, or a run that is damaged

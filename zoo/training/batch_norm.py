@@ -1,0 +1,115 @@
+"""Batch norm's averages computed anew before a network is scored.
+
+In use, batch norm takes running averages of the means and variances of the
+training batches. After few steps they are still near their initial values 0
+and 1, and with a large learning rate they lag behind the weights, so that a
+network that learns well scores badly. Wu and Johnson 2021 ("Rethinking
+'Batch' in BatchNorm", arXiv 2105.07576, section 3, PreciseBN) compute them
+with the weights held fixed, as here:
+
+    mean = mean over batches of m_b
+    variance = mean over batches of (v_b + m_b^2) - mean^2
+
+with m_b, v_b those of a batch while every batch norm uses its own batch.
+Training itself never reads these averages, and is the same with and without.
+
+Images are used as they are in validation: without augmentation and dropout.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+
+import keras
+import numpy as np
+from keras import layers
+
+from zoo.errors import UserError
+from zoo.training.network import body_of
+from zoo.training.plan import Plan
+
+MAX_EXAMPLES = 10_240  # 10^3 to 10^4 are enough, the paper finds
+BATCH = 256  # images; large, and independent of the batch size in training
+
+
+def check(model: keras.Model, plan: Plan) -> None:
+    """Raises `UserError` where there is nothing to compute anew."""
+    if not plan.config.recompute_batch_norm:
+        return
+    if not _norms(body_of(model)):
+        raise UserError(
+            f"--recompute_batch_norm has no effect on {plan.config.model}, "
+            "which has no batch norm that is trained; leave it out."
+        )
+    if plan.config.devices != 1:
+        raise UserError(
+            f"--recompute_batch_norm works on one device, not with --devices="
+            f"{plan.config.devices}; leave one of them out."
+        )
+
+
+def recompute(model: keras.Model, plan: Plan) -> None:
+    """Sets the averages of every trained batch norm to those of the data.
+
+    Args:
+        model: of a run; its weights stay as they are.
+        plan: names the training images, of which a fixed sample is used.
+    """
+    norms = _norms(body_of(model))
+    sums = [[0.0, 0.0] for _ in norms]
+    batches = _batches(plan)
+    with _single_batch(body_of(model), norms):
+        for chosen in batches:
+            images = plan.data.train.images[chosen].astype(np.float32)
+            model(images, training=True)
+            for total, norm in zip(sums, norms, strict=True):
+                mean = _numpy(norm.moving_mean)
+                total[0] += mean / len(batches)
+                square = _numpy(norm.moving_variance) + mean**2
+                total[1] += square / len(batches)
+    for (mean, square), norm in zip(sums, norms, strict=True):
+        norm.moving_mean.assign(mean.astype(np.float32))
+        variance = np.maximum(square - mean**2, 0)
+        norm.moving_variance.assign(variance.astype(np.float32))
+
+
+def _batches(plan: Plan) -> list[np.ndarray]:
+    """Returns the indices of each batch, all of nearly the same size."""
+    count = len(plan.data.train)
+    generator = np.random.default_rng([plan.seed, count])
+    chosen = generator.permutation(count)[:MAX_EXAMPLES]
+    return np.array_split(chosen, -(-len(chosen) // BATCH))
+
+
+def _norms(body: keras.Model) -> list[layers.BatchNormalization]:
+    return [
+        layer
+        for layer in body.layers
+        if isinstance(layer, layers.BatchNormalization) and layer.trainable
+    ]
+
+
+@contextlib.contextmanager
+def _single_batch(
+    body: keras.Model, norms: list[layers.BatchNormalization]
+) -> Iterator[None]:
+    """Lets the averages be those of the last batch, and dropout keep all."""
+    drops = [layer for layer in body.layers if hasattr(layer, "rate")]
+    momenta = [norm.momentum for norm in norms]
+    rates = [layer.rate for layer in drops]
+    try:
+        for norm in norms:
+            norm.momentum = 0.0
+        for layer in drops:
+            layer.rate = 0.0
+        yield
+    finally:
+        for norm, momentum in zip(norms, momenta, strict=True):
+            norm.momentum = momentum
+        for layer, rate in zip(drops, rates, strict=True):
+            layer.rate = rate
+
+
+def _numpy(variable: keras.Variable) -> np.ndarray:
+    return keras.ops.convert_to_numpy(variable).astype(np.float64)
