@@ -110,11 +110,11 @@ CASES = {
         ("frozen",),
     ),
     "batch norm after few steps": Case(
-        "--model=cnn_cncnff --epochs=1 --batch_size=128", ("batch_norm",)
+        "--model=resnet20 --steps=10", ("batch_norm",)
     ),
     "early stopping too soon": Case(
-        f"{MLP} --optimizer=momentum --learning_rate=0.3 --dropout=0.5 "
-        "--early_stopping_patience=1 --epochs=30",
+        f"{MLP} --activation=sigmoid --optimizer=sgd --learning_rate=0.3 "
+        "--batch_size=8 --early_stopping_patience=1 --epochs=30",
         ("stopped_too_soon",),
     ),
     "one class for everything": Case(
@@ -146,7 +146,7 @@ def files(tmp_path_factory):
     uneven = np.r_[np.flatnonzero(labels == 3), few]
     given = {
         "shifted": ((200 + images // 5).astype(np.uint8), labels),
-        "imbalanced": (images[uneven], labels[uneven]),
+        "imbalanced": (images[uneven], (labels[uneven] == 8).astype(int)),
         "shuffled": (images, random.permutation(labels)),
     }
     paths = {}

@@ -24,12 +24,12 @@ def equal_units(facts: Facts) -> Finding | None:
     for name in rows[0]["hidden"] if rows else ():
         found = [row["hidden"].get(name) for row in rows]
         found = [f for f in found if f and (f["mean"] or f["std"])]
-        if found and all(_is_alike(f) for f in found):
+        if found and _is_alike(found[0]) and _stay_alike(facts, found):
             return Finding(
                 "equal_units",
                 BROKEN,
-                f"all units of {name} are equal (spread "
-                f"{found[-1]['spread'] or 0:.1g}): equal initial weights get "
+                f"all units of {name} begin equal (spread "
+                f"{found[0]['spread'] or 0:.1g}): equal initial weights get "
                 "equal gradients, so the layer is worth a single unit",
                 tag(facts, "activations", f"activations/{name}"),
                 propose(
@@ -39,6 +39,14 @@ def equal_units(facts: Facts) -> Finding | None:
                 ),
             )
     return None
+
+
+def _stay_alike(facts: Facts, found: list[dict]) -> bool:
+    """Whether they are never told apart, or too late to learn much.
+
+    Dropout gives equal units different gradients, by chance alone.
+    """
+    return facts.is_failing or all(_is_alike(f) for f in found)
 
 
 def _is_alike(hidden: dict) -> bool:

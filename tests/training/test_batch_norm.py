@@ -1,0 +1,93 @@
+"""Averages of batch norm, computed anew before each validation."""
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo.config import TrainConfig
+from zoo.data import Dataset
+from zoo.errors import UserError
+from zoo.training import batch_norm
+from zoo.training.job import prepare
+from zoo.training.network import body_of
+
+SHORT = {"model": "cnn_cnf", "steps": 3, "recompute_batch_norm": True}
+
+
+def data(count=40):
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (count, 6, 6, 1), np.uint8)
+    return Dataset.from_arrays(images, np.arange(count) % 2, val_fraction=0.2)
+
+
+def test_the_averages_are_those_of_all_training_images_as_numpy_has_them():
+    job = prepare(TrainConfig(**SHORT), data())
+    batch_norm.recompute(job.model, job.plan)
+    body = body_of(job.model)
+    (norm,) = batch_norm._norms(body)
+    before = keras.Model(body.input, norm.input)
+    pixels = job.plan.data.train.images.astype("float32")
+    first = job.model.layers[job.model.layers.index(body) - 1].output
+    seen = keras.Model(job.model.input, first)(pixels)
+    values = np.asarray(before(seen), np.float64)
+    axes = tuple(range(values.ndim - 1))
+    mean, variance = values.mean(axes), values.var(axes)
+    np.testing.assert_allclose(norm.moving_mean, mean, atol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
+
+
+def test_several_batches_give_their_pooled_variance(monkeypatch):
+    monkeypatch.setattr(batch_norm, "BATCH", 8)
+    job = prepare(TrainConfig(**SHORT), data())
+    batch_norm.recompute(job.model, job.plan)
+    several = [
+        np.array(norm.moving_variance)
+        for norm in batch_norm._norms(body_of(job.model))
+    ]
+    monkeypatch.setattr(batch_norm, "BATCH", 1000)
+    batch_norm.recompute(job.model, job.plan)
+    whole = batch_norm._norms(body_of(job.model))
+    # Of the first norm exactly: nothing before it depends on the batch.
+    np.testing.assert_allclose(several[0], whole[0].moving_variance, rtol=1e-4)
+
+
+def test_momentum_and_dropout_are_what_they_were_afterwards():
+    config = TrainConfig(**{**SHORT, "model": "cnn_cnfdf", "dropout": 0.5})
+    job = prepare(config, data())
+    layers = body_of(job.model).layers
+
+    def settings():
+        return [
+            (getattr(x, "momentum", None), getattr(x, "rate", None))
+            for x in layers
+        ]
+
+    before = settings()
+    batch_norm.recompute(job.model, job.plan)
+    assert settings() == before
+
+
+def test_training_is_the_same_with_and_without_it(tmp_path):
+    runs = [
+        zoo.train(
+            TrainConfig(
+                **{**SHORT, "recompute_batch_norm": asked},
+                runs_dir=str(tmp_path),
+                summaries=("none",),
+            ),
+            data(),
+        )
+        for asked in (False, True)
+    ]
+    losses = [run.history[0]["loss"] for run in runs]
+    assert losses[0] == losses[1]
+    kernels = [run.load_model().trainable_variables for run in runs]
+    for one, other in zip(*kernels, strict=True):
+        np.testing.assert_array_equal(one, other)
+    assert runs[1].resolved["config"]["recompute_batch_norm"] is True
+
+
+def test_a_model_without_batch_norm_refuses_it():
+    with pytest.raises(UserError, match="lr, which has no batch norm"):
+        prepare(TrainConfig(**{**SHORT, "model": "lr"}), data())
