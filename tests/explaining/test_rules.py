@@ -1,9 +1,13 @@
 """Each rule on facts made for it, and none of them on a healthy run."""
 
+import dataclasses
+
 import pytest
 
+from zoo.commands import Target
 from zoo.explaining import RULES, explain
 from zoo.explaining.finding import BROKEN, HINT, POOR
+from zoo.training.report import next_commands
 
 
 def first(facts):
@@ -344,3 +348,90 @@ def test_drawn_labels_that_are_not_learned_yet_want_more_time(facts, failing):
     assert "no wrong ones are memorized yet" in drawn.text
     assert "--epochs=8`" in drawn.advice
     assert "stuck" not in names(found)
+
+
+def test_training_is_held_against_the_training_labels(facts, rows):
+    # Balanced training, and a validation split that is nearly one class.
+    majority = {"majority": {"train": 0.5, "val": 0.97}}
+    learned = rows(*[(0.4, 0.82, 0.4, 0.94)] * 3)
+    assert "stuck" not in names(facts(learned, data=majority))
+    stuck = rows(*[(0.7, 0.5, 0.7, 0.97)] * 3)
+    found = explain(facts(stuck, data=majority))
+    text = next(f.text for f in found if f.name == "stuck")
+    assert "50.0% of the training examples" in text and "gets 50.0%" in text
+
+
+def test_equal_accuracies_are_no_overfitting(facts, rows):
+    # Three gray levels: as good in validation, though its loss has risen.
+    even = rows((0.9, 0.6, 0.8, 0.667), (0.8, 0.667, 1.1, 0.667),
+                (0.7, 0.667, 1.3, 0.667))  # fmt: skip
+    assert "overfitting" not in names(facts(even))
+
+
+def test_early_stopping_that_did_its_work_is_not_too_soon(facts, rows):
+    stopped = rows((0.9, 0.6, 0.5, 0.7), (0.5, 0.8, 0.9, 0.7),
+                   (0.3, 0.86, 1.2, 0.7))  # fmt: skip
+    patient = {"early_stopping_patience": 2}
+    found = facts(stopped, status="stopped_early", config=patient)
+    assert names(found)[0] == "overfitting"
+    assert not {"stopped_too_soon", "unfinished"} & set(names(found))
+
+
+def test_nothing_is_proposed_that_the_run_has(facts, failing):
+    end = {"classes.answers": [0, 1.0, 0, 0]}
+    has = {"mean_subtraction": "channel", "scale": "std"}
+    found = explain(facts(failing, end=end, config=has))
+    first = next(f for f in found if f.name == "one_class")
+    assert "mean_subtraction" not in first.command
+    assert "--learning_rate=" in first.command
+
+
+def test_options_that_a_model_lacks_are_not_proposed(facts, failing):
+    dead = {"hidden.features.dead": 0.97}
+    given = facts(failing, end=dead)
+    given = dataclasses.replace(given, model_options={"dropout": 0.0})
+    found = next(f for f in explain(given) if f.name == "dead_units")
+    assert "activation" not in found.command
+    assert "--learning_rate=0.0001" in found.command
+
+
+def test_no_command_is_proposed_where_data_were_arrays(facts):
+    given = facts(status="diverged")
+    target = Target("mlp-digits", from_arrays=True)
+    found = first(dataclasses.replace(given, target=target))
+    assert found.command == ""
+    assert "learning_rate=0.0001 on the same arrays" in found.advice
+
+
+@pytest.mark.parametrize(
+    ("config", "name", "option"),
+    [
+        ({"l2": 1.0}, "regularization", "--l2=0.0001"),
+        ({"dropout": 0.95}, "regularization", "--dropout=0.2"),
+        ({"momentum": 0.999, "optimizer": "momentum"}, "momentum",
+         "--momentum=0.9"),
+        ({"warmup_epochs": 50.0}, "warmup", "--warmup_epochs=0"),
+        ({"freeze": "features"}, "frozen", "--freeze=none"),
+        ({"clip_norm": 1e-4, "optimizer": "sgd"}, "clipping", "--clip_norm=3"),
+        ({"activation": "none"}, "linear", "--activation=relu"),
+    ],
+)  # fmt: skip
+def test_a_cause_in_the_settings_is_named(
+    facts, failing, config, name, option
+):
+    found = first(facts(failing, config=config))
+    assert found.name == name
+    assert found.command.endswith(option)
+
+
+def test_next_commands_follow_from_what_was_found(facts):
+    sound = facts(data={"test": 50})
+    commands = next_commands(sound, explain(sound))
+    assert commands[""].endswith("--like=mlp-digits --seeds=5")
+    assert commands["test set"].endswith("--split=test")
+    without = facts(data={"test": 0})
+    assert "test set" not in next_commands(without, [])
+    broken = facts(status="diverged", data={"test": 50})
+    commands = next_commands(broken, explain(broken))
+    assert commands[""].endswith("--learning_rate=0.0001")
+    assert "test set" not in commands
