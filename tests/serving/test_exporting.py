@@ -1,12 +1,15 @@
 """Exports hold what they say, answer as the run, and come whole or not."""
 
 import json
+import subprocess
+import sys
 import zipfile
 
 import numpy as np
 import pytest
 from scipy.special import softmax
 
+from zoo import about
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.serving import export, keras_file, parity, target
@@ -40,6 +43,39 @@ def test_a_keras_file_says_what_it_is(colours, tmp_path):
     assert about["input"]["values"] == "raw pixels 0..255"
     assert about["outputs"]["probabilities"] == [None, 3]
     assert (about["run"], about["model"]) == ("colours", "lr")
+
+
+NEEDS_NO_ZOO = """
+import json, sys, zipfile
+class Blocker:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] == "zoo":
+            raise ImportError(name)
+sys.meta_path.insert(0, Blocker())
+import keras
+model = keras.models.load_model(sys.argv[1])
+with zipfile.ZipFile(sys.argv[1]) as archive:
+    names = json.loads(archive.read("about.json"))["class_names"]
+print(json.dumps([list(model.output_shape), names]))
+"""
+
+
+def test_a_run_s_model_names_its_classes(colours):
+    about_it = about.read(colours.path / "model.keras")
+    assert about_it["class_names"] == ["red", "green", "blue"]
+    assert about_it["outputs"] == {"logits": [None, 3]}
+
+
+@pytest.mark.slow
+def test_stock_keras_loads_a_run_s_model_and_passes_over_the_names(colours):
+    path = str(colours.path / "model.keras")
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", NEEDS_NO_ZOO, path],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout) == [[None, 3], ["red", "green", "blue"]]
 
 
 def test_it_is_checked_on_validation_images(run, tmp_path, digit):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
+from zoo.serving import saved_file
 
 
 def run(argv: list[str]) -> int:
@@ -19,8 +19,8 @@ def run(argv: list[str]) -> int:
     """
     command = Command(
         "zoo predict RUN IMAGE... [--top=N] [--json]",
-        "Say what a run, or lenet5:mnist and the like, which come with the "
-        "zoo, sees in pictures: files, folders, or patterns in quotes. They "
+        "Say what a run, a saved .keras file of one, or lenet5:mnist and the "
+        "like, which come with the zoo, sees in pictures: files, folders, or patterns in quotes. They "
         "are stretched to the size of the training images. Also "
         "NumPy files of raw pixels 0..255, [N, H, W, C]; for a run on points, "
         ".csv or .npy files. Pictures that cannot be read are named, and the "
@@ -34,7 +34,7 @@ def run(argv: list[str]) -> int:
     if words is None:
         return 0
     top = _top(command.values.top)
-    found = runs.find(words[0], command.values.runs_dir)
+    found = saved_file.find(words[0], command.values.runs_dir)
     with stderr.hold():
         from zoo.serving import predict
         from zoo.serving.words import about_unreadable, table, to_json

@@ -36,7 +36,7 @@ def make(input_shape: tuple[int, int, int]) -> Extractor:
     down, right = _gradients(image)
     strength = ops.sqrt(ops.square(down) + ops.square(right))
     votes = _votes(down, right) * strength[..., None]  # [B, H, W, 9]
-    cells = keras.layers.AveragePooling2D(cell, name="cells")(votes)
+    cells = _cells(votes, cell)
     blocks = _normalized(_blocks_of_four(cells))  # [B, H', W', 36]
     vector = keras.layers.Flatten(name="features")(blocks)
     return Extractor(
@@ -69,15 +69,23 @@ def _gradients(image):
     down = ops.pad(down, ((0, 0), (1, 1), (0, 0), (0, 0)))
     right = image[:, :, 2:] - image[:, :, :-2]
     right = ops.pad(right, ((0, 0), (0, 0), (1, 1), (0, 0)))
-    channels = image.shape[-1]
-    if channels == 1:
-        return down[..., 0], right[..., 0]
+    return _steepest(down, right)
+
+
+def _steepest(down, right):
+    """Takes the channel of the steepest gradient, the first of equal ones.
+
+    By comparison, channel after channel: Keras's argmax on TensorFlow looks
+    at the bits of its numbers, for which ONNX has no operation.
+    """
     steepness = ops.square(down) + ops.square(right)
-    steepest = ops.one_hot(ops.argmax(steepness, axis=-1), channels)
-    return (
-        ops.sum(down * steepest, axis=-1),
-        ops.sum(right * steepest, axis=-1),
-    )
+    best, y, x = steepness[..., 0], down[..., 0], right[..., 0]
+    for channel in range(1, steepness.shape[-1]):
+        steeper = steepness[..., channel] > best
+        best = ops.where(steeper, steepness[..., channel], best)
+        y = ops.where(steeper, down[..., channel], y)
+        x = ops.where(steeper, right[..., channel], x)
+    return y, x
 
 
 def _votes(down, right):
@@ -96,6 +104,19 @@ def _votes(down, right):
     ] * np.float32(np.sin(angles))
     reached = ops.sum(ops.cast(across >= 0, "int32"), axis=-1)
     return ops.one_hot(reached, DIRECTIONS)
+
+
+def _cells(votes, side: int):
+    """Returns means over cells, `[B, H, W, 9]` to `[B, h, w, 9]`.
+
+    A pooling layer would give the same. Its translation to ONNX is wrong in
+    tf2onnx 1.17 where four cells are the whole image: the axes that pooling
+    moves are not moved back before the blocks are summed and flattened.
+    """
+    height, width = (size // side for size in votes.shape[1:3])
+    whole = votes[:, : height * side, : width * side]
+    parts = ops.reshape(whole, (-1, height, side, width, side, DIRECTIONS))
+    return ops.mean(parts, axis=(2, 4))
 
 
 def _blocks_of_four(cells):

@@ -43,8 +43,10 @@ def make(images: np.ndarray) -> Extractor:
         image - 128.0, patch, strides=1, padding="valid"
     )  # [B, h, w, patch * patch * C]
     nearness = keras.layers.Dense(len(words), name="nearness")
-    spoken = ops.argmax(nearness(contrast_normalized(patches, ops)), axis=-1)
-    counts = _quarters(ops.one_hot(spoken, len(words)))
+    # The first of the largest, without argmax, which Keras on TensorFlow
+    # makes of bit operations that ONNX does not have.
+    _, spoken = ops.top_k(nearness(contrast_normalized(patches, ops)), 1)
+    counts = _quarters(ops.one_hot(spoken[..., 0], len(words)))
     vector = keras.layers.Concatenate(name="features")(counts)
     nearness.set_weights([words.T, -np.square(words).sum(axis=1) / 2])
     return Extractor(

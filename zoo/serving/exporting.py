@@ -6,9 +6,10 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
+from zoo import about
 from zoo.errors import UserError
 from zoo.runs import Run
-from zoo.serving import about, parity, target
+from zoo.serving import parity, target
 from zoo.serving.formats import find_format
 from zoo.serving.predicting import check_classifies
 

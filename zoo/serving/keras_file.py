@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from zoo.serving.about import FILE, to_text
+from zoo.about import put_into
 
 
 def write(model, path: Path, about: dict[str, Any]) -> None:
     """Writes a model of outputs `logits` and `probabilities`."""
     model.save(path)
-    # The file is an archive, of which Keras reads the members it knows.
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(FILE, to_text(about))
+    put_into(path, about)
 
 
 def load(path: Path) -> Callable[[np.ndarray], dict[str, np.ndarray]]:

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from zoo.about import to_properties
 from zoo.errors import UserError
-from zoo.serving.about import to_properties
 
 BATCH = "batch"  # name of the axis whose size is free
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.serving.about import FILE, to_text
+from zoo.about import FILE, to_text
 
 SIGNATURE = "serving_default"
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import keras
 
+from zoo import about
 from zoo.runs import Run
 from zoo.training import balance, extracting, network, precision
 from zoo.training.beginning import count
@@ -40,7 +41,8 @@ def save_result(
         weights = model.get_weights()
         model = network.build_network(job.plan, job.statistics)
         model.set_weights(weights)
-    save_model(_in_use(job, model), run.path / "model.keras")
+    told = about.describe(run, outputs=("logits",))
+    save_model(_in_use(job, model), run.path / "model.keras", told)
     return {"val_balanced_accuracy": last, "best_val_balanced_accuracy": best}
 
 
@@ -57,13 +59,22 @@ def _in_use(job: Job, model: keras.Model) -> keras.Model:
     return extracting.joined(job.extractor, model) if job.extractor else model
 
 
-def save_model(model: keras.Model, path: pathlib.Path) -> None:
-    """Saves a model whole or not at all, without loss and optimizer."""
+def save_model(
+    model: keras.Model, path: pathlib.Path, told: dict[str, Any]
+) -> None:
+    """Saves a model whole or not at all, without loss and optimizer.
+
+    Args:
+        model: trained.
+        path: where to.
+        told: what the file says of itself, class names among it.
+    """
     # Compiled with functions of ours, it would not load where zoo is not.
     plain = keras.Model(model.input, model.output, name=model.name)
     temporary = path.with_name(f".new.{path.name}")
     try:
         plain.save(temporary)
+        about.put_into(temporary, told)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)
