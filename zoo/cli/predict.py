@@ -20,8 +20,9 @@ def run(argv: list[str]) -> int:
     command = Command(
         "zoo predict RUN IMAGE... [--top=N] [--json]",
         "Say what a run, a saved .keras file of one, or lenet5:mnist and the "
-        "like, which come with the zoo, sees in pictures: files, folders, or patterns in quotes. They "
-        "are stretched to the size of the training images. Also "
+        "like, which come with the zoo, sees in pictures: files, folders, or "
+        "patterns in quotes. They are stretched to the size of the training "
+        "images. Also "
         "NumPy files of raw pixels 0..255, [N, H, W, C]; for a run on points, "
         ".csv or .npy files. Pictures that cannot be read are named, and the "
         "exit code is 2; the others are predicted.",
