@@ -16,6 +16,14 @@ class UserError(ValueError):
     """A mistake that one sentence can explain and the user can mend."""
 
 
+class Locked(UserError):
+    """Another process works on the folder that is asked for."""
+
+
+class Lost(Exception):
+    """A process was lost for good; what it did until then can be resumed."""
+
+
 class Diverged(ArithmeticError):
     """Training produced numbers that are not finite; the run is kept."""
 

@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from typing import BinaryIO
 
-from zoo.errors import UserError
+from zoo.errors import Locked, UserError
 
 # What systems say of a lock that another process holds.
 HELD = (errno.EACCES, errno.EDEADLK) if os.name == "nt" else (errno.EAGAIN,)
@@ -102,13 +102,19 @@ def alone_in(folder: pathlib.Path, busy: str) -> Iterator[None]:
         busy: which folder it is and how it is worked on, in words.
 
     Raises:
-        UserError: another process holds it.
+        Locked: another process holds it.
+        UserError: the file cannot be written.
     """
     with contextlib.ExitStack() as stack:
         try:
             stack.enter_context(holding(folder / "lock"))
-        except OSError:
-            raise UserError(
+        except OSError as error:
+            if error.errno not in HELD:
+                raise UserError(
+                    f"{folder / 'lock'} cannot be written: "
+                    f"{os.strerror(error.errno or 0)}."
+                ) from error
+            raise Locked(
                 f"{busy} in another process; wait for it, or stop it first."
             ) from None
         yield

@@ -1,7 +1,6 @@
 """Workers: ordinary runs in processes of their own, whatever happens."""
 
 import os
-import signal
 import subprocess
 import sys
 import time
@@ -12,10 +11,12 @@ import pytest
 
 from zoo import runs
 from zoo.config import TrainConfig
+from zoo.errors import Interrupted
 from zoo.training import resume, train
 from zoo.training.console import Console
-from zoo.tuning import devices
-from zoo.tuning.pool import Job, work
+from zoo.training.stopping import StopRequest
+from zoo.tuning import devices, processes, worker
+from zoo.tuning.pool import Job, Outcome, run_jobs, work
 
 ROOT = Path(__file__).parents[2]
 QUIET = Console(quiet=True)
@@ -79,35 +80,127 @@ def test_mistakes_and_divergence_are_outcomes_and_the_next_job_is_done(
     assert (tmp_path / "good" / "metrics.json").stat().st_mtime_ns == before
 
 
+class Script:
+    """A pool without processes: each job ends as its tag says, one by one."""
+
+    def __init__(self, places=1):
+        self.places, self.at_work, self.started = places, [], []
+        self.terminated = self.closed = False
+
+    @property
+    def num_running(self):
+        return len(self.at_work)
+
+    @property
+    def num_free(self):
+        return self.places - len(self.at_work)
+
+    def submit(self, job):
+        self.at_work.append(job)
+        self.started.append(job.config.run_name)
+
+    def wait(self, timeout):
+        job = self.at_work.pop(0)
+        return [Outcome(job, job.tag.pop(0), reason="it died", seconds=1.5)]
+
+    def terminate(self):
+        self.terminated = True
+
+    def kill(self):
+        raise AssertionError("nobody asked for that")
+
+    def close(self):
+        self.closed = True
+
+
+def scripted(**tags):
+    """Returns a job for each name, with how its tries end."""
+    return [
+        Job(TrainConfig(run_name=name), tag=list(ends))
+        for name, ends in tags.items()
+    ]
+
+
+def test_a_job_whose_worker_is_lost_starts_again_and_is_one_outcome():
+    pool = Script(places=2)
+    jobs = scripted(a=["lost", "lost", "completed"], b=["completed"])
+    found = list(run_jobs(iter(jobs), pool))
+    assert [(o.job.config.run_name, o.status) for o in found] == [
+        ("b", "completed"),
+        ("a", "completed"),
+    ]
+    assert pool.started == ["a", "b", "a", "a"]
+    assert found[1].seconds == 4.5 and found[0].seconds == 1.5
+    assert pool.closed
+
+
+def test_a_job_is_lost_after_three_tries_and_the_others_are_done():
+    pool = Script()
+    jobs = scripted(a=["lost"] * 4, b=["lost", "completed"])
+    found = list(run_jobs(iter(jobs), pool))
+    assert [o.status for o in found] == ["lost", "completed"]
+    assert pool.started == ["a", "a", "a", "b", "b"]
+    assert found[0].reason == "lost 3 times, the last time because it died"
+
+
+def test_failures_of_the_training_itself_are_not_tried_again():
+    pool = Script()
+    jobs = scripted(a=["failed"], b=["diverged"])
+    found = [o.status for o in run_jobs(iter(jobs), pool)]
+    assert found == ["failed", "diverged"]
+    assert pool.started == ["a", "b"]
+
+
+def test_a_job_that_was_stopped_from_outside_starts_again():
+    pool = Script()
+    found = list(run_jobs(iter(scripted(a=["interrupted", "completed"])), pool))
+    assert [o.status for o in found] == ["completed"]
+
+
+def test_a_job_that_is_lost_while_all_is_stopped_has_no_outcome():
+    pool, stop = Script(), StopRequest()
+
+    def jobs():
+        yield scripted(a=["lost", "completed"])[0]
+        raise AssertionError("no job starts once all is stopped")
+
+    pool.submit = lambda job: (Script.submit(pool, job), stop.ask())
+    with pytest.raises(Interrupted):
+        list(run_jobs(jobs(), pool, stop=stop))
+    assert pool.started == ["a"] and pool.terminated and pool.closed
+
+
+def test_a_run_that_another_process_holds_is_waited_for(tmp_path, monkeypatch):
+    asked = config(tmp_path, "held")
+    run = train(asked, console=QUIET)
+    holder = run.lock()
+    holder.__enter__()
+    waits = []
+
+    def release(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            holder.__exit__(None, None, None)
+
+    monkeypatch.setattr(worker, "time", Clock(release))
+    outcome = worker.run(Job(asked))
+    assert outcome.status == "completed" and len(waits) == 3
+
+
+class Clock:
+    """Stands for the module `time`."""
+
+    monotonic = staticmethod(time.monotonic)
+
+    def __init__(self, sleep):
+        self.sleep = sleep
+
+
 @needs_sigkill
-@pytest.mark.slow
-def test_a_process_that_is_killed_fails_its_own_job_alone(tmp_path):
-    slow = {"steps": 60000, "batch_size": 8}
-    victim = Job(config(tmp_path, "victim", **slow), tag="victim")
-    others = [Job(config(tmp_path, n), tag=n) for n in ("a", "b")]
-    outcomes = {}
-    for outcome in work(iter([victim, *others]), 2):
-        outcomes[outcome.job.tag] = outcome
-        if outcome.job.tag == "b":
-            holder = holder_of(tmp_path / "victim")
-            os.kill(holder, signal.SIGKILL)
-    assert outcomes["victim"].status == "failed"
-    assert "killed from outside" in outcomes["victim"].reason
-    assert outcomes["a"].status == outcomes["b"].status == "completed"
-
-
-def holder_of(run):
-    """Returns the process that works on a run, from Linux's own table."""
-    while not (run / "history.csv").exists():
-        time.sleep(0.1)
-    target = str(run / "lock")
-    for link in Path("/proc").glob("[0-9]*/fd/*"):
-        try:
-            if os.readlink(link) == target:
-                return int(link.parts[2])
-        except OSError:
-            continue
-    raise AssertionError("nobody holds the run")
+def test_how_a_process_died_is_said_in_words():
+    assert "SIGKILL" in processes._reason(-9)
+    assert processes._reason(-11) == "its process crashed (SIGSEGV)"
+    assert processes._reason(3) == "its process ended with exit code 3"
 
 
 def test_a_run_paused_twice_equals_one_trained_straight_through(tmp_path):

@@ -11,9 +11,9 @@ import traceback
 import zoo
 from zoo import engines, news, program, synonyms
 from zoo.cli import stderr
-from zoo.errors import Diverged, Interrupted, UserError, nearest
+from zoo.errors import Diverged, Interrupted, Lost, UserError, nearest
 
-DONE, MISTAKE, DIVERGED, INTERRUPTED = 0, 2, 3, 130
+DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 
 VERBS = {
@@ -56,8 +56,8 @@ def main(argv: list[str] | None = None) -> int:
         argv: the words after `zoo`; `None` takes those of the process.
 
     Returns:
-        0 done; 2 a mistake of the user; 3 training diverged; 130 interrupted.
-        A run on several machines also ends with 4, where one of them is lost.
+        0 done; 2 a mistake of the user; 3 training diverged; 4 a process of
+        several was lost, which can be resumed; 130 interrupted.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
     if not argv or argv[0] in ("-h", "--help", "help"):
@@ -72,6 +72,8 @@ def main(argv: list[str] | None = None) -> int:
         return _complain(error, MISTAKE)
     except Diverged as error:
         return _complain(error, DIVERGED)
+    except Lost as error:
+        return _complain(error, LOST)
     except Interrupted as error:
         return _complain(error, INTERRUPTED)
     except KeyboardInterrupt:

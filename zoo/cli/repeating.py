@@ -16,9 +16,9 @@ from zoo.tuning.repeating import folder
 from zoo.tuning.repeating.knob import Knob
 from zoo.tuning.repeating.request import MOST_SEEDS, Request, seeds_from
 
-DONE, FAILED, DIVERGED = 0, 2, 3  # as in `main`
+DONE, FAILED, DIVERGED, LOST = 0, 2, 3, 4  # as in `main`
 SEEDS = Option(INT, "", "run", low=2, high=MOST_SEEDS)
-WORKERS = Option(INT_OR_AUTO, "", "run", low=1)
+WORKERS = Option(INT_OR_AUTO, "", "run", low=1, high=devices.LIMIT)
 
 
 def define(command: Command) -> None:
@@ -86,8 +86,9 @@ def train(
         workers: runs side by side.
 
     Returns:
-        0 if every run came to its end; 3 if one diverged, and 2 if one could
-        not be trained, after the others were.
+        0 if every run came to its end; 4 if one lost its worker in every try,
+        3 if one diverged, and 2 if one could not be trained, after the others
+        were.
     """
     devices.refuse_several(config)
     name = config.run_name
@@ -115,6 +116,8 @@ def resume(group: Group, workers: int) -> int:
 
 
 def _code(ending) -> int:
+    if ending.lost:
+        return LOST
     if ending.diverged:
         return DIVERGED
     return FAILED if ending.failed else DONE

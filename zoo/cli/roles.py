@@ -17,6 +17,7 @@ from zoo.options import INT_OR_AUTO, Option, read_option
 from zoo.program import shown
 from zoo.sweeps import Folder
 from zoo.tuning import pool
+from zoo.tuning.devices import LIMIT
 from zoo.tuning.remote import key
 
 if TYPE_CHECKING:
@@ -77,7 +78,7 @@ def read(command: Command) -> Role:
             "machine that hands out trials, or --role=worker, on others."
         )
     least = 0 if name == CHIEF else 1
-    option = Option(INT_OR_AUTO, "", "", low=least)
+    option = Option(INT_OR_AUTO, "", "", low=least, high=LIMIT)
     number = values.workers
     workers = (
         least if number is None else read_option("workers", option, number)

@@ -85,10 +85,11 @@ def resume(folder: Folder, role: Role) -> int:
 def go(folder: Folder, settings, workers: int | str, held, door) -> None:
     """Runs a sweep, or goes on with it, with standard error in its log."""
     from zoo.training.console import Console
+    from zoo.tuning.budget import Budget
     from zoo.tuning.display import Display
     from zoo.tuning.sweep import run_sweep
 
-    number = roles.count(workers)
+    number = min(roles.count(workers), Budget.of(settings).at_once)
     console = Console(sys.stdout, on_log=held.move_to)
     display = Display(console, folder, settings, number)
     with folder.lock():

@@ -17,8 +17,9 @@ def run(argv: list[str]) -> int:
     """Trains a run for each value; returns the exit code.
 
     Returns:
-        0 if every run came to its end; 3 if one diverged, and 2 if one could
-        not be trained, after the others were.
+        0 if every run came to its end; 4 if one lost its worker in every try,
+        3 if one diverged, and 2 if one could not be trained, after the others
+        were.
     """
     command = Command(
         f"zoo vary [RUN] {EXAMPLE} [--flags]",
@@ -26,8 +27,8 @@ def run(argv: list[str]) -> int:
         "several values of one option, and say which differences are real. "
         "Values that are lists themselves are divided by semicolons, in "
         "quotes: --schedule_epochs='4,8;6,9'. The same command again goes on "
-        "where it stopped, and repeats nothing. Exit code 3 if a run diverged "
-        "and 2 if one failed; the others go on.",
+        "where it stopped, and repeats nothing. Exit code 3 if a run diverged, "
+        "2 if one failed and 4 if one lost its process; the others go on.",
     )
     flags = list(_flags(argv))
     words = [flag for flag in flags if not flag.name]

@@ -68,10 +68,10 @@ def settle(
     for point in points:
         _try(space.config(fixed, point), plan)
     objective = _objective(objective, plan, space)
-    epochs = None
     if tuner == "hyperband":
         epochs = _hyperband_epochs(plan, space, trials, factor or 3)
     else:
+        epochs = _longest(plan, space)
         trials = _trials(tuner, trials, space)
     asked = SweepConfig(
         config=fixed,
@@ -221,6 +221,17 @@ def _hyperband_epochs(
             f"{number} here."
         )
     return epochs
+
+
+def _longest(plan: Plan, space: Space) -> int | None:
+    """Returns the epochs of the longest trial, if trials have any."""
+    if plan.entry.memorize:
+        return None
+    searched = {one.name: one for one in space.dimensions}
+    if "epochs" in searched:
+        return max(searched["epochs"].ends())
+    is_in_steps = "steps" in searched or plan.asked.steps is not None
+    return None if is_in_steps else plan.config.epochs
 
 
 def _trials(tuner: str, trials: int | None, space: Space) -> int:

@@ -42,10 +42,18 @@ def text(
     if settings.open_test and found:
         blocks.append(_test(result["test"]))
     rows = _files(folder)
-    if best:
+    if result["lost"]:
+        blocks += _lost(result["lost"])
+    elif best:
         rows += _next(folder, best[0], result)
     lines = [f"{label:<10} {line}" for label, line in rows]
     return "\n".join([*blocks, "", *lines] if blocks else lines)
+
+
+def _lost(rows: list[dict[str, str]]) -> list[str]:
+    """Says which trainings are missing, and why."""
+    lines = [f"lost: {row['run']}: {row['reason']}" for row in rows]
+    return ["", *lines, "the best trial is confirmed when they are trained"]
 
 
 def _files(folder: Folder) -> Rows:

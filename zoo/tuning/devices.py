@@ -18,7 +18,8 @@ VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 THREADS += ("TF_NUM_INTEROP_THREADS", "NPROC")  # the last is read by XLA
 BYTES_A_WORKER = 2e9  # TensorFlow takes 0.7e9 of them
-MOST_WORKERS = 16
+MOST_WORKERS = 16  # that `auto` stands for
+LIMIT = 256  # of a number of workers that is asked for
 
 _hidden: list[str | None] = []  # what VISIBLE was before it was hidden
 

@@ -10,11 +10,14 @@ from zoo.errors import join_words
 from zoo.sweeps import Folder
 from zoo.tables import format_table
 from zoo.training.console import Console, duration, many
-from zoo.tuning import closing
+from zoo.tuning import budget, closing
+from zoo.tuning.budget import TimeLeft
 from zoo.tuning.confirming.ledger import Confirmation
 from zoo.tuning.confirming.recipes import fresh_seeds, is_compared
 from zoo.tuning.oracles import hyperband_plan
+from zoo.tuning.pool import Outcome
 from zoo.tuning.results import Trial, ranked, trial_name
+from zoo.tuning.search import Search
 from zoo.tuning.settings import KEPT, SweepConfig
 from zoo.tuning.space import in_words
 
@@ -43,16 +46,20 @@ class Display:
         self._settings = settings
         self._workers = workers
         self._began = time.monotonic()
-        self._done = 0  # in this sitting
-        self._has_ended = bool(folder.result)  # before this sitting
+        self._time_left: TimeLeft | None = None
+        self._has_ended = folder.result.get("status") == "completed"
 
-    def begin(self, done: list[Trial]) -> None:
+    def begin(self, search: Search, confirmed: list[Confirmation]) -> None:
         """Says what will be done, and what is there already."""
         settings = self._settings
+        done = [(one.run, one.epochs) for one in search.executions]
+        done += [(one.run, one.epochs) for one in confirmed]
+        self._time_left = TimeLeft(settings, self._workers, done)
         self._console.log_to(self._folder.path / "log.txt")
         self._console.table(
             {
                 "sweep": self._plan_in_words(),
+                "train": budget.in_words(settings),
                 "space": " ".join(settings.space),
                 "judged by": self._objective_in_words(),
                 "kept": self._kept_in_words(),
@@ -62,12 +69,18 @@ class Display:
         )
         if self._has_ended:
             self._console.say("it has ended before; this is what there is")
-        elif done:
-            self._console.say(f"going on after {many(len(done), 'trial')}")
+        elif trials := search.trials():
+            self._console.say(f"going on after {many(len(trials), 'trial')}")
+
+    def trained(self, outcome: Outcome) -> None:
+        """Counts a training; after the first one, says what the rest takes."""
+        is_first = not self._time_left.is_measured
+        self._time_left.add(outcome)
+        if is_first and (text := self._time_left.in_words()):
+            self._console.table({"time": text})
 
     def trial(self, trial: Trial, trials: list[Trial]) -> None:
         """Says what came of a trial, and how far the sweep is."""
-        self._done += 1
         failure = trial.failure
         if failure:
             text = f"{failure.status}: {failure.reason}"
@@ -113,9 +126,10 @@ class Display:
         best = ranked(trials, settings)
         if not self._has_ended:
             span = duration(time.monotonic() - self._began)
-            self._console.say(f"done: {many(len(trials), 'trial')} in {span}")
-        wanted = settings.trials
-        if wanted is not None and len(trials) < wanted:
+            word = "incomplete" if result["lost"] else "done"
+            self._console.say(f"{word}: {many(len(trials), 'trial')} in {span}")
+        wanted, lost = settings.trials, result["lost"]
+        if wanted is not None and len(trials) < wanted and not lost:
             self._console.say(
                 f"the tuner found no other point after these, of {wanted}"
             )
@@ -137,20 +151,17 @@ class Display:
         best = ranked(trials, self._settings)
         if best:
             text += f", best {best[0].score:.4f} ({trial_name(best[0].number)})"
-        left = (self._settings.trials or 0) - len(trials)
-        if left > 0:
-            spent = time.monotonic() - self._began
-            text += f", {duration(spent / self._done * left)} left"
-        return text
+        left = self._time_left.in_words()
+        return f"{text}, {left}" if left else text
 
     def _plan_in_words(self) -> str:
         settings = self._settings
         config = settings.config
         if settings.tuner == "hyperband":
-            trials, _, epochs = hyperband_plan(settings.epochs, settings.factor)
+            trials = hyperband_plan(settings.epochs, settings.factor)[0]
             number = (
-                f"{many(trials, 'trial')} of up to {settings.epochs} epochs, "
-                f"{epochs:,} epochs in all"
+                f"{many(trials, 'trial')}, which follows from --epochs="
+                f"{settings.epochs} and --factor={settings.factor}"
             )
         else:
             number = many(settings.trials, "trial")

@@ -4,19 +4,21 @@ trials.csv        a row for each finished training
 sweep.png         the score against each hyperparameter, and against time
 winner.flags      the best trial as a flagfile
 result.json       that it has ended, the best trial, and what fresh seeds say
+
+A sweep that has lost a training is incomplete: it names the best trial so
+far, but has no winner, and the test split is not touched.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from zoo.runs import Run
 from zoo.sweeps import RESULT, Folder
 from zoo.tuning import results, table
 from zoo.tuning.confirming import flagfile, numbers, unsealing
-from zoo.tuning.confirming.ledger import Confirmation
+from zoo.tuning.confirming.running import Confirming
 from zoo.tuning.results import Trial
 from zoo.tuning.search import Search
 from zoo.tuning.settings import SweepConfig
@@ -26,7 +28,7 @@ def conclude(
     folder: Folder,
     settings: SweepConfig,
     search: Search,
-    done: Sequence[Confirmation],
+    confirming: Confirming,
 ) -> dict[str, Any]:
     """Writes what came of a sweep; returns what `result.json` holds.
 
@@ -34,15 +36,17 @@ def conclude(
         folder: of the sweep.
         settings: of the sweep.
         search: that has ended.
-        done: what came of the fresh seeds.
+        confirming: what came of the fresh seeds.
     """
     from zoo.tuning import picture
 
     trials = search.trials()
     best = results.ranked(trials, settings)[:1]
-    table.write(folder, search.executions, settings)
+    lost = [*search.lost, *confirming.lost]
+    table.write(folder, search.executions + search.lost, settings)
     result = {
-        "status": "completed",
+        "status": "incomplete" if lost else "completed",
+        "lost": [{"run": one.run, "reason": one.reason} for one in lost],
         "trials": len(trials),
         "failed": sum(trial.score is None for trial in trials),
         "objective": settings.objective,
@@ -50,12 +54,14 @@ def conclude(
         "confirmation": None,
         "test": folder.result.get("test"),
     }
-    if best and settings.confirm_seeds:
+    if best and settings.confirm_seeds and not lost:
         result["confirmation"] = numbers.summarize(
-            folder, settings, trials, best[0], done
+            folder, settings, trials, best[0], confirming.done
         )
     _write(folder, result)
     picture.save(folder, search.executions, settings)
+    if lost:
+        return result
     for trial in best:
         flagfile.write(folder, settings, trial, result["confirmation"])
     if settings.open_test and result["confirmation"]:

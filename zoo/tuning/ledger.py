@@ -3,7 +3,9 @@
 `ledger.jsonl` has a line for each finished execution and is the truth about
 a sweep; `proposals.jsonl` has one for each proposal, written before it is
 run, with how many lines the ledger had then. Between them they say in which
-order the tuner was asked and told.
+order the tuner was asked and told. `lost.jsonl` names trainings whose worker
+was lost in every try; the ledger does not have them, so that `zoo resume`
+trains them.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ import pathlib
 from typing import Any
 
 from zoo.ledgers import Lines
+from zoo.tuning.worker import Outcome
 
 NAME = "ledger.jsonl"
 PROMISE = "what was finished before is kept, and `zoo resume` goes on"
@@ -27,7 +30,7 @@ class Execution:
         seed: it was trained with.
         values: of the hyperparameters, by name.
         run: name of the run.
-        status: completed, stopped_early, paused, diverged or failed.
+        status: completed, stopped_early, paused, diverged, failed or lost.
         score: value of the objective; `None` without one.
         epoch: the score is of.
         epochs: it was trained for so far; Hyperband trains some further.
@@ -83,3 +86,34 @@ class Ledger:
         """Writes down a proposal, for good."""
         with self._proposals.held():
             self._proposals.append([row])
+
+
+class Losses:
+    """`lost.jsonl` of a sweep: trainings whose worker was lost in every try.
+
+    The first time a training is lost it is left to `zoo resume`. If it is
+    lost again after that, it is a failure for good: one that always dies, as
+    for lack of memory, does not keep a sweep from ending.
+    """
+
+    def __init__(self, folder: pathlib.Path):
+        self._lines = Lines(
+            folder / "lost.jsonl",
+            lambda row: (row["run"], row["until_epoch"], row["reason"]),
+            noun="lost training",
+            promise=PROMISE,
+        )
+        self._known = {
+            (row["run"], row["until_epoch"]) for row in self._lines.read()
+        }
+
+    def add(self, outcome: Outcome) -> bool:
+        """Writes down that a training was lost; returns whether for good."""
+        job = outcome.job
+        key = job.config.run_name, job.until_epoch
+        if key in self._known:
+            return True
+        row = {"run": key[0], "until_epoch": key[1], "reason": outcome.reason}
+        with self._lines.held():
+            self._lines.append([row])
+        return False

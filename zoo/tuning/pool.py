@@ -1,82 +1,59 @@
-"""Several ordinary runs, each in a process of its own.
+"""Several ordinary runs at once, on whatever pool of workers there is.
 
-Every worker is a pool of one process: if one dies, killed or out of memory,
-it is known whose job died with it, and the others go on.
+A pool starts jobs and reports how they ended. What holds for every pool is
+here: a job whose worker is lost is submitted again and resumes from its last
+checkpoint, up to `TRIES` times in all, while the other jobs continue.
 """
 
 from __future__ import annotations
 
-import concurrent.futures
-import contextlib
-import multiprocessing
-import os
+import collections
+import dataclasses
 import pathlib
-import signal
-import time
 from collections.abc import Iterator
-from concurrent.futures.process import BrokenProcessPool
+from typing import Protocol
 
 from zoo.errors import Interrupted
 from zoo.training.stopping import StopRequest, listen
-from zoo.tuning import devices, worker
+from zoo.tuning.processes import ProcessPool
 from zoo.tuning.worker import Job, Outcome
 
-__all__ = ["Job", "Outcome", "work"]
+__all__ = ["Job", "Outcome", "Pool", "run_jobs", "work"]
 
 TICK = 0.2  # seconds between two looks at signals
-DIED = "its process died: killed from outside, or out of memory"
+TRIES = 3  # times that a job is started whose worker is lost
 
 
-class Slot:
-    """A place for one process, which does one job at a time."""
+class Pool(Protocol):
+    """What trains jobs: processes of this machine, or those of a cluster."""
 
-    def __init__(self, environment: dict[str, str], log: str | None):
-        self._begin = (environment, log)
-        self._pool: concurrent.futures.ProcessPoolExecutor | None = None
-        self._pid: int | None = None
-        self._started = 0.0
-        self.job: Job | None = None
-        self.future: concurrent.futures.Future | None = None
+    @property
+    def num_running(self) -> int:
+        """Number of jobs that were submitted and have not ended."""
 
-    def start(self, job: Job) -> None:
-        """Gives a free slot a job."""
-        self.job, self._started = job, time.monotonic()
-        try:
-            if self._pool is None:
-                self._pool = concurrent.futures.ProcessPoolExecutor(
-                    max_workers=1,
-                    mp_context=multiprocessing.get_context("spawn"),
-                    initializer=worker.begin,
-                    initargs=self._begin,
-                )
-                self._pid = self._pool.submit(os.getpid).result()
-            self.future = self._pool.submit(worker.run, job)
-        except BrokenProcessPool as error:
-            self.future = concurrent.futures.Future()
-            self.future.set_exception(error)
+    @property
+    def num_free(self) -> int:
+        """Number of further jobs that can start at once."""
 
-    def take(self) -> Outcome:
-        """Returns the outcome of the job that has ended; frees the slot."""
-        future, job = self.future, self.job
-        self.future = self.job = None
-        try:
-            return future.result()
-        except BrokenProcessPool:
-            self._pool.shutdown(wait=False)
-            self._pool = self._pid = None
-            seconds = round(time.monotonic() - self._started, 3)
-            return Outcome(job, "failed", reason=DIED, seconds=seconds)
+    def submit(self, job: Job) -> None:
+        """Starts a job; call it only while `num_free` is not 0."""
 
-    def signal(self, number: int) -> None:
-        """Sends the process a signal, if it is at work."""
-        if self.future is not None and self._pid is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self._pid, number)
+    def wait(self, timeout: float) -> list[Outcome]:
+        """Waits until a job ends, or for some seconds.
+
+        Returns:
+            What came of the jobs that ended; `outcome.job` is the submitted
+            object. One whose worker died has the status `lost`.
+        """
+
+    def terminate(self) -> None:
+        """Asks every running job to save and stop."""
+
+    def kill(self) -> None:
+        """Ends every running job at once."""
 
     def close(self) -> None:
-        """Ends the process, when its job has ended."""
-        if self._pool is not None:
-            self._pool.shutdown(wait=True, cancel_futures=True)
+        """Frees the workers, as soon as their jobs have ended."""
 
 
 def work(
@@ -86,16 +63,29 @@ def work(
     *,
     stop: StopRequest | None = None,
 ) -> Iterator[Outcome]:
-    """Does jobs as processes get free, and yields what came of each.
-
-    A job whose run is there already is gone on with, and one whose run is
-    finished is not repeated.
+    """Does jobs in processes of this machine; see `run_jobs`.
 
     Args:
-        jobs: asked for the next one whenever a process is free; `None` says
-            that there is none before another outcome is known.
+        jobs: as `run_jobs` takes them.
         workers: processes at once; cores and GPUs are divided among them.
         log: where their libraries print.
+        stop: as `run_jobs` takes it.
+    """
+    yield from run_jobs(jobs, ProcessPool(workers, log), stop=stop)
+
+
+def run_jobs(
+    jobs: Iterator[Job | None], pool: Pool, *, stop: StopRequest | None = None
+) -> Iterator[Outcome]:
+    """Does jobs as workers get free, and yields what came of each.
+
+    A job whose run is there already is resumed, and one whose run is finished
+    is not repeated.
+
+    Args:
+        jobs: asked for the next one whenever a worker is free; `None` says
+            that there is none before another outcome is known.
+        pool: trains them; closed at the end.
         stop: asks for an end from elsewhere than a signal. Where one may,
             jobs may come at any time: `None` is waited out.
 
@@ -104,75 +94,95 @@ def work(
             were saved.
     """
     waits = stop is not None
-    where = None if log is None else str(log)
-    slots = [Slot(share, where) for share in devices.environments(workers)]
     with listen(stop) as stop:
         try:
-            yield from _outcomes(jobs, slots, stop, waits)
+            yield from _outcomes(jobs, pool, stop, waits)
         except KeyboardInterrupt:
-            _end(slots, getattr(signal, "SIGKILL", signal.SIGTERM))
+            pool.kill()
             raise
         finally:
-            _end(slots, signal.SIGTERM)
-            for slot in slots:
-                slot.close()
+            pool.terminate()
+            pool.close()
     if stop.requested:
         raise Interrupted("stopped")
 
 
 def _outcomes(
-    jobs, slots: list[Slot], stop: StopRequest, waits: bool
+    jobs: Iterator[Job | None], pool: Pool, stop: StopRequest, waits: bool
 ) -> Iterator[Outcome]:
-    more, told = True, False
+    queue, retries = _Queue(jobs), _Retries()
+    terminated = False
     while True:
-        if more and not stop.requested:
-            more = _fill(jobs, slots)
-        at_work = [slot for slot in slots if slot.future is not None]
-        if not at_work:
-            if not more or stop.requested:
+        while pool.num_free and not stop.requested:
+            job = retries.next() or queue.next()
+            if job is None:
+                break
+            pool.submit(job)
+        if not pool.num_running:
+            if stop.requested or queue.is_at_end:
                 return
             if not waits:
                 raise RuntimeError("no job is under way, and none is given")
-            time.sleep(TICK)
-            continue
-        concurrent.futures.wait(
-            [slot.future for slot in at_work],
-            timeout=TICK,
-            return_when=concurrent.futures.FIRST_COMPLETED,
+        ended = pool.wait(TICK)
+        if stop.requested and not terminated:
+            terminated = True
+            pool.terminate()
+        for outcome in ended:
+            is_done = outcome.status not in ("lost", "interrupted")
+            # One that was stopped has no outcome: its run is resumed later.
+            if is_done or not stop.requested:
+                settled = retries.settle(outcome)
+                if settled is not None:
+                    yield settled
+
+
+class _Queue:
+    """Jobs that have not been started, until there are no more."""
+
+    def __init__(self, jobs: Iterator[Job | None]):
+        self._jobs = iter(jobs)
+        self.is_at_end = False
+
+    def next(self) -> Job | None:
+        """Returns the next job; `None` if there is none now."""
+        if self.is_at_end:
+            return None
+        try:
+            return next(self._jobs)
+        except StopIteration:
+            self.is_at_end = True
+            return None
+
+
+class _Retries:
+    """Jobs whose worker was lost, and how often it was."""
+
+    def __init__(self):
+        self._waiting: collections.deque[Job] = collections.deque()
+        # By identity of the job, which is kept for as long as its entry.
+        self._lost: dict[int, list[Outcome]] = {}
+
+    def next(self) -> Job | None:
+        """Returns a job to start again, if there is one."""
+        return self._waiting.popleft() if self._waiting else None
+
+    def settle(self, outcome: Outcome) -> Outcome | None:
+        """Returns the outcome of a job; `None` if it is to start again.
+
+        The seconds are those of all tries together.
+        """
+        job, lost = outcome.job, self._lost.pop(id(outcome.job), [])
+        if outcome.status == "interrupted":  # and nobody here asked for it
+            reason = "its process was told to stop from outside"
+            outcome = dataclasses.replace(outcome, status="lost", reason=reason)
+        if outcome.status == "lost" and len(lost) + 1 < TRIES:
+            self._lost[id(job)] = [*lost, outcome]
+            self._waiting.append(job)
+            return None
+        seconds = sum(one.seconds for one in (*lost, outcome))
+        reason = outcome.reason
+        if outcome.status == "lost":
+            reason = f"lost {TRIES} times, the last time because {reason}"
+        return dataclasses.replace(
+            outcome, seconds=round(seconds, 3), reason=reason
         )
-        if stop.requested and not told:
-            told = True
-            _end(slots, signal.SIGTERM)
-        for slot in at_work:
-            if slot.future.done():
-                outcome = slot.take()
-                # One that was stopped is no outcome: its run goes on later.
-                if not stop.requested or outcome.status != "interrupted":
-                    yield _settled(outcome)
-
-
-def _fill(jobs, slots: list[Slot]) -> bool:
-    """Gives free slots jobs; returns whether there may be more."""
-    for slot in slots:
-        if slot.future is None:
-            try:
-                job = next(jobs)
-            except StopIteration:
-                return False
-            if job is None:
-                return True
-            slot.start(job)
-    return True
-
-
-def _settled(outcome: Outcome) -> Outcome:
-    """A job that a signal stopped, though nobody asked for it, has failed."""
-    if outcome.status != "interrupted":
-        return outcome
-    reason = "its process was told to stop from outside"
-    return Outcome(outcome.job, "failed", reason=reason)
-
-
-def _end(slots: list[Slot], number: int) -> None:
-    for slot in slots:
-        slot.signal(number)

@@ -11,7 +11,7 @@ from zoo.config import TrainConfig
 from zoo.tuning.ledger import Execution
 from zoo.tuning.settings import SweepConfig
 
-FAILED = ("failed", "diverged")
+FAILED = ("failed", "diverged", "lost")
 
 
 @dataclasses.dataclass(frozen=True)

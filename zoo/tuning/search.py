@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from zoo.errors import UserError
 from zoo.sweeps import Folder
 from zoo.tuning import results
-from zoo.tuning.ledger import Execution, Ledger
+from zoo.tuning.ledger import Execution, Ledger, Losses
 from zoo.tuning.oracles import WAIT, Oracle, Proposal
 from zoo.tuning.pool import Job, Outcome
 from zoo.tuning.results import Trial
@@ -39,11 +39,14 @@ class Search:
         self._space = settings.dimensions
         self._oracle = oracle
         self._ledger = Ledger(folder.path)
+        self._losses = Losses(folder.path)
         self._waiting: collections.deque[tuple[Proposal, int]] = (
             collections.deque()
         )
         self._done: dict[tuple[int, int], Execution] = {}
         self.executions: list[Execution] = []
+        self.lost: list[Execution] = []  # left to the next `zoo resume`
+        self.num_running = 0  # jobs handed out whose outcome is not known
         self._replay()
 
     def trials(self) -> list[Trial]:
@@ -51,15 +54,22 @@ class Search:
         return results.trials_of(self.executions, self._settings)
 
     def jobs(self) -> Iterator[Job | None]:
-        """Yields the runs to make; `None` where an outcome must come first."""
+        """Yields the runs to make; `None` where an outcome must come first.
+
+        Where the tuner waits for a trial that was lost, there are no more.
+        """
         while True:
             if self._waiting:
-                yield self._job(*self._waiting.popleft())
+                job = self._job(*self._waiting.popleft())
+                self.num_running += 1
+                yield job
                 continue
             proposal = self._oracle.propose()
             if proposal is None:
                 return
             if proposal == WAIT:
+                if self.lost and not self.num_running:
+                    return
                 yield None
                 continue
             row = {**_row(proposal), "after": len(self.executions)}
@@ -70,8 +80,9 @@ class Search:
         """Writes an outcome down, and tells the tuner what it completes.
 
         Returns:
-            The trial, if this was the last of its seeds.
+            The trial, if this was the last of its seeds, or if it was lost.
         """
+        self.num_running -= 1
         proposal, number = outcome.job.tag
         status, reason = outcome.status, outcome.reason
         score = epoch = None
@@ -95,6 +106,9 @@ class Search:
             seconds=outcome.seconds,
             reason=reason,
         )
+        if status == "lost" and not self._losses.add(outcome):
+            self.lost.append(execution)
+            return Trial(execution.trial, (execution,))
         self._ledger.add(execution)
         return self._take(execution)
 

@@ -33,7 +33,8 @@ class SweepConfig:
         executions: seeds a trial is trained with.
         objective: a key of `OBJECTIVES`.
         score_by: the epoch whose value is the score, one of `SCORED`.
-        epochs: of a whole run; for Hyperband alone.
+        epochs: of a whole run, or of the longest one; `None` if its length is
+            given in steps, or if it has none.
         factor: of Hyperband: one trial of so many is trained further.
         keep: whose weights stay, one of `KEEP`.
         confirm_seeds: fresh seeds that the best trial is trained with again.

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from zoo.commands import Target
-from zoo.errors import Interrupted, UserError
+from zoo.errors import Interrupted, Lost, UserError
 from zoo.sweeps import Folder
+from zoo.tables import many
 from zoo.tuning import ending, pool, pruning, table
 from zoo.tuning.confirming.running import Confirming
 from zoo.tuning.display import Display
@@ -58,13 +59,15 @@ def run_sweep(
 
     Raises:
         UserError: three trials in a row failed, or nothing can be written.
+        Lost: trainings, or three trials in a row, lost their worker in every
+            try; the sweep can be resumed.
         Interrupted: a signal asked for an end; the sweep can be resumed.
     """
     oracle = make_oracle(settings)
     try:
         search = Search(folder, settings, oracle)
         confirming = Confirming(folder, settings, search, display.confirm)
-        display.begin(search.trials())
+        display.begin(search, confirming.done)
         _declare(folder, settings)
         _prune(search, settings, folder)
         failures = 0
@@ -72,36 +75,53 @@ def run_sweep(
         for outcome in work(confirming.jobs(), workers, log):
             confirmed = confirming.take(outcome)
             if confirmed is not None:
+                display.trained(outcome)
                 display.confirmed(confirmed)
                 continue
             trial = search.take(outcome)
-            table.write(folder, search.executions, settings)
+            table.write(folder, search.executions + search.lost, settings)
+            display.trained(outcome)
             if trial is None:
                 continue
             display.trial(trial, search.trials())
             _prune(search, settings, folder)
-            failed = trial.failure and trial.failure.status == "failed"
-            failures = failures + 1 if failed else 0
+            failures = failures + 1 if _has_failed(trial) else 0
             if failures == FAILURES:
-                raise UserError(
-                    f"{FAILURES} trials in a row failed, the last one since "
-                    f"{trial.failure.reason}; mend that, then "
-                    f"`{Target.of(folder).typed('resume')}` goes on."
-                )
+                _give_up(trial, folder)
     except Interrupted:
         done = len(search.trials())
         raise Interrupted(
             f"stopped after {done} trial{'' if done == 1 else 's'}, and saved "
-            f"what was under way; `{Target.of(folder).typed('resume')}` "
-            "goes on."
+            f"what was under way; `{Target.of(folder).typed('resume')}` goes on."
         ) from None
     finally:
         oracle.close()
     trials = search.trials()
-    pruning.prune(trials, settings, folder.runs_dir)
-    result = ending.conclude(folder, settings, search, confirming.done)
+    if not search.lost:  # Hyperband may train any trial further
+        pruning.prune(trials, settings, folder.runs_dir)
+    result = ending.conclude(folder, settings, search, confirming)
     display.end(trials, result)
+    if lost := result["lost"]:
+        raise Lost(
+            f"{many(len(lost), 'training')} of {folder.name} lost "
+            f"{'its worker' if len(lost) == 1 else 'their workers'}; "
+            f"`{Target.of(folder).typed('resume')}` tries again."
+        )
     return trials
+
+
+def _has_failed(trial: Trial) -> bool:
+    return bool(trial.failure) and trial.failure.status in ("failed", "lost")
+
+
+def _give_up(trial: Trial, folder: Folder) -> None:
+    """Ends a sweep whose trials fail one after the other."""
+    kind = Lost if trial.failure.status == "lost" else UserError
+    raise kind(
+        f"{FAILURES} trials in a row failed, the last one since "
+        f"{trial.failure.reason}; mend that, then "
+        f"`{Target.of(folder).typed('resume')}` goes on."
+    )
 
 
 def _declare(folder: Folder, settings: SweepConfig) -> None:

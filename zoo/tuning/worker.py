@@ -1,6 +1,6 @@
 """Inside a worker process: one ordinary run after another.
 
-A worker lives as long as its sweep, so that TensorFlow is imported once. What
+A worker lives as long as its pool, so that TensorFlow is imported once. What
 libraries print goes to a file; each run has its own log.
 """
 
@@ -14,17 +14,18 @@ import signal
 import threading
 import time
 import traceback
+from multiprocessing.connection import Connection
 from typing import Any
 
 from zoo.config import TrainConfig
-from zoo.errors import Diverged, Interrupted, UserError
+from zoo.errors import Diverged, Interrupted, Locked, UserError
 from zoo.runs import Run
 
 DONE = ("completed", "stopped_early")
-PATIENCE = 20.0  # seconds for the worker of a killed sweep to let a run go
-NAP = 0.2
+PAUSE = 0.2  # seconds between two looks at a run that is locked
 
-_is_busy = False
+_is_busy = False  # a job is under way
+_is_stopped = False  # a signal came while none was
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +50,8 @@ class Outcome:
     """What came of a job.
 
     Attributes:
-        status: completed, stopped_early, paused, diverged or failed.
+        status: completed, stopped_early, paused, diverged, failed, or lost
+            if its worker died in every try.
         metrics: of the run's `metrics.json`.
         history: one row an epoch, up to the end of the job.
         reason: one sentence, without its full stop, where there is no result.
@@ -64,7 +66,30 @@ class Outcome:
     seconds: float = 0.0
 
 
-def begin(environment: dict[str, str], log: str | None) -> None:
+def serve(
+    connection: Connection, environment: dict[str, str], log: str | None
+) -> None:
+    """Does the jobs that come over a connection, until it is closed.
+
+    Args:
+        connection: gives jobs and takes their outcomes.
+        environment: variables to set, such as the GPUs to use.
+        log: where libraries print; `None` is nowhere.
+    """
+    _begin(environment, log)
+    while True:
+        try:
+            job = connection.recv()
+        except EOFError:
+            return
+        outcome = run(job)
+        try:
+            connection.send(outcome)
+        except OSError:
+            return  # nobody waits for it any more
+
+
+def _begin(environment: dict[str, str], log: str | None) -> None:
     """Prepares a worker, before anything imports TensorFlow."""
     os.environ.update(environment)
     target = os.open(
@@ -72,18 +97,23 @@ def begin(environment: dict[str, str], log: str | None) -> None:
     )
     os.dup2(target, 1)
     os.dup2(target, 2)
-    for number in (signal.SIGINT, signal.SIGTERM):
+    numbers = (signal.SIGINT, signal.SIGTERM)
+    for number in numbers:
         signal.signal(number, _stop)
+    if hasattr(signal, "pthread_sigmask"):  # the pool blocked them
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 
 def _stop(number, frame) -> None:
-    """Ends what is under way; an idle worker waits for its parent's word.
+    """Ends what is under way, or the next job before it has begun.
 
-    Once training itself has begun, it listens on its own, and saves.
+    Once training itself has begun, it handles the signals, and saves.
     """
+    global _is_stopped
     if _is_busy:
         raise Interrupted("stopped before its training began")
+    _is_stopped = True
 
 
 def _die_with_parent() -> None:
@@ -95,7 +125,7 @@ def _die_with_parent() -> None:
 
 def run(job: Job) -> Outcome:
     """Does a job; whatever goes wrong is told in the outcome."""
-    global _is_busy
+    global _is_busy, _is_stopped
     began = time.monotonic()
 
     def outcome(status: str, **more: Any) -> Outcome:
@@ -104,6 +134,8 @@ def run(job: Job) -> Outcome:
 
     _is_busy = True
     try:
+        if _is_stopped:
+            raise Interrupted("stopped before it began")
         made = _make(job)
         rows = made.history
         if job.until_epoch is not None:
@@ -120,10 +152,23 @@ def run(job: Job) -> Outcome:
         traceback.print_exc()
         return outcome("failed", reason=_in_words(error))
     finally:
-        _is_busy = False
+        _is_busy = _is_stopped = False
 
 
 def _make(job: Job) -> Run:
+    """Makes a run, as soon as no other process works on it.
+
+    That may be a worker that is dying, or somebody who resumes the run by
+    hand; what has come of it then counts.
+    """
+    while True:
+        try:
+            return _train(job)
+        except Locked:
+            time.sleep(PAUSE)
+
+
+def _train(job: Job) -> Run:
     """Trains a run, or finishes one that is there, or finds it finished."""
     import keras
 
@@ -141,7 +186,8 @@ def _make(job: Job) -> Run:
             until_epoch=job.until_epoch,
         )
     found = Run(folder, config.run_name)
-    _wait_for(found)
+    if found.is_locked():
+        raise Locked(f"{found.name} is running in another process.")
     metrics = found.metrics
     status = metrics.get("status")
     if status == "diverged":
@@ -156,13 +202,6 @@ def _is_far_enough(job: Job, status: str | None, metrics: dict) -> bool:
     return until is not None and (
         status == "paused" and metrics["epochs"] >= until
     )
-
-
-def _wait_for(found: Run) -> None:
-    """Gives the worker of a killed sweep the time to notice."""
-    end = time.monotonic() + PATIENCE
-    while found.is_locked() and time.monotonic() < end:
-        time.sleep(NAP)
 
 
 def _first_clause(error: Exception) -> str:

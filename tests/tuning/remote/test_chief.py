@@ -103,7 +103,7 @@ def test_a_worker_that_falls_silent_loses_its_job_and_its_say(tmp_path):
     assert office.join() == DONE[:1]
 
 
-def test_a_job_that_loses_three_workers_has_failed(tmp_path):
+def test_a_job_that_loses_three_workers_is_lost(tmp_path):
     office = Office(jobs(2))
     for _ in range(3):
         line = join_by_hand(office.address)
@@ -112,7 +112,7 @@ def test_a_job_that_loses_three_workers_has_failed(tmp_path):
         office.wait_for("has left")
     assert numbers == [1]
     Serving(office.address, tmp_path).join()
-    assert office.join() == [(0, "failed"), (1, "completed")]
+    assert office.join() == [(0, "lost"), (1, "completed")]
     assert office.outcomes[0].reason == "3 workers were lost with it"
 
 

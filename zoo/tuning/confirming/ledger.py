@@ -20,7 +20,7 @@ class Confirmation:
         recipe: winner or default.
         seed: it was trained with.
         run: its name.
-        status: completed, stopped_early, diverged or failed.
+        status: completed, stopped_early, diverged, failed or lost.
         score: value of the objective; `None` without one.
         epoch: the score is of.
         epochs: it was trained for.

@@ -9,6 +9,7 @@ from zoo.tuning import results
 from zoo.tuning.confirming import recipes
 from zoo.tuning.confirming.ledger import Confirmation, Confirmations
 from zoo.tuning.confirming.recipes import Tag
+from zoo.tuning.ledger import Losses
 from zoo.tuning.pool import Job, Outcome
 from zoo.tuning.results import Trial
 from zoo.tuning.search import Search
@@ -18,7 +19,8 @@ from zoo.tuning.settings import SweepConfig
 class Confirming:
     """Hands out the jobs of a search, and after it those of fresh seeds.
 
-    What is written down already is not handed out.
+    What is written down already is not handed out. While a trial is lost,
+    the best one is not known, and there are no fresh seeds.
 
     Args:
         folder: of the sweep.
@@ -39,16 +41,17 @@ class Confirming:
         self._search = search
         self._on_begin = on_begin
         self._ledger = Confirmations(folder.path)
-        self._under_way = 0  # trials
+        self._losses = Losses(folder.path)
+        self.lost: list[Confirmation] = []  # left to the next `zoo resume`
         self.done: list[Confirmation] = self._ledger.read()
 
     def jobs(self) -> Iterator[Job | None]:
         """Yields the runs to make; `None` where an outcome must come first."""
-        for job in self._search.jobs():
-            self._under_way += job is not None
-            yield job
-        while self._under_way:
+        yield from self._search.jobs()
+        while self._search.num_running:
             yield None
+        if self._search.lost:
+            return
         best = results.ranked(self._search.trials(), self._settings)[:1]
         left = [job for trial in best for job in self._left(trial)]
         if left:
@@ -63,7 +66,6 @@ class Confirming:
         """
         tag = outcome.job.tag
         if not isinstance(tag, Tag):
-            self._under_way -= 1
             return None
         status, reason = outcome.status, outcome.reason
         found = None
@@ -83,6 +85,9 @@ class Confirming:
             seconds=outcome.seconds,
             reason=reason,
         )
+        if status == "lost" and not self._losses.add(outcome):
+            self.lost.append(one)
+            return one
         self._ledger.add(one)
         self.done.append(one)
         return one

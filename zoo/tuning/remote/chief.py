@@ -196,7 +196,7 @@ class Chief:
                 self._waiting.append((number, job))
             else:
                 reason = f"{TRIES} workers were lost with it"
-                self._ready.append(Outcome(job, "failed", reason=reason))
+                self._ready.append(Outcome(job, "lost", reason=reason))
 
     def _part(self, last_word: str) -> None:
         """Tells all workers that it is over, and waits for them to go."""

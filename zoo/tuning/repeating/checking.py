@@ -45,9 +45,10 @@ def settle(
             if key not in prints:
                 prints[key] = _learned(prepare(member.config, None))
                 keras.utils.clear_session()
-            settings, fingerprint = prints[key]
+            settings, fingerprint, epochs = prints[key]
             settings = {**settings, "seed": member.config.seed}
             member = _with_parent(repeats, member, parent)
+            member = dataclasses.replace(member, epochs=epochs)
             if parent and _is_same(repeats, parent, settings, fingerprint):
                 place = "../" * len(repeats.group.name.split("/"))
                 member = dataclasses.replace(
@@ -57,10 +58,13 @@ def settle(
     return dataclasses.replace(repeats, members=tuple(members))
 
 
-def _learned(job: Job) -> tuple[dict, str]:
-    """Returns what a run would learn by: its settings, and its data."""
+def _learned(job: Job) -> tuple[dict, str, int | None]:
+    """Returns what a run would learn by: its settings, data and epochs."""
     plan = job.plan
-    return kinship.settings_to_be(plan.config), plan.source.fingerprint
+    settings = kinship.settings_to_be(plan.config)
+    in_steps = plan.entry.memorize or plan.asked.steps is not None
+    epochs = None if in_steps else plan.epochs
+    return settings, plan.source.fingerprint, epochs
 
 
 def _with_parent(

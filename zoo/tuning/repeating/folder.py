@@ -63,6 +63,7 @@ class Repeats:
                     "seed": member.config.seed,
                     "reused": member.reused,
                     "parent": member.parent,
+                    "epochs": member.epochs,
                 }
                 for member in self.members
             ],
@@ -200,7 +201,14 @@ def _from_facts(group: Group, facts: dict[str, Any]) -> Repeats:
         config = config_of(row["value"]).replace(seed=row["seed"])
         value = knob and knob.value_in(config)
         members.append(
-            Member(row["run"], value, config, row["parent"], row["reused"])
+            Member(
+                row["run"],
+                value,
+                config,
+                row["parent"],
+                row["reused"],
+                row.get("epochs"),
+            )
         )
     common = TrainConfig.from_json(json.dumps(base))
     request = Request(common, tuple(facts["seeds"]), knob)

@@ -87,6 +87,7 @@ class Member:
         config: as asked, without a name.
         parent: as `--like` stores it in a run.
         reused: whether the run was there before the group.
+        epochs: it is trained for, at most; `None` if that is not known.
     """
 
     place: str
@@ -94,6 +95,7 @@ class Member:
     config: TrainConfig
     parent: dict | None = None
     reused: bool = False
+    epochs: int | None = None
 
 
 def seeds_from(first: int, count: int) -> tuple[int, ...]:

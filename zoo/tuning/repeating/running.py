@@ -15,7 +15,9 @@ from zoo.evaluation.comparison import drawing
 from zoo.program import shown, tensorboard
 from zoo.run_groups import has_ended, has_result
 from zoo.runs import Run
+from zoo.tables import many
 from zoo.tuning import devices, pool
+from zoo.tuning.pool import Outcome
 from zoo.tuning.repeating import checking, folder, summary, words
 from zoo.tuning.repeating.folder import Repeats
 from zoo.tuning.repeating.progress import Progress
@@ -34,11 +36,13 @@ class Ending:
         found: as `summary.summarize` returns it.
         diverged: whether a run did.
         failed: whether a run could not be trained.
+        lost: whether the worker of a run was lost in every try.
     """
 
     found: dict[str, Any]
     diverged: bool
     failed: bool
+    lost: bool = False
 
 
 def begin(
@@ -73,14 +77,16 @@ def go_on(
     """Trains the runs of a group that have not ended; see `begin`."""
     with repeats.group.lock():
         left = [m for m in repeats.members if not has_ended(repeats.run(m))]
+        workers = min(workers, len(left))
         _announce(repeats, left, workers, say)
-        reasons = _train(repeats, left, workers, say, work) if left else {}
-        found = _conclude(repeats, reasons, say)
+        ended = _train(repeats, left, workers, say, work) if left else {}
+        found = _conclude(repeats, ended, say)
     statuses = {row["status"] for row in found["runs"]}
     return Ending(
         found,
         "diverged" in statuses,
-        not statuses <= {"completed", "stopped_early", "diverged"},
+        not statuses <= {"completed", "stopped_early", "diverged", "lost"},
+        "lost" in statuses,
     )
 
 
@@ -95,14 +101,26 @@ def _announce(
         say(f"vary       {request.knob.name}: {between.join(texts)}")
     if request.knob is None or len(request.seeds) > 1:
         say(f"seeds      {', '.join(map(str, request.seeds))}")
-    side = min(workers, len(left))
-    pace = f", {side} side by side" if side > 1 else ""
+    pace = f", {workers} side by side" if workers > 1 else ""
     there = len(repeats.members) - len(left)
     text = f"{len(left)} to train{pace}"
     text += f"; {there} there already" if there else ""
+    text += _length_in_words(repeats, left)
     say(f"runs       {text}, in {group.path}")
     if left:
         say(f"watch      {tensorboard(group.path)}")
+
+
+def _length_in_words(repeats: Repeats, left: list[Member]) -> str:
+    """Says for how many epochs runs are trained, as far as that is known."""
+    epochs = [member.epochs for member in left]
+    if not left or None in epochs:
+        return ""
+    same = len(set(epochs)) == 1
+    each = f"{many(epochs[0], 'epoch')} each, " if same else ""
+    patience = any(m.config.early_stopping_patience for m in left)
+    up_to = "up to " if patience else ""
+    return f"; {up_to}{each}{many(sum(epochs), 'epoch')} in all"
 
 
 def _train(
@@ -111,10 +129,10 @@ def _train(
     workers: int,
     say: Say,
     work: Work,
-) -> dict[str, str]:
-    """Trains, tells of each run that ends, and returns reasons by place."""
+) -> dict[str, Outcome]:
+    """Trains, reports each run that ends, and returns outcomes by place."""
     progress = Progress(len(left), say)
-    reasons = {}
+    ended = {}
     try:
         log = repeats.group.path / "log.txt"
         for outcome in work(_jobs(repeats, left), workers, log):
@@ -123,8 +141,7 @@ def _train(
             reason = outcome.reason.removeprefix(f"{name} diverged: ")
             label = _label(repeats, member)
             progress.ended(label, outcome.status, outcome.metrics, reason)
-            if reason:
-                reasons[member.place] = reason
+            ended[member.place] = dataclasses.replace(outcome, reason=reason)
     except Interrupted:
         done = len(repeats.members) - sum(
             not has_ended(repeats.run(member)) for member in repeats.members
@@ -133,7 +150,7 @@ def _train(
             f"stopped with {done} of {len(repeats.members)} runs done; "
             f"`{Target.of(repeats.group).typed('resume')}` goes on."
         ) from None
-    return reasons
+    return ended
 
 
 def _jobs(repeats: Repeats, left: list[Member]) -> Iterator[pool.Job]:
@@ -157,10 +174,10 @@ def _label(repeats: Repeats, member: Member) -> str:
     return ", ".join(words)
 
 
-def _conclude(repeats: Repeats, reasons: dict[str, str], say: Say) -> dict:
+def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
     """Writes and prints what came of the runs."""
     group, kind = repeats.group, repeats.request.kind
-    found = summary.summarize(repeats, reasons)
+    found = summary.summarize(repeats, ended)
     with files.replacing(group.path / f"{kind}.json") as file:
         file.write((json.dumps(found, indent=1) + "\n").encode())
     say("")
@@ -174,7 +191,14 @@ def _conclude(repeats: Repeats, reasons: dict[str, str], say: Say) -> dict:
         )
         say(f"picture    {group.path / CURVES}")
     say(f"numbers    {group.path / f'{kind}.json'}")
-    _say_next(repeats, found, say)
+    lost = sum(row["status"] == "lost" for row in found["runs"])
+    if lost:
+        say(
+            f"next       {typed('zoo')} resume {group.argument}  "
+            f"(tries the {many(lost, 'lost run')} again)"
+        )
+    else:
+        _say_next(repeats, found, say)
     return found
 
 

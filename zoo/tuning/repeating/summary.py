@@ -19,22 +19,23 @@ from zoo.evaluation.comparison import measuring
 from zoo.evaluation.spread import LIMITS, spread
 from zoo.run_groups import has_result, status
 from zoo.runs import Run
+from zoo.tuning.pool import Outcome
 from zoo.tuning.repeating.folder import Repeats
 from zoo.tuning.repeating.request import Member
 
 
 def summarize(
-    repeats: Repeats, reasons: Mapping[str, str] | None = None
+    repeats: Repeats, ended: Mapping[str, Outcome] | None = None
 ) -> dict[str, Any]:
     """Returns the scores of all runs, and which differences are real.
 
     Args:
         repeats: a group whose runs have ended, or some of them.
-        reasons: why runs diverged or failed, by place.
+        ended: what came of the runs that were trained just now, by place.
     """
     knob = repeats.request.knob
     rows = [
-        _row(repeats, member, (reasons or {}).get(member.place))
+        _row(repeats, member, (ended or {}).get(member.place))
         for member in repeats.members
     ]
     score = next((row["score"] for row in rows if row["score"]), None)
@@ -54,9 +55,11 @@ def summarize(
     return found
 
 
-def _row(repeats: Repeats, member: Member, reason: str | None) -> dict:
+def _row(repeats: Repeats, member: Member, outcome: Outcome | None) -> dict:
     run, knob = repeats.run(member), repeats.request.knob
-    how = status(run)
+    # A run whose worker was lost does not know that.
+    is_lost = outcome is not None and outcome.status == "lost"
+    how = "lost" if is_lost else status(run)
     metrics = run.metrics if has_result(run) else {}
     row = {
         "run": run.name,
@@ -64,7 +67,7 @@ def _row(repeats: Repeats, member: Member, reason: str | None) -> dict:
         "seed": member.config.seed,
         "reused": member.reused,
         "status": how,
-        "reason": reason,
+        "reason": (outcome.reason or None) if outcome else None,
         "score": None,
         "mean": None,
         "low": None,

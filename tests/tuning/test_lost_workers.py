@@ -1,0 +1,184 @@
+"""Workers that die: their runs are resumed, and nothing else changes.
+
+The oracle is the same command when nothing happens.
+"""
+
+import csv
+import json
+import os
+
+import numpy as np
+import pytest
+
+from tests import killing
+from tests.killing import Moment
+from zoo.tuning.confirming.ledger import Confirmations
+from zoo.tuning.ledger import Ledger
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.name == "nt", reason="has no SIGKILL"),
+]
+COMMON = [
+    "--model=lr", "--epochs=3", "--deterministic", "--seed=5", "--workers=2",
+    "--summaries=scalars",
+]  # fmt: skip
+SWEEP = ["sweep", *COMMON, "--trials=5", "--confirm_seeds=2", "--keep=all"]
+SWEEP += ["--space=learning_rate=log:1e-4:1e-1", "--sweep_name=s"]
+SEEDS = ["train", *COMMON, "--seeds=6", "--run_name=s"]
+
+
+def ten_moments(runs):
+    """Returns ten moments in the life of a worker, in eight runs or fewer.
+
+    Args:
+        runs: eight names of runs; none stands there three times, since a run
+            is lost that loses its worker so often.
+    """
+    a, b, c, d, e, f, g, h = (f"/s/{name}" for name in runs)
+    return [
+        # While TensorFlow is imported, and between two runs of a process.
+        Moment("import", "tensorflow"),
+        Moment("os.mkdir", "/.new-", 2),
+        # Before the run is locked; while the network is built.
+        Moment("open", f"{a}/lock"),
+        Moment("open", f"{b}/train/events"),
+        # At the end of an epoch; while a checkpoint is written.
+        Moment("open", f"{c}/.history.csv.new"),
+        Moment("os.rename", f"{d}/checkpoints/.last.npz.new", 2),
+        # While the model is written; before its folder has its name.
+        Moment("os.rename", f"{e}/.new.model.keras"),
+        Moment("os.rename", f"{f} -1 -1"),
+        # In the last epoch; with a result that nobody was told.
+        Moment("os.mkdir", f"{g}/checkpoints", 5),
+        Moment("os.remove", f"{h}/.metrics.json.new"),
+    ]
+
+
+def command(root, argv, moments=(), code=0):
+    """Runs a command whose runs go to `root`; returns what it printed."""
+    helper = root.with_name(f"{root.name}-{len(list(root.parent.iterdir()))}")
+    argv = [*argv, f"--runs_dir={root}"]
+    done, killed = killing.run(argv, helper, moments)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert killed == sum(moment.times for moment in moments)
+    assert code or done.stderr == ""
+    return done.stdout + done.stderr
+
+
+def trained(folder):
+    """Returns histories and last weights of all runs, bit for bit."""
+    found = {}
+    for path in folder.rglob("history.csv"):
+        with open(path, newline="") as file:
+            rows = [
+                {**row, "seconds": "", "examples_per_second": ""}
+                for row in csv.DictReader(file)
+            ]
+        with np.load(path.parent / "checkpoints" / "last.npz") as file:
+            weights = {
+                name: file[name].tobytes()
+                for name in file.files
+                if name != "state"
+            }
+        metrics = json.loads((path.parent / "metrics.json").read_text())
+        name = str(path.parent.relative_to(folder))
+        found[name] = rows, weights, metrics["status"], metrics["best_epoch"]
+    return found
+
+
+def of_sweep(folder):
+    """Returns all in which two equal sweeps must agree, in order of trials."""
+    book = Ledger(folder)
+    executions = [{**vars(one), "seconds": 0} for one in book.executions()]
+    executions.sort(key=lambda row: (row["proposal"], row["execution"]))
+    confirmed = [
+        {**vars(one), "seconds": 0} for one in Confirmations(folder).read()
+    ]
+    proposals = [{**row, "after": 0} for row in book.proposals()]
+    best = json.loads((folder / "result.json").read_text())["best"]
+    return executions, proposals, confirmed, best, trained(folder)
+
+
+def of_seeds(folder):
+    """Returns all in which two equal groups of seeds must agree."""
+    found = json.loads((folder / "seeds.json").read_text())
+    for row in (*found["runs"], *found["values"]):
+        del row["wall_seconds"]
+    return found, trained(folder)
+
+
+@pytest.fixture(scope="module")
+def sweep(tmp_path_factory):
+    root = tmp_path_factory.mktemp("undisturbed") / "runs"
+    out = command(root, SWEEP)
+    assert "train      9 models: 5 in the search, then the best trial" in out
+    assert "3 epochs each, 27 in all" in out
+    assert "time       about" in out
+    return of_sweep(root / "s")
+
+
+@pytest.fixture(scope="module")
+def seeds(tmp_path_factory):
+    root = tmp_path_factory.mktemp("undisturbed") / "runs"
+    out = command(root, SEEDS)
+    assert "6 to train, 2 side by side; 3 epochs each, 18 epochs in all" in out
+    return of_seeds(root / "s")
+
+
+def test_ten_workers_of_a_sweep_are_killed_and_nothing_changes(tmp_path, sweep):
+    trials = [f"trial-{number:03d}" for number in range(5)]
+    moments = ten_moments(
+        [*trials, "winner/seed6", "winner/seed7", "default/seed6"]
+    )
+    command(tmp_path / "runs", SWEEP, moments)
+    found = of_sweep(tmp_path / "runs" / "s")
+    assert found == sweep
+    assert len(found[0]) == 5 and len(found[2]) == 4
+    assert {row["status"] for row in found[0]} == {"completed"}
+
+
+def test_ten_workers_of_several_seeds_are_killed_and_nothing_changes(
+    tmp_path, seeds
+):
+    numbers = (5, 6, 7, 8, 9, 10, 9, 10)
+    moments = ten_moments([f"seed{number}" for number in numbers])
+    command(tmp_path / "runs", SEEDS, moments)
+    found = of_seeds(tmp_path / "runs" / "s")
+    assert found == seeds
+    assert [row["status"] for row in found[0]["runs"]] == ["completed"] * 6
+
+
+def test_trials_lost_in_every_try_are_reported_and_resumed(tmp_path, sweep):
+    root, folder = tmp_path / "runs", tmp_path / "runs" / "s"
+    lost = [
+        Moment("open", "/s/trial-001/.history.csv.new", times=3),
+        Moment("open", "/s/trial-003/train/events", times=3),
+    ]
+    text = command(root, SWEEP, lost, code=4)
+    assert "lost: s/trial-001: lost 3 times" in text and "SIGKILL" in text
+    assert "zoo: 2 trainings of s lost their workers" in text
+    assert {e.trial for e in Ledger(folder).executions()} == {0, 2, 4}
+    assert not (folder / "winner.flags").exists()
+    assert not Confirmations(folder).read()
+    result = json.loads((folder / "result.json").read_text())
+    assert result["status"] == "incomplete"
+    assert {r["run"] for r in result["lost"]} == {"s/trial-001", "s/trial-003"}
+    # One of them is resumed by hand, and that counts.
+    command(root, ["resume", "s/trial-003"])
+    moment = (folder / "trial-003/metrics.json").stat().st_mtime_ns
+    command(root, ["resume", "s", "--workers=2"])
+    assert of_sweep(folder) == sweep
+    assert (folder / "trial-003/metrics.json").stat().st_mtime_ns == moment
+
+
+def test_a_seed_lost_in_every_try_is_reported_and_resumed(tmp_path, seeds):
+    root = tmp_path / "runs"
+    lost = Moment("open", "/s/seed6/.history.csv.new", times=3)
+    text = command(root, SEEDS, [lost], code=4)
+    assert "lost: lost 3 times" in text and "SIGKILL" in text
+    rows = json.loads((root / "s" / "seeds.json").read_text())["runs"]
+    assert [row["status"] for row in rows].count("completed") == 5
+    assert rows[1]["status"] == "lost"
+    command(root, ["resume", "s"])
+    assert of_seeds(root / "s") == seeds
