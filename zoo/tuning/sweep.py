@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from zoo.commands import Target
 from zoo.errors import Interrupted, Lost, UserError
@@ -70,24 +71,8 @@ def run_sweep(
         display.begin(search, confirming.done)
         _declare(folder, settings)
         _prune(search, settings, folder)
-        failures = 0
-        log = folder.path / "workers.log"
-        for outcome in work(confirming.jobs(), workers, log):
-            confirmed = confirming.take(outcome)
-            if confirmed is not None:
-                display.trained(outcome)
-                display.confirmed(confirmed)
-                continue
-            trial = search.take(outcome)
-            table.write(folder, search.executions + search.lost, settings)
-            display.trained(outcome)
-            if trial is None:
-                continue
-            display.trial(trial, search.trials())
-            _prune(search, settings, folder)
-            failures = failures + 1 if _has_failed(trial) else 0
-            if failures == FAILURES:
-                _give_up(trial, folder)
+        outcomes = work(confirming.jobs(), workers, folder.path / "workers.log")
+        _take(outcomes, folder, settings, search, confirming, display)
     except Interrupted:
         done = len(search.trials())
         raise Interrupted(
@@ -101,13 +86,46 @@ def run_sweep(
         pruning.prune(trials, settings, folder.runs_dir)
     result = ending.conclude(folder, settings, search, confirming)
     display.end(trials, result)
+    _check_lost(result, folder)
+    return trials
+
+
+def _take(
+    outcomes: Iterator[Outcome],
+    folder: Folder,
+    settings: SweepConfig,
+    search: Search,
+    confirming: Confirming,
+    display: Display,
+) -> None:
+    """Writes down and prints what comes of each training."""
+    failures = 0
+    for outcome in outcomes:
+        confirmed = confirming.take(outcome)
+        if confirmed is not None:
+            display.trained(outcome)
+            display.confirmed(confirmed)
+            continue
+        trial = search.take(outcome)
+        table.write(folder, search.executions + search.lost, settings)
+        display.trained(outcome)
+        if trial is None:
+            continue
+        display.trial(trial, search.trials())
+        _prune(search, settings, folder)
+        failures = failures + 1 if _has_failed(trial) else 0
+        if failures == FAILURES:
+            _give_up(trial, folder)
+
+
+def _check_lost(result: dict[str, Any], folder: Folder) -> None:
+    """Raises `Lost` if trainings of a sweep are missing."""
     if lost := result["lost"]:
         raise Lost(
             f"{many(len(lost), 'training')} of {folder.name} lost "
             f"{'its worker' if len(lost) == 1 else 'their workers'}; "
             f"`{Target.of(folder).typed('resume')}` tries again."
         )
-    return trials
 
 
 def _has_failed(trial: Trial) -> bool:
