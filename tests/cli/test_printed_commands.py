@@ -63,8 +63,7 @@ def here(tmp_path, monkeypatch):
 
 RUNS = {
     "a healthy run": f"train --model=lr {TINY}",
-    "diverged": f"train --model=lr {TINY} --optimizer=sgd "
-    "--learning_rate=1e30",
+    "diverged": f"train --model=lr {TINY} --optimizer=sgd --learning_rate=1e30",
     "a path with a space": "train --model=lr --epochs=2 "
     "'--dataset=folder:my pictures'",
     "another runs folder": f"train --model=lr {TINY} '--runs_dir=my runs'",
@@ -76,8 +75,7 @@ RUNS = {
     "stopped early": "train --model=lr --train_examples=200 --epochs=40 "
     "--optimizer=adam --learning_rate=0.3 --early_stopping_patience=1",
     "features": f"train --model=lr --features=hog {TINY}",
-    "one class for everything": f"train --model=mlp {TINY} "
-    "--learning_rate=3",
+    "one class for everything": f"train --model=mlp {TINY} --learning_rate=3",
     "nothing learned": f"train --model=mlp {TINY} --learning_rate=1e-9",
     "no validation": f"train --model=lr {TINY} --val_fraction=0",
     "overfitting": "train --model=mlp --train_examples=50 --epochs=30",

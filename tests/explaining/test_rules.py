@@ -416,9 +416,7 @@ def test_no_command_is_proposed_where_data_were_arrays(facts):
         ({"activation": "none"}, "linear", "--activation=relu"),
     ],
 )  # fmt: skip
-def test_a_cause_in_the_settings_is_named(
-    facts, failing, config, name, option
-):
+def test_a_cause_in_the_settings_is_named(facts, failing, config, name, option):
     found = first(facts(failing, config=config))
     assert found.name == name
     assert found.command.endswith(option)

@@ -77,7 +77,8 @@ def run_sweep(
         done = len(search.trials())
         raise Interrupted(
             f"stopped after {done} trial{'' if done == 1 else 's'}, and saved "
-            f"what was under way; `{Target.of(folder).typed('resume')}` goes on."
+            f"what was under way; `{Target.of(folder).typed('resume')}` "
+            "goes on."
         ) from None
     finally:
         oracle.close()

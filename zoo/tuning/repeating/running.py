@@ -194,7 +194,7 @@ def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
     lost = sum(row["status"] == "lost" for row in found["runs"])
     if lost:
         say(
-            f"next       {typed('zoo')} resume {group.argument}  "
+            f"next       {shown(Target.of(group).typed('resume'))}  "
             f"(tries the {many(lost, 'lost run')} again)"
         )
     else:
