@@ -12,6 +12,7 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from experiments import bases
 from experiments.ladders import Ladder, Rung
 from zoo.errors import UserError
 from zoo.run_groups import Group, has_ended
@@ -112,6 +113,10 @@ class Climb:
                     config = member.config.replace(
                         run_name=run.name, runs_dir=str(self.root)
                     )
+                    if config.init_from:
+                        config = config.replace(
+                            init_from=self._base_of(rung, config.seed)
+                        )
                     yield pool.Job(config, tag=(rung, member))
 
     def _waits_for(self, name: str) -> bool:
@@ -122,6 +127,19 @@ class Climb:
             or (name, member.config.seed) in self.reasons
             for member in repeats.members
         )
+
+    def _base_of(self, rung: Rung, seed: int) -> str:
+        """Returns the run that a seed starts from: a base of the same seed.
+
+        What bases differ by is so part of what the seeds differ by. A base
+        that is no rung of this ladder is the same for all.
+        """
+        name = rung.config().init_from
+        for other in self.rungs:
+            base = other.config()
+            if base.run_name == name:
+                return Group(self.root, name).run(bases.place(base, seed)).name
+        return name
 
     def _settled(self, rung: Rung) -> Repeats:
         """Returns a rung's group: the one that is there, grown, or a new one.
@@ -135,9 +153,14 @@ class Climb:
         config = settle(asked.replace(run_name=None))
         group = Group(self.root / rung.label, rung.label)
         if asked.run_name:  # others start from it by this name
-            member = Member(".", None, config)
-            request = Request(config, (config.seed,))
-            return Repeats(group, request, (member,))
+            request = Request(config, seeds_from(config.seed, self.seeds))
+            members = [
+                Member(
+                    bases.place(asked, seed), None, config.replace(seed=seed)
+                )
+                for seed in request.seeds
+            ]
+            return Repeats(group, request, tuple(members))
         seeds = set(seeds_from(config.seed, self.seeds))
         request = Request(config, tuple(sorted(seeds)))
         if (group.path / folder.GROUP_FILE).is_file():
@@ -171,6 +194,7 @@ class Climb:
 
 def _places(rung: Rung, seeds: int) -> list[str]:
     config = rung.config()
+    numbers = seeds_from(config.seed, seeds)
     if config.run_name:
-        return ["."]
-    return [f"seed{seed}" for seed in seeds_from(config.seed, seeds)]
+        return [bases.place(config, seed) for seed in numbers]
+    return [f"seed{seed}" for seed in numbers]

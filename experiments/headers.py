@@ -1,6 +1,7 @@
 """What a recipe's header promises: its expected range, and whose figure.
 
     # Held against: test accuracy 0.9862 (lecture notes, 10,000 updates).
+    # Budget: reduced, 5,000 of 10,000 updates.
     # Expected: test accuracy 0.985 to 0.989; training accuracy above 0.99.
 
 Other words may stand around these; the rest of a header is for people alone.
@@ -16,6 +17,7 @@ from zoo import recipes
 
 SHOWN = r"(training|validation|test) (accuracy|loss)"
 NUMBER = r"(\d+\.\d+)"
+BUDGET = re.compile(r"the source's, .+|reduced, .+ of .+")
 CLAIM = re.compile(
     rf"{SHOWN}(?: \([^)]*\))? (?:{NUMBER} to {NUMBER}|(above|below) {NUMBER})"
 )
@@ -97,3 +99,29 @@ def reference(recipe: recipes.Recipe) -> Reference | None:
         return None
     part, kind, value, source = match.groups()
     return Reference(f"{part} {kind}", value, source)
+
+
+def budget(recipe: recipes.Recipe) -> str:
+    """Returns how much of the reference's training a recipe does.
+
+    Returns:
+        `the source's, 200 epochs`, or `reduced, 1 of 200 epochs`; nothing for
+        a recipe that is held against nobody's figure.
+
+    Raises:
+        ValueError: the header says it in another way, or not at all.
+    """
+    if reference(recipe) is None:
+        return ""
+    said = paragraph(recipe, "Budget").rstrip(".")
+    if not BUDGET.fullmatch(said):
+        raise ValueError(
+            f"{recipe.path} is held against a figure, and its Budget is "
+            f"{said!r}; write for example `Budget: reduced, 1 of 200 epochs.`"
+        )
+    return said
+
+
+def is_reduced(recipe: recipes.Recipe) -> bool:
+    """Whether a recipe trains less than the figure that it is held against."""
+    return budget(recipe).startswith("reduced")

@@ -25,13 +25,17 @@ good; where the test split was opened, its accuracy stands beside them. The
 interval of a single run is the exact one of Clopper and Pearson, and counts
 the chance of the images alone. That of several seeds is Student's interval of
 their mean, behind mean and deviation, and counts the chance of the seed alone.
-"Held against" is somebody else's figure, "as expected" whether ours lies in
-the range that the recipe's header gives. [Pictures](figures/README.md) show
+"Held against" is somebody else's figure, and "budget" whether the recipe
+trains as long as that source did. "As expected" is whether ours lies in the
+range that the recipe's header gives: with a reduced budget that is a range of
+its own, and no claim to the source's figure. "A base each" means that every
+seed started from a base of its own, so that their spread counts it as well.
+[Pictures](figures/README.md) show
 what some of them came to.
 """
 COLUMNS = ("recipe", "seeds", "updates", "training loss", "training accuracy")
 COLUMNS += ("validation accuracy (95 %)", "test accuracy (95 %)")
-COLUMNS += ("held against", "time", "as expected")
+COLUMNS += ("held against", "budget", "time", "as expected")
 RIGHT = ("updates", "training loss", "training accuracy")
 
 
@@ -98,22 +102,31 @@ def _cells(recipe: recipes.Recipe, rows: Rows) -> tuple[str, ...]:
     """Returns a recipe's line: all its seeds together."""
     held = headers.reference(recipe)
     against = f"{held.score} {held.value}: {held.source}" if held else ""
+    budget = headers.budget(recipe)
     name = f"`{recipe.name}`"
     if not rows:
-        return (name, NOT_RUN, *[""] * 5, against, "", "")
+        return (name, NOT_RUN, *[""] * 5, against, budget, "", "")
     seconds = sum(row["wall_seconds"] for row in rows) / len(rows)
     return (
         name,
-        ", ".join(str(row["seed"]) for row in rows),
+        _seeds(rows),
         format_count(rows[0]["steps"]),
         _mean(rows, "training loss"),
         _mean(rows, "training accuracy"),
         _share(rows, "val"),
         _share(rows, "test"),
         against,
+        budget,
         duration(seconds),
         _verdict(recipe, rows),
     )
+
+
+def _seeds(rows: Rows) -> str:
+    """Returns the seeds, and whether each run started from another base."""
+    seeds = ", ".join(str(row["seed"]) for row in rows)
+    bases = {row.get("base") for row in rows} - {None}
+    return f"{seeds} (a base each)" if len(bases) == len(rows) > 1 else seeds
 
 
 def _score(row: dict[str, Any], score: str) -> float | None:
@@ -178,7 +191,9 @@ def _verdict(recipe: recipes.Recipe, rows: Rows) -> str:
     known = [c for c in headers.claims(recipe) if _values(rows, c.score)]
     if not known:
         return ""
-    return "**miss**" if _missed(recipe, rows) else "yes"
+    if _missed(recipe, rows):
+        return "**miss**"
+    return "for its budget" if headers.is_reduced(recipe) else "yes"
 
 
 def _machines(groups: Iterable[Rows]) -> list[str]:

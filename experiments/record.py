@@ -20,7 +20,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from benchmarks.machine import cpu_model
-from experiments import page
+from experiments import bases, page
 from experiments.figures import page as figures_page
 from zoo import files, recipes, runs
 from zoo.cli import train
@@ -45,6 +45,8 @@ def recipe_options(name: str) -> dict[str, Any]:
 def what_counts(config: TrainConfig) -> dict[str, Any]:
     """Returns the options that make a config the recipe it is, as JSON."""
     asked = {k: v for k, v in config.asked().items() if k not in FREE}
+    if config.init_from:
+        asked["init_from"] = bases.without_seed(config.init_from, config.seed)
     return json.loads(json.dumps({"model": config.model, **asked}))
 
 
@@ -100,6 +102,7 @@ def figures(
     return {
         "seed": run.config.seed,
         "options": options,
+        "base": run.config.init_from,
         "epochs": metrics["epochs"],
         "steps": metrics["steps"],
         "train_loss": metrics["train_loss"],

@@ -6,7 +6,7 @@ import pathlib
 
 import pytest
 
-from experiments import headers, ladder, ladders, view
+from experiments import headers, ladder, ladders, record, view
 from experiments.climbing import Climb
 from zoo import recipes
 from zoo.errors import UserError
@@ -111,7 +111,18 @@ def trained(job, status="completed"):
         "best_epoch": 1,
         "wall_seconds": 2.0,
     }
-    resolved = {"format": 1, "data": {"val": 85, "task": "classes"}}
+    resolved = {
+        "format": 1,
+        "config": config.as_dict(),
+        "data": {"val": 85, "task": "classes", "class_names": ["a", "b"]},
+        "features": None,
+        "statistics": {
+            "mean_subtraction": config.mean_subtraction,
+            "scale": config.scale,
+            "mean": None,
+            "std": None,
+        },
+    }
     (path / "config.json").write_text(config.to_json())
     (path / "resolved.json").write_text(json.dumps(resolved))
     (path / "metrics.json").write_text(json.dumps(metrics))
@@ -200,6 +211,8 @@ HEADER = """\
 #
 # Held against: test accuracy 0.9862 (lecture notes, of two
 # lines).
+# Budget: reduced, 10 of 20
+# epochs.
 # Expected: test accuracy 0.985 to 0.989; training accuracy above 0.99; and
 # validation loss (a mean) 0.1 to 0.2.
 # Time: test accuracy 0.1 to 0.2 is of no concern here.
@@ -241,6 +254,52 @@ def test_a_header_s_reference_is_read(recipe):
     assert found == headers.Reference(
         "test accuracy", "0.9862", "lecture notes, of two lines"
     )
+
+
+def test_a_header_s_budget_is_read(recipe):
+    assert headers.budget(recipe) == "reduced, 10 of 20 epochs"
+    assert headers.is_reduced(recipe)
+
+
+def test_a_figure_without_a_word_on_its_budget_is_refused(recipe):
+    text = recipe.path.read_text().replace("Budget", "Wallet")
+    recipe.path.write_text(text)
+    with pytest.raises(ValueError, match="Budget"):
+        headers.budget(recipe)
+
+
+@pytest.mark.parametrize("name", [r.name for r in recipes.list_recipes()])
+def test_every_recipe_that_is_held_against_a_figure_tells_its_budget(name):
+    found = recipes.find(name)
+    assert bool(headers.budget(found)) == bool(headers.reference(found))
+
+
+BASED = ladders.Ladder("transfer", "", ("lenet5_0to4", "filters_10"), "", {})
+
+
+def test_every_seed_starts_from_a_base_of_its_own(tmp_path):
+    worker = Worker()
+    made = Climb(BASED, "laptop", 3, tmp_path / "ladder")
+    jobs = []
+
+    def work(found, workers, log):
+        for outcome in worker.work(found, workers, log):
+            jobs.append(outcome.job)
+            yield outcome
+
+    made.train(1, [].append, work)
+    pairs = [(job.config.run_name, job.config.init_from) for job in jobs]
+    assert pairs == [
+        ("lenet5_0to4", None),
+        ("lenet5_0to4_seed1", None),
+        ("lenet5_0to4_seed2", None),
+        ("filters_10/seed0", "lenet5_0to4"),
+        ("filters_10/seed1", "lenet5_0to4_seed1"),
+        ("filters_10/seed2", "lenet5_0to4_seed2"),
+    ]
+    recipe = record.recipe_options("transfer/filters_10")
+    found = [record.what_counts(j.config) for j in jobs[3:]]
+    assert all(one["init_from"] == recipe["init_from"] for one in found)
 
 
 @pytest.mark.parametrize(

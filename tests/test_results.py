@@ -89,6 +89,23 @@ def test_a_run_outside_of_its_range_is_a_miss():
     assert "| yes |" in text_of(row(val_correct=100))
 
 
+def test_a_reduced_budget_is_no_plain_yes():
+    name = "cifar10/wrn16_4"
+    line = text_of(row(val_correct=70), name=name)
+    assert "| reduced, 1 of 200 epochs |" in line
+    assert "| for its budget |" in line and "| yes |" not in line
+    assert "**miss**" in text_of(row(val_correct=10), name=name)
+
+
+def test_bases_of_their_own_are_told_beside_the_seeds():
+    def rows(*bases):
+        return [row(seed=s, base=base) for s, base in enumerate(bases)]
+
+    name = "transfer/features_10"
+    assert "| 0, 1 (a base each) |" in text_of(*rows("a", "b"), name=name)
+    assert "| 0, 1 |" in text_of(*rows("a", "a"), name=name)
+
+
 def test_half_precision_is_told_below_the_table():
     rows = [{**row(), "machine": MACHINE, "precision": "bfloat16"}]
     text = page.text({"plane/xor_relu": rows})
