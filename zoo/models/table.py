@@ -105,8 +105,8 @@ TABLE = (
         year=1998,
         paper="LeCun, Bottou, Bengio and Haffner 1998",
         lecture="convolutional networks",
-        small=recipe(ADAM, 32, 30, **CROP),
-        large=recipe(ADAM, 128, 20, **CROP),
+        small=recipe(ADAM, 32, 30),
+        large=recipe(ADAM, 128, 20),
         space=spaces.LENET,
     ),
     ModelEntry(
@@ -118,8 +118,8 @@ TABLE = (
         year=1998,
         paper="LeCun, Bottou, Bengio and Haffner 1998",
         lacks="is the network as published; use --model=lenet5",
-        small=recipe(ADAM, 32, 30, **CROP),
-        large=recipe(ADAM, 128, 20, **CROP),
+        small=recipe(ADAM, 32, 30),
+        large=recipe(ADAM, 128, 20),
         space=spaces.RATE_ALONE,
     ),
     ModelEntry(
