@@ -11,8 +11,8 @@ import dataclasses
 import importlib.util
 import json
 import os
-import pathlib
 
+from zoo import keras_settings
 from zoo.errors import UserError, join_words
 
 VARIABLE = "KERAS_BACKEND"
@@ -38,13 +38,8 @@ def default() -> str:
 
 def _of_settings() -> tuple[str, str]:
     """Returns the engine of Keras's file of settings, and that file."""
-    home = os.environ.get("KERAS_HOME", "~/.keras")
-    path = pathlib.Path(home).expanduser() / "keras.json"
-    try:
-        name = json.loads(path.read_text()).get("backend")
-    except (OSError, ValueError, AttributeError):
-        return DEFAULT, ""  # Keras does not read it either
-    return (name, str(path)) if name else (DEFAULT, "")
+    name = keras_settings.read().get("backend")
+    return (name, str(keras_settings.path())) if name else (DEFAULT, "")
 
 
 def title(name: str) -> str:
@@ -98,6 +93,13 @@ def trouble() -> Trouble | None:
     if not _is_installed("keras"):
         return Trouble(
             "Keras is not installed", "`zoo doctor` says what helps", "keras"
+        )
+    if wrong := keras_settings.invalid():
+        key, value, accepted = wrong
+        return Trouble(
+            f"{keras_settings.path()} has {json.dumps(value)} for {key}, with "
+            "which Keras cannot be imported",
+            f"write {accepted} there, or remove the file",
         )
     if _is_installed(name):
         return None

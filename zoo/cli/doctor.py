@@ -102,6 +102,7 @@ def _engine(
         yield wrong
     if wrong or not packages_fit:
         return
+    yield from engine_checks.check_settings()
     found, reason = engine_checks.probe_engine()
     if os.environ.get(engines.VARIABLE):
         reinstall = f"unset {engines.VARIABLE}"

@@ -9,9 +9,10 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
 
-from zoo import engines
-from zoo.cli.checks import Finding, trouble
+from zoo import engines, keras_settings
+from zoo.cli.checks import Finding, in_words, trouble
 
 # Run by a Python of its own: a broken engine kills the process that imports
 # it, and a sound one takes seconds.
@@ -85,6 +86,19 @@ def check_choice(remedies: dict[str, str]) -> Finding | None:
     return trouble(
         f"{found.what}; {found.remedy}", remedies.get(found.package, default)
     )
+
+
+def check_settings() -> Iterator[Finding]:
+    """Names each setting of Keras that the zoo overrides, one a line."""
+    place = in_words(keras_settings.path())
+    for name, (given, used) in keras_settings.overridden().items():
+        yield Finding(
+            f"{place} has {name} {json.dumps(given)}; the zoo uses "
+            f"{json.dumps(used)}"
+        )
+    for name in keras_settings.LIMIT_VARIABLES:
+        if given := os.environ.get(name):
+            yield Finding(f"{name}={given} is set; the zoo does not use it")
 
 
 def check_gpu(name: str, gpus: int, driver: str | None, remedy: str) -> Finding:

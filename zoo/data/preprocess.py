@@ -163,14 +163,25 @@ def apply(x, statistics: Statistics):
     # of a step of logistic regression. Half precision would round the mean
     # image before it is subtracted.
     if statistics.mean is not None:
+        offset = _broadcast(-statistics.mean, x)
         x = keras.layers.Rescaling(
-            1.0, -statistics.mean, dtype="float32", name="subtract_mean"
+            1.0, offset, dtype="float32", name="subtract_mean"
         )(x)
     if statistics.scale != "none":
-        x = keras.layers.Rescaling(
-            1 / _divisor(statistics), dtype="float32", name="scale"
-        )(x)
+        factor = _broadcast(1 / _divisor(statistics), x)
+        x = keras.layers.Rescaling(factor, dtype="float32", name="scale")(x)
     return x
+
+
+def _broadcast(numbers: float | np.ndarray, x) -> float | np.ndarray:
+    """Returns numbers `[C]` for images as `[1, 1, C]`, others as they are.
+
+    When a model is called, Rescaling moves the axis of `[C]` where Keras is
+    set to `channels_first`; three axes it leaves as they are.
+    """
+    if len(x.shape) == 4 and np.ndim(numbers) == 1:
+        return numbers.reshape(1, 1, -1)
+    return numbers
 
 
 def _divisor(statistics: Statistics) -> float | np.ndarray:
@@ -195,10 +206,10 @@ def read(layers: list[dict[str, Any]]) -> Statistics:
         if layer["class_name"] == "Normalization":
             return _of_normalization(layer["config"], subtraction)
     if "subtract_mean" in found:
-        mean = -_numbers(found["subtract_mean"]["offset"])
+        mean = _flat(-_numbers(found["subtract_mean"]["offset"]))
         subtraction = "pixel" if mean.ndim == 3 else "channel"
     if "scale" in found:
-        factor = _numbers(found["scale"]["scale"])
+        factor = _flat(_numbers(found["scale"]["scale"]))
         scale = "std" if factor.ndim else "unit"
         std = 1 / factor if factor.ndim else None
     return Statistics(
@@ -207,6 +218,11 @@ def read(layers: list[dict[str, Any]]) -> Statistics:
         None if mean is None else mean.astype(np.float32),
         None if std is None else std.astype(np.float32),
     )
+
+
+def _flat(numbers: np.ndarray) -> np.ndarray:
+    """Returns numbers `[1, 1, C]` as `[C]`, others as they are."""
+    return numbers[0, 0] if numbers.shape[:2] == (1, 1) else numbers
 
 
 def _of_normalization(config: dict[str, Any], subtraction: str) -> Statistics:

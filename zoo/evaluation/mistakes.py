@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import answers, drawing, files, scores
+from zoo import answers, drawing, files, keras_settings, scores
 from zoo.commands import Target
 from zoo.data import Split
 from zoo.drawing import BAD, GOOD, PALE
@@ -81,6 +81,7 @@ def check_split(split: str) -> None:
         raise UserError(f"--split={split} is not known; choose val or train.")
 
 
+@keras_settings.fixed()
 def find(run: Run, split: str, count: int) -> Mistakes:
     """Returns the wrong answers with the largest losses.
 

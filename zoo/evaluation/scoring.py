@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import answers, scores
+from zoo import answers, keras_settings, scores
 from zoo.config import DEFAULTS
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
@@ -46,6 +46,7 @@ def score(
     return score_all([run], split, runs_dir)[0]
 
 
+@keras_settings.fixed()
 def score_all(
     runs: Sequence[Run], split: str, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> list[dict[str, Any]]:
@@ -79,6 +80,7 @@ def score_all(
     return opening.record(runs, results, prints, runs_dir)
 
 
+@keras_settings.fixed()
 def score_val(
     run: Run, parts: Parts, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> Scored:

@@ -9,6 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo import keras_settings
 from zoo.errors import UserError
 from zoo.models.building import build_model
 from zoo.models.options import builder_options, check_options
@@ -37,6 +38,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return MODELS.names(pattern)
 
 
+@keras_settings.fixed()
 def create_model(
     name: str,
     num_classes: int | None = None,

@@ -6,6 +6,7 @@ import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from zoo import keras_settings
 from zoo.errors import UserError
 from zoo.models.options import check_options, takes_seed
 from zoo.registry import NOTHING, ModelEntry
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 FEATURES = "features"
 
 
+@keras_settings.fixed()
 def build_model(
     entry: ModelEntry,
     num_classes: int,

@@ -7,6 +7,7 @@ import re
 from pathlib import Path
 from typing import Any
 
+from zoo import keras_settings
 from zoo.errors import UserError
 from zoo.models import MODELS, build_model, builder_options
 from zoo.models.diagram import check_diagram, draw_diagram
@@ -22,6 +23,7 @@ SCREEN = 40
 ROWS = ("layers", "parts")
 
 
+@keras_settings.fixed()
 def describe_model(
     name: str,
     input_shape: tuple[int, ...] | None = None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from zoo import files
+from zoo import files, keras_settings
 from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.reporting.gathering import gather, gather_all, parts_of
@@ -41,6 +41,7 @@ def check_target(path: str, overwrite: bool) -> pathlib.Path:
     return target
 
 
+@keras_settings.fixed()
 def write(
     runs: Sequence[Run], runs_dir: str, target: pathlib.Path | None = None
 ) -> pathlib.Path:
@@ -63,6 +64,7 @@ def write(
     return target
 
 
+@keras_settings.fixed()
 def write_at_end(run: Run, data: Dataset, runs_dir: str) -> pathlib.Path:
     """Writes the page of a run that has just ended, and returns where it is.
 

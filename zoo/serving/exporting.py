@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from zoo import about
+from zoo import about, keras_settings
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.serving import parity, target
@@ -28,6 +28,7 @@ class Exported:
     parity: parity.Parity
 
 
+@keras_settings.fixed()
 def export(
     run: Run,
     format: str = "keras",

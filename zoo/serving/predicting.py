@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from zoo import scores
+from zoo import keras_settings, scores
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.serving import batches, brightness, finding
@@ -43,6 +43,7 @@ class Answers:
     warning: str | None
 
 
+@keras_settings.fixed()
 def predict(
     run: Run, examples: Iterable[str] | np.ndarray, top: int = 2
 ) -> Answers:

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from zoo import scores
+from zoo import keras_settings, scores
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.explaining import beginnings
@@ -59,6 +59,7 @@ class Trial:
         self.has_classes = data.task == "classes"
 
 
+@keras_settings.fixed()
 def check(config: TrainConfig) -> list[Answer]:
     """Looks at data and model as a training with this config would begin.
 

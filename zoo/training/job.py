@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import engines
+from zoo import engines, keras_settings
 from zoo.config import TrainConfig
 from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
@@ -65,6 +65,7 @@ class Job:
     sharing: Sharing = Sharing()
 
 
+@keras_settings.fixed()
 def prepare(
     config: TrainConfig,
     data: Dataset | None,

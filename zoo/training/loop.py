@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from zoo import engines, kinds, run_names, runs
+from zoo import engines, keras_settings, kinds, run_names, runs
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset, pipeline
@@ -35,6 +35,7 @@ from zoo.training.stopping import listen
 from zoo.training.watch import Watch
 
 
+@keras_settings.fixed()
 def train(
     config: TrainConfig,
     data: Dataset | None = None,
@@ -80,6 +81,7 @@ def train(
         return _run(job, run, TrainState(), console, until_epoch, crew)
 
 
+@keras_settings.fixed()
 def resume(
     run: Run,
     data: Dataset | None = None,

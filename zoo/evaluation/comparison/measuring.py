@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, scores
+from zoo import answers, keras_settings, scores
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.evaluation.comparison import paired, seeds, settings
@@ -42,6 +42,7 @@ class Judged:
         return float(self.each.mean())
 
 
+@keras_settings.fixed()
 def measure(runs: Sequence[Run]) -> dict[str, Any]:
     """Scores runs on the same validation examples, and tests differences.
 

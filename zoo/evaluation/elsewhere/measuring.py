@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, scores
+from zoo import answers, keras_settings, scores
 from zoo.config import DEFAULTS
 from zoo.data.dataset import fingerprint
 from zoo.data.elsewhere import ALL, Other, open_elsewhere
@@ -38,6 +38,7 @@ class Shown:
     mapping: dict[str, str]
 
 
+@keras_settings.fixed()
 def score_elsewhere(
     runs: Sequence[Run],
     name: str,

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo import keras_settings
 from zoo.config import DEFAULTS
 from zoo.data import Split
 from zoo.errors import UserError
@@ -34,6 +35,7 @@ BATCH_NORM = {
 }
 
 
+@keras_settings.fixed()
 def measure(
     run: Run,
     request: Request,

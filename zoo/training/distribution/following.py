@@ -7,6 +7,7 @@ import tempfile
 
 import keras
 
+from zoo import keras_settings
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
@@ -43,6 +44,7 @@ def hand_out(crew: Crew, job: Job, run: Run, state: TrainState) -> None:
         crew.hand_out(pathlib.Path(folder, LAST))
 
 
+@keras_settings.fixed()
 def follow(crew: Crew, config: TrainConfig | None = None) -> None:
     """Trains along with process 0 to the end of its run; keeps nothing.
 

@@ -1,0 +1,164 @@
+"""Keras's settings: the zoo sets what it needs, and the caller's come back."""
+
+import contextlib
+import io
+import json
+
+import keras
+import numpy as np
+import pytest
+
+import zoo
+from zoo import engines, keras_settings
+from zoo.cli import engine_checks
+from zoo.errors import UserError
+from zoo.training.console import Console
+
+NAMES = ("image_data_format", "floatx", "epsilon", "max_epochs", "dtype_policy")
+
+
+def settings():
+    found = {name: getattr(keras.config, name)() for name in NAMES}
+    return {**found, "dtype_policy": found["dtype_policy"].name}
+
+
+@contextlib.contextmanager
+def set_by_the_caller():
+    """Settings under which every network is another one, or fails."""
+    before = settings()
+    keras.config.set_image_data_format("channels_first")
+    keras.config.set_floatx("float16")
+    keras.config.set_epsilon(1e-3)
+    keras.config.set_max_epochs(1)
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        yield settings()
+    finally:
+        for name, value in before.items():
+            getattr(keras.config, f"set_{name}")(value)
+
+
+@pytest.fixture
+def hostile():
+    with set_by_the_caller() as found:
+        yield found
+
+
+def test_a_network_has_its_parameters_whatever_the_caller_has_set(hostile):
+    model = zoo.create_model("cnn_cnf", input_shape=(8, 8, 1))
+    trainable = sum(int(np.prod(x.shape)) for x in model.trainable_weights)
+    assert trainable == 42_762
+    assert {x.dtype for x in model.weights} == {"float32"}
+    assert settings() == hostile
+
+
+def test_the_caller_s_settings_come_back_after_a_mistake(hostile):
+    with pytest.raises(UserError):
+        zoo.create_model("lr", num_classes=1)
+    assert settings() == hostile
+
+
+def test_inside_a_block_a_policy_that_is_set_there_stays():
+    with keras_settings.fixed():
+        keras.config.set_dtype_policy("mixed_bfloat16")
+        with keras_settings.fixed():
+            assert keras.config.dtype_policy().name == "mixed_bfloat16"
+        keras.config.set_dtype_policy("float32")
+
+
+def train(folder, **options):
+    config = zoo.TrainConfig(
+        model="cnn_cnf",
+        epochs=2,
+        train_examples=200,
+        runs_dir=str(folder),
+        summaries=("none",),
+        **options,
+    )
+    return zoo.train(config, console=Console(io.StringIO()))
+
+
+@pytest.mark.slow
+def test_runs_scores_and_exports_are_the_same_under_any_settings(tmp_path):
+    wanted = train(tmp_path / "plain")
+    scores = zoo.evaluate(wanted)
+    images = np.random.default_rng(0).integers(0, 256, (5, 8, 8, 1), np.uint8)
+    answers = zoo.predict(wanted, images)
+    with set_by_the_caller() as hostile:
+        run = train(tmp_path / "hostile")
+        same = ("epochs", "train_loss", "val_loss", "val_accuracy")
+        for name in same:
+            assert run.metrics[name] == wanted.metrics[name]
+        assert dict(zoo.evaluate(run))["loss"] == (scores["loss"])
+        assert (
+            zoo.predict(run, images)["predictions"] == (answers["predictions"])
+        )
+        assert zoo.compare(run, wanted) and zoo.find_mistakes(run)
+        zoo.export(run, out=str(tmp_path / "made.keras"))
+        assert settings() == hostile
+
+
+def test_a_model_works_on_under_the_settings_of_its_caller(hostile):
+    model = zoo.create_model("cnn_cnf", 3, (8, 8, 3))
+    images = np.random.default_rng(0).normal(size=(6, 8, 8, 3))
+    inside = np.asarray(model(images.astype(np.float32)))
+    keras.config.set_image_data_format("channels_last")
+    keras.config.set_floatx("float32")
+    np.testing.assert_allclose(
+        model(images.astype(np.float32)), inside, atol=1e-6
+    )
+
+
+def test_preprocessing_per_channel_does_not_depend_on_the_data_format():
+    from zoo.data import preprocess
+
+    images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), np.uint8)
+    statistics = preprocess.measure(images, "channel", "std")
+    image = keras.Input((4, 4, 3))
+    model = keras.Model(image, preprocess.apply(image, statistics))
+    with set_by_the_caller():
+        seen = np.asarray(model(images.astype(np.float32)))
+    flat = images.reshape(-1, 3).astype(np.float64)
+    wanted = (images - flat.mean(axis=0)) / flat.std(axis=0)
+    np.testing.assert_allclose(seen, wanted, atol=1e-5)
+    layers = [
+        {"class_name": type(layer).__name__, "config": layer.get_config()}
+        for layer in model.layers
+    ]
+    found = preprocess.read(layers)
+    np.testing.assert_allclose(found.mean, statistics.mean, rtol=1e-6)
+    np.testing.assert_allclose(found.std, statistics.std, rtol=1e-6)
+
+
+@pytest.fixture
+def file(tmp_path, monkeypatch):
+    monkeypatch.setenv("KERAS_HOME", str(tmp_path))
+    return tmp_path / "keras.json"
+
+
+def test_the_doctor_names_each_setting_that_is_overridden(file):
+    values = {"floatx": "float16", "image_data_format": "channels_first"}
+    file.write_text(json.dumps({"backend": "tensorflow", **values}))
+    texts = [finding.text for finding in engine_checks.check_settings()]
+    assert len(texts) == 2
+    for name, value in values.items():
+        (line,) = [text for text in texts if name in text]
+        assert value in line and str(keras_settings.REQUIRED[name]) in line
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"backend": "jax"}'])
+def test_a_file_without_other_settings_overrides_nothing(file, text):
+    file.write_text(text)
+    assert not list(engine_checks.check_settings())
+
+
+@pytest.mark.parametrize(
+    "values",
+    [{"floatx": "half"}, {"image_data_format": "NHWC"}, {"epsilon": 1}],
+)
+def test_a_file_that_keras_cannot_read_is_named(file, values):
+    file.write_text(json.dumps(values))
+    with pytest.raises(UserError) as error:
+        engines.check()
+    assert str(file) in str(error.value)
+    assert next(iter(values)) in str(error.value)
