@@ -99,11 +99,10 @@ def _numbers(values: list | None) -> str:
 
 
 def _use(kept: Pretrained) -> str:
-    model, _, weights = kept.name.partition(":")
     shape = format_shape(kept.resolved["data"]["input_shape"])
     return (
         "```python\n"
-        f'model = zoo.create_model("{model}", weights="{weights}")\n'
+        f'model = zoo.load_model("{kept.name}")\n'
         f"logits = model.predict(images)  # [B, {shape.replace('x', ', ')}], "
         "raw pixels 0..255\n"
         "answers = logits.argmax(axis=1)\n"

@@ -175,10 +175,7 @@ def test_listing_names_the_weights_of_a_model():
 def test_the_card_s_accuracy_is_that_on_mnist(name):
     run = pretrained.find(name)
     val = zoo.load_dataset("mnist").val
-    model, _, weights = name.partition(":")
-    logits = zoo.create_model(model, weights=weights).predict(
-        val.images, batch_size=256, verbose=0
-    )
+    logits = zoo.load_model(name).predict(val.images, batch_size=256, verbose=0)
     assert val.images.dtype == np.uint8
     found = run.facts["validation"]
     right = scores.count_correct(logits, val.labels)

@@ -22,6 +22,8 @@ _HOMES = {
     "list_weights": "zoo.pretrained",
     "register_model": "zoo.models",
     "load_dataset": "zoo.data",
+    "load_model": "zoo.models",
+    "load_preprocessing": "zoo.models",
     "train": "zoo.training",
     "load_run": "zoo.runs",
     "quiet": "zoo.notebook.quiet",

@@ -148,15 +148,15 @@ class TrainConfig:
         (), NAMES, "data", choices=("x2", "xy", "sin"),
         help="for points: also the squares of the coordinates, their products "
              "and their sines are inputs")
-    mean_subtraction: str = _option(
-        "channel", TEXT, "data", everyday=True,
+    mean_subtraction: str | None = _option(
+        None, TEXT, "data", everyday=True,
         choices=("none", "channel", "pixel", "image"),
         help="what is subtracted: each channel's mean, the mean image, or "
-             "each image's own channel means")
-    scale: str = _option(
-        "std", TEXT, "data", choices=("none", "unit", "std"),
+             "each image's own channel means (else channel)")
+    scale: str | None = _option(
+        None, TEXT, "data", choices=("none", "unit", "std"),
         help="what pixels are divided by: nothing, 255, or each channel's "
-             "standard deviation")
+             "standard deviation (else std)")
     augment: str | None = _option(
         None, TEXT, "data", choices=("none", "flip", "crop", "crop_flip"),
         help="random changes of the training images: mirroring, and crops "

@@ -79,6 +79,7 @@ class ModelEntry:
     large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     points: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     space: tuple[str, ...] = ()
+    registered: bool = False
 
     @property
     def is_family(self) -> bool:
@@ -130,8 +131,23 @@ class ModelEntry:
         return needed is not None and not re.search(needed, spoken)
 
     def load(self) -> Callable:
-        """Imports the builder, if it is not there yet, and returns it."""
-        return self.builder if callable(self.builder) else _at(self.builder)
+        """Imports the builder, if it is not there yet, and returns it.
+
+        Raises:
+            UserError: a user's own is not where it was said to be.
+        """
+        if callable(self.builder):
+            return self.builder
+        try:
+            return _at(self.builder)
+        except (ImportError, AttributeError) as error:
+            if not self.registered:
+                raise
+            raise UserError(
+                f"the builder {self.builder!r} of {self.name} cannot be "
+                f"imported: {error}; give it as "
+                '"package.module:function".'
+            ) from error
 
     def load_memorize(self) -> Callable:
         """Imports the function that makes a model remember examples."""

@@ -95,7 +95,7 @@ def test_a_builder_that_gives_no_logits_is_named():
 def test_a_model_without_features_cannot_end_there():
     def headless(input_shape, num_classes):
         image = keras.Input(input_shape)
-        x = layers.Flatten()(image)
+        x = layers.Flatten(name="flat")(image)
         return keras.Model(image, layers.Dense(num_classes)(x))
 
     register_model("headless", headless)

@@ -2,6 +2,7 @@
 
 import io
 
+import keras
 import numpy as np
 import pytest
 
@@ -17,7 +18,7 @@ IMAGES = probe((28, 28, 1))
 
 @pytest.fixture(scope="module")
 def mlp():
-    return zoo.create_model("mlp", weights="mnist")
+    return zoo.load_model("mlp:mnist")
 
 
 def test_raw_pixels_of_any_type_give_the_run_s_logits(mlp):
@@ -30,7 +31,7 @@ def test_raw_pixels_of_any_type_give_the_run_s_logits(mlp):
 def test_the_network_inside_is_the_one_that_is_built_without_weights():
     for name in zoo.list_weights():
         model = name.partition(":")[0]
-        body = zoo.create_model(model, weights="mnist").get_layer("network")
+        body = zoo.create_model(model, weights="mnist")
         plain = zoo.create_model(model, input_shape=(28, 28, 1))
         assert [(x.path, x.shape) for x in plain.weights] == [
             (x.path, x.shape) for x in body.weights
@@ -39,7 +40,8 @@ def test_the_network_inside_is_the_one_that_is_built_without_weights():
 
 def test_without_classes_it_ends_at_its_features(mlp):
     features = zoo.create_model("mlp", 0, weights="mnist")
-    seen = features.predict(IMAGES, verbose=0)
+    prepare = zoo.load_preprocessing("mlp:mnist")
+    seen = features.predict(prepare(IMAGES), verbose=0)
     assert seen.shape == (3, 512)
     kernel, bias = mlp.get_layer("network").get_layer("logits").get_weights()
     logits = mlp.predict(IMAGES, verbose=0)
@@ -98,10 +100,44 @@ def run(tmp_path_factory):
 def test_a_run_s_weights_are_asked_for_by_its_folder(run):
     images = probe((8, 8, 1))
     found = zoo.create_model("mlp", weights=str(run.path))
-    logits = found.predict(images, verbose=0)
+    prepared = zoo.load_preprocessing(run.path)(images)
+    logits = found.predict(prepared, verbose=0)
     assert logits.shape == (3, 3)
-    wanted = run.load_model().predict(images, verbose=0)
-    np.testing.assert_array_equal(logits, wanted)
+    wanted = zoo.load_model(run.path).predict(images, verbose=0)
+    np.testing.assert_allclose(logits, wanted, atol=1e-5)
+
+
+def test_preprocessing_is_what_its_numbers_say(run):
+    images = probe((8, 8, 1))
+    found = run.resolved["statistics"]
+    wanted = (images - found["mean"][0]) / found["std"][0]
+    seen = zoo.load_preprocessing(run.path)(images)
+    np.testing.assert_allclose(seen, wanted, atol=1e-5)
+
+
+def test_a_network_without_preprocessing_is_given_what_there_is(tmp_path):
+    config = zoo.TrainConfig(
+        model="lr",
+        steps=1,
+        train_examples=50,
+        mean_subtraction="none",
+        scale="none",
+        summaries=("none",),
+        runs_dir=str(tmp_path),
+    )
+    run = zoo.train(config, console=Console(io.StringIO()))
+    images = probe((8, 8, 1))
+    seen = zoo.load_preprocessing(run.path)(images)
+    np.testing.assert_array_equal(seen, images)
+
+
+def test_a_trained_network_is_compiled_on_logits_and_fit_further(run):
+    model = zoo.load_model(run.path)
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(True))
+    history = model.fit(
+        probe((8, 8, 1)), np.arange(3), epochs=30, verbose=0
+    ).history
+    assert history["loss"][-1] < history["loss"][0]
 
 
 def test_a_run_of_another_model_is_refused(run):

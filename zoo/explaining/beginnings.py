@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoo.errors import join_words
 from zoo.explaining.advice import has, propose
 from zoo.explaining.facts import Facts
 from zoo.explaining.finding import BROKEN, HINT, POOR, Finding, tag
@@ -38,6 +39,8 @@ def inputs(facts: Facts) -> Finding | None:
     trouble = inputs_trouble(found) if found else ""
     if not trouble:
         return None
+    if facts.own_preprocessing:
+        return _own_inputs(facts, trouble)
     fraction = found["brightness_share"] or 0
     kind = "image" if fraction > MOSTLY and facts.sees_images else "channel"
     return Finding(
@@ -52,6 +55,22 @@ def inputs(facts: Facts) -> Finding | None:
             ("centered inputs", {"mean_subtraction": kind, "scale": "std"}),
             otherwise="a look at the values of the inputs",
         ),
+    )
+
+
+def _own_inputs(facts: Facts, trouble: str) -> Finding | None:
+    """Inputs that a model scales itself, as tutorials do: often to 0..1."""
+    if SMALL <= (facts.start["inputs"]["std"] or 0) <= LARGE:
+        return None
+    own = join_words(facts.own_preprocessing, "and")
+    return Finding(
+        "inputs",
+        _severity(facts),
+        f"the model's own preprocessing, {own}, does not scale its inputs: "
+        f"{trouble}",
+        tag(facts, "inputs", "inputs"),
+        "in the builder, Rescaling(1 / 127.5, offset=-1) in its place, or no "
+        "preprocessing: images are then standardized before the network",
     )
 
 

@@ -32,6 +32,7 @@ class Facts:
             `None` where a run did not keep them.
         target: what commands about the run need; `None` is a run of this
             name in the default folder.
+        own_preprocessing: layers by which the model scales inputs itself.
     """
 
     run: str
@@ -42,6 +43,7 @@ class Facts:
     vitals: list[dict[str, Any]]
     model_options: dict[str, Any] | None = None
     target: Target | None = None
+    own_preprocessing: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, run: Run) -> Facts:
@@ -56,6 +58,7 @@ class Facts:
             run.vitals,
             resolved.get("model_options"),
             Target.of(run),
+            tuple(resolved.get("own_preprocessing", ())),
         )
 
     @property

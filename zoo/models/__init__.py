@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import keras_settings
 from zoo.errors import UserError
-from zoo.models.building import build_model
+from zoo.models.building import build_model, build_standardized
 from zoo.models.options import builder_options, check_options
 from zoo.models.table import TABLE
-from zoo.models.trained import load_trained
+from zoo.models.trained import load_model, load_preprocessing, load_trained
 from zoo.registry import NOTHING, ModelEntry, Registry
 
 if TYPE_CHECKING:
@@ -23,10 +23,13 @@ if TYPE_CHECKING:
 __all__ = [
     "MODELS",
     "build_model",
+    "build_standardized",
     "builder_options",
     "check_options",
     "create_model",
     "list_models",
+    "load_model",
+    "load_preprocessing",
     "register_model",
 ]
 
@@ -48,19 +51,30 @@ def create_model(
     weights: str | None = None,
     **options: Any,
 ) -> keras.Model:
-    """Builds a model of the zoo by its name, uncompiled.
+    """Builds a network of the zoo by its name, uncompiled.
 
-    With weights, it is a trained one, and preprocessing is its first layer:
+    It gives logits, which the loss has to be told:
 
+        model = zoo.create_model("wrn16_4", num_classes=10)
+        model.compile(
+            optimizer="adam",
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        model.fit(images, labels)  # images with mean 0 and deviation 1 or so
+
+    With weights it is the network of a trained model, and expects images as
+    that was given them; `zoo.load_model` has both in one, from raw pixels:
+
+        prepare = zoo.load_preprocessing("lenet5:mnist")
         model = zoo.create_model("lenet5", weights="mnist")
-        logits = model.predict(images)  # [B, 28, 28, 1], raw pixels 0..255
-        digits = logits.argmax(axis=1)
+        logits = model.predict(prepare(images))  # raw pixels 0..255
 
     Args:
         num_classes: K, by default 10 or that of the weights; 0 gives a model
             that ends at `features`.
-        input_shape: `(H, W, C)` of the images, or `(D,)` for vectors; else
-            the model's own, or that of the weights.
+        input_shape: `(H, W, C)` of the preprocessed images, or `(D,)` for
+            vectors; else the model's own, or that of the weights.
         seed: the same seed gives the same initial weights.
         weights: those that come with the zoo, by the data set that gave
             them, see `zoo.list_weights()`; or those of a run, by its name
@@ -69,8 +83,8 @@ def create_model(
             own, and others are refused.
 
     Returns:
-        A functional model to float32 logits `[B, K]`, from float32 images
-        `[B, H, W, C]`: preprocessed ones, or with weights raw pixels 0..255.
+        A functional model from preprocessed images, float32 `[B, H, W, C]`,
+        to float32 logits `[B, K]`, or features `[B, F]`.
 
     Raises:
         UserError: something given does not suit the model or the weights, or
@@ -97,10 +111,28 @@ def register_model(
 ) -> None:
     """Adds a model of your own to the zoo, for this process.
 
+        def build(input_shape, num_classes, *, units: int = 64):
+            return keras.Sequential([
+                keras.Input(input_shape),
+                layers.Flatten(),
+                layers.Dense(units, activation="relu"),
+                layers.Dense(num_classes),
+            ])
+
+        zoo.register_model("mine", build)
+
+    Images are standardized before it, except where it begins with scaling of
+    its own: a Rescaling, a Normalization, or augmentation that states the
+    range of pixels, before its first layer with weights. A softmax at its end
+    is taken off, so that it gives logits like every model. What `keras.ops`
+    or `preprocess_input` do inside it cannot be seen; for these, train with
+    `mean_subtraction="none", scale="none"`.
+
     Args:
         builder: `build(input_shape, num_classes, **options)`, or where it is,
-            as "package.module:function". Its keyword arguments become options
-            of the model.
+            as "package.module:function"; returns a `keras.Sequential` or
+            `keras.Model(inputs, outputs)` to `[B, K]`. Its keyword arguments
+            become options of the model.
         home: `(H, W, C)` of the images that it is meant for.
         smallest: least side of an image in pixels.
         takes_vectors: whether the builder also takes an input_shape `(D,)`.
@@ -129,5 +161,6 @@ def register_model(
             takes_vectors=takes_vectors,
             small=small or NOTHING,
             large=large or NOTHING,
+            registered=True,
         )
     )

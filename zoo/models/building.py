@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import operator
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -14,10 +15,11 @@ from zoo.registry import NOTHING, ModelEntry
 if TYPE_CHECKING:
     import keras
 
+    from zoo.models.user_models import Standardized
+
 FEATURES = "features"
 
 
-@keras_settings.fixed()
 def build_model(
     entry: ModelEntry,
     num_classes: int,
@@ -42,14 +44,58 @@ def build_model(
         UserError: the shape, the number of classes or an option does not suit
             the model.
     """
+    built = build_standardized(
+        entry, num_classes, input_shape, seed, options, task
+    ).model
+    ends_at_features = task == "classes" and not check_classes(num_classes)
+    return _cut_at_features(entry, built) if ends_at_features else built
+
+
+@keras_settings.fixed()
+def build_standardized(
+    entry: ModelEntry,
+    num_classes: int,
+    input_shape: tuple[int, ...],
+    seed: int = 0,
+    options: Mapping[str, Any] = NOTHING,
+    task: str = "classes",
+) -> Standardized:
+    """Builds a model as `build_model` does, and says what was found in it.
+
+    With `num_classes=0` it has the logits of two classes.
+    """
     shape = check_shape(entry, input_shape)
-    classes = 1 if task == "numbers" else check_classes(num_classes)
+    classes = 1 if task == "numbers" else check_classes(num_classes) or 2
     arguments = {**entry.arguments, **check_options(entry, options)}
     if takes_seed(entry):
         arguments["seed"] = seed
-    model = entry.load()(shape, classes or 2, **arguments)
-    _check_output(entry, model, classes or 2)
-    return model if classes else _cut_at_features(entry, model)
+    builder = entry.load()
+    if entry.registered:
+        _check_arguments(entry, builder, arguments)
+    model = builder(shape, classes, **arguments)
+
+    from zoo.models import user_models
+
+    if entry.registered:
+        return user_models.standardize(
+            entry.name, model, shape, classes, task == "classes"
+        )
+    _check_output(entry, model, classes)
+    return user_models.Standardized(model)
+
+
+def _check_arguments(
+    entry: ModelEntry, builder: Any, arguments: Mapping[str, Any]
+) -> None:
+    """Raises `UserError` if a builder cannot be called as it must be."""
+    try:
+        signature = inspect.signature(builder)
+        signature.bind(None, None, **arguments)
+    except TypeError as error:
+        raise UserError(
+            f"the builder of {entry.name} takes {signature}, and is called as "
+            f"build(input_shape, num_classes, **options): {error}."
+        ) from None
 
 
 def check_shape(

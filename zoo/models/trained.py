@@ -1,12 +1,18 @@
-"""A model with the weights of a run, or those that come with the zoo."""
+"""Trained models: of a run, or with the weights that come with the zoo.
+
+A saved model is preprocessing and, as its last layer, the network. Here it is
+whole (`load_model`), its last layer alone (`create_model` with weights), or
+all before that (`load_preprocessing`).
+"""
 
 from __future__ import annotations
 
+import os
 import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import pretrained, runs
+from zoo import keras_settings, pretrained, runs
 from zoo.commands import command
 from zoo.config import DEFAULTS
 from zoo.cutting import cut
@@ -19,6 +25,69 @@ from zoo.run_folder import Run
 if TYPE_CHECKING:
     import keras
 
+BODY = "network"  # the layer of a saved model that holds the zoo's own model
+
+
+def load_model(
+    name: str | os.PathLike, runs_dir: str = DEFAULTS["runs_dir"]
+) -> keras.Model:
+    """Returns the whole saved model of a run: raw pixels in, logits out.
+
+        model = zoo.load_model("lenet5:mnist")  # or "last", or a run's name
+        logits = model.predict(images)  # [B, 28, 28, 1], raw pixels 0..255
+        digits = logits.argmax(axis=1)
+
+    It is uncompiled. To train it further, tell the loss that it gets logits:
+
+        model.compile(
+            optimizer="adam",
+            loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+            metrics=["accuracy"],
+        )
+        model.fit(images, labels)
+
+    Args:
+        name: a run: its name, its folder, or `last`; or weights that come
+            with the zoo, see `zoo.list_weights()`.
+        runs_dir: where runs are looked for.
+
+    Returns:
+        A functional model from float32 images `[B, H, W, C]`, raw pixels
+        0..255, or vectors `[B, D]`, to float32 logits `[B, K]`. Its layer
+        `network` is what `create_model` with these weights returns.
+
+    Raises:
+        UserError: there is no such run, or it has no model.
+    """
+    return runs.find(os.fspath(name), runs_dir).load_model()
+
+
+@keras_settings.fixed()
+def load_preprocessing(
+    name: str | os.PathLike, runs_dir: str = DEFAULTS["runs_dir"]
+) -> keras.Model:
+    """Returns what a saved model does before its network.
+
+    `load_model(name)` is this, and then `create_model(..., weights=name)`.
+
+    Args:
+        name: as in `load_model`.
+        runs_dir: where runs are looked for.
+
+    Returns:
+        A functional model without weights to train, from raw pixels 0..255,
+        float32 `[B, H, W, C]`, to what the network gets: centered, scaled,
+        and enlarged where the network needs larger images.
+
+    Raises:
+        UserError: there is no such run, or it has no model.
+    """
+    import keras
+
+    model = load_model(name, runs_dir)
+    (node,) = model.get_layer(BODY)._inbound_nodes
+    return keras.Model(model.input, node.input_tensors[0], name="preprocessing")
+
 
 def load_trained(
     entry: ModelEntry,
@@ -27,13 +96,13 @@ def load_trained(
     input_shape: tuple[int, ...] | None,
     options: Mapping[str, Any],
 ) -> keras.Model:
-    """Returns a trained model: raw pixels in, logits or features out.
+    """Returns a trained network, from preprocessed images on.
 
     Args:
         weights: such as `mnist`; or a run: its name, its folder, or `last`.
         num_classes: that of the weights, or `None`; or 0 to end at
             `features`.
-        input_shape: that of the weights, or `None`.
+        input_shape: that of the network, or `None`.
         options: those with which it was trained, or some of them, or none.
 
     Raises:
@@ -42,12 +111,12 @@ def load_trained(
     """
     run = _find(entry, weights)
     _check_model(run, entry)
-    data = run.resolved["data"]
     if num_classes is not None:
-        _check_classes(run, num_classes, data["class_names"])
-    _check_shape(run, entry, input_shape, tuple(data["input_shape"]))
+        _check_classes(run, num_classes, run.resolved["data"]["class_names"])
     _check_options(run, entry, options)
-    model = run.load_model()
+    model = run.load_model().get_layer(BODY)
+    _check_shape(run, entry, input_shape, model.input_shape[1:])
+    model.name = entry.name
     return cut(model) if num_classes == 0 else model
 
 
@@ -81,7 +150,7 @@ def _check_model(run: Run, entry: ModelEntry) -> None:
     if run.resolved["features"] is not None:
         raise UserError(
             f"{run.name} was trained on features of images; "
-            "run.load_model() gives it together with what makes them."
+            "zoo.load_model gives it together with what makes them."
         )
 
 

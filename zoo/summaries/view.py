@@ -27,15 +27,26 @@ class View:
         model: compiled; raw inputs to logits.
         body: the layer of it that holds the zoo's own model.
         loss: from labels `[B]` and outputs `[B, K]` to a value an example.
+        scaled: a tensor of `body`: its inputs after preprocessing of its own,
+            if it has any.
     """
 
-    def __init__(self, model: keras.Model, body: keras.Model, loss: Callable):
+    def __init__(
+        self,
+        model: keras.Model,
+        body: keras.Model,
+        loss: Callable,
+        scaled=None,
+    ):
         self.model = model
         self.body = body
         self._gradients = backprop.make_gradients(model, loss)
         # Preprocessing is a chain of layers that ends at the body.
         before = model.layers[model.layers.index(body) - 1]
         self._entrance = keras.Model(model.input, before.output)
+        self._scaling = None
+        if scaled is not None:
+            self._scaling = keras.Model(body.input, scaled)
         self.hidden = hidden_layers(body)
         outputs = [layer.output for layer in self.hidden]
         self._insight = keras.Model(body.input, outputs) if outputs else None
@@ -65,6 +76,13 @@ class View:
     def seen(self, inputs: np.ndarray) -> np.ndarray:
         """Returns what the zoo's own model gets: preprocessed inputs."""
         return _numpy(self._entrance(inputs, training=False))
+
+    def scaled(self, inputs: np.ndarray) -> np.ndarray:
+        """Returns what layers with weights get: after all preprocessing."""
+        seen = self.seen(inputs)
+        if self._scaling is None:
+            return seen
+        return _numpy(self._scaling(seen, training=False))
 
     def activations(self, inputs: np.ndarray) -> dict[str, np.ndarray]:
         """Returns the outputs of the hidden layers by name.

@@ -47,7 +47,7 @@ def _row(snapshot: Snapshot, epoch: int) -> dict[str, Any]:
     }
     if snapshot.step == 0:
         row["inputs"] = inputs(
-            snapshot.inputs, snapshot.view.seen(snapshot.inputs)
+            snapshot.inputs, snapshot.view.scaled(snapshot.inputs)
         )
     return row
 

@@ -79,6 +79,8 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
         "init_from": job.transferred and job.transferred.to_json(),
         "frozen": [layer.name for layer in network.frozen(model, plan)],
         "statistics": job.statistics.to_json(),
+        "own_preprocessing": list(job.body.preprocessing),
+        "softmax_removed": job.body.softmax,
         "parameters": {
             "trainable": count(model.trainable_weights),
             "total": count(model.weights),

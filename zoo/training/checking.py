@@ -44,7 +44,12 @@ class Trial:
         data = job.plan.data
         loss = network.minimized_loss(job.plan)
         self.job = job
-        self.view = View(job.model, network.body_of(job.model), loss)
+        self.view = View(
+            job.model,
+            network.body_of(job.model),
+            loss,
+            network.scaled_inputs(job.body),
+        )
         # Penalties would give a gradient to weights that get none of the data.
         self.gradients = backprop.make_gradients(
             job.model, loss, penalized=False
@@ -85,7 +90,7 @@ def check(config: TrainConfig) -> list[Answer]:
 def check_inputs(trial: Trial) -> Answer:
     """Whether inputs, as the network sees them, have mean 0 and std 1."""
     raw = trial.probe.images
-    found = vitals.inputs(raw, trial.view.seen(raw))
+    found = vitals.inputs(raw, trial.view.scaled(raw))
     trouble = beginnings.inputs_trouble(found)
     return Answer(
         "inputs",

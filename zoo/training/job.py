@@ -15,6 +15,7 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
 from zoo.models import costs
+from zoo.models.user_models import Standardized
 from zoo.training import (
     batch_norm,
     by_heart,
@@ -48,6 +49,7 @@ class Job:
         multiply_adds: of the forward pass of one image.
         steps_per_execution: updates between two looks at Python.
         precision: `float32` or `bfloat16`.
+        body: the zoo's own model, or a user's, inside `model`.
         transferred: what was taken over from another run, if anything was
             and it was now.
         sharing: the devices that share the batches.
@@ -61,6 +63,7 @@ class Job:
     multiply_adds: int
     steps_per_execution: int
     precision: str
+    body: Standardized
     transferred: transfer.Transfer | None = None
     sharing: Sharing = Sharing()
 
@@ -92,10 +95,13 @@ def prepare(
         config = settle(config)
     plan = make_plan(config, data)
     plan, extractor = extracting.extract(plan, progress)
-    statistics, whose = _statistics(plan, begun)
     number_format = _number_format(config, begun)
     with precision.policy(number_format):
-        model = network.build_network(plan, statistics)
+        body = network.build_body(plan)
+    plan = network.without_preprocessing(plan, body)
+    statistics, whose = _statistics(plan, begun)
+    with precision.policy(number_format):
+        model = network.build_network(plan, statistics, body.model)
     batch_norm.check(model, plan)
     transferred = None
     if config.init_from is not None and begun is None:
@@ -113,6 +119,7 @@ def prepare(
         multiply_adds,
         per_execution,
         number_format,
+        body,
         transferred,
         shared,
     )

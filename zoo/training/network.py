@@ -8,7 +8,10 @@ from collections.abc import Callable
 import keras
 
 from zoo.data import added_inputs, preprocess
-from zoo.models import build_model
+from zoo.errors import UserError, join_words
+from zoo.models import build_standardized, user_models
+from zoo.models.trained import BODY
+from zoo.models.user_models import Standardized
 from zoo.training import (
     balance,
     freezing,
@@ -18,8 +21,6 @@ from zoo.training import (
     optimizers,
 )
 from zoo.training.plan import Plan
-
-BODY = "network"  # name of the layer that holds the model of the zoo
 
 
 def enlarged_size(shape: tuple[int, ...], smallest: int):
@@ -35,20 +36,11 @@ def enlarged_size(shape: tuple[int, ...], smallest: int):
     return round(height * factor), round(width * factor)
 
 
-def build_network(plan: Plan, statistics: preprocess.Statistics):
-    """Builds the model that is trained and saved: raw pixels in, logits out.
-
-    Args:
-        plan: names the model, its options and the seed.
-        statistics: of the training images, for the first layers.
-
-    Returns:
-        An uncompiled functional model, float32 `[B, H, W, C]` in 0..255, or
-        vectors `[B, D]`, to float32 `[B, K]`. Its last layer, `network`, is
-        the zoo's own model. Auxiliary heads speak in training alone.
-    """
-    inputs, x = _entrance(plan, statistics)
-    body = build_model(
+def build_body(plan: Plan) -> Standardized:
+    """Builds the zoo's own model, or a user's, without what comes before."""
+    # Statistics do not change the shape of what the model sees.
+    _, x = _entrance(plan, preprocess.Statistics("none", "none"))
+    return build_standardized(
         plan.entry,
         plan.data.num_classes,
         tuple(x.shape[1:]),
@@ -56,6 +48,54 @@ def build_network(plan: Plan, statistics: preprocess.Statistics):
         plan.builder_options(),
         task=plan.data.task,
     )
+
+
+def without_preprocessing(plan: Plan, body: Standardized) -> Plan:
+    """Returns a plan that leaves preprocessing to a model that has its own.
+
+    Raises:
+        UserError: the plan was asked to do it as well.
+    """
+    if not body.preprocessing:
+        return plan
+    nothing = {"mean_subtraction": "none", "scale": "none"}
+    for name in nothing:
+        value = getattr(plan.asked, name)
+        if value not in (None, "none"):
+            own = join_words(body.preprocessing, "and")
+            raise UserError(
+                f"--{name}={value} would scale images twice: {plan.entry.name} "
+                f"begins with preprocessing of its own, {own}; leave out one "
+                "of them."
+            )
+    config = plan.config.replace(**nothing)
+    return dataclasses.replace(plan, config=config)
+
+
+def scaled_inputs(body: Standardized):
+    """Returns inputs of a model after its own preprocessing, or `None`."""
+    return user_models.scaled(body.model, body.preprocessing)
+
+
+def build_network(
+    plan: Plan,
+    statistics: preprocess.Statistics,
+    body: keras.Model | None = None,
+):
+    """Builds the model that is trained and saved: raw pixels in, logits out.
+
+    Args:
+        plan: names the model, its options and the seed.
+        statistics: of the training images, for the first layers.
+        body: what `build_body` gave, if it was built already.
+
+    Returns:
+        An uncompiled functional model, float32 `[B, H, W, C]` in 0..255, or
+        vectors `[B, D]`, to float32 `[B, K]`. Its last layer, `network`, is
+        the zoo's own model. Auxiliary heads speak in training alone.
+    """
+    inputs, x = _entrance(plan, statistics)
+    body = body or build_body(plan).model
     body.name = BODY
     freezing.freeze(body, plan.config.freeze, plan.entry.name)
     return heads.join(inputs, body(x), name=plan.config.model)

@@ -14,11 +14,12 @@ import zipfile
 from typing import Any
 
 from zoo import runs
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.config import TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
 from zoo.models import MODELS
+from zoo.training.recipe import GENERAL
 
 FILE = ".keras"
 SAVED = "model.keras"  # name of the file in a run folder
@@ -70,13 +71,14 @@ def settle(asked: TrainConfig) -> TrainConfig:
         if getattr(asked, name) in (None, ())
     }
     for name in PREPROCESSING:
-        taken[name] = getattr(origin.statistics, name)
-        if getattr(asked, name) not in (DEFAULTS[name], taken[name]):
+        learned = getattr(origin.statistics, name)
+        if getattr(asked, name) not in (None, learned):
             raise UserError(
                 f"--{name}={getattr(asked, name)} contradicts --init_from: "
-                f"{origin.name} has learned with --{name}={taken[name]}, which "
+                f"{origin.name} has learned with --{name}={learned}, which "
                 "goes with its weights; leave it out."
             )
+        taken[name] = None if learned == GENERAL[name] else learned
     return asked.replace(
         init_from=origin.name,
         model=origin.model,

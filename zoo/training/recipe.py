@@ -24,6 +24,8 @@ GENERAL: Mapping[str, Any] = {
     "warmup_epochs": 0.0,
     "batch_size": 32,
     "epochs": 20,
+    "mean_subtraction": "channel",
+    "scale": "std",
 }
 BY_OPTIMIZER: Mapping[str, Mapping[str, float]] = {
     "sgd": {"learning_rate": 0.1},

@@ -11,7 +11,7 @@ from zoo import program, scores
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset
-from zoo.errors import Diverged
+from zoo.errors import Diverged, join_words
 from zoo.explaining import explain
 from zoo.explaining.facts import Facts
 from zoo.explaining.finding import HINT, Finding
@@ -46,6 +46,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             **balance.in_words(plan.source, plan.config.class_weight),
             **_features_in_words(resolved),
             "model": _model_in_words(plan, resolved),
+            **_own_in_words(resolved),
             **transfer.in_words(resolved),
             "recipe": _recipe_in_words(plan),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
@@ -103,6 +104,22 @@ def _model_in_words(plan: Plan, resolved: dict) -> str:
     if seen != shape[:2]:
         text += f"; images are enlarged to {_sides(seen)}, its smallest"
     return text
+
+
+def _own_in_words(resolved: dict) -> dict[str, str]:
+    """Says what a user's own model brings along, a line each."""
+    lines = {}
+    if own := resolved["own_preprocessing"]:
+        lines["inputs"] = (
+            f"raw pixels, scaled by the model's own {join_words(own, 'and')}; "
+            "mean_subtraction and scale are off"
+        )
+    if resolved["softmax_removed"]:
+        lines["outputs"] = (
+            "logits: the softmax at the end is left to the loss, and to "
+            "whatever asks for probabilities"
+        )
+    return lines
 
 
 def _recipe_in_words(plan: Plan) -> str:

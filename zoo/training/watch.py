@@ -28,7 +28,12 @@ class Watch:
 
     def __init__(self, job: Job, run: Run, batches: pipeline.Batches):
         loss = network.minimized_loss(job.plan)
-        self.view = View(job.model, network.body_of(job.model), loss)
+        self.view = View(
+            job.model,
+            network.body_of(job.model),
+            loss,
+            network.scaled_inputs(job.body),
+        )
         self.probe = probe.choose(job.plan.data, job.plan.seed)
         self._plan = job.plan
         self._run = run

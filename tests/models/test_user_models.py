@@ -1,0 +1,346 @@
+"""Networks as tutorials write them become models of the zoo, or are refused."""
+
+import keras
+import numpy as np
+import pytest
+from keras import layers
+
+import zoo
+from zoo.errors import UserError
+from zoo.models import MODELS, build_standardized, create_model, register_model
+
+pytestmark = pytest.mark.usefixtures("table_of_models")
+SHAPE = (8, 8, 1)
+IMAGES = (
+    np.random.default_rng(0).integers(0, 256, (5, *SHAPE)).astype("float32")
+)
+
+
+def standardized(builder, task="classes"):
+    register_model("mine", builder)
+    return build_standardized(MODELS.find("mine"), 3, SHAPE, task=task)
+
+
+def built_twice(builder):
+    """Returns what a builder gives, and what the zoo makes of the same."""
+    keras.utils.set_random_seed(0)
+    plain = builder(SHAPE, 3)
+    plain.build((None, *SHAPE))
+    keras.utils.set_random_seed(0)
+    return plain, standardized(builder)
+
+
+def softmax(logits):
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return powers / powers.sum(axis=1, keepdims=True)
+
+
+def dense_end(input_shape, num_classes):
+    image = keras.Input(input_shape)
+    x = layers.Rescaling(1 / 255)(image)
+    x = layers.Dense(4, activation="relu")(layers.Flatten()(x))
+    x = layers.Dropout(0.5)(x)
+    return keras.Model(
+        image, layers.Dense(num_classes, activation="softmax")(x)
+    )
+
+
+def layer_end(input_shape, num_classes):
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Flatten(),
+            layers.Dense(num_classes),
+            layers.Softmax(),
+        ]
+    )
+
+
+def activation_end(input_shape, num_classes):
+    return keras.Sequential(
+        [
+            layers.Flatten(),
+            layers.Dense(num_classes),
+            layers.Activation("softmax", dtype="float32"),
+        ]
+    )
+
+
+def nested_end(input_shape, num_classes):
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            keras.Sequential([layers.RandomFlip(), layers.Rescaling(1 / 255)]),
+            keras.Sequential(
+                [
+                    layers.Flatten(),
+                    layers.Dense(4, activation="relu"),
+                    layers.Dense(num_classes, activation="softmax"),
+                ]
+            ),
+        ]
+    )
+
+
+def operation_end(input_shape, num_classes):
+    image = keras.Input(input_shape)
+    x = layers.Dense(num_classes)(layers.Flatten()(image))
+    return keras.Model(image, keras.ops.softmax(x))
+
+
+SOFTMAX = [dense_end, layer_end, activation_end, nested_end, operation_end]
+
+
+@pytest.mark.parametrize("builder", SOFTMAX)
+def test_a_softmax_at_the_end_becomes_logits_of_the_same_probabilities(builder):
+    plain, found = built_twice(builder)
+    wanted = np.asarray(plain(IMAGES, training=False))
+    logits = np.asarray(found.model(IMAGES, training=False))
+    np.testing.assert_allclose(softmax(logits), wanted, atol=1e-6)
+    assert found.softmax
+    assert abs(logits.sum(axis=1) - 1).min() > 1e-3
+    assert found.model.get_layer("logits").output.shape == (None, 3)
+
+
+def test_layers_are_called_features_and_logits_where_they_have_no_name():
+    for builder in (dense_end, nested_end):
+        with_features = standardized_once(builder)
+        names = [layer.name for layer in with_features.layers]
+        assert names[-1] == "logits"
+        assert with_features.get_layer("features").output.shape == (None, 4)
+        assert names == [x.name for x in standardized_once(builder).layers]
+
+
+def standardized_once(builder):
+    register_model(f"mine{len(list(MODELS))}", builder)
+    return build_standardized(list(MODELS)[-1], 3, SHAPE).model
+
+
+def test_a_name_of_the_user_s_own_is_kept():
+    def named(input_shape, num_classes):
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                layers.Flatten(),
+                layers.Dense(4, name="embedding"),
+                layers.Dense(num_classes),
+            ]
+        )
+
+    names = [layer.name for layer in standardized(named).model.layers]
+    assert names[1:] == ["flatten", "embedding", "logits"]
+
+
+def normalized(input_shape, num_classes):
+    image = keras.Input(input_shape)
+    x = layers.Normalization(mean=[100.0], variance=[900.0])(image)
+    return keras.Model(image, layers.Dense(num_classes)(layers.Flatten()(x)))
+
+
+def brightened(input_shape, num_classes):
+    image = keras.Input(input_shape)
+    x = layers.RandomBrightness(0.1)(image)
+    return keras.Model(image, layers.Dense(num_classes)(layers.Flatten()(x)))
+
+
+@pytest.mark.parametrize(
+    ("builder", "names"),
+    [
+        (dense_end, ("rescaling",)),
+        (nested_end, ("rescaling",)),
+        (normalized, ("normalization",)),
+        (brightened, ("random_brightness",)),
+        (layer_end, ()),
+    ],
+)
+def test_preprocessing_before_the_first_weights_is_found(builder, names):
+    assert standardized(builder).preprocessing == names
+
+
+def test_a_rescaling_after_weights_is_no_preprocessing():
+    def scaled_inside(input_shape, num_classes):
+        image = keras.Input(input_shape)
+        x = layers.Conv2D(2, 3, trainable=False)(image)
+        x = layers.Flatten()(layers.Rescaling(0.5)(x))
+        return keras.Model(image, layers.Dense(num_classes)(x))
+
+    assert standardized(scaled_inside).preprocessing == ()
+
+
+def test_preprocessing_inside_of_a_pretrained_network_is_found():
+    def transferred(input_shape, num_classes):
+        base_image = keras.Input(input_shape)
+        x = layers.Rescaling(1 / 255)(base_image)
+        base = keras.Model(base_image, layers.Conv2D(2, 3)(x))
+        base.trainable = False
+        image = keras.Input(input_shape)
+        x = layers.GlobalAveragePooling2D()(base(image, training=False))
+        return keras.Model(image, layers.Dense(num_classes)(x))
+
+    plain, found = built_twice(transferred)
+    assert found.preprocessing == ("rescaling",)
+    assert len(found.model.trainable_weights) == 2
+    np.testing.assert_allclose(found.model(IMAGES), plain(IMAGES), atol=1e-5)
+
+
+def test_a_normalization_adapted_in_the_builder_keeps_its_statistics():
+    def adapted(input_shape, num_classes):
+        normalization = layers.Normalization()
+        normalization.adapt(IMAGES)
+        return keras.Sequential(
+            [
+                keras.Input(input_shape),
+                normalization,
+                layers.Flatten(),
+                layers.Dense(num_classes),
+            ]
+        )
+
+    plain, found = built_twice(adapted)
+    assert found.preprocessing == ("normalization",)
+    layer = found.model.get_layer("normalization")
+    wanted = (IMAGES - IMAGES.mean()) / IMAGES.std()
+    np.testing.assert_allclose(layer(IMAGES), wanted, atol=1e-5)
+
+
+def test_a_list_of_one_output_is_that_output():
+    def listed(input_shape, num_classes):
+        image = keras.Input(input_shape)
+        x = layers.Dense(num_classes)(layers.Flatten()(image))
+        return keras.Model(image, [x])
+
+    model = standardized(listed).model
+    assert np.asarray(model(IMAGES)).shape == (5, 3)
+
+
+def test_a_number_may_come_from_any_activation():
+    def bounded(input_shape, num_classes):
+        image = keras.Input(input_shape)
+        x = layers.Dense(num_classes, activation="sigmoid")(
+            layers.Flatten()(image)
+        )
+        return keras.Model(image, x)
+
+    model = standardized(bounded, task="numbers").model
+    values = np.asarray(model(IMAGES / 1000))
+    assert values.shape == (5, 1) and ((0 < values) & (values < 1)).all()
+
+
+def flat(input_shape):
+    image = keras.Input(input_shape)
+    return image, layers.Flatten()(image)
+
+
+def sigmoid(input_shape, num_classes):
+    image, x = flat(input_shape)
+    return keras.Model(
+        image, layers.Dense(num_classes, activation="sigmoid")(x)
+    )
+
+
+def too_few(input_shape, num_classes):
+    image, x = flat(input_shape)
+    return keras.Model(image, layers.Dense(1)(x))
+
+
+def named_outputs(input_shape, num_classes):
+    image, x = flat(input_shape)
+    return keras.Model(image, {"label": layers.Dense(num_classes)(x)})
+
+
+def two_inputs(input_shape, num_classes):
+    image, x = flat(input_shape)
+    other, y = flat(input_shape)
+    return keras.Model([image, other], layers.Dense(num_classes)(x + y))
+
+
+def other_images(input_shape, num_classes):
+    image, x = flat((28, 28, 1))
+    return keras.Model(image, layers.Dense(num_classes)(x))
+
+
+def weightless(input_shape, num_classes):
+    image, x = flat(input_shape)
+    return keras.Model(image, x[:, :num_classes])
+
+
+def with_lambda(input_shape, num_classes):
+    image, x = flat(input_shape)
+    x = layers.Lambda(lambda values: values / 255)(x)
+    return keras.Model(image, layers.Dense(num_classes)(x))
+
+
+def unadapted(input_shape, num_classes):
+    return keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Normalization(),
+            layers.Flatten(),
+            layers.Dense(num_classes),
+        ]
+    )
+
+
+def hidden_probabilities(input_shape, num_classes):
+    image, x = flat(input_shape)
+    x = keras.ops.exp(layers.Dense(num_classes)(x / 255))
+    return keras.Model(image, x / keras.ops.sum(x, axis=1, keepdims=True))
+
+
+def subclassed(input_shape, num_classes):
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = layers.Dense(num_classes)
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+    return Mine()
+
+
+@pytest.mark.parametrize(
+    ("builder", "word"),
+    [
+        (sigmoid, "sigmoid"),
+        (too_few, "(None, 1)"),
+        (named_outputs, "dictionary"),
+        (two_inputs, "2 inputs"),
+        (other_images, "(28, 28, 1)"),
+        (weightless, "no weights"),
+        (with_lambda, "Lambda"),
+        (unadapted, "adapted"),
+        (hidden_probabilities, "sums to 1"),
+        (subclassed, "Mine"),
+        (lambda input_shape, num_classes: None, "NoneType"),
+        (lambda input_shape: None, "build(input_shape, num_classes"),
+        (lambda input_shape, num_classes, units: None, "units"),
+        ("no_such_module:build", "no_such_module"),
+        ("zoo.models.linear:no_such", "no_such"),
+    ],
+)
+def test_what_cannot_be_used_is_told_before_a_folder_is_made(
+    builder, word, tmp_path
+):
+    register_model("mine", builder)
+    with pytest.raises(UserError) as error:
+        zoo.train(zoo.TrainConfig(model="mine", runs_dir=str(tmp_path / "r")))
+    sentence = str(error.value)
+    assert word in sentence and "mine" in sentence
+    assert "\n" not in sentence and sentence.endswith(".")
+    assert not (tmp_path / "r").exists()
+
+
+@pytest.mark.parametrize(
+    "option", [{"mean_subtraction": "channel"}, {"scale": "unit"}]
+)
+def test_scaling_twice_is_refused(option, tmp_path):
+    register_model("mine", dense_end)
+    config = zoo.TrainConfig(model="mine", runs_dir=str(tmp_path), **option)
+    with pytest.raises(UserError, match="rescaling"):
+        zoo.train(config)
+
+
+def test_a_network_of_a_user_s_own_ends_at_its_features():
+    register_model("mine", dense_end)
+    assert create_model("mine", 0, SHAPE).output_shape == (None, 4)

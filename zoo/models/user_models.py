@@ -1,0 +1,431 @@
+"""Models of a user's own: what a registered builder returns, made standard.
+
+The rest of the zoo relies on a functional model of one input, whose outputs
+are logits and whose last layer is called `logits`. A tutorial's network is a
+`Sequential` that begins with its own `Rescaling` and ends in a softmax. Here
+the one becomes the other, with the same layers and weights, or is refused.
+
+What is done with values in the middle of a builder, by `keras.ops` or the
+`preprocess_input` of keras.applications, cannot be recognized.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import re
+from collections.abc import Iterable, Iterator
+
+import keras
+import numpy as np
+from keras import layers
+
+from zoo.errors import UserError
+
+PREPROCESSING = (layers.Rescaling, layers.Normalization)
+FEATURES, LOGITS = "features", "logits"
+LINE = "layers.Dense(num_classes)"
+ENOUGH = 2  # images that show whether outputs are probabilities
+
+
+@dataclasses.dataclass(frozen=True)
+class Standardized:
+    """A model as the zoo needs it, and what was found in it.
+
+    Attributes:
+        model: functional, ends in logits.
+        preprocessing: layers by which it scales raw pixels itself, by name,
+            before its first layer with weights.
+        softmax: whether it ended in a softmax, which `model` has no more.
+    """
+
+    model: keras.Model
+    preprocessing: tuple[str, ...] = ()
+    softmax: bool = False
+
+
+def standardize(
+    name: str,
+    built: object,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+    classifies: bool,
+) -> Standardized:
+    """Makes a functional model that ends in logits of what a builder returned.
+
+    Args:
+        name: of the model in the zoo.
+        built: the builder's result, whose layers the new model shares.
+        input_shape: `(H, W, C)` or `(D,)`, as the builder was given it.
+        num_classes: K, as the builder was given it.
+        classifies: whether the outputs are about classes. Where a number is
+            predicted, its last activation is part of the model.
+
+    Raises:
+        UserError: it cannot be used; the sentence says what to change.
+    """
+    model = _functional(name, built, input_shape)
+    _check_shapes(name, model, input_shape, num_classes)
+    ends = [
+        _end(name, output, classifies)
+        for output in keras.tree.flatten(model.outputs)
+    ]
+    outputs = [_in_float32(output) for output, _ in ends]
+    model = _rename(name, model.inputs[0], outputs, model.name)
+    softmax = any(removed for _, removed in ends)
+    if not model.trainable_weights:
+        raise UserError(
+            f"{name} has no weights that could be trained; its builder must "
+            f"return layers with weights, such as {LINE}."
+        )
+    _check_adapted(name, preprocessing_of(model))
+    model = _copy(name, model)
+    preprocessing = tuple(layer.name for layer in preprocessing_of(model))
+    if classifies:
+        _check_logits(name, model, input_shape)
+    return Standardized(model, preprocessing, softmax)
+
+
+def preprocessing_of(model: keras.Model) -> list[layers.Layer]:
+    """Returns the layers by which a model scales raw pixels itself.
+
+    They lie between the input and the first layer with weights, perhaps
+    inside another model: Rescaling, Normalization, and augmentation that
+    states the range of pixels, such as RandomBrightness.
+    """
+    return list(_preprocessing(model))
+
+
+def _preprocessing(model: keras.Model) -> Iterator[layers.Layer]:
+    for operation in _until_weights(model):
+        if isinstance(operation, PREPROCESSING) or hasattr(
+            operation, "value_range"
+        ):
+            yield operation
+
+
+def _until_weights(model: keras.Model) -> Iterator[keras.Operation]:
+    """Yields operations in order, up to the first layer with weights."""
+    for operation in _operations(model):
+        if isinstance(operation, keras.Model):
+            yield from _until_weights(operation)
+        else:
+            yield operation
+        # Those of Normalization are statistics.
+        if getattr(operation, "weights", None) and not isinstance(
+            operation, layers.Normalization
+        ):
+            if isinstance(operation, keras.Model) and not _heavy(operation):
+                continue
+            return
+
+
+def _heavy(model: keras.Model) -> bool:
+    """Whether a model has weights besides statistics of Normalization."""
+    return any(
+        _heavy(one) if isinstance(one, keras.Model) else one.weights
+        for one in model.layers
+        if not isinstance(one, layers.Normalization)
+    )
+
+
+def _operations(model: keras.Model) -> Iterable[keras.Operation]:
+    # A Sequential has layers, and its operations elsewhere.
+    return getattr(model, "operations", model.layers)
+
+
+def scaled(model: keras.Model, names: Iterable[str]):
+    """Returns the symbolic inputs as scaled by a model's own preprocessing.
+
+    Args:
+        model: as `standardize` made it.
+        names: of its preprocessing.
+
+    Returns:
+        A tensor of the model's graph; `None` where there is no preprocessing,
+        or it lies inside a model together with weights.
+    """
+    names, found = set(names), None
+    for operation in model.operations:
+        inside = [operation]
+        if isinstance(operation, keras.Model):
+            if _heavy(operation):
+                break
+            inside = list(_until_weights(operation))
+        if names & {one.name for one in inside}:
+            found = operation
+    return None if found is None else _node_output(found)
+
+
+def _node_output(operation: keras.Operation):
+    # A nested model's `output` is that of its own graph.
+    return operation._inbound_nodes[-1].output_tensors[0]
+
+
+def _functional(
+    name: str, built: object, input_shape: tuple[int, ...]
+) -> keras.Model:
+    """Returns a functional model with the same layers."""
+    if not isinstance(built, keras.Model):
+        raise UserError(
+            f"the builder of {name} gave {type(built).__name__} where a model "
+            "with outputs (None, num_classes) was asked for; it must return "
+            "one logit for each class."
+        )
+    if isinstance(built, keras.Sequential):
+        if not built.built:
+            built.build((None, *input_shape))
+    elif _is_subclassed(built):
+        raise UserError(
+            f"{name} is a subclass of keras.Model, {type(built).__name__}, "
+            "whose layers cannot be seen; return keras.Model(inputs, outputs) "
+            "or a keras.Sequential from its builder."
+        )
+    if isinstance(getattr(built, "output", None), dict):
+        raise UserError(
+            f"{name} returns a dictionary of outputs; its builder must return "
+            f"a model with one output, the logits: {LINE}."
+        )
+    return keras.Model(built.inputs, built.outputs, name=built.name)
+
+
+def _is_subclassed(built: keras.Model) -> bool:
+    """Whether a class of its own decides what a model computes."""
+    if not hasattr(built, "operations"):
+        return True
+    plain = type(keras.Model(built.inputs, built.outputs))
+    methods = ("call", "train_step", "compute_loss")
+    return any(
+        getattr(type(built), method) is not getattr(plain, method)
+        for method in methods
+    )
+
+
+def _check_shapes(
+    name: str,
+    model: keras.Model,
+    input_shape: tuple[int, ...],
+    num_classes: int,
+) -> None:
+    if len(model.inputs) != 1:
+        raise UserError(
+            f"{name} has {len(model.inputs)} inputs; it must have one, "
+            "keras.Input(input_shape)."
+        )
+    given = tuple(model.inputs[0].shape[1:])
+    if len(given) != len(input_shape) or any(
+        one not in (None, other)
+        for one, other in zip(given, input_shape, strict=False)
+    ):
+        raise UserError(
+            f"{name} takes inputs of the shape {given}, and those here have "
+            f"{tuple(input_shape)}; begin it with keras.Input(input_shape)."
+        )
+    wanted = (None, num_classes)
+    for output in model.outputs:
+        if tuple(output.shape) != wanted:
+            raise UserError(
+                f"the builder of {name} gave outputs of the shape "
+                f"{tuple(output.shape)} where {wanted} was asked for; it must "
+                f"return one logit for each class: {LINE}."
+            )
+
+
+def _end(name: str, output, classifies: bool):
+    """Returns an output without its softmax, and whether it had one.
+
+    Raises:
+        UserError: it is a sigmoid.
+    """
+    operation, node = _source(output)
+    while isinstance(operation, keras.Model):
+        # Its layers take its place, so that the last one can be seen.
+        (output,) = keras.tree.flatten(operation.call(node.input_tensors[0]))
+        operation, node = _source(output)
+    if not classifies:
+        return output, False
+    function = _function(operation)
+    if function == "softmax":
+        if isinstance(operation, layers.Dense | layers.Conv2D):
+            operation.activation = keras.activations.linear
+            return output, True
+        return node.input_tensors[0], True
+    if function == "sigmoid":
+        raise UserError(
+            f"{name} ends in a sigmoid, which gives no probabilities of one "
+            f"class among several; end it in {LINE}, without activation."
+        )
+    return output, False
+
+
+def _source(output):
+    """Returns the operation that gives a symbolic tensor, and its node."""
+    history = output._keras_history
+    return (
+        history.operation,
+        history.operation._inbound_nodes[history.node_index],
+    )
+
+
+def _function(operation: keras.Operation) -> str:
+    """Names the activation that an operation applies along the classes."""
+    kind = type(operation).__name__.lower()
+    if kind in ("softmax", "sigmoid"):
+        along = getattr(operation, "axis", -1) in (-1, 1)
+        return kind if along else ""
+    return getattr(getattr(operation, "activation", None), "__name__", "")
+
+
+def _in_float32(output):
+    # Logits in half precision would have three significant digits.
+    if output.dtype == "float32":
+        return output
+    return layers.Activation("linear", dtype="float32")(output)
+
+
+def _rename(name: str, given, outputs: list, title: str) -> keras.Model:
+    """Makes the model anew, with names that are the same in every process.
+
+    Keras numbers layers over the whole process. `logits` is the layer that
+    gives the first output, and `features` the one before it, if that gives a
+    vector and has no name of the user's own.
+    """
+    ends = outputs[0] if len(outputs) == 1 else outputs
+    try:
+        model = keras.Model(given, ends, name=title)
+    except ValueError as error:
+        raise UserError(
+            f"the layers of {name} do not make one model: {error}"
+        ) from error
+    automatic = [layer for layer in model.layers if _is_automatic(layer)]
+    taken = {x.name for x in model.layers if x not in automatic}
+    last, before = _last(outputs[0])
+    if last is not None and LOGITS not in taken:
+        taken.add(LOGITS)
+        last.name = LOGITS
+        automatic = [layer for layer in automatic if layer is not last]
+    if before in automatic and FEATURES not in taken:
+        taken.add(FEATURES)
+        before.name = FEATURES
+        automatic.remove(before)
+    _number(automatic, taken)
+    return keras.Model(given, ends, name=title)
+
+
+def _number(automatic: Iterable[layers.Layer], taken: set[str]) -> None:
+    """Names layers by kind and place, those inside of nested models too."""
+    for layer in automatic:
+        layer.name = _free(_snake(layer), taken)
+        taken.add(layer.name)
+    for layer in automatic:
+        if isinstance(layer, keras.Model):
+            inside = [one for one in layer.layers if _is_automatic(one)]
+            kept = {one.name for one in layer.layers if one not in inside}
+            _number(inside, kept)
+
+
+def _last(output) -> tuple[layers.Layer | None, layers.Layer | None]:
+    """Returns the layers that give logits and features, where there are."""
+    last, node = _source(output)
+    if not isinstance(last, layers.Layer):
+        return None, None
+    before, node = _source(node.input_tensors[0])
+    while isinstance(before, layers.Dropout):
+        before, node = _source(node.input_tensors[0])
+    gives = node.output_tensors[0]
+    is_vector = len(gives.shape) == 2 and isinstance(before, layers.Layer)
+    if isinstance(before, layers.InputLayer | keras.Model) or not is_vector:
+        return last, None
+    return last, before
+
+
+def _is_automatic(layer: layers.Layer) -> bool:
+    return re.fullmatch(rf"{_snake(layer)}(_\d+)?", layer.name) is not None
+
+
+def _snake(layer: layers.Layer) -> str:
+    """Returns the name that Keras gives to the first layer of a kind."""
+    kind = type(layer).__name__
+    name = re.sub(r"(.)([A-Z][a-z0-9]+)", r"\1_\2", kind)
+    return re.sub(r"([a-z])([A-Z])", r"\1_\2", name).lower()
+
+
+def _free(name: str, taken: set[str]) -> str:
+    count, free = 0, name
+    while free in taken:
+        count += 1
+        free = f"{name}_{count}"
+    return free
+
+
+def _check_adapted(name: str, found: list[layers.Layer]) -> None:
+    for layer in found:
+        if _is_adapted(layer) and _is_identity(layer):
+            raise UserError(
+                f"{layer.name} of {name} does nothing, since it was never "
+                "adapted; give Normalization a mean and a variance, or leave "
+                "it out, and images are standardized before the network."
+            )
+
+
+def _is_adapted(layer: layers.Layer) -> bool:
+    """Whether a layer has its statistics from `adapt`, or should have."""
+    return isinstance(layer, layers.Normalization) and layer.input_mean is None
+
+
+def _is_identity(layer: layers.Normalization) -> bool:
+    """Whether statistics are those that Normalization starts with."""
+    mean, variance = layer.get_weights()[:2]
+    return not mean.any() and (variance == 1).all()
+
+
+def _copy(name: str, model: keras.Model) -> keras.Model:
+    """Returns the same model with each layer called once, as if loaded.
+
+    Layers that were called in the user's model and again here would give two
+    outputs each.
+
+    Raises:
+        UserError: it could be saved, but never loaded again.
+    """
+    try:
+        copy = keras.saving.deserialize_keras_object(
+            keras.saving.serialize_keras_object(model)
+        )
+        copy.set_weights(model.get_weights())
+        for layer in filter(_is_adapted, _all_layers(copy)):
+            layer.finalize_state()  # computes what `call` uses
+        return copy
+    except (TypeError, ValueError, NotImplementedError) as error:
+        kinds = [type(layer).__name__ for layer in _all_layers(model)]
+        culprits = [k for k in kinds if not hasattr(layers, k)] or kinds
+        culprit = "Lambda" if "Lambda" in kinds else culprits[0]
+        raise UserError(
+            f"{name} could be saved but not loaded again, because of its layer "
+            f"{culprit}; use Keras's own layers and keras.ops, or register a "
+            "class with @keras.saving.register_keras_serializable()."
+        ) from error
+
+
+def _all_layers(model: keras.Model) -> Iterator[layers.Layer]:
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+        else:
+            yield layer
+
+
+def _check_logits(
+    name: str, model: keras.Model, input_shape: tuple[int, ...]
+) -> None:
+    """Refuses outputs that are probabilities by a way that was not seen."""
+    images = np.random.default_rng(0).uniform(0, 255, (ENOUGH, *input_shape))
+    outputs = model(images.astype(np.float32), training=False)
+    for output in keras.tree.flatten(outputs):
+        values = keras.ops.convert_to_numpy(output).astype(np.float64)
+        sums = values.sum(axis=1)
+        if (values >= 0).all() and (abs(sums - 1) < 1e-3).all():
+            raise UserError(
+                f"the outputs of {name} are probabilities, since each row "
+                f"sums to 1, and logits are needed; end it in {LINE}, without "
+                "softmax."
+            )
