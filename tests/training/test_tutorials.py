@@ -152,7 +152,9 @@ def exported(run, format, folder):
     if format == "saved_model":
         import tensorflow as tf
 
-        return tf.saved_model.load(str(path)).serve
+        loaded = tf.saved_model.load(str(path))
+        # A signature does not keep what it belongs to alive.
+        return lambda images: loaded.serve(images)
     session = pytest.importorskip("onnxruntime").InferenceSession(path)
     names = [output.name for output in session.get_outputs()]
     (given,) = session.get_inputs()
