@@ -55,6 +55,8 @@ def can_take(facts: Facts, name: str, value: Any) -> bool:
     config = facts.config
     if value is None or has(facts, name) == value:
         return False
+    if facts.own_preprocessing and name in ("mean_subtraction", "scale"):
+        return False
     if facts.is_memorized and name in config:
         return False
     if OPTIONS[name].to_builder and facts.model_options is not None:
