@@ -41,6 +41,12 @@ def check_combinations(config: TrainConfig) -> None:
             f"--group_by goes by file names, and {config.dataset} has none; "
             "it belongs to --dataset=folder:PATH."
         )
+    if config.skip_unreadable and not config.dataset.startswith("folder:"):
+        raise UserError(
+            f"--skip_unreadable leaves out files, and {config.dataset} is not "
+            "read from files of single images; it belongs to "
+            "--dataset=folder:PATH."
+        )
 
 
 def _check_transfer(config: TrainConfig) -> None:

@@ -144,6 +144,10 @@ class TrainConfig:
         None, TEXT, "data",
         help="for folder: keep files of one group in one split: `folder`, or "
              "a regular expression whose match in the file's name is the group")
+    skip_unreadable: bool = _option(
+        False, BOOL, "data",
+        help="for folder: leave out files that cannot be read as an image, "
+             "and say how many, rather than stop at the first")
     add_inputs: tuple[str, ...] = _option(
         (), NAMES, "data", choices=("x2", "xy", "sin"),
         help="for points: also the squares of the coordinates, their products "

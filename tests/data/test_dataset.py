@@ -71,11 +71,11 @@ def with_value(array, value):
 X, Y = make_arrays()
 BAD = {
     "unequal lengths": (X, Y[:-1], "60 images and y 59 labels"),
-    "NaN": (with_value(X, np.nan), Y, "1 values that are not numbers"),
-    "infinite": (with_value(X, np.inf), Y, "not numbers"),
+    "NaN": (with_value(X, np.nan), Y, "1 value that is no number"),
+    "infinite": (with_value(X, np.inf), Y, "no number"),
     "negative pixel": (with_value(X, -1), Y, "between -1 and 255"),
     "too bright": (with_value(X, 256), Y, "between 0 and 256"),
-    "unit pixels": (X / 255.0, Y, "raw pixels 0..255 are expected"),
+    "unit pixels": (X / 255.0, Y, "multiply by 255"),
     "objects": (X.astype(object), Y, "holds Python objects"),
     "text": (X.astype(str), Y, "holds text"),
     "flat images": (X.reshape(60, -1), Y, r"shape \[60, 90\]"),

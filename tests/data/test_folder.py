@@ -171,7 +171,7 @@ def test_every_mode_of_picture_can_be_read(tmp_path, mode):
     suffix = {"P": "png", "1": "png", "LA": "png"}.get(mode, "tif")
     path = tmp_path / "train" / "cat" / f"picture.{suffix}"
     if mode == "I":
-        Image.new("I", (8, 6), 65_535).save(path)
+        Image.new("I", (8, 6), 255).save(path)
     else:
         picture.convert(mode).save(path)
     found = find(load_all(name), f"train/cat/picture.{suffix}")

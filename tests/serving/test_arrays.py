@@ -36,10 +36,10 @@ def test_pixels_arrive_as_they_are(tmp_path, array, shape, count):
     assert len(names) == count
 
 
-def test_floats_in_0_to_255_are_rounded_as_for_training(tmp_path):
-    dark = PIXELS // 2
-    _, values = read(tmp_path, dark + np.float32(0.4))
-    assert np.array_equal(values, dark)
+def test_whole_floats_in_0_to_255_are_pixels(tmp_path):
+    _, values = read(tmp_path, PIXELS.astype(np.float32))
+    assert values.dtype == np.uint8
+    assert np.array_equal(values, PIXELS)
 
 
 def test_each_image_is_named_by_its_index(tmp_path):
@@ -64,7 +64,14 @@ WRONG = {
     "zeros and ones": (PIXELS // 128, GREY, "between 0 and 1.* by 255"),
     "standardized": (PIXELS / 64 - 2, GREY, "raw pixels .*before any mean"),
     "centred": (PIXELS - 77.5, GREY, "raw pixels .*before any mean"),
-    "too large": (PIXELS * 4.0, GREY, "raw pixels 0..255 are expected"),
+    "too large": (PIXELS * 4.0, GREY, "lies between 0 and 1020"),
+    "with fractions": (PIXELS / 2, GREY, r"numpy\.round\(x\)"),
+    "not quite 0..1": (PIXELS / 250, GREY, "between 0 and 1.02 with fractions"),
+    "0..2": (PIXELS / 127.5, GREY, r"255 / 2\)"),
+    "0..16, whole": (PIXELS // 16 * 1.0, GREY, r"255 / 16\)"),
+    "beyond 255 by resizing": (PIXELS * 1.1 - 9, GREY, r"numpy\.clip"),
+    "complex": (PIXELS * 1j, GREY, "complex numbers"),
+    "dates": (PIXELS.astype("datetime64[s]"), GREY, "dates"),
     "not numbers": (PIXELS * np.nan, GREY, "not numbers"),
     "text": (PIXELS.astype(str), GREY, "holds text"),
     "objects": (PIXELS.astype(object), GREY, "Python objects"),

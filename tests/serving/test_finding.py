@@ -17,7 +17,7 @@ def folder(tmp_path):
 
 def names(folder, *words):
     found = find_files([str(folder / word) for word in words])
-    return [path.relative_to(folder).as_posix() for path in found]
+    return [path.relative_to(folder).as_posix() for path in found.paths]
 
 
 def test_a_file_stands_for_itself_whatever_it_is_called(folder):

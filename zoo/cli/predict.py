@@ -45,8 +45,8 @@ def run(argv: list[str]) -> int:
         print(json.dumps(to_json(found, answers), indent=1))
     else:
         print(table(answers))
-    if answers.warning:
-        stderr.show(f"zoo: {answers.warning}\n")
+    for warning in answers.warnings:
+        stderr.show(f"zoo: {warning}\n")
     if answers.unreadable:
         stderr.show(f"zoo: {about_unreadable(answers)}\n")
     return 2 if answers.unreadable else 0

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.data.dataset import Split
+from zoo.data.pixel_range import kind_of, raw_pixels
 from zoo.errors import UserError
 
 RANKS = "[N, H, W, C], or [N, H, W] for grey images"
@@ -73,7 +74,19 @@ def check_classes(
             f"{name} has {len(counts)} classes and {len(class_names)} class "
             "names; give one name a class."
         )
-    return tuple(str(class_name) for class_name in class_names)
+    names = tuple(str(class_name) for class_name in class_names)
+    for label, class_name in enumerate(names):
+        if not class_name.strip():
+            raise UserError(
+                f"the class name of label {label} of {name} is empty; give "
+                "each class a name."
+            )
+        if class_name in names[:label]:
+            raise UserError(
+                f"{name} has the class name {class_name} twice; give each "
+                "class a name of its own."
+            )
+    return names
 
 
 def check_known(
@@ -87,49 +100,29 @@ def check_known(
         )
 
 
-def check_pixels(x: np.ndarray, what: str) -> np.ndarray:
+def check_pixels(
+    x: np.ndarray, what: str, known: tuple[int, int] | None = None
+) -> np.ndarray:
     """Returns raw pixels as uint8 `[N, H, W, C]`, whole numbers 0..255.
 
     Args:
         x: `[N, H, W, C]` or `[N, H, W]`, integers or floats.
         what: what the sentence calls the array, if one is needed.
+        known: range of the images that a model was trained on, see
+            `pixel_range.raw_pixels`.
 
     Raises:
         UserError: it has another shape, or other values than pixels have.
     """
     if x.dtype.kind not in "uif":
-        raise UserError(
-            f"{what} holds {_kind(x)}, not numbers; give pixels 0..255."
-        )
+        raise UserError(f"{what} holds {kind_of(x)}; give pixels 0..255.")
     if x.ndim not in (3, 4) or not x.size or x.ndim == 4 and x.shape[3] > 4:
         raise UserError(
             f"{what} has the shape {list(x.shape)}; images are {RANKS}, with "
             "1 to 4 channels and at least one image."
         )
-    if x.dtype != np.uint8:
-        _check_range(x, what)
-        x = np.round(x).astype(np.uint8)
+    x = raw_pixels(x, what, known)
     return x[..., None] if x.ndim == 3 else x
-
-
-def _check_range(x: np.ndarray, what: str) -> None:
-    if not np.isfinite(x).all():
-        raise UserError(
-            f"{what} holds {np.sum(~np.isfinite(x)):,} values that are not "
-            "numbers (NaN or infinite); give pixels 0..255."
-        )
-    low, high = x.min(), x.max()
-    if x.dtype.kind == "f" and low >= 0 and 0 < high <= 1:
-        raise UserError(
-            f"{what} lies between {low:g} and {high:g}, but raw pixels 0..255 "
-            "are expected; multiply by 255."
-        )
-    if low < 0 or high > 255:
-        hint = ", before any mean is subtracted" if low < 0 else ""
-        raise UserError(
-            f"{what} lies between {low:g} and {high:g}; raw pixels 0..255 "
-            f"are expected{hint}."
-        )
 
 
 def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
@@ -143,7 +136,7 @@ def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
         )
     if y.dtype.kind not in "uif":
         raise UserError(
-            f"{what} holds {_kind(y)}, not numbers; give the classes as "
+            f"{what} holds {kind_of(y)}, not numbers; give the classes as "
             "whole numbers 0 to K-1."
         )
     wrong = ~np.isfinite(y) | (y < 0) | (y != np.floor(y)) | (y >= 2**31)
@@ -153,9 +146,3 @@ def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
             "numbers 0 to K-1."
         )
     return y.astype(np.int32)
-
-
-def _kind(array: np.ndarray) -> str:
-    return {"O": "Python objects", "b": "true and false"}.get(
-        array.dtype.kind, "text"
-    )

@@ -46,7 +46,7 @@ def find_labels(
     Raises:
         UserError: a name is no class of the data set, or they are no two.
     """
-    chosen = [str(name) for name in chosen]
+    chosen = _with_commas([str(name) for name in chosen], class_names)
     flag = f"--classes={','.join(chosen)}"
     if not class_names:
         raise UserError(
@@ -66,6 +66,24 @@ def find_labels(
             f"name at least two, such as {join_words([*chosen, others[0]])}."
         )
     return sorted(class_names.index(name) for name in chosen)
+
+
+def _with_commas(chosen: list[str], class_names: Sequence[str]) -> list[str]:
+    """Joins what a flag cut at the commas inside of a class's name."""
+    cut = {tuple(map(str.strip, c.split(","))): c for c in class_names}
+    longest = max(map(len, cut), default=1)
+    found, place = [], 0
+    while place < len(chosen):
+        for length in range(longest, 0, -1):
+            words = tuple(chosen[place : place + length])
+            if len(words) == length and words in cut:
+                found.append(cut[words])
+                break
+        else:
+            length = 1
+            found.append(chosen[place])
+        place += length
+    return found
 
 
 def only(split: Split, labels: Sequence[int]) -> Split:

@@ -8,15 +8,19 @@ image or a vector of numbers: a point in the plane, or features of an image.
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import json
 from collections.abc import Sequence
 
 import numpy as np
 
+from zoo.data.pixel_range import range_of
 from zoo.data.rows import Rows, chunks, settled, take
 from zoo.data.splits import cut, digests
 from zoo.errors import UserError
+
+MEANS_OF = 10_000  # images whose brightness is measured
 
 
 @dataclasses.dataclass(frozen=True)
@@ -69,6 +73,8 @@ class Dataset:
         flips: whether an image keeps its class in the mirror.
         test_examples: how many test images are sealed, of all classes of the
             source; `None` if there is no test split.
+        notes: sentences about files that were left out and images that were
+            changed when the data set was read.
         fingerprint: SHA-256 of membership, pixels, labels, order and class
             names of both splits; the same on every machine.
     """
@@ -79,6 +85,7 @@ class Dataset:
     class_names: tuple[str, ...]
     flips: bool
     test_examples: int | None
+    notes: tuple[str, ...] = ()
     fingerprint: str = dataclasses.field(init=False)
 
     def __post_init__(self):
@@ -90,6 +97,31 @@ class Dataset:
     def input_shape(self) -> tuple[int, ...]:
         """Shape of every example: `(H, W, C)` of images, `(D,)` of vectors."""
         return tuple(self.train.images.shape[1:])
+
+    @functools.cached_property
+    def pixel_range(self) -> tuple[int, int] | None:
+        """Smallest and largest pixel of the training images; no vectors'."""
+        return None if self.has_vectors else range_of(self.train.images)
+
+    @functools.cached_property
+    def image_means(self) -> tuple[float, float] | None:
+        """Smallest and largest mean pixel of a training image.
+
+        Of `MEANS_OF` images at most, evenly spread; no vectors'.
+        """
+        if self.has_vectors or not len(self.train):
+            return None
+        count = min(len(self.train), MEANS_OF)
+        chosen = np.linspace(0, len(self.train) - 1, count).astype(np.int64)
+        some = take(self.train.images, chosen)
+        means = [
+            chunk.mean(axis=(1, 2, 3), dtype=np.float64)
+            for chunk in chunks(some)
+        ]
+        return (
+            float(min(part.min() for part in means)),
+            float(max(part.max() for part in means)),
+        )
 
     @property
     def has_vectors(self) -> bool:

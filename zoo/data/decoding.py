@@ -46,7 +46,13 @@ def survey(
     (height, width), _ = sizes.most_common(1)[0]
     came = (height, width, channels) if len(sizes) == 1 else None
     if side is not None:
-        return Form((*pictures.sides(side), channels), True, came)
+        sides = pictures.sides(side)
+        squeezed = sum(
+            count
+            for size, count in sizes.items()
+            if pictures.is_squeezed(size, *sides)
+        )
+        return Form((*sides, channels), True, came, squeezed)
     if len(sizes) > 1:
         raise UserError(
             f"{len(paths):,} images have {len(sizes)} different sizes, most "
@@ -74,6 +80,34 @@ def pieces(
     for images, hashes in workers.in_order(job, paths):
         yield images, labels[done : done + len(images)], hashes
         done += len(images)
+
+
+def find_unreadable(paths: Sequence[Path], name: str) -> dict[int, str]:
+    """Decodes pictures, and returns why some cannot be, by their index.
+
+    Args:
+        paths: of the files.
+        name: what lines on the screen call them.
+    """
+    found, done = {}, 0
+    reasons = workers.in_order(_reasons, paths)
+    for some in shown(reasons, len(paths), f"{name}, checking", len):
+        found |= {done + i: why for i, why in enumerate(some) if why}
+        done += len(some)
+    return found
+
+
+def _reasons(paths: Sequence[Path]) -> list[str]:
+    """Returns why each picture cannot be read; empty where it can."""
+    return [_reason(path) for path in paths]
+
+
+def _reason(path: Path) -> str:
+    try:
+        pictures.decode(path, 3)
+    except pictures.Unreadable as error:
+        return error.why
+    return ""
 
 
 def _tally(paths: Sequence[Path]) -> tuple[Sizes, bool]:

@@ -1,8 +1,8 @@
-"""A person's own pictures, `folder:PATH`.
+"""A person's own images, `folder:PATH`.
 
-Sub-folders are the classes, sorted by name; with `train/` above them, and
-`val/` (or `validation/`) and `test/` if there, those are the splits. Images
-are found at any depth below the folder of their class.
+Sub-folders are the classes, sorted by name; or there are folders of parts
+above them, see `zoo.data.layout`. Images are found at any depth below the
+folder of their class, see `zoo.data.walking`.
 """
 
 from __future__ import annotations
@@ -13,23 +13,25 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from zoo.commands import command
-from zoo.data import pictures
+from zoo.data import formats, layout, pictures, walking
 from zoo.data.folder_arrays import Files, Reader
-from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request
+from zoo.data.parts import TRAIN, Parts, Request
 from zoo.errors import UserError, join_words
-
-FOLDERS = {TRAIN: (TRAIN,), VAL: (VAL, "validation"), TEST: (TEST,)}
 
 
 def read(request: Request) -> Parts:
     """Lists the images; they are decoded split by split."""
     root = Path(request.place).expanduser()
-    roots = split_roots(root)
-    classes = find_classes(roots[TRAIN])
-    files = {
-        part: _list_files(folder, classes, part == TRAIN)
-        for part, folder in roots.items()
-    }
+    found = layout.find(root)
+    classes = find_classes(found.roots[TRAIN])
+    files, others, notes = {}, [], list(found.notes)
+    for part, folder in found.roots.items():
+        files[part], rest = _list_files(folder, classes, part == TRAIN)
+        others += rest
+        if missing := missing_classes(folder, classes):
+            notes.append(missing)
+    if told := formats.left_out(walking.count_kinds(others)):
+        notes.append(told)
     telling = functools.partial(_telling_where_all_are_listed, root)
     with telling():
         reader = Reader(root, request, files)
@@ -39,41 +41,7 @@ def read(request: Request) -> Parts:
         telling()(reader.read),
         reader.form.came,
         prepare=telling()(reader.prepare),
-    )
-
-
-def split_roots(root: Path) -> dict[str, Path]:
-    """Returns the folder of each split that is there.
-
-    Raises:
-        UserError: there is no such folder.
-    """
-    if not root.exists():
-        raise UserError(
-            f"folder:{root} does not exist; give the path of a folder whose "
-            "sub-folders are the classes."
-        )
-    if not root.is_dir():
-        raise UserError(
-            f"folder:{root} is a file; give the path of a folder whose "
-            "sub-folders are the classes."
-        )
-    if not (root / TRAIN).is_dir():
-        return {TRAIN: root}
-    return {
-        part: root / name
-        for part, names in FOLDERS.items()
-        for name in names
-        if (root / name).is_dir()
-    }
-
-
-def class_folders(root: Path) -> list[Path]:
-    """Returns the folders of the classes, sorted by name."""
-    return sorted(
-        path
-        for path in root.iterdir()
-        if path.is_dir() and not path.name.startswith(".")
+        notes=lambda: (*notes, *reader.notes()),
     )
 
 
@@ -83,7 +51,7 @@ def find_classes(root: Path) -> list[str]:
     Raises:
         UserError: there are fewer than two.
     """
-    classes = [folder.name for folder in class_folders(root)]
+    classes = [folder.name for folder in walking.folders(root)]
     if len(classes) < 2:
         raise UserError(
             f"folder:{root} has {_count_classes(classes)}; put the images of "
@@ -96,36 +64,42 @@ def _count_classes(classes: list[str]) -> str:
     return f"one class only, {classes[0]}" if classes else "no sub-folders"
 
 
-def divide_files(folder: Path) -> tuple[list[Path], list[Path]]:
-    """Returns the pictures at any depth, by their suffixes, and what else.
-
-    Both are sorted. Hidden files are in neither.
-    """
-    pairs = [], []
-    for path in sorted(folder.rglob("*")):
-        if not path.name.startswith("."):
-            other = path.suffix.lower() not in pictures.SUFFIXES
-            if not other or path.is_file():
-                pairs[other].append(path)
-    return pairs
+def missing_classes(root: Path, classes: list[str]) -> str | None:
+    """Says which classes of the training part another part lacks."""
+    there = {folder.name for folder in walking.folders(root)}
+    lacking = [name for name in classes if name not in there]
+    if not lacking:
+        return None
+    shown = lacking[:5] + [f"{len(lacking) - 5} more"] * (len(lacking) > 5)
+    noun = "class" if len(lacking) == 1 else "classes"
+    return f"{root} has no images of the {noun} {join_words(shown, 'and')}."
 
 
-def _list_files(root: Path, classes: list[str], all_classes: bool) -> Files:
-    """Returns the picture files below the class folders, sorted."""
-    files = []
-    for folder in class_folders(root):
+def _list_files(
+    root: Path, classes: list[str], all_classes: bool
+) -> tuple[Files, list[Path]]:
+    """Returns the images below the class folders, sorted, and other files."""
+    files, others = [], []
+    for folder in walking.folders(root):
         if folder.name not in classes:
             raise unknown_class(root, folder.name, classes)
-        found, _ = divide_files(folder)
+        found, rest = walking.divide(folder)
+        others += rest
         if not found and all_classes:
             raise UserError(
                 f"folder:{folder} has no images; put some there "
-                f"({join_words(sorted(pictures.SUFFIXES))}), or remove it."
+                f"({formats.named()}), or remove it."
+                f"{_what_instead(rest)}"
             )
         files += [(path, classes.index(folder.name)) for path in found]
     if not files:
         raise UserError(f"folder:{root} has no images; put some there.")
-    return files
+    return files, others
+
+
+def _what_instead(others: list[Path]) -> str:
+    told = formats.left_out(walking.count_kinds(others))
+    return f" {told}" if told else ""
 
 
 def unknown_class(root: Path, name: str, classes: list[str]) -> UserError:
@@ -143,5 +117,6 @@ def _telling_where_all_are_listed(root: Path) -> Iterator[None]:
         yield
     except pictures.Unreadable as error:
         raise UserError(
-            f"{error} `{command('data', str(root))}` lists all such files."
+            f"{error} `{command('data', str(root))}` lists all such files, "
+            "and --skip_unreadable leaves them out."
         ) from error

@@ -28,6 +28,7 @@ def load_dataset(
     group_by: str | None = None,
     train_examples: int | None = None,
     classes: Sequence[str] = (),
+    skip_unreadable: bool = False,
 ) -> Dataset:
     """Reads a data set and cuts its validation part; never a test image.
 
@@ -45,6 +46,8 @@ def load_dataset(
         train_examples: how many of the training images to keep; all if not
             given. The validation part is the same in any case.
         classes: names of those to keep; all if none is given.
+        skip_unreadable: for `folder:`, whether files that cannot be read are
+            left out, which `Dataset.notes` says, rather than refused.
 
     Raises:
         UserError: there is no such data set, or it cannot be read.
@@ -55,7 +58,7 @@ def load_dataset(
             f"{name} is a test set only, so nothing can be trained on it; "
             f"score a run on it with `zoo evaluate RUN --dataset={name}`."
         )
-    source, parts = open_parts(name, data_dir, image_size)
+    source, parts = open_parts(name, data_dir, image_size, skip_unreadable)
     whole, hashes = parts.read(TRAIN)
     groups = group_keys(whole.file_names, group_by)
     train, sealed = divide(parts, whole, hashes, groups)
@@ -76,6 +79,7 @@ def load_dataset(
         parts.class_names,
         flips=source.flips,
         test_examples=parts.sizes.get(TEST, len(sealed)),
+        notes=parts.notes(),
     )
     return fewer(restricted(data, classes), train_examples)
 
@@ -102,10 +106,11 @@ def open_parts(
     name: str,
     data_dir: str | None,
     image_size: int | tuple[int, int] | None,
+    skip_unreadable: bool = False,
 ) -> tuple[Source, Parts]:
     """Finds a source and looks into it."""
     source, place = find_source(name)
-    request = Request(source, place, data_dir, image_size)
+    request = Request(source, place, data_dir, image_size, skip_unreadable)
     return source, source.load()(request)
 
 

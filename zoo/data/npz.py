@@ -14,6 +14,7 @@ from zoo.data.array_files import read_archive
 from zoo.data.arrays import check_classes, check_known, check_split
 from zoo.data.dataset import Split
 from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request, in_memory
+from zoo.data.pixel_range import are_apart, range_of
 from zoo.errors import UserError, join_words
 
 KEYS = {TRAIN: ("x", "y"), VAL: ("x_val", "y_val"), TEST: ("x_test", "y_test")}
@@ -34,7 +35,19 @@ def read(request: Request) -> Parts:
                 f"{list(split.images.shape[1:])} and x of "
                 f"{list(splits[TRAIN].images.shape[1:])}; all must be alike."
             )
+        _check_scale(splits, part, str(path))
     return in_memory(splits, names, request.image_size, given is None)
+
+
+def _check_scale(splits: dict[str, Split], part: str, path: str) -> None:
+    """Refuses a part whose pixels have another scale than the training's."""
+    highs = [range_of(splits[name].images)[1] for name in (TRAIN, part)]
+    if are_apart(*highs):
+        raise UserError(
+            f"{KEYS[part][0]} of {path} lies between 0 and {highs[1]}, and x "
+            f"between 0 and {highs[0]}; give all parts in one scale, as raw "
+            "pixels 0..255."
+        )
 
 
 def _splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:

@@ -26,12 +26,15 @@ class Request:
         data_dir: folder of tensorflow-datasets, or `None` for its own.
         image_size: side in pixels to resize every image to, if given; or
             height and width.
+        skip_unreadable: whether files that cannot be read are left out,
+            rather than refused.
     """
 
     source: Source
     place: str = ""
     data_dir: str | None = None
     image_size: int | tuple[int, int] | None = None
+    skip_unreadable: bool = False
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +52,8 @@ class Parts:
         numbered: whether class names are the labels, for want of others.
         prepare: from the name of a split to nothing: makes what a later
             reading is faster with.
+        notes: gives sentences about what was left out or changed of what
+            was read so far.
     """
 
     class_names: tuple[str, ...]
@@ -57,6 +62,7 @@ class Parts:
     shape: tuple[int, ...] | None = None
     numbered: bool = False
     prepare: Callable[[str], None] = lambda part: None
+    notes: Callable[[], tuple[str, ...]] = lambda: ()
 
 
 def in_memory(

@@ -22,6 +22,7 @@ def open_test(
     image_size: int | tuple[int, int] | None = None,
     group_by: str | None = None,
     classes: Sequence[str] = (),
+    skip_unreadable: bool = False,
 ) -> Split:
     """Reads the test split of a data set.
 
@@ -31,11 +32,12 @@ def open_test(
         image_size: as the images were trained on.
         group_by: as the training images were cut by.
         classes: names of those that were trained on; all if none is given.
+        skip_unreadable: as in `load_dataset`.
 
     Raises:
         UserError: there is no such data set, or it cannot be read.
     """
-    _, parts = open_parts(name, data_dir, image_size)
+    _, parts = open_parts(name, data_dir, image_size, skip_unreadable)
     sealed = _sealed(parts, group_by)
     if not classes:
         return sealed

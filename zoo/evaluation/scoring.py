@@ -182,6 +182,7 @@ def _how_to_load(run: Run) -> dict[str, Any]:
         "image_size": config.image_size,
         "group_by": config.group_by,
         "classes": config.classes,
+        "skip_unreadable": config.skip_unreadable,
     }
 
 

@@ -37,6 +37,7 @@ def look(dataset: str, data_dir: str | None) -> Collection:
                 1,
                 hash_,
                 thumbnail(image),
+                int(image.max()),
             )
             for index, (image, label, hash_) in enumerate(
                 zip(split.images, split.labels, hashes, strict=True)

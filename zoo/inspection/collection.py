@@ -35,6 +35,7 @@ class Look:
         frames: pictures in its file.
         digest: hash of the pixels, as training cuts parts by.
         thumbnail: uint8 `[32, 32]`, grey, squeezed to a square.
+        highest: largest of its pixels, 0..255.
     """
 
     name: str
@@ -46,6 +47,7 @@ class Look:
     frames: int
     digest: bytes
     thumbnail: np.ndarray
+    highest: int
 
     @property
     def brightness(self) -> float:
@@ -79,6 +81,7 @@ class Collection:
         passed_over: files that training does not look at, by suffix.
         sealed: test images that the collection brings; they stay unseen.
         pixels: from an index into `looks` to uint8 `[H, W, C]`.
+        notes: sentences about folders and files that are not used.
     """
 
     dataset: str
@@ -88,6 +91,7 @@ class Collection:
     passed_over: dict[str, int]
     sealed: int | None
     pixels: Callable[[int], np.ndarray]
+    notes: tuple[str, ...] = ()
 
     @cached_property
     def labels(self) -> np.ndarray:

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from zoo.data import formats
+from zoo.data.pixel_range import dark
 from zoo.errors import join_words
 from zoo.inspection.collection import Collection
 from zoo.inspection.finding import BROKEN, HINT, POOR, Finding
 from zoo.tables import many
 
-# Suffixes of pictures that are not read here; cameras write some of them.
-FOREIGN = {
-    ".arw", ".avif", ".cr2", ".cr3", ".dng", ".heic", ".heif", ".jfif", ".jp2",
-    ".jxl", ".nef", ".orf", ".psd", ".raf", ".raw", ".rw2", ".svg", ".tga",
-}  # fmt: skip
 FLAT = 1.0  # standard deviation in grey levels, below which nothing is seen
 
 
@@ -28,7 +25,7 @@ def unreadable(collection: Collection) -> Iterator[Finding]:
             "as a picture",
             "`zoo train` refuses them, rather than learn from less than you "
             "think it has",
-            "replace or remove them",
+            "replace or remove them, or leave them out with --skip_unreadable",
             tuple(f"{bad.name}: {bad.why}" for bad in collection.bad),
         )
 
@@ -53,22 +50,48 @@ def empty_classes(collection: Collection) -> Iterator[Finding]:
         )
 
 
-def passed_over(collection: Collection) -> Iterator[Finding]:
-    """Pictures of formats that are not read here."""
-    found = {
-        suffix: count
-        for suffix, count in collection.passed_over.items()
-        if suffix in FOREIGN
-    }
-    if found:
-        kinds = join_words((f"{n:,} {s}" for s, n in found.items()), "and")
+def unused(collection: Collection) -> Iterator[Finding]:
+    """Folders and images that are no part and no class."""
+    if collection.notes:
         yield Finding(
-            "passed over",
+            "unused",
             POOR,
-            f"{many(sum(found.values()), 'picture')} would be passed over, of "
-            f"formats that are not read here ({kinds})",
-            "nothing would be learned there, and no error would say so",
-            "convert them to JPEG or PNG",
+            "some folders or images are not used",
+            "what they hold would not be learned, or not be measured",
+            "see whether that is right",
+            collection.notes,
+        )
+
+
+def passed_over(collection: Collection) -> Iterator[Finding]:
+    """Files that are not read, and pictures among them."""
+    told = formats.left_out(collection.passed_over)
+    if told is None:
+        return
+    foreign = (formats.FOREIGN | formats.HEIC).intersection(
+        collection.passed_over
+    )
+    yield Finding(
+        "passed over",
+        POOR if foreign else HINT,
+        told.rstrip("."),
+        "nothing would be learned of them",
+        "convert those that are pictures to JPEG or PNG",
+    )
+
+
+def scaled(collection: Collection) -> Iterator[Finding]:
+    """Pixels that are all far below 255."""
+    highs = [look.highest for look in collection.looks]
+    told = dark((0, max(highs)))
+    if told:
+        what, _, remedy = told.rstrip(".").partition(": ")
+        yield Finding(
+            "scaled",
+            POOR,
+            what,
+            "a run on them would be right about images of that scale alone",
+            remedy,
         )
 
 

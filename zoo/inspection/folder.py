@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import folder, pictures
+from zoo.data import folder, layout, pictures, walking
 from zoo.data.parts import TEST, TRAIN
 from zoo.data.splits import digest
 from zoo.errors import UserError
-from zoo.inspection.collection import SIDE, Bad, Collection, Look, tally
+from zoo.inspection.collection import SIDE, Bad, Collection, Look
 
 WORDS = {
     "1": "black and white", "L": "grey", "LA": "grey", "La": "grey",
@@ -30,11 +30,14 @@ def look(place: str) -> Collection:
             can be read.
     """
     root = Path(place).expanduser()
-    roots = folder.split_roots(root)
-    classes = folder.find_classes(roots[TRAIN])
+    laid_out = layout.find(root)
+    classes = folder.find_classes(laid_out.roots[TRAIN])
     files, others, sealed = [], [], None
-    for part, top in roots.items():
+    notes = list(laid_out.notes)
+    for part, top in laid_out.roots.items():
         found = _files(part, top, classes)
+        if missing := folder.missing_classes(top, classes):
+            notes.append(missing)
         if part == TEST:
             sealed = len(found[0])
         else:
@@ -52,19 +55,20 @@ def look(place: str) -> Collection:
         tuple(classes),
         tuple(looks),
         tuple(bad),
-        tally(path.suffix.lower() or path.name for path in others),
+        walking.count_kinds(others),
         sealed,
         lambda index: pictures.decode(root / looks[index].name, 3),
+        tuple(notes),
     )
 
 
 def _files(part: str, top: Path, classes: list[str]) -> tuple[list, list[Path]]:
     """Returns (path, part, label) of each picture, and what else is there."""
     files, others = [], []
-    for inside in folder.class_folders(top):
+    for inside in walking.folders(top):
         if inside.name not in classes:
             raise folder.unknown_class(top, inside.name, classes)
-        found, rest = folder.divide_files(inside)
+        found, rest = walking.divide(inside)
         label = classes.index(inside.name)
         files += [(path, part, label) for path in found]
         others += rest
@@ -121,10 +125,10 @@ def _each(function, paths: list[Path]) -> list:
         return list(pool.map(attempt, paths))
 
 
-def _see(path: Path, channels: int) -> tuple[bytes, np.ndarray]:
-    """Returns hash and thumbnail of a picture."""
+def _see(path: Path, channels: int) -> tuple[bytes, np.ndarray, int]:
+    """Returns hash, thumbnail and largest pixel of a picture."""
     pixels = pictures.decode(path, channels)
-    return digest(pixels), thumbnail(pixels)
+    return digest(pixels), thumbnail(pixels), int(pixels.max())
 
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from zoo.data.pictures import is_squeezed
 from zoo.inspection.collection import Collection, tally
-from zoo.inspection.finding import BROKEN, Finding
+from zoo.inspection.finding import BROKEN, HINT, Finding
 from zoo.tables import many
 
 USUAL = (224, 128, 96, 64, 32)  # sides in pixels that models are made for
@@ -48,6 +49,23 @@ def different(collection: Collection) -> Iterator[Finding]:
         f"say which size to resize to, for example --image_size="
         f"{usual_side(collection)}",
     )
+
+
+def squeezed(collection: Collection) -> Iterator[Finding]:
+    """Photographs of one size that is no square."""
+    sizes = {look.size for look in collection.looks}
+    if len(sizes) > 1 or not collection.looks[0].format:
+        return  # of several sizes `different` tells
+    (size,) = sizes
+    if is_squeezed(size, 1, 1) and min(size) >= USUAL[-1]:
+        yield Finding(
+            "proportions",
+            HINT,
+            f"all images are {sides(size)} pixels (height x width), which is "
+            "no square",
+            "--image_size=N squeezes them to one",
+            "crop them first if the proportions matter",
+        )
 
 
 def usual_side(collection: Collection) -> int:

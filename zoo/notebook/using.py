@@ -36,7 +36,7 @@ def predict(
     answers = serving.predict(run, _array_or_words(examples), top)
 
     def text() -> str:
-        notes = [answers.warning] if answers.warning else []
+        notes = list(answers.warnings)
         notes += [about_unreadable(answers)] if answers.unreadable else []
         return "\n\n".join([table(answers), *notes])
 

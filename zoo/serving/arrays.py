@@ -14,13 +14,16 @@ KEY = "x"  # of the images, where a .npz file holds several arrays
 
 
 def read_images(
-    path: Path, shape: tuple[int, int, int]
+    path: Path,
+    shape: tuple[int, int, int],
+    known: tuple[int, int] | None = None,
 ) -> tuple[list[str], np.ndarray]:
     """Reads the images of a file.
 
     Args:
         path: of a `.npy` or `.npz` file.
         shape: `(H, W, C)`, what the model takes.
+        known: range of its training images.
 
     Returns:
         A name for each of `N` images, and uint8 `[N, H, W, C]`.
@@ -29,11 +32,14 @@ def read_images(
         UserError: they are no raw pixels 0..255 of this shape, and what they
             are instead.
     """
-    return check_images(read_values(path), shape, str(path))
+    return check_images(read_values(path), shape, str(path), known)
 
 
 def check_images(
-    values: np.ndarray, shape: tuple[int, int, int], name: str
+    values: np.ndarray,
+    shape: tuple[int, int, int],
+    name: str,
+    known: tuple[int, int] | None = None,
 ) -> tuple[list[str], np.ndarray]:
     """Names and checks the images of an array; see `read_images`.
 
@@ -41,8 +47,7 @@ def check_images(
         name: what the sentence calls where they are from, if one is needed.
     """
     images = _in_shape(values, shape, name)
-    _check_scale(images, name)
-    pixels = check_pixels(images, f"the array of {name}")
+    pixels = check_pixels(images, f"the array of {name}", known)
     return names_of(name, len(pixels), is_one=values.shape == shape), pixels
 
 
@@ -99,14 +104,3 @@ def _in_shape(
         f"the array of {name} has the shape {given}, and the model takes "
         f"{taken}{hint}."
     )
-
-
-def _check_scale(x: np.ndarray, name: str) -> None:
-    """Refuses pixels that were divided by 255, of whatever type."""
-    if x.dtype.kind not in "uif" or not np.isfinite(x).all():
-        return  # which `check_pixels` tells
-    if x.min() >= 0 and 0 < x.max() <= 1:
-        raise UserError(
-            f"the pixels of {name} lie between 0 and 1, and the model takes "
-            "raw pixels 0..255; multiply them by 255."
-        )

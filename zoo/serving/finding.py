@@ -2,16 +2,31 @@
 
 from __future__ import annotations
 
+import dataclasses
 import glob
 from collections.abc import Iterable
 from pathlib import Path
 
-from zoo.data.pictures import SUFFIXES
+from zoo.data import formats, walking
 from zoo.errors import UserError, join_words, nearest
 
 
-def find_files(words: Iterable[str]) -> list[Path]:
-    """Returns the files that words stand for, each once, in the order given.
+@dataclasses.dataclass(frozen=True)
+class Found:
+    """The files that words stand for.
+
+    Attributes:
+        paths: each once, in the order given.
+        left_out: a sentence about files in folders that are no images, if
+            there are such.
+    """
+
+    paths: list[Path]
+    left_out: str | None
+
+
+def find_files(words: Iterable[str]) -> Found:
+    """Returns the files that words stand for.
 
     Args:
         words: paths of files; folders, which stand for the pictures at any
@@ -21,17 +36,22 @@ def find_files(words: Iterable[str]) -> list[Path]:
         UserError: a word stands for nothing.
     """
     found: list[Path] = []
+    others: list[Path] = []
     for word in words:
-        found += _files_of(word)
-    return list(dict.fromkeys(found))
+        path = Path(word).expanduser()
+        if path.is_dir():
+            images, rest = _images_in(path)
+            found += images
+            others += rest
+        else:
+            found += _files_of(word, path)
+    counts = walking.count_kinds(dict.fromkeys(others))
+    return Found(list(dict.fromkeys(found)), formats.left_out(counts))
 
 
-def _files_of(word: str) -> list[Path]:
-    path = Path(word).expanduser()
+def _files_of(word: str, path: Path) -> list[Path]:
     if path.is_file():
         return [path]
-    if path.is_dir():
-        return _pictures_in(path)
     if not glob.has_magic(word):
         raise _missing(path)
     fits = sorted(map(Path, glob.glob(str(path), recursive=True)))
@@ -44,20 +64,15 @@ def _files_of(word: str) -> list[Path]:
     return files
 
 
-def _pictures_in(folder: Path) -> list[Path]:
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in SUFFIXES
-        and not path.name.startswith(".")
-        and path.is_file()
-    )
-    if not found:
+def _images_in(folder: Path) -> tuple[list[Path], list[Path]]:
+    images, others = walking.divide(folder)
+    if not images:
+        told = formats.left_out(walking.count_kinds(others))
         raise UserError(
-            f"{folder} has no pictures ({join_words(sorted(SUFFIXES))}); "
-            "give a folder that has some."
+            f"{folder} has no pictures ({formats.named()}); give a folder "
+            f"that has some.{' ' + told if told else ''}"
         )
-    return found
+    return images, others
 
 
 def _missing(path: Path) -> UserError:

@@ -35,12 +35,13 @@ class Answers:
     Attributes:
         predictions: in the order of the files.
         unreadable: pictures that cannot be read, and are left out.
-        warning: that the pictures are not like the training images, if so.
+        warnings: sentences about files that were left out, and about images
+            that are not like the training images.
     """
 
     predictions: tuple[Prediction, ...]
     unreadable: tuple[batches.Unreadable, ...]
-    warning: str | None
+    warnings: tuple[str, ...]
 
 
 @keras_settings.fixed()
@@ -64,25 +65,42 @@ def predict(
     names = resolved["data"]["class_names"]
     _check_top(top, names)
     shape = tuple(resolved["data"]["input_shape"])
+    known = resolved["data"].get("pixel_range")
+    known = known and tuple(known)
+    left_out = None
     if isinstance(examples, np.ndarray):
-        found = batches.of_array(examples, shape)
+        found = batches.of_array(examples, shape, known)
     else:
-        found = batches.read(finding.find_files(examples), shape)
+        files = finding.find_files(examples)
+        left_out = files.left_out
+        found = batches.read(files.paths, shape, known)
     model = run.load_model()
-    predictions, unreadable, total = [], [], 0.0
+    likeness = brightness.Likeness(resolved)
+    predictions, unreadable, squeezed = [], [], 0
     for batch in found:
         unreadable += batch.unreadable
+        squeezed += batch.squeezed
         if not batch.names:
             continue
         logits = model.predict_on_batch(batch.values.astype(np.float32))
         predictions += _predictions(batch.names, logits, names, top)
-        total += float(batch.values.mean(dtype=np.float64)) * len(batch.names)
+        likeness.add(batch.names, batch.values)
     if not predictions:
         raise UserError(_none(unreadable))
+    warnings = [left_out, _squeezed(squeezed, shape), *likeness.warnings()]
     return Answers(
-        tuple(predictions),
-        tuple(unreadable),
-        _warning(resolved, total / len(predictions)),
+        tuple(predictions), tuple(unreadable), tuple(filter(None, warnings))
+    )
+
+
+def _squeezed(count: int, shape: tuple[int, ...]) -> str | None:
+    """Says how many pictures had other proportions, if any."""
+    if not count:
+        return None
+    verb = "picture has" if count == 1 else "pictures have"
+    return (
+        f"{count:,} {verb} other proportions than {shape[0]}x{shape[1]}, and "
+        f"{'is' if count == 1 else 'are'} squeezed to it."
     )
 
 
@@ -117,11 +135,6 @@ def _predictions(
             names, named.tolist(), most.tolist(), strict=True
         )
     ]
-
-
-def _warning(resolved: dict, given: float) -> str | None:
-    trained = brightness.training_mean(resolved)
-    return None if trained is None else brightness.warning(given, trained)
 
 
 def _none(unreadable: list[batches.Unreadable]) -> str:

@@ -50,7 +50,7 @@ def to_json(run: Run, answers: Answers) -> dict[str, Any]:
         "unreadable": [
             {"file": one.name, "why": one.why} for one in answers.unreadable
         ],
-        "warning": answers.warning,
+        "warnings": list(answers.warnings),
     }
 
 

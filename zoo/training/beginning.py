@@ -71,6 +71,9 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
             "task": plan.source.task,
             "class_names": list(plan.source.class_names),
             "majority": _majority(plan),
+            "notes": list(plan.source.notes),
+            "pixel_range": plan.source.pixel_range,
+            "image_means": plan.source.image_means,
             "random_labels": plan.random_labels
             and plan.random_labels.to_json(),
         },

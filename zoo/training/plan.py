@@ -153,6 +153,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
             group_by=asked.group_by,
             train_examples=asked.train_examples,
             classes=asked.classes,
+            skip_unreadable=asked.skip_unreadable,
         )
     added_inputs.check(asked.add_inputs, data.input_shape, data.name)
     _check_early_stopping(asked, data)
@@ -184,7 +185,10 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
 
 def _check_unused(asked: TrainConfig, data: Dataset) -> None:
     """Refuses options that say how to load what was given already."""
-    loading = ("dataset", "data_dir", "image_size", "val_fraction", "group_by")
+    loading = (
+        "dataset", "data_dir", "image_size", "val_fraction", "group_by",
+        "skip_unreadable",
+    )  # fmt: skip
     for name in asked.asked():
         if name in loading and asked.dataset != data.name:
             raise UserError(

@@ -11,6 +11,7 @@ from zoo import program, scores
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset
+from zoo.data.pixel_range import dark
 from zoo.errors import Diverged, join_words
 from zoo.explaining import explain
 from zoo.explaining.facts import Facts
@@ -42,6 +43,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     console.table(
         {
             "data": _data_in_words(plan),
+            **_notes_in_words(plan.source),
             **_labels_in_words(plan),
             **balance.in_words(plan.source, plan.config.class_weight),
             **_features_in_words(resolved),
@@ -69,6 +71,14 @@ def _data_in_words(plan: Plan) -> str:
     if data.test_examples:
         text += f"; {data.test_examples:,} test {data.noun} stay sealed"
     return text
+
+
+def _notes_in_words(data: Dataset) -> dict[str, str]:
+    """Tells of files that were left out, and of pixels far below 255."""
+    notes = [*data.notes, dark(data.pixel_range)]
+    # Labels of lines are keys: spaces tell several notes apart.
+    told = [note.rstrip(".") for note in notes if note]
+    return {"note" + " " * i: note for i, note in enumerate(told)}
 
 
 def _labels_in_words(plan: Plan) -> dict[str, str]:

@@ -48,7 +48,10 @@ NOTHING = "changes nothing that is learned; give it once, for all trials"
 FIXED = {
     "seed": "is no hyperparameter; --executions=3 trains each trial with 3 "
     "seeds",
-    **dict.fromkeys(("dataset", "val_fraction", "group_by", "classes"), JUDGES),
+    **dict.fromkeys(
+        ("dataset", "val_fraction", "group_by", "classes", "skip_unreadable"),
+        JUDGES,
+    ),
     "model": "is no hyperparameter; sweep one model, then the other",
 }
 

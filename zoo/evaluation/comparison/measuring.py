@@ -19,7 +19,10 @@ from zoo.runs import Run
 
 LEVEL = 0.05  # of p, corrected for the number of comparisons
 # Options that say which examples are held out.
-CUT = ("dataset", "val_fraction", "group_by", "image_size", "classes")
+CUT = (
+    "dataset", "val_fraction", "group_by", "image_size", "classes",
+    "skip_unreadable",
+)  # fmt: skip
 
 
 @dataclasses.dataclass(frozen=True)
