@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo.config import TrainConfig
+from zoo.config import TrainConfig, parse_option
 from zoo.data import Dataset, load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import UserError
@@ -104,3 +104,20 @@ def test_arrays_of_ones_own_can_be_restricted_too(tmp_path):
 def test_what_are_no_two_classes_is_refused(name, classes, words):
     with pytest.raises(UserError, match=words):
         load_dataset(name, classes=classes)
+
+
+@pytest.mark.parametrize(
+    ("typed", "kept"),
+    [
+        ("cats,dogs,emu", ("cats, dogs", "emu")),
+        ("emu,cats,dogs", ("cats, dogs", "emu")),
+        ("cats,emu", ("cats", "emu")),
+    ],
+)
+def test_a_class_may_have_a_comma_in_its_name(tmp_path, typed, kept):
+    x = np.random.default_rng(0).integers(0, 256, (40, 4, 4), np.uint8)
+    names = np.array(["cats", "cats, dogs", "emu", "owl"])
+    np.savez(tmp_path / "x.npz", x=x, y=np.arange(40) % 4, class_names=names)
+    classes = parse_option("classes", typed)
+    data = load_dataset(f"npz:{tmp_path}/x.npz", classes=classes)
+    assert data.class_names == kept

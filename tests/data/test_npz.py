@@ -87,6 +87,14 @@ BAD = {
         {"x": X[:, :4], "y": Y, **TEST},
         "x_test of .* has images of",
     ),
+    "a name twice": (
+        {"x": X, "y": Y, "class_names": ["a", "b", "a"]},
+        "class name a twice",
+    ),
+    "an empty name": (
+        {"x": X, "y": Y, "class_names": ["a", " ", "c"]},
+        "label 1 of .* is empty",
+    ),
     "names that are numbers": (
         {"x": X, "y": Y, "class_names": [1, 2, 3]},
         "not a list of text",

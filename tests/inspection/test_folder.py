@@ -1,5 +1,7 @@
 """Every file of a folder is looked at, whatever is in it."""
 
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -170,3 +172,40 @@ def test_the_digits_are_seen_without_their_test_part():
     data = load_dataset("digits")
     sizes = [len(looked.parts[part]) for part in ("train", "val", "test")]
     assert sizes == [len(data.train), len(data.val), 0]
+
+
+def test_folders_that_are_not_used_are_named(tmp_path):
+    images, labels = textures(12, classes=2)
+    for i, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        save(tmp_path / "Train" / "ab"[label] / f"{i}.png", pixels)
+    save(tmp_path / "test" / "0.png", images[0])
+    save(tmp_path / "other" / "0.png", images[0])
+    looked = folder.look(str(tmp_path))
+    assert looked.class_names == ("a", "b")
+    told = "\n".join(finding(looked, "unused").images)
+    assert "zoo predict" in told and str(tmp_path / "other") in told
+
+
+def test_files_with_damaged_tags_are_looked_at(collect, tmp_path):
+    images, _ = textures(4)
+    entry = struct.pack("<HHI", 0x0112, 2, 2) + b"6\0\0\0"  # of type text
+    exif = b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + b"\0" * 4
+    (tmp_path / "a").mkdir()
+    Image.fromarray(images[0]).save(tmp_path / "a" / "text.jpg", exif=exif)
+    looked = collect({f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)})
+    assert "a/text.jpg" in [look.name for look in looked.looks]
+
+
+def test_pixels_far_below_white_are_told(collect):
+    images, _ = textures(4)
+    looked = collect(
+        {f"{'ab'[i % 2]}/{i}.png": images[i] // 16 for i in range(4)}
+    )
+    assert "between 0 and 15" in finding(looked, "scaled").sentence
+
+
+def test_photographs_of_one_size_that_is_no_square_are_told(collect):
+    images, _ = textures(4)
+    wide = np.concatenate([images, images], axis=2)
+    looked = collect({f"{'ab'[i % 2]}/{i}.png": wide[i] for i in range(4)})
+    assert "32x64" in finding(looked, "proportions").sentence

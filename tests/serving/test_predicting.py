@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 from PIL import Image
 from scipy.special import softmax
+from sklearn.datasets import load_digits
 
+from tests.serving.conftest import trained
 from zoo.data import pictures
 from zoo.errors import UserError
 from zoo.serving import batches, predict
@@ -122,6 +124,61 @@ def test_negatives_are_told_of_and_originals_are_not(run, digit, picture):
     assert ask(run, picture(digit.images[0])).warnings == ()
     (told,) = ask(run, picture(255 - digit.images[0])).warnings
     assert "negatives" in told
+
+
+def test_one_negative_among_many_pictures_is_named(run, digit, picture):
+    for i, image in enumerate(digit.images[:20]):
+        picture(image, f"mix/{i:02}.png")
+    folder = picture(255 - digit.images[20], "mix/negative.png").parent
+    (told,) = ask(run, folder).warnings
+    assert "negative.png looks like a negative" in told
+
+
+def test_the_range_of_the_training_images_is_kept_with_the_run(run):
+    from zoo.data import load_dataset
+
+    images = load_dataset("digits").train.images
+    data = run.resolved["data"]
+    assert data["pixel_range"] == [images.min(), images.max()]
+    means = images.mean(axis=(1, 2, 3))
+    assert data["image_means"] == pytest.approx([means.min(), means.max()])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_integers_of_another_range_are_told_of(run, dtype):
+    sixteen = load_digits().images[:6].astype(dtype)
+    told = predict(run, sixteen).warnings
+    assert any("the largest pixel is 16" in sentence for sentence in told)
+
+
+def test_floats_of_another_range_are_refused(run):
+    with pytest.raises(UserError, match=r"255 / 16\)"):
+        predict(run, load_digits().images[:6])
+
+
+def test_a_run_on_pixels_to_sixteen_takes_such_floats(tmp_path):
+    x = load_digits().images.astype(np.uint8)
+    np.savez(tmp_path / "x.npz", x=x, y=load_digits().target)
+    found = trained(tmp_path, "r", model="lr", dataset=f"npz:{tmp_path}/x.npz")
+    assert found.resolved["data"]["pixel_range"] == [0, 16]
+    answers = predict(found, load_digits().images[:6])
+    assert answers.warnings == ()
+
+
+def test_files_that_are_no_images_are_counted(run, digit, picture):
+    folder = picture(digit.images[0], "x/good.png").parent
+    (folder / "movie.mp4").touch()
+    (folder / "notes.txt").touch()
+    (told,) = ask(run, folder).warnings
+    assert told.startswith("2 files are left out")
+
+
+def test_pictures_of_other_proportions_are_counted(run, digit, picture):
+    picture(digit.images[0], "x/square.png")
+    wide = np.repeat(digit.images[0], 2, axis=1)
+    folder = picture(wide, "x/wide.png").parent
+    (told,) = ask(run, folder).warnings
+    assert told.startswith("1 picture has other proportions than 8x8")
 
 
 def test_a_colour_run_knows_its_classes_by_name(colours, picture):

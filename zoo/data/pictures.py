@@ -23,6 +23,7 @@ DEEP_FORMATS = ("PNG", "PPM")  # whose mode I is of 16 bits
 
 # The EXIF tag that says how the camera was held; from 5 on it lay on its side.
 ORIENTATION = 0x0112
+WIDTH, HEIGHT = 0x0100, 0x0101  # tags of TIFF
 # What turns a picture upright, by Pillow's words.
 TURNS = {
     2: "FLIP_LEFT_RIGHT", 3: "ROTATE_180", 4: "FLIP_TOP_BOTTOM",
@@ -247,8 +248,11 @@ def _orientation(picture) -> int:
 
 def _upright_size(picture) -> tuple[int, int]:
     """Returns height and width in pixels, as the picture is to be seen."""
-    turned = _orientation(picture) >= 5
-    return picture.size if turned else picture.size[::-1]
+    width, height = picture.size
+    if picture.format == "TIFF":
+        # Some versions of Pillow turn the size of these, but not all.
+        width, height = picture.tag_v2[WIDTH], picture.tag_v2[HEIGHT]
+    return (width, height) if _orientation(picture) >= 5 else (height, width)
 
 
 def _frames(picture) -> int:
