@@ -65,6 +65,13 @@ def test_images_are_resized_and_the_cut_stays_the_same(tmp_path):
     )
 
 
+@pytest.mark.parametrize(("wide", "notes"), [(1, 0), (2, 1)])
+def test_squeezed_images_are_said(tmp_path, wide, notes):
+    square = np.resize(X, (60, 6, 6 * wide, 3))
+    name = save(tmp_path, x=square, y=Y)
+    assert len(load_dataset(name, image_size=12).notes) == notes
+
+
 TEST = {"x_test": random_images(4), "y_test": np.arange(4) % 3}
 BAD = {
     "no x": ({"y": Y, "z": X}, "has no x; it holds y and z"),

@@ -79,7 +79,23 @@ def in_memory(
 
     sizes = {name: len(split) for name, split in splits.items()}
     shape = next(iter(splits.values())).images.shape[1:]
-    return Parts(class_names, sizes, read, shape, numbered)
+    notes = _squeezed(shape, image_size)
+    return Parts(class_names, sizes, read, shape, numbered, notes=lambda: notes)
+
+
+def _squeezed(
+    shape: tuple[int, ...], side: int | tuple[int, int] | None
+) -> tuple[str, ...]:
+    """Says that resizing changes the proportions of the images, if so."""
+    if side is None:
+        return ()
+    height, width = pictures.sides(side)
+    if not pictures.is_squeezed(shape[:2], height, width):
+        return ()
+    return (
+        f"all images are {shape[0]}x{shape[1]} pixels, and are squeezed to "
+        f"{height}x{width}.",
+    )
 
 
 def seal_off(everything: Split, size: int) -> dict[str, Split]:
