@@ -135,7 +135,7 @@ def npz_with_a_label_that_training_lacks(root):
 def npz_with_pixels_that_are_no_numbers(root):
     pixels = X.astype(np.float32)
     pixels[3, 1, 1] = np.nan
-    return _npz(root, x=pixels, y=Y), "1 values that are not numbers"
+    return _npz(root, x=pixels, y=Y), "1 value that is no number"
 
 
 def npz_with_scaled_pixels(root):

@@ -77,7 +77,7 @@ def _notes_in_words(data: Dataset) -> dict[str, str]:
     """Tells of files that were left out, and of pixels far below 255."""
     notes = [*data.notes, dark(data.pixel_range)]
     # Labels of lines are keys: spaces tell several notes apart.
-    told = [note.rstrip(".") for note in notes if note]
+    told = [program.as_typed(note.rstrip(".")) for note in notes if note]
     return {"note" + " " * i: note for i, note in enumerate(told)}
 
 
