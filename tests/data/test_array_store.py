@@ -3,6 +3,7 @@
 import errno
 import multiprocessing
 import os
+import time
 
 import numpy as np
 import pytest
@@ -90,7 +91,7 @@ def forget(path):
 DAMAGES = [(name, how) for name in array_store.FILES for how in (
     cut, lengthen, remove, spoil_the_head)]  # fmt: skip
 DAMAGES += [("about.json", cut), ("about.json", forget)]
-DAMAGES += [("labels.npy", turn_a_bit), ("hashes.npy", turn_a_bit)]
+DAMAGES += [(name, turn_a_bit) for name in array_store.FILES]
 
 
 @pytest.mark.parametrize(("name", "how"), DAMAGES)
@@ -102,15 +103,32 @@ def test_a_damaged_file_is_named_and_made_anew(tmp_path, capsys, name, how):
     kept = keeping.read(tmp_path, "here", ABOUT, COUNT, pieces, "mine")
     np.testing.assert_array_equal(kept.split.images, IMAGES)
     assert f"/{name} " in capsys.readouterr().out.splitlines()[0]
-    array_store.verify(tmp_path)
+    again = array_store.find(tmp_path, "here")
+    np.testing.assert_array_equal(again.split.images, IMAGES)
 
 
-def test_a_turned_bit_of_an_image_is_seen_by_verify(tmp_path):
+def test_a_process_hashes_arrays_once_unless_they_were_written_to(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(array_store, "SETTLED", -1.0)
     keep(tmp_path)
-    array_store.verify(tmp_path)
-    turn_a_bit(tmp_path / "images.npy")
+    read = []
+
+    def watch(chunks, total):
+        read.append(total)
+        return chunks
+
+    array_store.find(tmp_path, "here", watch)
+    assert len(read) == len(array_store.FILES)
+    array_store.find(tmp_path, "here", watch)
+    assert len(read) == len(array_store.FILES)
+    path = tmp_path / "images.npy"
+    before = path.stat()
+    time.sleep(0.02)  # a tick of the clock of the file system
+    turn_a_bit(path)
+    os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(array_store.Damaged, match="images.npy is damaged"):
-        array_store.verify(tmp_path)
+        array_store.find(tmp_path, "here", watch)
 
 
 class Killed(BaseException):

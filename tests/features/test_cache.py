@@ -46,9 +46,9 @@ def test_other_images_or_another_extractor_are_computed(
     assert computed(split, other, tmp_path)[1]
 
 
-@pytest.mark.parametrize("harm", ["cut", "flip", "foreign", "empty"])
-def test_what_is_damaged_or_foreign_is_computed_anew(
-    split, extractor, tmp_path, harm
+@pytest.mark.parametrize("harm", ["cut", "flip", "foreign", "swapped", "empty"])
+def test_what_is_damaged_or_foreign_is_told_and_computed_anew(
+    split, extractor, tmp_path, harm, capsys
 ):
     wanted, _ = computed(split, extractor, tmp_path)
     [path] = (tmp_path / cache.FOLDER).iterdir()
@@ -60,10 +60,15 @@ def test_what_is_damaged_or_foreign_is_computed_anew(
         path.write_bytes(content)
     elif harm == "foreign":
         np.savez(path, vectors=np.zeros((3, 2), np.float32))
+    elif harm == "swapped":  # whole, of the right shape, and not what was kept
+        with np.load(path) as file:
+            np.savez(path, **{**file, "vectors": wanted[::-1]})
     else:
         path.write_bytes(b"")
+    capsys.readouterr()
     found, was_computed = computed(split, extractor, tmp_path)
     assert was_computed
+    assert capsys.readouterr().out.count(f"{path} is damaged") == 1
     np.testing.assert_array_equal(found, wanted)
     assert not computed(split, extractor, tmp_path)[1]
 

@@ -4,7 +4,8 @@ The folder holds `images.npy` (uint8 `[N, H, W, C]`), `labels.npy` (int32
 `[N]`), `hashes.npy` (uint8 `[N, 16]`: of each image as it came, see
 `zoo.data.splits`) and `about.json`, which says what they are and how long,
 and is written last: what it does not name is not there. It may be removed at
-any time. Each split has a folder of its own, so that nobody who trains opens
+any time. Every byte is held against its SHA-256 when a split is opened, once a
+process. Each split has a folder of its own, so that nobody who trains opens
 a file with test images.
 """
 
@@ -16,6 +17,7 @@ import hashlib
 import json
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 from typing import Any
@@ -29,9 +31,22 @@ from zoo.errors import UserError
 FORMAT = 1
 FILES = IMAGES, LABELS, HASHES = "images.npy", "labels.npy", "hashes.npy"
 ABOUT, LOCK, NEW = "about.json", "lock", ".new"
+CHUNK = 2**23  # bytes that are hashed at a time
+# What this process has found sound: by path, its hash and what the system
+# says of it.
+_sound: dict[Path, tuple] = {}
+# Seconds after which a change is sure to show in the times of a file.
+SETTLED = 2.0
 
 # Images uint8 `[B, H, W, C]`, labels int `[B]`, one hash an image.
 Piece = tuple[np.ndarray, np.ndarray, list[bytes]]
+# Passes on the chunks of a file, of so many bytes in all, and may show how
+# far they are.
+Watch = Callable[[Iterator[bytes], int], Iterable[bytes]]
+
+
+def _unwatched(chunks: Iterator[bytes], total: int) -> Iterator[bytes]:
+    return chunks
 
 
 class Damaged(UserError):
@@ -57,13 +72,18 @@ class Kept:
     about: dict[str, Any]
 
 
-def find(folder: Path, origin: str | None) -> Kept | None:
-    """Opens what is kept in a folder; images that are many stay in the file.
+def find(
+    folder: Path, origin: str | None, watch: Watch = _unwatched
+) -> Kept | None:
+    """Opens what is kept in a folder, once every byte was found right.
+
+    Images that are many stay in the file.
 
     Args:
         folder: of one split.
         origin: tells apart what the arrays may have been made from; `None`
             takes them whatever that was.
+        watch: shows how far the reading is.
 
     Returns:
         The split, or `None` if there is none, or one of another origin.
@@ -76,8 +96,8 @@ def find(folder: Path, origin: str | None) -> Kept | None:
         return None
     for name, entry in found["files"].items():
         _check_size(folder / name, entry["bytes"])
-    for name in (LABELS, HASHES):
-        _check_content(folder / name, found["files"][name])
+    for name, entry in found["files"].items():
+        _check_content(folder / name, entry, watch)
     images, labels, hashes = (
         _array(folder / name, mapped=name == IMAGES)
         for name in (IMAGES, LABELS, HASHES)
@@ -99,17 +119,6 @@ def describe(folder: Path, origin: str | None) -> dict[str, Any] | None:
     if found is None or origin not in (None, found["origin"]):
         return None
     return found["about"]
-
-
-def verify(folder: Path) -> None:
-    """Reads every byte that is kept in a folder.
-
-    Raises:
-        Damaged: one is not what was written.
-    """
-    for name, entry in (_about(folder) or {"files": {}})["files"].items():
-        _check_size(folder / name, entry["bytes"])
-        _check_content(folder / name, entry)
 
 
 def keep(
@@ -209,6 +218,8 @@ def _about(folder: Path) -> dict[str, Any] | None:
         found = json.loads(path.read_text())
         if found["format"] != FORMAT:
             return None
+        if set(found["files"]) != set(FILES):
+            raise ValueError
         for name in FILES:
             int(found["files"][name]["bytes"]), found["files"][name]["sha256"]
         tuple(found["shape"]), found["origin"], dict(found["about"])
@@ -228,14 +239,32 @@ def _check_size(path: Path, size: int) -> None:
         raise Damaged(f"{path} has {found:,} bytes and should have {size:,}")
 
 
-def _check_content(path: Path, entry: dict[str, Any]) -> None:
-    if _hash(path) != entry["sha256"]:
-        raise Damaged(f"{path} is damaged")
+def _check_content(
+    path: Path, entry: dict[str, Any], watch: Watch = _unwatched
+) -> None:
+    try:
+        state = path.stat()
+        mark = (entry["sha256"], state.st_ino, state.st_size)
+        mark += (state.st_mtime_ns, state.st_ctime_ns)
+        if _sound.get(path) == mark:
+            return
+        if _hash(path, watch) != entry["sha256"]:
+            raise Damaged(f"{path} is damaged")
+    except OSError as error:
+        why = os.strerror(error.errno or 0)
+        raise Damaged(f"{path} cannot be read ({why})") from None
+    # A file that was just changed may change again within one tick.
+    if time.time() - state.st_ctime > SETTLED:
+        _sound[path] = mark
 
 
-def _hash(path: Path) -> str:
+def _hash(path: Path, watch: Watch = _unwatched) -> str:
+    total = hashlib.sha256()
     with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+        chunks = iter(lambda: file.read(CHUNK), b"")
+        for chunk in watch(chunks, path.stat().st_size):
+            total.update(chunk)
+    return total.hexdigest()
 
 
 def _array(path: Path, mapped: bool) -> np.ndarray:

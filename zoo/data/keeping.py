@@ -45,7 +45,7 @@ def read(
         pieces: reads the images where they come from.
         name: what lines on the screen call the split.
     """
-    kept = _found(folder, origin, name)
+    kept = _sound(folder, origin, name)
     if kept is not None:
         return kept
     news.tell(f"{name}: reading {count:,} images, once; kept in {folder}")
@@ -64,9 +64,18 @@ def read(
     return kept or into_memory(reading(), count, about)
 
 
-def _found(folder: Path, origin: str, name: str) -> Kept | None:
+def found(folder: Path, origin: str | None, name: str) -> Kept | None:
+    """Opens what is kept; see `array_store.find`. Shows a long check."""
+
+    def watch(chunks: Iterator[bytes], total: int) -> Iterator[bytes]:
+        return shown(chunks, total, name, len, "bytes checked")
+
+    return array_store.find(folder, origin, watch)
+
+
+def _sound(folder: Path, origin: str, name: str) -> Kept | None:
     try:
-        return array_store.find(folder, origin)
+        return found(folder, origin, name)
     except array_store.Damaged as error:
         news.tell(f"{name}: {error}; making it anew")
         return None
@@ -91,6 +100,7 @@ def shown(
     count: int,
     name: str,
     number: Callable[[Done], int] = lambda piece: len(piece[2]),
+    noun: str = "images",
 ) -> Iterator[Done]:
     """Yields pieces and says how far they are.
 
@@ -101,6 +111,7 @@ def shown(
         count: images in all of them.
         name: what the lines call it.
         number: images in one of them.
+        noun: what is counted, if not images.
     """
     stream, done = news.stream(), 0
     terminal, last = stream.isatty(), time.monotonic()
@@ -111,7 +122,7 @@ def shown(
             done += number(piece)
             if time.monotonic() - last >= pause:
                 last = time.monotonic()
-                text = f"{name}: {done:,} of {count:,} images"
+                text = f"{name}: {done:,} of {count:,} {noun}"
                 stream.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
                 stream.flush()
     finally:

@@ -15,7 +15,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo import news
 from zoo.commands import command
 from zoo.data import array_store, keeping, pictures, rows, tfds
 from zoo.data.array_store import Kept, Piece
@@ -82,14 +81,6 @@ class Reader:
 
     def prepare(self, part: str) -> None:
         """Makes the arrays of a split, unless they are there and sound."""
-        folder = self._folder(part)
-        try:
-            array_store.verify(folder)
-        except array_store.Damaged as error:
-            if self._origin(self.about["version"], part) is None:
-                raise self._beyond_repair(error, folder) from error
-            news.tell(f"{self._name(part)}: {error}; making it anew")
-            (folder / array_store.ABOUT).unlink(missing_ok=True)
         self._read_whole(part)
 
     def _read_whole(self, part: str) -> Kept:
@@ -104,7 +95,7 @@ class Reader:
         if self._origin(version, part) is None:
             # There is nothing to make them of: they are taken as they are.
             try:
-                kept = array_store.find(folder, None)
+                kept = keeping.found(folder, None, self._name(part))
             except array_store.Damaged as error:
                 raise self._beyond_repair(error, folder) from error
             if kept is not None:

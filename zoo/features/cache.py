@@ -1,8 +1,8 @@
 """Features on disk: computed once for the same images and extractor.
 
 `RUNS_DIR/.features/<hash>.npz` holds the vectors of one split; it may be
-removed at any time. What cannot be read, or is of other images, is computed
-anew and replaced.
+removed at any time. Their SHA-256 lies beside them; what is not what was
+written is told, computed anew and replaced.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zoo import files
+from zoo import files, news
 from zoo.data.dataset import Split
 from zoo.data.rows import chunks
 from zoo.errors import UserError
@@ -87,17 +87,26 @@ def compute(
 
 
 def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """Returns what a file holds, if that is what it should."""
+    """Returns what a file holds; says so if that is not what it should."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            vectors = file["vectors"]
+            vectors, sha256 = file["vectors"], str(file["sha256"])
+        fits = vectors.shape == shape and vectors.dtype == np.float32
+        if fits and _hash(vectors) == sha256:
+            return vectors
+    except FileNotFoundError:
+        return None
     except (
         *(OSError, ValueError, EOFError, KeyError, TypeError, AttributeError),
         *(zipfile.BadZipFile, zlib.error),
     ):
-        return None
-    fits = vectors.shape == shape and vectors.dtype == np.float32
-    return vectors if fits else None
+        pass
+    news.tell(f"features: {path} is damaged; computing them anew")
+    return None
+
+
+def _hash(vectors: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(vectors).data).hexdigest()
 
 
 def _write(path: pathlib.Path, vectors: np.ndarray) -> None:
@@ -106,7 +115,7 @@ def _write(path: pathlib.Path, vectors: np.ndarray) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with files.replacing(own) as file:
-            np.savez(file, vectors=vectors)
+            np.savez(file, vectors=vectors, sha256=_hash(vectors))
         os.replace(own, path)
     except OSError as error:
         raise UserError(
