@@ -6,6 +6,7 @@ A wrong Python is told so before anything that it could not import; only
 
 import sys
 
+from zoo import interrupts
 from zoo.pythons import complaint
 
 
@@ -17,6 +18,7 @@ def main(arguments=None, version=sys.version_info):
         version: (major, minor, ...) of the Python that runs this.
     """
     if arguments is None:
+        interrupts.catch()
         arguments = sys.argv[1:]
     trouble = complaint(version)
     if not trouble:

@@ -9,6 +9,7 @@ that is raised is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
 
 
@@ -29,7 +30,19 @@ class Diverged(ArithmeticError):
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; a checkpoint was saved first."""
+    """Training was asked to stop; a checkpoint was saved first.
+
+    Args:
+        text: one sentence.
+        code: exit code of the process; `None` takes that of the interruption
+            which is being told in other words, else that of Ctrl-C.
+    """
+
+    def __init__(self, text: str = "", code: int | None = None):
+        super().__init__(text)
+        told = sys.exception()
+        inherited = told.code if isinstance(told, Interrupted) else 130
+        self.code = inherited if code is None else code
 
 
 def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:

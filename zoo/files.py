@@ -29,7 +29,9 @@ def replacing(path: pathlib.Path) -> Iterator[BinaryIO]:
     # Always the same name: what a kill leaves is overwritten by the next try.
     temporary = path.with_name(f".{path.name}.new")
     try:
-        with open(temporary, "wb") as file:
+        # Never through a link that lies there under this name.
+        temporary.unlink(missing_ok=True)
+        with open(temporary, "xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -151,6 +151,17 @@ class Run:
             ) from error
 
 
+def created(path: pathlib.Path) -> str:
+    """Returns the `run_id` of a file, by which runs are ordered.
+
+    Empty where the file is damaged, which is told of elsewhere.
+    """
+    try:
+        return str(json.loads(path.read_text())["run_id"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
+
+
 def _rows(text: str) -> list[dict[str, float | None]]:
     return [
         {key: float(cell) if cell else None for key, cell in row.items()}

@@ -17,7 +17,7 @@ import json
 import pathlib
 import posixpath
 import shlex
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zoo import files, runs
@@ -75,6 +75,12 @@ class Group:
             place: its path from the group's folder, as `group.json` has it.
         """
         name = posixpath.normpath(f"{self.name}/{place}")
+        # A run that varies another may lie beside the group, not above it.
+        if name.split("/")[0] in ("..", ".") or "\0" in name:
+            raise UserError(
+                f"{self.path / GROUP_FILE} is damaged: {place!r} leads out of "
+                "the folder of runs."
+            )
         return Run(self.runs_dir / name, name)
 
     def runs(self) -> list[Run]:
@@ -185,6 +191,26 @@ def find_runs(
             found.setdefault(run.path.resolve(), run)
         without += [run for run in members if not has_result(run)]
     return list(found.values()), without
+
+
+def check_whole(names: Sequence[str], runs_dir: str) -> None:
+    """Raises `UserError` if a run or group is not named whole.
+
+    Whose test images are opened is not to hang on a prefix or on `last`.
+    """
+    if not names:
+        raise UserError(
+            "test images are opened to a run that is named whole; write its "
+            "name, which `zoo runs` lists."
+        )
+    known = [group.name for group in list_groups(runs_dir)]
+    known += [run.name for run in runs.list_runs(runs_dir)]
+    for name in names:
+        fits = [one for one in known if one.startswith(name)]
+        if name == "last" and not fits:
+            fits = [runs.find(name, runs_dir).name]
+        if fits and name.rstrip("/") not in known:
+            raise runs.not_whole(name, fits)
 
 
 def left_out(without: Iterable[Run]) -> str:

@@ -5,15 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import pathlib
+import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterable, Iterator, Mapping
 
 from zoo import engines, pretrained, sweeps
 from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_words, nearest
-from zoo.run_folder import Run
+from zoo.run_folder import Run, created
 
 __all__ = [
     "FORMAT",
@@ -25,11 +27,20 @@ __all__ = [
     "find",
     "list_runs",
     "load_run",
+    "new_id",
     "with_counters",
 ]
 
 FORMAT = 1  # of the run folder; a reader refuses what it does not know
 GROUP_FILE = "group.json"  # in the folder of runs that belong together
+
+
+def new_id() -> str:
+    """Returns what tells a run from every other, and orders them by creation.
+
+    Nanoseconds since 1970 in 20 digits, and 8 random bytes in hex.
+    """
+    return f"{time.time_ns():020d}-{secrets.token_hex(8)}"
 
 
 def check_free(runs_dir: str, name: str | None) -> None:
@@ -121,18 +132,24 @@ def check_engine(folder: pathlib.Path, name: str) -> None:
 
 
 def list_runs(runs_dir: str) -> list[Run]:
-    """Returns every run below a folder, oldest first."""
+    """Returns every run below a folder, oldest first.
+
+    The order is that of their creation, as the runs themselves keep it: what
+    is copied, moved or touched keeps its place.
+    """
     root = pathlib.Path(runs_dir)
     files = [
         path
         for path in root.rglob("config.json")
         if not any(p.startswith(".") for p in path.relative_to(root).parts)
     ]
-    files.sort(key=lambda path: path.stat().st_mtime_ns)
-    return [
+    found = [
         Run(path.parent, path.parent.relative_to(root).as_posix())
         for path in files
     ]
+    return sorted(
+        found, key=lambda run: (created(run.path / "resolved.json"), run.name)
+    )
 
 
 def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
@@ -176,6 +193,19 @@ def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     raise UserError(
         f"there is no run {name!r} in {runs_dir}; "
         f"{hint or 'try `last`.'} `zoo runs` lists them all."
+    )
+
+
+def not_whole(name: str, fits: Iterable[str]) -> UserError:
+    """Builds the error for a name that test images are not opened to.
+
+    Args:
+        name: as it was typed: a beginning, or `last`.
+        fits: whole names that it could stand for.
+    """
+    return UserError(
+        f"test images are opened to what is named whole, and {name!r} is not; "
+        f"type {join_words(list(fits)[:5])}."
     )
 
 

@@ -12,7 +12,7 @@ import json
 import pathlib
 from typing import Any
 
-from zoo import files
+from zoo import files, run_folder
 from zoo.errors import UserError, join_words
 
 CONFIG, LEDGER, RESULT = "sweep.json", "ledger.jsonl", "result.json"
@@ -61,6 +61,24 @@ class Folder:
         except UserError:
             return "running"
 
+    def run_path(self, name: str) -> pathlib.Path:
+        """Returns the folder of one of its runs.
+
+        Args:
+            name: of the run, as a file of the sweep has it.
+
+        Raises:
+            UserError: it is no name of a run in this sweep.
+        """
+        place = pathlib.PurePosixPath(name.removeprefix(f"{self.name}/"))
+        path = self.path / place
+        inside = path.resolve().is_relative_to(self.path.resolve())
+        if not place.parts or ".." in place.parts or not inside:
+            raise UserError(
+                f"{self.path} is damaged: {name!r} is no run of this sweep."
+            )
+        return path
+
     def lock(self) -> contextlib.AbstractContextManager[None]:
         """Holds the sweep for this process; the system frees it at death.
 
@@ -78,7 +96,7 @@ def list_sweeps(runs_dir: str) -> list[Folder]:
         for path in root.rglob(CONFIG)
         if not any(p.startswith(".") for p in path.relative_to(root).parts)
     ]
-    found.sort(key=lambda path: path.stat().st_mtime_ns)
+    found.sort(key=lambda path: (run_folder.created(path), path))
     return [
         Folder(path.parent, path.parent.relative_to(root).as_posix())
         for path in found

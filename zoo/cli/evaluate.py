@@ -17,16 +17,17 @@ from zoo.evaluation.words import check_split, several, table
 def run(argv: list[str]) -> int:
     """Scores runs and prints tables; returns the exit code."""
     command = Command(
-        "zoo evaluate RUN... [--split=val|train|test] [--dataset=NAME]",
+        "zoo evaluate [RUN...] [--split=val|train|test] [--dataset=NAME]",
         "Score the saved model of a run, or of several; a group's name stands "
-        "for its runs. test opens the sealed "
-        "split: each look is written into test_openings.jsonl beside the "
-        "runs, and all looks from there at one data set are counted. Seeds of "
+        "for its runs. Without a name it is `last`. test opens the sealed "
+        "split, to runs that are named whole: each look is written into "
+        "test_openings.jsonl beside the runs, and all looks from there at one "
+        "data set are counted. Seeds of "
         "one recipe that are opened together are one look. With --dataset "
         "the score on another data set stands beside the original one, which "
         "is that on validation examples, or on the test split if that was "
         "opened before; classes are found by their names.",
-        words=("RUN...",),
+        words=("[RUN...]",),
     )
     command.text(
         "split",
@@ -45,6 +46,9 @@ def run(argv: list[str]) -> int:
         return 0
     values = command.values
     _check(values)
+    words = words or ([] if values.split == "test" else ["last"])
+    if values.split == "test":
+        run_groups.check_whole(words, values.runs_dir)
     found, without = run_groups.find_runs(words, values.runs_dir)
     if values.dataset is None:
         _own(found, values)

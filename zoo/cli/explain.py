@@ -1,4 +1,4 @@
-"""`zoo explain RUN`: what a run's own numbers say, and what to try next."""
+"""`zoo explain [RUN]`: what a run's own numbers say, and what to try next."""
 
 from __future__ import annotations
 
@@ -14,16 +14,17 @@ from zoo.explaining.facts import Facts
 def run(argv: list[str]) -> int:
     """Explains one run; returns the exit code."""
     command = Command(
-        "zoo explain RUN",
+        "zoo explain [RUN]",
         "Say what a run's numbers show, the most severe first, and what to "
         "try next; finished or not.",
-        words=("RUN",),
+        words=("[RUN]",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.switch("json", "print JSON")
     given = command.parse(argv)
     if given is None:
         return 0
+    given = given or ["last"]
     facts = Facts.of(runs.find(given[0], command.values.runs_dir))
     findings = explain(facts)
     if command.values.json:

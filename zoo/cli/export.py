@@ -1,4 +1,4 @@
-"""`zoo export RUN`: a run as a model for other programs."""
+"""`zoo export [RUN]`: a run as a model for other programs."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ def run(argv: list[str]) -> int:
     """Exports one run and prints what came of it; returns the exit code."""
     names = "|".join(FORMATS)
     command = Command(
-        f"zoo export RUN [--format={names}] [--out=PATH]",
+        f"zoo export [RUN] [--format={names}] [--out=PATH]",
         "Write a run for programs that do not know the zoo: raw pixels 0..255 "
         "in, logits and probabilities out, preprocessing and class names "
         "inside. What is written is held against the run on its validation "
         "images, and kept only if it answers the same.",
-        words=("RUN",),
+        words=("[RUN]",),
     )
     command.text("format", "keras", f"{names.replace('|', ' | ')}")
     command.text(
@@ -29,6 +29,7 @@ def run(argv: list[str]) -> int:
     words = command.parse(argv)
     if words is None:
         return 0
+    words = words or ["last"]
     values = command.values
     format = find_format(values["format"].value).name
     found = runs.find(words[0], values.runs_dir)

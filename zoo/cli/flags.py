@@ -24,7 +24,8 @@ class Command:
         usage: the first line of its help, such as `zoo resume RUN`.
         about: what it does, in a sentence.
         words: names of the words it needs besides flags; a last one that
-            ends in `...` stands for one or more.
+            ends in `...` stands for one or more; one in brackets may be left
+            out.
     """
 
     def __init__(self, usage: str, about: str, words: tuple[str, ...] = ()):
@@ -98,13 +99,14 @@ class Command:
             ) from None
         except (flags.Error, ValueError, OSError) as error:
             raise UserError(_one_sentence(str(error))) from None
-        if len(words) < len(self.words):
+        needed = [word for word in self.words if not word.startswith("[")]
+        if len(words) < len(needed):
             word = self.words[len(words)].rstrip(".")
             article = "an" if word[0] in "AEIOU" else "a"
             raise UserError(
                 f"{article} {word} is missing; write `{self.usage}`."
             )
-        endless = self.words and self.words[-1].endswith("...")
+        endless = self.words and self.words[-1].rstrip("]").endswith("...")
         if len(words) > len(self.words) and not endless:
             raise self._too_many(words[len(self.words)])
         return words

@@ -1,4 +1,4 @@
-"""`zoo landscape RUN`: the loss as a function of the weights, in pictures."""
+"""`zoo landscape [RUN]`: the loss as a function of the weights, in pictures."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ REFRESH_SECONDS = 0.2
 def run(argv: list[str]) -> int:
     """Measures and draws the loss surface of one run; returns the exit code."""
     command = Command(
-        "zoo landscape RUN [--parts=path,line,plane]",
+        "zoo landscape [RUN] [--parts=path,line,plane]",
         "Draw the loss between two sets of weights and around the result, "
         "into RUN/landscape/ and TensorBoard.",
-        words=("RUN",),
+        words=("[RUN]",),
     )
     for name, option in OPTIONS.items():
         (shown,) = format_option(name, DEFAULTS[name])
@@ -36,6 +36,7 @@ def run(argv: list[str]) -> int:
     words = command.parse(argv)
     if words is None:
         return 0
+    words = words or ["last"]
     request = _request(command)
     runs_dir = command.values.runs_dir
     found = runs.find(words[0], runs_dir)

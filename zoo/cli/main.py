@@ -10,7 +10,7 @@ import traceback
 
 import zoo
 from zoo import engines, news, program, synonyms
-from zoo.cli import stderr
+from zoo.cli import lasting, stderr
 from zoo.errors import Diverged, Interrupted, Lost, UserError, nearest
 
 DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
@@ -57,17 +57,26 @@ def main(argv: list[str] | None = None) -> int:
 
     Returns:
         0 done; 2 a mistake of the user; 3 training diverged; 4 a process of
-        several was lost, which can be resumed; 130 interrupted.
+        several was lost, which can be resumed; 129 the terminal was closed,
+        and what was under way was saved; 130 interrupted.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview())
-        return DONE
-    if argv[0] in ("--version", "-V", "version"):
-        print(f"zoo {zoo.__version__}")
-        return DONE
+    with lasting.output():
+        return _answered(argv)
+
+
+def _answered(argv: list[str]) -> int:
+    """Runs a verb; whatever ends it becomes an exit code and a sentence."""
     try:
-        return _run(argv[0], argv[1:])
+        if not argv or argv[0] in ("-h", "--help", "help"):
+            print(overview())
+            return DONE
+        if argv[0] in ("--version", "-V", "version"):
+            print(f"zoo {zoo.__version__}")
+            return DONE
+        code = _run(argv[0], argv[1:])
+        sys.stdout.flush()  # here a full disk can still be told of
+        return code
     except UserError as error:
         return _complain(error, MISTAKE)
     except Diverged as error:
@@ -75,13 +84,9 @@ def main(argv: list[str] | None = None) -> int:
     except Lost as error:
         return _complain(error, LOST)
     except Interrupted as error:
-        return _complain(error, INTERRUPTED)
+        return _complain(error, error.code)
     except KeyboardInterrupt:
         return _complain("interrupted.", INTERRUPTED)
-    except BrokenPipeError:
-        # The reader went away, as `zoo models | head` does.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return DONE
     except MemoryError:
         return _complain(
             "there is not enough memory; a smaller --batch_size needs less.",

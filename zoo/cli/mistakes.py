@@ -1,4 +1,4 @@
-"""`zoo mistakes RUN`: the worst mistakes, to find labels that are wrong."""
+"""`zoo mistakes [RUN]`: the worst mistakes, to find labels that are wrong."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ COUNT = Option(INT, "mistakes to write, the worst first", "", low=1)
 def run(argv: list[str]) -> int:
     """Writes and prints the worst mistakes; returns the exit code."""
     command = Command(
-        "zoo mistakes RUN [--split=val|train] [--count=40]",
+        "zoo mistakes [RUN] [--split=val|train] [--count=40]",
         "Show what a run gets wrong, the largest loss first: a label that is "
         "wrong looks like a mistake of which the network is sure. Writes a "
         "table (CSV) and a contact sheet (PNG).",
-        words=("RUN",),
+        words=("[RUN]",),
     )
     command.text("count", "40", COUNT.help)
     command.text("split", "val", "examples to look at: val or train")
@@ -30,6 +30,7 @@ def run(argv: list[str]) -> int:
     words = command.parse(argv)
     if words is None:
         return 0
+    words = words or ["last"]
     given = command.values
     count = read_option("count", COUNT, given.count)
     found = runs.find(words[0], given.runs_dir)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
+from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
@@ -18,7 +20,7 @@ def run(argv: list[str]) -> int:
     and the exit code is 2; the others are predicted all the same.
     """
     command = Command(
-        "zoo predict RUN IMAGE... [--top=N] [--json]",
+        "zoo predict [RUN] IMAGE... [--top=N] [--json]",
         "Say what a run, a saved .keras file of one, or lenet5:mnist and the "
         "like, which come with the zoo, sees in pictures: files, folders, or "
         "patterns in quotes. They are stretched to the size of the training "
@@ -26,7 +28,7 @@ def run(argv: list[str]) -> int:
         "NumPy files of raw pixels 0..255, [N, H, W, C]; for a run on points, "
         ".csv or .npy files. Pictures that cannot be read are named, and the "
         "exit code is 2; the others are predicted.",
-        words=("RUN", "IMAGE..."),
+        words=("IMAGE...",),
     )
     command.text("top", "2", "how many classes to name, the best first")
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
@@ -35,6 +37,7 @@ def run(argv: list[str]) -> int:
     if words is None:
         return 0
     top = _top(command.values.top)
+    words = _with_run(words, command)
     found = saved_file.find(words[0], command.values.runs_dir)
     with stderr.hold():
         from zoo.serving import predict
@@ -50,6 +53,23 @@ def run(argv: list[str]) -> int:
     if answers.unreadable:
         stderr.show(f"zoo: {about_unreadable(answers)}\n")
     return 2 if answers.unreadable else 0
+
+
+def _with_run(words: list[str], command: Command) -> list[str]:
+    """Returns the words with `last` before them, if they are all images.
+
+    Raises:
+        UserError: there is a run and no image.
+    """
+    path, runs_dir = Path(words[0]), command.values.runs_dir
+    known = any(run.name == words[0] for run in runs.list_runs(runs_dir))
+    is_model = path.suffix == saved_file.ENDING
+    is_run = known or is_model or (path / "config.json").is_file()
+    if path.exists() and not is_run:
+        return ["last", *words]
+    if len(words) == 1:
+        raise UserError(f"an IMAGE is missing; write `{command.usage}`.")
+    return words
 
 
 def _top(text: str) -> int:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import engines
 from zoo.addresses import Address
-from zoo.cli import stderr
+from zoo.cli import lasting, stderr
 from zoo.cli.flags import Command
 from zoo.errors import UserError, join_words
 from zoo.options import INT, Option, read_option
@@ -130,7 +130,8 @@ def _stdout_apart() -> Iterator[None]:
     ours, terminal = sys.stdout, os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(terminal), "w", buffering=1) as sys.stdout:
+        with os.fdopen(os.dup(terminal), "w", buffering=1) as stream:
+            sys.stdout = lasting.Lasting(stream)
             yield
     finally:
         sys.stdout = ours

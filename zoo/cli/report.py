@@ -1,4 +1,4 @@
-"""`zoo report RUN...`: one page of HTML about a run, or about several."""
+"""`zoo report [RUN...]`: one page of HTML about a run, or about several."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from zoo.errors import UserError
 def run(argv: list[str]) -> int:
     """Writes a page about runs; returns the exit code."""
     command = Command(
-        "zoo report RUN... [--out=PATH.html]",
+        "zoo report [RUN...] [--out=PATH.html]",
         "Write a page of HTML about a run, into its folder anew, or about "
         "several runs beside each other, into the folder of runs. The page is "
         "one file and needs no network; the test split is not opened for it.",
-        words=("RUN...",),
+        words=("[RUN...]",),
     )
     command.text("out", None, "write the page into this file")
     command.switch("overwrite", "replace the file of --out if it is there")
@@ -24,6 +24,7 @@ def run(argv: list[str]) -> int:
     words = command.parse(argv)
     if words is None:
         return 0
+    words = words or ["last"]
     values = command.values
     found, without = run_groups.find_runs(words, values.runs_dir)
     out, overwrite = values.out, values["overwrite"].value

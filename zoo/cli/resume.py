@@ -1,8 +1,7 @@
-"""`zoo resume RUN`: goes on with a run, or a sweep, that was stopped."""
+"""`zoo resume [RUN]`: goes on with a run, or a sweep, that was stopped."""
 
 from __future__ import annotations
 
-import pathlib
 from typing import TYPE_CHECKING
 
 from zoo import run_groups, runs, sweeps
@@ -10,6 +9,7 @@ from zoo.cli import processes, repeating, roles, stderr, sweep
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS, parse_option
 from zoo.errors import UserError
+from zoo.run_folder import created
 
 if TYPE_CHECKING:
     from zoo.training.distribution.meeting import Place
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 def run(argv: list[str]) -> int:
     """Resumes one run, group or sweep; returns the exit code."""
     command = Command(
-        "zoo resume RUN",
+        "zoo resume [RUN]",
         "Go on from a run's last checkpoint; RUN is a name, a unique prefix, "
         "a folder or `last`. Of a group, which `zoo vary` and --seeds make, "
         "go on with all runs that have not ended. Of a sweep, go on with it.",
-        words=("RUN",),
+        words=("[RUN]",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     repeating.define_workers(command)
@@ -32,6 +32,7 @@ def run(argv: list[str]) -> int:
     words = command.parse(argv)
     if words is None:
         return 0
+    words = words or ["last"]
     runs_dir = command.values.runs_dir
     role = roles.read(command)
     if role.name == roles.WORKER:
@@ -50,6 +51,7 @@ def run(argv: list[str]) -> int:
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
         processes.refuse(command, "a sweep", "devices")
+        sweep.check_whole(words[0], folder)
         return sweep.resume(folder, role)
     repeating.refuse_workers(command, "a single run")
     roles.refuse(role, "a single run")
@@ -110,11 +112,7 @@ def _last(
         return next(folder for folder in folders if folder.path == home)
     if not folders:
         return None
-    begun = _age(folders[-1].path / sweeps.CONFIG)
-    if newest is None or begun > _age(newest / "config.json"):
+    begun = created(folders[-1].path / sweeps.CONFIG)
+    if newest is None or begun > created(newest / "resolved.json"):
         return folders[-1]
     return None
-
-
-def _age(path: pathlib.Path) -> int:
-    return path.stat().st_mtime_ns

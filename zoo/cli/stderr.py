@@ -15,6 +15,8 @@ import sys
 import tempfile
 from collections.abc import Iterator
 
+from zoo.cli import lasting
+
 _terminal: int | None = None  # the real standard error, while it is held
 
 
@@ -24,7 +26,12 @@ def show(text: str) -> None:
         sys.stderr.write(text)
         sys.stderr.flush()
     else:
-        os.write(_terminal, text.encode(errors="replace"))
+        try:
+            os.write(_terminal, text.encode(errors="replace"))
+        except OSError as error:
+            if error.errno not in lasting.GONE:
+                raise
+            lasting.turn_to_nowhere(_terminal)
 
 
 class Real(io.TextIOBase):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import pathlib
 import sys
 from typing import Any
 
@@ -80,6 +81,24 @@ def resume(folder: Folder, role: Role) -> int:
 
         go(folder, read_settings(folder), role.workers, held, door)
     return 0
+
+
+def check_whole(name: str, folder: Folder) -> None:
+    """Raises `UserError` if a sweep opens test images and is not named whole.
+
+    Args:
+        name: as it was typed.
+        folder: of the sweep that it means.
+    """
+    from zoo.tuning.folder import read_settings
+
+    path = pathlib.Path(name)
+    is_path = not folder.name.startswith(name) and path.is_dir()
+    if name.rstrip("/") == folder.name or is_path:
+        return
+    opened = folder.result.get("test")
+    if not opened and read_settings(folder).open_test:
+        raise runs.not_whole(name, [folder.name])
 
 
 def go(folder: Folder, settings, workers: int | str, held, door) -> None:

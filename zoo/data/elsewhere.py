@@ -75,6 +75,11 @@ def open_elsewhere(
         split = open_test(name, **where)
     else:
         split = getattr(load_dataset(name, **where), part)
+    if not len(split):
+        raise UserError(
+            f"{name} has no images for --split={part}, since there are too "
+            "few; --split=train has some."
+        )
     if len(shape) == 3:
         split = recoloured(split, shape[2], name)
     elif split.images.shape[1:] != shape:

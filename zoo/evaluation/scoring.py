@@ -205,12 +205,20 @@ def images_of(run: Run, split: str) -> Split:
     # then there would be images in it that the run has been trained on.
     check_same_data(run, dataset)
     if split == "test":
-        return open_test(config.dataset, **where)
+        part = open_test(config.dataset, **where)
+        if not len(part):
+            raise UserError(
+                f"no test images of {config.dataset} were sealed, since there "
+                "are too few; nothing was opened. --split=train has some."
+            )
+        return part
     part = getattr(dataset, split)
     if not len(part):
+        others = "--split=train or --split=test has"
+        if not dataset.test_examples:
+            others = "--split=train has"
         raise UserError(
-            f"{run.name} held out no validation images; "
-            "--split=train or --split=test has some."
+            f"{run.name} held out no validation images; {others} some."
         )
     return part
 

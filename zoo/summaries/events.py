@@ -10,6 +10,7 @@ from __future__ import annotations
 import io
 import os
 import pathlib
+import re
 import time
 
 import numpy as np
@@ -28,6 +29,32 @@ from tensorboard.plugins.text.summary import text_pb
 from zoo.errors import UserError
 from zoo.summaries import records
 
+NAME = re.compile(r"events\.out\.tfevents\.[A-Za-z0-9_.-]+")
+
+
+def check_mark(folder: pathlib.Path, mark: list) -> None:
+    """Raises `UserError` if a mark is not one of a file in this folder.
+
+    Nothing is changed. A mark comes from a file, which may be damaged or
+    somebody else's.
+
+    Args:
+        folder: where TensorBoard looks, such as `runs/NAME/train`.
+        mark: `[file name, length]`.
+    """
+    name, length = mark
+    path = folder / name
+    if not NAME.fullmatch(name) or path.is_symlink():
+        raise UserError(
+            f"the checkpoint of {folder.parent} is damaged: {name!r} is no "
+            "file of events in this run."
+        )
+    found = path.stat().st_size if path.is_file() else -1
+    if not 0 <= length <= found:
+        raise UserError(
+            f"{path} is damaged: it is shorter than its checkpoint says."
+        )
+
 
 class EventLog:
     """One event file that is appended to.
@@ -40,6 +67,8 @@ class EventLog:
     """
 
     def __init__(self, folder: pathlib.Path, mark: list | None = None):
+        if mark:
+            check_mark(folder, mark)
         folder.mkdir(parents=True, exist_ok=True)
         name = mark[0] if mark else _new_name()
         for other in folder.glob("events.out.tfevents.*"):
@@ -47,7 +76,7 @@ class EventLog:
                 other.unlink()
         self.path = folder / name
         if mark:
-            _cut_back(self.path, mark[1])
+            os.truncate(self.path, mark[1])
         self._file = open(self.path, "ab")  # noqa: SIM115 (closed by close)
         if not mark:
             self._write(Event(file_version="brain.Event:2"))
@@ -108,14 +137,6 @@ class EventLog:
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
         records.write(self._file, event.SerializeToString())
-
-
-def _cut_back(path: pathlib.Path, length: int) -> None:
-    if not path.exists() or path.stat().st_size < length:
-        raise UserError(
-            f"{path} is damaged: it is shorter than its checkpoint says."
-        )
-    os.truncate(path, length)
 
 
 def _png(picture: np.ndarray) -> bytes:

@@ -7,7 +7,8 @@ under another name and renamed, so that it is whole or not there:
     seeds/0000...       the state of every random generator
     optimizer/0000...   iterations, momentum, learning rate
     metrics/0000...     running means, for a checkpoint inside an epoch
-    state               a `TrainState` as JSON
+    state               a `TrainState` as JSON, with the id of the run
+    run_id              in `best-0012.npz`: the same id
 
 `last.npz` holds all of it; `best-0012.npz`, named by its epoch, the weights
 alone. The best file is written before the `last.npz` that speaks of it, and
@@ -125,9 +126,29 @@ class Checkpoints:
         _write(self.folder / LAST, arrays)
         self._drop_bests_but(state.best.epoch)
 
-    def save_best(self, model: keras.Model, epoch: int) -> None:
-        """Saves the weights after an epoch as the best ones."""
-        _write(self.best_path(epoch), _arrays(model, ("weights",)))
+    def save_best(self, model: keras.Model, epoch: int, run_id: str) -> None:
+        """Saves the weights after an epoch as the best ones of a run."""
+        arrays = _arrays(model, ("weights",))
+        arrays["run_id"] = np.array(run_id)
+        _write(self.best_path(epoch), arrays)
+
+    def check_same_run(self, state: TrainState, run_id: str) -> None:
+        """Raises `UserError` if checkpoints are not those of a run.
+
+        Args:
+            state: that the last one holds.
+            run_id: of the run in whose folder they lie.
+        """
+        found = {self.folder / LAST: state.run_id}
+        best = self.best_path(state.best.epoch)
+        if state.best.epoch and best.exists():
+            found[best] = str(_read(best).get("run_id", ""))
+        for path, its in found.items():
+            if its != run_id:
+                raise UserError(
+                    f"{path} is of another run; put this run's own there. "
+                    "Nothing was changed."
+                )
 
     def load_state(self) -> TrainState | None:
         """Returns where the last checkpoint stands; `None` if there is none."""

@@ -69,6 +69,7 @@ def train(
         config = config.replace(dataset=data.name)
     resolved = beginning.describe(job, parent)
     following.agree(crew, job, resolved)
+    resolved["run_id"] = runs.new_id()
     run = runs.create(
         config.runs_dir,
         config.run_name,
@@ -78,7 +79,8 @@ def train(
     with run.lock():
         console.log_to(run.path / "log.txt")
         report.before(console, job.plan, resolved, run)
-        return _run(job, run, TrainState(), console, until_epoch, crew)
+        state = TrainState(run_id=resolved["run_id"])
+        return _run(job, run, state, console, until_epoch, crew)
 
 
 @keras_settings.fixed()
@@ -110,6 +112,7 @@ def resume(
         engines.check_same(run.name, run.resolved["machine"]["backend"])
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
+        resuming.check_files(run, state)
         job = prepare(
             resuming.config_of(run, devices),
             data,
@@ -120,9 +123,10 @@ def resume(
             transfer.check_same(job.transferred, run)
         resuming.check_same_data(run, job)
         following.agree(crew, job, beginning.describe(job, None))
-        console.log_to(run.path / "log.txt")
         if state:
             checkpoints.restore_last(job.model)
+        console.log_to(run.path / "log.txt")
+        if state:
             console.say(
                 f"resuming {run.name} after {many(state.epoch, 'epoch')}, "
                 f"{many(state.step, 'update')}"
@@ -130,7 +134,7 @@ def resume(
         else:
             checkpoints.start_over()
             console.say(f"resuming {run.name} at its start: no checkpoint yet")
-        state = state or TrainState()
+        state = state or TrainState(run_id=resuming.run_id(run))
         return _run(job, run, state, console, until_epoch, crew)
 
 

@@ -72,6 +72,7 @@ def save_model(
     # Compiled with functions of ours, it would not load where zoo is not.
     plain = keras.Model(model.input, model.output, name=model.name)
     temporary = path.with_name(f".new.{path.name}")
+    temporary.unlink(missing_ok=True)  # it might be a link
     try:
         plain.save(temporary)
         about.put_into(temporary, told)

@@ -114,7 +114,7 @@ class Recorder(keras.callbacks.Callback):
         self.console.epoch(self.state.rows[-1], self.state, self.plan)
         self._save()
         if self.stop.requested and not last:
-            raise Interrupted
+            raise Interrupted(code=self.stop.code)
 
     def _recompute_batch_norm(self) -> None:
         """Makes the network as good in use as its weights allow, if asked."""
@@ -137,7 +137,7 @@ class Recorder(keras.callbacks.Callback):
         if not ends and (wanted or self.stop.requested):
             self._save()
             if self.stop.requested:
-                raise Interrupted
+                raise Interrupted(code=self.stop.code)
 
     def _debug(self, now: Logs) -> None:
         self._attach()
@@ -193,7 +193,7 @@ class Recorder(keras.callbacks.Callback):
         state = self.state
         if state.best.is_beaten_by(val.accuracy, val.loss):
             state.best = Best(state.epoch, val.accuracy, val.loss)
-            self.checkpoints.save_best(self.model, state.epoch)
+            self.checkpoints.save_best(self.model, state.epoch, state.run_id)
         state.count_epoch(val.loss)
 
     def _look(self, last: bool) -> None:

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import pathlib
 from typing import Any
 
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
-from zoo.training.checkpoints import LAST
+from zoo.summaries import WHOLE, events
+from zoo.training.checkpoints import LAST, Checkpoints
 from zoo.training.job import Job
+from zoo.training.state import TrainState
+
+PLACES = ("train", "val", WHOLE)  # of event files
 
 
 def check_resumable(run: Run) -> None:
@@ -70,3 +75,40 @@ def check_same_data(run: Run, job: Job) -> None:
             f"--features={extractor.name} computes not what it did when "
             f"{run.name} was begun; it cannot go on with others."
         )
+
+
+def check_files(run: Run, state: TrainState | None) -> None:
+    """Holds everything that will be written to against the run; changes none.
+
+    Raises:
+        UserError: a checkpoint is of another run, a file is shorter than the
+            checkpoint says, or what would be written lies outside the run.
+    """
+    for path in _written(run.path):
+        if path.is_symlink():
+            raise UserError(
+                f"{path} is a link, and a run is written to in its own folder "
+                "alone; put there what the link leads to."
+            )
+    if state is None:
+        return
+    Checkpoints(run.path / "checkpoints").check_same_run(state, run_id(run))
+    for place, mark in state.event_files.items():
+        if place not in PLACES:
+            raise UserError(
+                f"the checkpoint of {run.path} is damaged: {place!r} is no "
+                "place for events in a run."
+            )
+        events.check_mark(run.path / place, mark)
+
+
+def run_id(run: Run) -> str:
+    """Returns what tells a run from every other."""
+    return str(run.resolved.get("run_id", ""))
+
+
+def _written(folder: pathlib.Path) -> list[pathlib.Path]:
+    """Returns what a run writes to, or removes, in a folder."""
+    places = [folder / name for name in ("train", "val", "checkpoints")]
+    inside = [path for p in places if p.is_dir() for path in p.iterdir()]
+    return [*places, *inside, *folder.iterdir()]

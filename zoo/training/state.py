@@ -56,6 +56,7 @@ class TrainState:
         rows: of `history.csv`.
         vitals: rows of `vitals.json`.
         event_files: name and length in bytes of each event file, by split.
+        run_id: of the run, see `zoo.runs.new_id`.
     """
 
     epoch: int = 0
@@ -69,6 +70,7 @@ class TrainState:
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     vitals: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     event_files: dict[str, list] = dataclasses.field(default_factory=dict)
+    run_id: str = ""
 
     def count_epoch(self, val_loss: float) -> None:
         """Counts an epoch, for early stopping, by its validation loss."""
@@ -82,6 +84,17 @@ class TrainState:
 
     @classmethod
     def from_json(cls, text: str) -> TrainState:
-        """Reads back what `to_json` wrote."""
+        """Reads back what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
         values = json.loads(text)
-        return cls(**{**values, "best": Best(**values["best"])})
+        state = cls(**{**values, "best": Best(**values["best"])})
+        counts = (state.epoch, state.batch, state.step, state.best.epoch)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError("a count is none")
+        for place, (name, length) in state.event_files.items():
+            if (type(place), type(name), type(length)) != (str, str, int):
+                raise ValueError("an event file is none")
+        return state

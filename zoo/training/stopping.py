@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM: training is told to stop, and stops after an update."""
+"""Signals that ask for an end: training stops after an update, and saves."""
 
 from __future__ import annotations
 
@@ -7,28 +7,46 @@ import signal
 import threading
 from collections.abc import Iterator
 
+HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed
+NUMBERS = (signal.SIGINT, signal.SIGTERM, *([HANGUP] if HANGUP else []))
+INTERRUPTED, HUNG_UP = 130, 129  # exit codes
+
 
 class StopRequest:
-    """Remembers that somebody asked for an end."""
+    """Remembers that somebody asked for an end.
+
+    Attributes:
+        requested: whether anybody did.
+        code: the exit code of a process that ends for it.
+    """
 
     def __init__(self):
         self.requested = False
+        self.code = INTERRUPTED
 
     def ask(self) -> None:
         """Asks for an end after the next update."""
         self.requested = True
 
     def __call__(self, signal_number, frame) -> None:
-        """Takes the first signal; a second one ends the process at once."""
+        """Takes the first signal; a second one ends the process at once.
+
+        Of a terminal that is closed several signals come by themselves.
+        """
         self.ask()
-        signal.signal(signal_number, signal.default_int_handler)
+        if signal_number == HANGUP:
+            self.code = HUNG_UP
+            signal.signal(signal_number, signal.SIG_IGN)
+        else:
+            signal.signal(signal_number, signal.default_int_handler)
 
 
 @contextlib.contextmanager
 def listen(request: StopRequest | None = None) -> Iterator[StopRequest]:
-    """Turns SIGINT and SIGTERM into a request, while the block runs.
+    """Turns signals into a request, while the block runs.
 
-    Outside the main thread Python takes no signals; then nothing is changed.
+    SIGHUP is let alone where it is ignored, as under `nohup`. Outside the
+    main thread Python takes no signals; then nothing is changed.
 
     Args:
         request: one that something else may make, too; `None` is a new one.
@@ -37,10 +55,16 @@ def listen(request: StopRequest | None = None) -> Iterator[StopRequest]:
     if threading.current_thread() is not threading.main_thread():
         yield request
         return
-    numbers = (signal.SIGINT, signal.SIGTERM)
+    numbers = [
+        number
+        for number in NUMBERS
+        if number != HANGUP or signal.getsignal(number) != signal.SIG_IGN
+    ]
     before = {number: signal.signal(number, request) for number in numbers}
     try:
         yield request
     finally:
         for number, handler in before.items():
-            signal.signal(number, handler)
+            # Once the terminal is gone, later signals of it mean nothing.
+            if number != HANGUP or request.code != HUNG_UP:
+                signal.signal(number, handler)

@@ -89,6 +89,12 @@ def settle(
         open_test=open_test,
     )
     confirming.check(asked)
+    if open_test and plan.source.test_examples == 0:
+        raise UserError(
+            f"--open_test opens the test split, and no images of "
+            f"{fixed.dataset} were sealed, since there are too few; leave it "
+            "out."
+        )
     return asked
 
 

@@ -69,8 +69,7 @@ def _next(folder: Folder, best: Trial, result: dict[str, Any]) -> Rows:
     flags = str(folder.path / flagfile.NAME)
     rows = [("winner", shown(command("train", flagfile=flags)))]
     if not (found and found[WINNER] and found[WINNER]["scores"]):
-        name = best.runs[0].removeprefix(f"{folder.name}/")
-        run = Run(folder.path / name, best.runs[0])
+        run = Run(folder.run_path(best.runs[0]), best.runs[0])
         return [*rows, ("next", shown(Target.of(run).typed("evaluate")))]
     winner = _group(folder, WINNER)
     if found[DEFAULT] and found[DEFAULT]["scores"]:

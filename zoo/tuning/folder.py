@@ -45,7 +45,8 @@ def open_folder(settings: SweepConfig, name: str | None) -> Folder:
                 "that is no sweep; choose another name."
             )
     default = f"{run_names.default_name(settings.config)}-{settings.tuner}"
-    facts = {"zoo": zoo.__version__, "keras_tuner": version()}
+    facts = {"run_id": runs.new_id(), "zoo": zoo.__version__}
+    facts["keras_tuner"] = version()
     made = runs.create(
         runs_dir,
         name,

@@ -104,7 +104,7 @@ def run_jobs(
             pool.terminate()
             pool.close()
     if stop.requested:
-        raise Interrupted("stopped")
+        raise Interrupted("stopped", stop.code)
 
 
 def _outcomes(

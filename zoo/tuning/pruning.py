@@ -6,12 +6,13 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
+from zoo.sweeps import Folder
 from zoo.tuning.results import Trial, ranked
 from zoo.tuning.settings import KEPT, SweepConfig
 
 
 def prune(
-    trials: Iterable[Trial], settings: SweepConfig, runs_dir: str
+    trials: Iterable[Trial], settings: SweepConfig, sweep: Folder
 ) -> None:
     """Removes models and checkpoints of finished trials that are not best.
 
@@ -27,7 +28,7 @@ def prune(
     for trial in trials:
         if trial.number not in best:
             for name in trial.runs:
-                drop_weights(pathlib.Path(runs_dir, name))
+                drop_weights(sweep.run_path(name))
 
 
 def drop_weights(folder: pathlib.Path) -> None:

@@ -84,7 +84,7 @@ def run_sweep(
         oracle.close()
     trials = search.trials()
     if not search.lost:  # Hyperband may train any trial further
-        pruning.prune(trials, settings, folder.runs_dir)
+        pruning.prune(trials, settings, folder)
     result = ending.conclude(folder, settings, search, confirming)
     display.end(trials, result)
     _check_lost(result, folder)
@@ -153,4 +153,4 @@ def _declare(folder: Folder, settings: SweepConfig) -> None:
 def _prune(search: Search, settings: SweepConfig, folder: Folder) -> None:
     """Removes weights while the sweep runs, where no trial is continued."""
     if settings.tuner != "hyperband":
-        pruning.prune(search.trials(), settings, folder.runs_dir)
+        pruning.prune(search.trials(), settings, folder)

@@ -20,6 +20,7 @@ from typing import Any
 from zoo.config import TrainConfig
 from zoo.errors import Diverged, Interrupted, Locked, UserError
 from zoo.runs import Run
+from zoo.training.stopping import NUMBERS
 
 DONE = ("completed", "stopped_early")
 PAUSE = 0.2  # seconds between two looks at a run that is locked
@@ -97,11 +98,10 @@ def _begin(environment: dict[str, str], log: str | None) -> None:
     )
     os.dup2(target, 1)
     os.dup2(target, 2)
-    numbers = (signal.SIGINT, signal.SIGTERM)
-    for number in numbers:
+    for number in NUMBERS:
         signal.signal(number, _stop)
     if hasattr(signal, "pthread_sigmask"):  # the pool blocked them
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, numbers)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, NUMBERS)
     threading.Thread(target=_die_with_parent, daemon=True).start()
 
 

@@ -224,7 +224,9 @@ def _start_jax(place: Place, port: int) -> None:
 
 def exit_code(error: BaseException) -> int:
     """Returns the exit code of an error, as `zoo.cli.main` has it."""
-    codes = {UserError: MISTAKE, Diverged: DIVERGED, Interrupted: INTERRUPTED}
+    if isinstance(error, Interrupted):
+        return error.code
+    codes = {UserError: MISTAKE, Diverged: DIVERGED}
     codes[KeyboardInterrupt] = INTERRUPTED
     codes[OSError] = codes[MemoryError] = MISTAKE
     return next((n for k, n in codes.items() if isinstance(error, k)), BUG)

@@ -104,7 +104,7 @@ def _difference(
 def _examples(folder: Folder, done: Sequence[Confirmation]) -> int | None:
     """Returns how many validation examples there are, if a run is here."""
     for one in done:
-        path = folder.path / one.run.removeprefix(f"{folder.name}/")
+        path = folder.run_path(one.run)
         try:
             return Run(path, one.run).resolved["data"]["val"]
         except UserError:

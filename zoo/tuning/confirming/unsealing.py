@@ -20,10 +20,7 @@ def runs_here(folder: Folder, row: dict[str, Any]) -> list[Run]:
         folder: of the sweep.
         row: of a recipe, as `numbers.summarize` returns it.
     """
-    found = [
-        Run(folder.path / name.removeprefix(f"{folder.name}/"), name)
-        for name in row["runs"]
-    ]
+    found = [Run(folder.run_path(name), name) for name in row["runs"]]
     return [run for run in found if has_result(run)]
 
 

@@ -103,7 +103,7 @@ class Chief:
                 if thread.ident is not None:
                     thread.join()
         if stop.requested:
-            raise Interrupted("stopped")
+            raise Interrupted("stopped", stop.code)
 
     def _is_at_work(self) -> bool:
         return any(peer.held for peer in self._peers)

@@ -1,0 +1,222 @@
+"""Readers that go away, terminals that close, and Ctrl-C at any moment."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from zoo import interrupts, runs
+from zoo.cli import lasting, stderr
+from zoo.errors import Interrupted
+from zoo.training.stopping import listen
+
+ROOT = Path(__file__).parents[2]
+POSIX = pytest.mark.skipif(os.name == "nt", reason="SIGHUP is of POSIX")
+
+
+def a_stream_without_a_reader():
+    reader, writer = os.pipe()
+    os.close(reader)
+    return os.fdopen(writer, "w")
+
+
+def test_what_nobody_reads_is_dropped_without_a_word():
+    with a_stream_without_a_reader() as stream:
+        lost = lasting.Lasting(stream)
+        for _ in range(3):
+            print("a line", file=lost, flush=True)
+        assert not lost.isatty()
+
+
+def test_a_full_disk_is_still_an_error():
+    if not os.path.exists("/dev/full"):
+        pytest.skip("there is no /dev/full")
+    stream = open("/dev/full", "w")  # noqa: SIM115
+    lost = lasting.Lasting(stream)
+    with pytest.raises(OSError, match="No space"):
+        print("a line", file=lost, flush=True)
+    lasting.turn_to_nowhere(stream.fileno())
+    stream.close()
+
+
+def test_a_message_to_a_lost_terminal_is_dropped(monkeypatch):
+    with a_stream_without_a_reader() as stream:
+        monkeypatch.setattr(stderr, "_terminal", stream.fileno())
+        stderr.show("zoo: a sentence.\n")
+        stderr.show("zoo: another.\n")
+
+
+@POSIX
+def test_the_exit_code_says_which_signal_asked_for_the_end():
+    codes = {}
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        with listen() as stop:
+            os.kill(os.getpid(), number)
+            assert stop.requested
+        codes[number] = stop.code
+        signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    assert list(codes.values()) == [130, 130, 129]
+
+
+@POSIX
+def test_a_terminal_that_closes_may_send_its_signal_twice():
+    before = signal.getsignal(signal.SIGHUP)
+    try:
+        with listen() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+@POSIX
+def test_under_nohup_a_closed_terminal_stops_nothing():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with listen() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop.requested
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_an_interruption_told_in_other_words_keeps_its_exit_code():
+    with pytest.raises(Interrupted) as caught:
+        try:
+            raise Interrupted("stopped", 129)
+        except Interrupted:
+            raise Interrupted("in other words") from None
+    assert caught.value.code == 129
+    assert Interrupted("alone").code == 130
+
+
+# Inside an import, code that swallows every exception; outside of one, too.
+SWALLOWING = """
+import os, signal, sys, time
+from zoo import interrupts
+interrupts.PATIENCE = 0.2
+interrupts.catch()
+sys.path.insert(0, sys.argv[1])
+if sys.argv[2] == "import":
+    import swallows
+else:
+    exec(open(sys.argv[1] + "/swallows.py").read())
+print("went on")
+"""
+MODULE = """
+import os, signal, time
+try:
+    os.kill(os.getpid(), signal.SIGINT)
+    time.sleep(5)
+except BaseException:
+    pass
+time.sleep(5)
+"""
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@pytest.mark.parametrize("where", ["import", "elsewhere"])
+def test_ctrl_c_that_a_library_swallows_ends_the_process(tmp_path, where):
+    (tmp_path / "swallows.py").write_text(MODULE)
+    done = subprocess.run(
+        [sys.executable, "-c", SWALLOWING, str(tmp_path), where],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == interrupts.INTERRUPTED
+    assert done.stdout == ""
+    assert done.stderr == "zoo: interrupted.\n"
+
+
+def start(*argv, **more):
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoo", *map(str, argv)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        **more,
+    )
+
+
+@pytest.mark.slow
+def test_a_run_whose_output_nobody_reads_comes_to_its_end(tmp_path):
+    process = start("train", "--model=lr", "--epochs=3", "--run_name=a",
+                    f"--runs_dir={tmp_path}")  # fmt: skip
+    assert process.stdout.readline().startswith("data ")
+    process.stdout.close()
+    err = process.stderr.read()
+    assert (process.wait(), err) == (0, "")
+    run = runs.find("a", str(tmp_path))
+    assert run.metrics["status"] == "completed"
+    assert "epoch 3/3" in (run.path / "log.txt").read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["sweep", "--space=learning_rate=0.1,0.01", "--tuner=grid"],
+        ["vary", "--learning_rate=0.1,0.01"],
+        ["train", "--seeds=2"],
+    ],
+)
+def test_many_runs_whose_output_nobody_reads_are_all_made(tmp_path, argv):
+    extra = ["--confirm_seeds=0"] if argv[0] == "sweep" else []
+    process = start(*argv, *extra, "--model=lr", "--epochs=1",
+                    f"--runs_dir={tmp_path}")  # fmt: skip
+    assert process.stdout.readline()
+    process.stdout.close()
+    err = process.stderr.read()
+    assert (process.wait(), err) == (0, "")
+    statuses = [run.status for run in runs.list_runs(str(tmp_path))]
+    assert statuses == ["completed"] * 2
+
+
+@POSIX
+@pytest.mark.slow
+def test_a_closed_terminal_saves_and_the_run_goes_on_later(tmp_path):
+    process = start("train", "--model=lr", "--epochs=60", "--run_name=a",
+                    f"--runs_dir={tmp_path}")  # fmt: skip
+    for line in process.stdout:
+        if line.startswith("epoch 2/"):
+            break
+    process.stdout.close()
+    process.stderr.close()
+    process.send_signal(signal.SIGHUP)
+    assert process.wait() == 129
+    run = runs.find("a", str(tmp_path))
+    assert run.status == "interrupted"
+    again = start("resume", run.path)
+    assert again.communicate()[1] == ""
+    assert run.metrics["epochs"] == 60
+
+
+@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@pytest.mark.slow
+def test_ctrl_c_at_ten_moments_of_the_start_is_never_lost(tmp_path):
+    argv = ["train", "--model=lr", "--epochs=500", f"--runs_dir={tmp_path}"]
+    began = time.monotonic()
+    process = start(*argv)
+    for line in process.stdout:
+        if line.startswith("epoch 1/"):
+            break
+    start_up = time.monotonic() - began
+    process.kill()
+    process.communicate()
+    moments = random.Random(0)
+    for tenth in range(10):
+        process = start(*argv)
+        # After Python itself has begun, which answers in its own words.
+        time.sleep(max(0.3, start_up * (tenth + moments.random()) / 10))
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=60 + 10 * start_up)
+        assert process.returncode == 130, err
+        assert err.startswith("zoo: ") and err.count("\n") == 1, err

@@ -1,0 +1,116 @@
+"""Checkpoints and links that would lead a resumed run out of its folder."""
+
+import hashlib
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from zoo import runs
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+from zoo.training import resume, train
+from zoo.training.console import Console
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory):
+    """A folder with two paused runs of one recipe, `a` and `b`."""
+    folder = tmp_path_factory.mktemp("runs")
+    for name in ("a", "b"):
+        config = TrainConfig(
+            model="lr", epochs=2, runs_dir=str(folder), run_name=name
+        )
+        train(config, console=Console(quiet=True), until_epoch=1)
+    return folder
+
+
+@pytest.fixture
+def run(home, tmp_path):
+    """A copy of `a`, to be spoiled."""
+    shutil.copytree(home, tmp_path / "runs")
+    return runs.find("a", str(tmp_path / "runs"))
+
+
+def contents(run):
+    return {
+        str(path.relative_to(run.path)): hashlib.sha256(
+            path.read_bytes()
+        ).hexdigest()
+        for path in run.path.rglob("*")
+        if path.is_file() and path.name != "lock"
+    }
+
+
+def is_refused(run):
+    before = contents(run)
+    with pytest.raises(UserError):
+        resume(run, console=Console(quiet=True))
+    return contents(run) == before
+
+
+def change_state(run, **values):
+    path = run.path / "checkpoints" / "last.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    state = json.loads(arrays["state"].tobytes()) | values
+    arrays["state"] = np.frombuffer(json.dumps(state).encode(), np.uint8)
+    np.savez(path, **arrays)
+
+
+@pytest.mark.parametrize("name", ["last.npz", "best-0001.npz"])
+def test_a_siblings_checkpoint_changes_nothing_and_ones_own_goes_on(run, name):
+    mine = run.path / "checkpoints" / name
+    kept = mine.read_bytes()
+    shutil.copy(run.path.parent / "b" / "checkpoints" / name, mine)
+    assert is_refused(run)
+    mine.write_bytes(kept)
+    assert resume(run, console=Console(quiet=True)).metrics["epochs"] == 2
+
+
+@pytest.mark.parametrize("place", ["train", "val", ".", "..", "elsewhere"])
+@pytest.mark.parametrize("is_absolute", [True, False])
+def test_no_event_file_outside_the_run_is_cut(
+    run, tmp_path, place, is_absolute
+):
+    victim = tmp_path / "victim"
+    victim.write_text("do not touch")
+    name = str(victim) if is_absolute else "../../../victim"
+    change_state(run, event_files={place: [name, 5]})
+    assert is_refused(run)
+    assert victim.read_text() == "do not touch"
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"event_files": {"train": ["events.out.tfevents.1", -1]}},
+        {"event_files": {"train": [3, 3]}},
+        {"event_files": []},
+        {"best": {"epoch": "../../x", "accuracy": 1.0, "loss": 0.0}},
+        {"epoch": -1},
+    ],
+)
+def test_a_state_that_makes_no_sense_is_refused(run, values):
+    change_state(run, **values)
+    assert is_refused(run)
+
+
+@pytest.mark.parametrize(
+    "name", ["log.txt", "checkpoints", "train", "checkpoints/best-0009.npz"]
+)
+def test_a_link_is_not_written_through(run, tmp_path, name):
+    path, target = run.path / name, tmp_path / "target"
+    if path.is_dir():
+        shutil.move(path, target)
+    else:
+        path.unlink(missing_ok=True)
+        target.write_text("do not touch")
+    path.symlink_to(target)
+    before = sorted(p.name for p in target.iterdir()) if path.is_dir() else ""
+    assert is_refused(run)
+    if path.is_dir():
+        assert sorted(p.name for p in target.iterdir()) == before
+    else:
+        assert target.read_text() == "do not touch"
