@@ -94,6 +94,8 @@ class TrainState:
         counts = (state.epoch, state.batch, state.step, state.best.epoch)
         if not all(type(count) is int and count >= 0 for count in counts):
             raise ValueError("a count is none")
+        if not isinstance(state.event_files, dict):
+            raise TypeError("event files have no places")
         for place, (name, length) in state.event_files.items():
             if (type(place), type(name), type(length)) != (str, str, int):
                 raise ValueError("an event file is none")
