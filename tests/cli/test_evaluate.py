@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 
+import numpy as np
 import pytest
 
 from zoo.cli.main import main
@@ -95,3 +96,52 @@ def test_compare_prints_tables_json_or_markdown(typed, tmp_path):
 def test_compare_shows_all_settings_where_it_is_asked_to(typed):
     assert "learning_rate" not in typed("compare", "a", "b")
     assert "learning_rate" in typed("compare", "a", "b", "--all")
+
+
+@pytest.mark.parametrize("words", [["last"], []])
+def test_test_images_are_opened_to_whole_names_alone(
+    trained, tmp_path, capfd, words
+):
+    folder = shutil.copytree(trained, tmp_path / "runs")
+    argv = ["evaluate", *words, "--split=test", f"--runs_dir={folder}"]
+    assert main(argv) == 2
+    assert capfd.readouterr().err.count("\n") == 1
+    assert not (folder / "test_openings.jsonl").exists()
+
+
+def test_without_a_name_the_last_run_is_scored(typed):
+    assert typed("evaluate") == typed("evaluate", "b")
+
+
+@pytest.fixture(scope="module")
+def without_test(tmp_path_factory):
+    """A folder with a run on so few images that no part is cut off them."""
+    home = tmp_path_factory.mktemp("few")
+    images = np.random.default_rng(0).integers(0, 256, (3, 6, 6), np.uint8)
+    np.savez(home / "few.npz", x=images, y=np.arange(3))
+    config = TrainConfig(
+        model="lr", dataset=f"npz:{home}/few.npz", steps=2,
+        summaries=("none",), run_name="few", runs_dir=str(home / "runs"),
+    )  # fmt: skip
+    train(config, console=Console(quiet=True))
+    return home / "runs"
+
+
+@pytest.mark.parametrize(
+    "argv",
+    [
+        ["evaluate", "few", "--split=test"],
+        ["evaluate", "few"],
+        ["mistakes", "few"],
+        ["compare", "few", "few"],
+        ["sweep", "--model=lr", "--open_test"],
+    ],
+)
+def test_a_part_without_images_is_one_sentence(without_test, capfd, argv):
+    more = [f"--runs_dir={without_test}"]
+    if argv[0] == "sweep":
+        more.append(f"--dataset=npz:{without_test.parent}/few.npz")
+    assert main([*argv, *more]) == 2
+    err = capfd.readouterr().err
+    assert err.startswith("zoo: ") and err.count("\n") == 1
+    assert not (without_test / "test_openings.jsonl").exists()

@@ -152,7 +152,8 @@ def test_a_run_whose_output_nobody_reads_comes_to_its_end(tmp_path):
                     f"--runs_dir={tmp_path}")  # fmt: skip
     assert process.stdout.readline().startswith("data ")
     process.stdout.close()
-    err = process.stderr.read()
+    with process.stderr:
+        err = process.stderr.read()
     assert (process.wait(), err) == (0, "")
     run = runs.find("a", str(tmp_path))
     assert run.metrics["status"] == "completed"
@@ -174,7 +175,8 @@ def test_many_runs_whose_output_nobody_reads_are_all_made(tmp_path, argv):
                     f"--runs_dir={tmp_path}")  # fmt: skip
     assert process.stdout.readline()
     process.stdout.close()
-    err = process.stderr.read()
+    with process.stderr:
+        err = process.stderr.read()
     assert (process.wait(), err) == (0, "")
     statuses = [run.status for run in runs.list_runs(str(tmp_path))]
     assert statuses == ["completed"] * 2

@@ -62,7 +62,6 @@ def test_out_writes_elsewhere_and_replaces_only_if_told(answer, folder):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["report"], "a RUN is missing"),
         (["report", "foo"], "no run 'foo'"),
         (["report", "a", "a"], "a second time"),
         (["report", "a", "--overwrite"], "--overwrite is about --out"),
