@@ -66,7 +66,7 @@ TYPED = [
     ("train --xyzzy", "no flag --xyzzy", "--helpfull"),
     ("train lenet5", "no use for 'lenet5'", "--model=lenet5"),
     ("resume a b", "no use for 'b'"),
-    ("resume", "no run 'last'", "`zoo train` makes one"),
+    ("resume", "no run 'last'", "zoo train` makes one"),
     ("train --learning_rate", "needs a value", "--learning_rate=0.001"),
     ("train --model --epochs=1", "--model needs a value"),
     ("train --recipe --epochs=1", "--recipe needs a value"),
