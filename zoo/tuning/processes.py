@@ -12,11 +12,9 @@ import time
 from collections.abc import Iterator
 from multiprocessing import connection, resource_tracker
 
+from zoo.training import stopping
 from zoo.tuning import devices, worker
 from zoo.tuning.worker import Job, Outcome
-
-# Held back from a new process until it can handle them.
-STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
 class ProcessPool:
@@ -144,7 +142,7 @@ class _Worker:
 
 @contextlib.contextmanager
 def _stop_signals_blocked() -> Iterator[None]:
-    """Blocks SIGINT and SIGTERM; a process started meanwhile inherits that.
+    """Blocks what stops a run; a process started meanwhile inherits that.
 
     It unblocks them itself once it handles them, so that a Ctrl-C during its
     start is neither lost nor printed as a traceback.
@@ -154,7 +152,7 @@ def _stop_signals_blocked() -> Iterator[None]:
         return
     # Its own start would unblock them.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.NUMBERS)
     try:
         yield
     finally:
