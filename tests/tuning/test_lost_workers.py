@@ -95,6 +95,8 @@ def of_sweep(folder):
     confirmed = [
         {**vars(one), "seconds": 0} for one in Confirmations(folder).read()
     ]
+    # With two workers the order of finishing is nobody's.
+    confirmed.sort(key=lambda row: row["run"])
     proposals = [{**row, "after": 0} for row in book.proposals()]
     best = json.loads((folder / "result.json").read_text())["best"]
     return executions, proposals, confirmed, best, trained(folder)
