@@ -222,7 +222,7 @@ MISTAKES = [
     (lambda r: zoo.predict(r, "no.png"), "there is no file no.png"),
     (lambda r: zoo.predict(r, []), "no example"),
     (lambda r: zoo.predict(r, np.zeros((2, 9, 9, 1))), "the model takes"),
-    (lambda r: zoo.predict(r, np.ones((1, 8, 8, 1)) / 2), "multiply them"),
+    (lambda r: zoo.predict(r, np.ones((1, 8, 8, 1)) / 2), "multiply by 255"),
     (lambda r: zoo.predict(r, np.zeros((0, 8, 8, 1))), "the model takes"),
     (lambda r: zoo.predict(r, "x", top=0), "--top=0"),
     (lambda r: zoo.predict(r, 7), "7 is no example"),
