@@ -88,6 +88,7 @@ CHANGES = {
     "loss": ("hinge", "lr", "weights"),
     "label_smoothing": (0.2, "lr", "weights"),
     "class_weight": ("balanced", "lr", "weights"),
+    "recompute_batch_norm": (True, "lr", "elsewhere"),
     "early_stopping_patience": (1, "too fast", "status"),
     "dropout": (0.5, "mlp", "weights"),
     "l1": (1e-2, "lr", "weights"),

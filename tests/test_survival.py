@@ -199,7 +199,7 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_bits(tmp_path):
     undisturbed = start("train", *argv, "--run_name=undisturbed")
     process = start("train", *argv, "--run_name=a")
     err = interrupt(process, signal.SIGINT, epoch=2)
-    assert f"zoo resume {tmp_path}/a` goes on." in err
+    assert f"zoo resume a --runs_dir={tmp_path}` resumes it." in err
     run = runs.find("a", str(tmp_path))
     assert run.status == "interrupted"
     assert 2 <= run.metrics["epochs"] < 9

@@ -43,7 +43,7 @@ def killed(copy):
 def test_a_finished_run_is_not_resumed(answer, copy):
     sentence = answer("resume", "done")
     assert "finished (completed)" in sentence
-    assert f"--like={copy}" in sentence
+    assert f"--like={copy.name} --runs_dir={copy.parent}" in sentence
 
 
 def test_a_name_that_is_taken_is_refused(answer, copy):
@@ -189,5 +189,5 @@ def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(
 def test_a_diverged_run_is_not_told_to_resume(answer, killed):
     (killed / "metrics.json").write_text('{"status": "diverged"}')
     sentence = answer("evaluate", "done")
-    assert "diverged" in sentence and "--learning_rate" in sentence
+    assert "diverged" in sentence and "zoo explain done" in sentence
     assert "resume" not in sentence

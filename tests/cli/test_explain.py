@@ -22,7 +22,7 @@ def test_a_run_is_explained_in_words(folder, capfd):
     assert main(["explain", "a", f"--runs_dir={folder.parent}"]) == 0
     out, err = capfd.readouterr()
     assert out.startswith(f"{folder}: completed, 1 epoch, validation accuracy")
-    assert "Of 144 validation examples" in out
+    assert "With 144 validation examples" in out
     assert err == ""
 
 

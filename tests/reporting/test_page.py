@@ -145,7 +145,7 @@ def test_a_run_that_has_not_ended_says_how_it_stands(
         assert "still at work" in words
     else:
         words = read("digits", folder=folder).words
-        assert f"`zoo resume {run}`".strip("`") in words
+        assert f"zoo resume digits --runs_dir={folder}" in words
     assert "How it learned" in words
 
 

@@ -22,18 +22,24 @@ def check_resumable(run: Run) -> None:
     status = run.metrics.get("status", "killed")
     if status in ("completed", "stopped_early"):
         span = "steps" if run.config.steps else "epochs"
-        raise UserError(
-            f"{run.name} is finished ({status}); to train longer, use "
-            f"{_again(run, span, 'N')}."
-        )
+        length = run.resolved["config"][span]
+        longer = ""
+        if length:  # a model that stores its examples has none
+            longer = f"; to train longer, use {_again(run, span, 2 * length)}"
+        raise UserError(f"{run.name} is finished ({status}){longer}.")
     if status == "diverged":
         raise UserError(
             f"{run.name} diverged and would do so again; try a lower rate, "
-            f"{_again(run, 'learning_rate', 'RATE')}."
+            f"{_again(run, 'learning_rate', _lower(run))}."
         )
 
 
-def _again(run: Run, option: str, value: str) -> str:
+def _lower(run: Run) -> float:
+    rate = run.resolved["config"]["learning_rate"]
+    return float(f"{min(rate / 10, 0.01):.1g}")
+
+
+def _again(run: Run, option: str, value: float) -> str:
     target = Target.of(run)
     if target.from_arrays:
         return f"zoo.train with {option}={value} on the same arrays"
