@@ -98,7 +98,7 @@ def imbalance(facts: Facts) -> Finding | None:
     name = facts.data["class_names"][found["answers"].index(most)]
     return Finding(
         "imbalance",
-        BROKEN if most >= NEARLY_ALL else POOR,
+        BROKEN,
         f"the classes are imbalanced: {100 * share:.0f}% of the training "
         f"examples are of one class, and {100 * most:.0f}% of the "
         f"predictions are {name!r}",
