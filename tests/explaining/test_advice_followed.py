@@ -81,7 +81,7 @@ CASES = {
         "val_loss",
     ),
     "imbalanced classes": Case(
-        "--model=lr --epochs=6 --learning_rate=0.0003 "
+        "--model=lr --epochs=20 --learning_rate=0.0003 "
         "--dataset=npz:{imbalanced}",
         ("imbalance",),
         "val_balanced_accuracy",
