@@ -59,4 +59,9 @@ def test_nothing_more_is_imported_before_the_python_is_checked():
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == ["zoo", "zoo.__main__", "zoo.pythons"]
+    assert done.stdout.split() == [
+        "zoo",
+        "zoo.__main__",
+        "zoo.interrupts",
+        "zoo.pythons",
+    ]

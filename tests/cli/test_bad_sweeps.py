@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from zoo.config import TrainConfig
+from zoo.tuning.checking import settle
 from zoo.tuning.folder import open_folder
-from zoo.tuning.settings import SweepConfig
 
 # One row a mistake: what is typed after `zoo sweep`, and words of the answer.
 TYPED = [
@@ -116,8 +116,8 @@ TYPED = [
     ("--role=worker --chief=there:99999", "no port 99999", "1 to 65535"),
     ("--role=worker --chief=there:0", "no port 0"),
     ("--role=worker --chief=there:x", "no port x"),
-    ("--role=worker --workers=0", "--workers=0", "at least 1"),
-    ("--role=chief --workers=-1", "--workers=-1", "at least 0"),
+    ("--role=worker --workers=0", "--workers=0", "from 1 to 256"),
+    ("--role=chief --workers=-1", "--workers=-1", "from 0 to 256"),
     ("--role=worker --model=lr", "--model has no place", "--data_dir"),
     ("--role=worker --space=l2=0:1", "--space has no place", "its chief"),
     ("--role=worker --recipe=mlp_digits", "has no place", "--chief"),
@@ -145,7 +145,18 @@ def folder(tmp_path):
     """The folder of a sweep of lr."""
     runs_dir = str(tmp_path / "runs")
     config = TrainConfig(model="lr", runs_dir=runs_dir)
-    asked = SweepConfig(config, ("l2=0,0.1",), trials=2, confirm_seeds=3)
+    asked = settle(
+        config,
+        ("l2=0,0.1",),
+        tuner="random",
+        trials=2,
+        executions=1,
+        objective=None,
+        score_by="best",
+        factor=None,
+        keep="best",
+        confirm_seeds=3,
+    )
     return open_folder(asked, "mine")
 
 
@@ -154,7 +165,7 @@ def folder(tmp_path):
     [
         ("--tuner=grid", "--tuner is random, not grid"),
         ("--executions=2", "--executions is 1, not 2"),
-        ("--epochs=3", "--epochs is not given, not 3"),
+        ("--epochs=3", "--epochs is 30, not 3"),
         ("--seed=3", "--seed is 0, not 3"),
         ("--confirm_seeds=2", "--confirm_seeds is 3, not 2"),
         ("--nocompare_default", "--compare_default is True, not False"),

@@ -64,8 +64,8 @@ TYPED = [
     # Flags and words that no verb has.
     ("train --modle=lr", "no flag --modle", "--model"),
     ("train --xyzzy", "no flag --xyzzy", "--helpfull"),
-    ("train lenet5", "no use for 'lenet5'", "--model=lenet5"),
-    ("resume a b", "no use for 'b'"),
+    ("train lenet5", "unexpected argument 'lenet5'", "--model=lenet5"),
+    ("resume a b", "unexpected argument 'b'"),
     ("resume", "no run 'last'", "zoo train` makes one"),
     ("train --learning_rate", "needs a value", "--learning_rate=0.001"),
     ("train --model --epochs=1", "--model needs a value"),

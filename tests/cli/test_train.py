@@ -77,7 +77,7 @@ def test_the_console_says_what_is_about_to_happen_and_what_came_of_it(process):
     assert labels[7:9] == ["epoch", "trained:"]
     assert labels[9:12] == ["result", "finding", "next"]
     assert labels[-1] == "report"
-    assert "guessing: ln 10 = 2.303" in process[0].stdout
+    assert "ln 10 = 2.303" in process[0].stdout
 
 
 @pytest.mark.slow
@@ -194,7 +194,7 @@ def test_a_loss_that_is_no_number_ends_the_run_with_exit_3(train, capfd):
     assert err.count("\n") == 1
     assert re.match(
         r"zoo: wild diverged: .* no longer a number (at|after) update \d+; "
-        r"there was no checkpoint yet\. A lower rate often helps: ",
+        r"there was no checkpoint yet\. A lower learning rate often helps: ",
         err,
     )
     assert run.metrics["status"] == "diverged"

@@ -34,7 +34,7 @@ def copies(run, tmp_path):
     for name, old, new in (
         ("a", "", ""),
         ("b", '"seed": 0', '"seed": 1'),
-        ("c", '"scale": "std"', '"scale": "unit"'),
+        ("c", '"steps": 20', '"steps": 21'),
     ):
         folder = shutil.copytree(run.path, tmp_path / name)
         for file in ("config.json", "resolved.json"):

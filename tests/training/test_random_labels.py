@@ -95,7 +95,7 @@ def test_explain_says_that_it_was_asked_for(trained):
     found = explain(Facts.of(trained[0]))
     assert found[0].name == "drawn_labels"
     assert "as --randomize_labels=1 asked" in found[0].text
-    assert "learned by heart" in found[0].text
+    assert "memorized" in found[0].text
     assert not {"labels", "overfitting", "stuck"} & {f.name for f in found}
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pathlib
 from typing import Any
 
 from zoo.commands import Target, command
@@ -77,11 +76,17 @@ def _next(folder: Folder, best: Trial, result: dict[str, Any]) -> Rows:
         runs_dir = winner.runs_dir
         compare = command("compare", *pair, runs_dir=runs_dir)
         rows.append(("next", shown(compare)))
-    run = Run(pathlib.Path(winner.runs_dir, best[0].runs[0]), best[0].runs[0])
-    if result["test"] or not run.resolved["data"]["test"]:
+    run = Run(folder.run_path(best.runs[0]), best.runs[0])
+    if result["test"] or not _has_test(run):
         return rows
     test = shown(winner.typed("evaluate", split="test"))
     return [*rows, ("test set", test)]
+
+
+def _has_test(run: Run) -> bool:
+    """Whether its data have test examples; yes where it is elsewhere."""
+    is_here = (run.path / "resolved.json").is_file()
+    return not is_here or bool(run.resolved["data"]["test"])
 
 
 def _group(folder: Folder, name: str) -> Target:
