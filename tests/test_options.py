@@ -252,10 +252,3 @@ def test_deterministic_makes_every_operation_so(tmp_path):
         text=True,
     )
     assert done.stdout.splitlines()[-1] == "True"
-
-
-def test_devices_need_an_engine_that_shares_batches(monkeypatch):
-    # What they change is held by tests/engines/test_devices.py, on JAX.
-    monkeypatch.delenv("KERAS_BACKEND", raising=False)
-    with pytest.raises(UserError, match="set KERAS_BACKEND=jax"):
-        train(TrainConfig(model="lr", devices=2))

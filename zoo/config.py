@@ -248,7 +248,7 @@ class TrainConfig:
     devices: int | str = _option(
         1, INT_OR_ALL, "run", low=1,
         help="devices of each machine that share every batch, or all; the "
-             "batch size is that of all together; more than one needs JAX")
+             "batch size is that of all together")
     precision: str = _option(
         "float32", TEXT, "run", choices=("float32", "bfloat16", "auto"),
         help="number format of the arithmetic; auto takes bfloat16 where the "

@@ -128,22 +128,5 @@ def check() -> None:
         raise UserError(f"{found.what}; {found.remedy}.")
 
 
-def check_devices(asked: int | str) -> None:
-    """Raises `UserError` for several devices where one alone can be used.
-
-    On TensorFlow each device would draw dropout of its own, and a last batch
-    that splits unevenly would count its examples unequally.
-
-    Args:
-        asked: as in `TrainConfig`.
-    """
-    name, _ = chosen()
-    if asked != 1 and name != "jax":
-        raise UserError(
-            f"--devices={asked} gives the losses of one device on JAX alone, "
-            f"and this is {title(name)}; set {VARIABLE}=jax."
-        )
-
-
 def _is_installed(package: str) -> bool:
     return importlib.util.find_spec(package) is not None

@@ -26,7 +26,7 @@ TYPED = [
     ("train --schedule=cosin", "--schedule=cosin", "cosine", "exponential"),
     ("train --loss=hing", "--loss=hing", "did you mean hinge"),
     ("train --jit=maybe", "--jit=maybe", "auto, on or off"),
-    ("train --devices=2", "on JAX alone", "KERAS_BACKEND=jax"),
+    ("train --devices=9", "--devices=9 is more", "this machine has 1 CPU"),
     ("train --coordinator=a:1", "needs --num_processes and --process_id"),
     ("train --seeds=2 --process_id=1", "no effect on several runs"),
     ("vary --epochs=1,2 --process_id=1", "no flag --process_id"),

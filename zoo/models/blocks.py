@@ -169,9 +169,10 @@ class Parts:
         return self.activate(x, output)
 
     def logits(self, x, num_classes, calm=True, name="logits"):
-        """Maps features `[B, F]` to logits `[B, K]`, float32 at any precision.
+        """Maps features `[B, F]` to logits `[B, K]`, of the dtype of weights.
 
-        Logits in bfloat16 would have three significant digits.
+        That is float32 where layers compute in bfloat16: such logits would
+        have three significant digits.
 
         Args:
             calm: whether the kernel starts so that the loss is near ln K,
@@ -183,7 +184,8 @@ class Parts:
             options["kernel_initializer"] = keras.initializers.VarianceScaling(
                 *CLASSIFIER, seed=seed_of(self.seed, name)
             )
-        return layers.Dense(num_classes, dtype="float32", **options)(x)
+        dtype = keras.config.dtype_policy().variable_dtype
+        return layers.Dense(num_classes, dtype=dtype, **options)(x)
 
 
 def local_response_norm(x, size=5, bias=2.0, alpha=1e-4, beta=0.75):

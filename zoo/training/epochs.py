@@ -50,12 +50,14 @@ def fit(
     if len(plan.data.val):
         validation = pipeline.eval_batches(plan.data.val, EVAL_BATCH)
     end = math.inf if until_epoch is None else until_epoch
-    with replica.fitted(job) as model:
+    with replica.fitted(job) as (model, divided):
+        if validation is not None:
+            validation = divided(validation)
         while not plan.is_done(state) and state.epoch < end:
             epoch, done = state.epoch, state.batch
             left = plan.steps_in(epoch) - done
             model.fit(
-                batches.epoch(epoch, skip_batches=done, num_batches=left),
+                divided(batches.epoch(epoch, done, left)),
                 initial_epoch=epoch,
                 epochs=epoch + 1,
                 validation_data=validation,

@@ -40,7 +40,8 @@ class _WithHeads(keras.Model):
         logits, *others = _as_list(y_pred)
         total = super().compute_loss(x, y, logits, sample_weight, training)
         for other in others:
-            total += WEIGHT * keras.ops.mean(self.loss(y, other))
+            loss = keras.ops.mean(self.loss(y, other))
+            total += self._aggregate_additional_loss(WEIGHT * loss)
         return total
 
     def compute_metrics(self, x, y, y_pred, sample_weight=None):

@@ -94,6 +94,7 @@ def prepare(
     if begun is None:
         config = settle(config)
     plan = make_plan(config, data)
+    sharing.check_batch_size(shared, plan.config.batch_size)
     plan, extractor = extracting.extract(plan, progress)
     number_format = _number_format(config, begun)
     with precision.policy(number_format):
@@ -103,6 +104,7 @@ def prepare(
     with precision.policy(number_format):
         model = network.build_network(plan, statistics, body.model)
     batch_norm.check(model, plan)
+    sharing.check_model(shared, model)
     transferred = None
     if config.init_from is not None and begun is None:
         origin = origins.find(config.init_from, config.runs_dir)

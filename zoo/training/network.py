@@ -174,7 +174,9 @@ def compile_network(
     model.compile(
         optimizer=optimizers.make_optimizer(config, schedule),
         loss=loss,
-        metrics=metrics,
+        # Weights of examples are given by several devices alone, which count
+        # the same examples.
+        weighted_metrics=metrics,
         jit_compile={"auto": "auto", "on": True, "off": False}[config.jit],
         steps_per_execution=steps_per_execution,
     )

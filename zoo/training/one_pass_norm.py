@@ -30,9 +30,13 @@ def use_kernel(model: keras.Model) -> None:
 
 
 def _suits(layer: layers.BatchNormalization) -> bool:
-    """Whether the kernel does what a layer does: images, channels last."""
+    """Whether the kernel does what a layer does.
+
+    That is images, channels last, weights in float32, on one device.
+    """
     images = layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
     special = layer.renorm or layer.synchronized
+    special = special or layer.variable_dtype != "float32"
     return images and layer.scale and layer.center and not special
 
 

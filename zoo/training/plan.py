@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from zoo import engines, features, runs
+from zoo import features, runs
 from zoo.config import OPTIONS, TrainConfig
 from zoo.data import Dataset, added_inputs, load_dataset
 from zoo.data import random_labels as noise
@@ -101,7 +101,6 @@ def check_names(asked: TrainConfig) -> None:
     """
     MODELS.find(asked.model)
     find_source(asked.dataset)
-    engines.check_devices(asked.devices)
     if asked.features is not None:
         features.settle(asked.features, asked.runs_dir)
     runs.check_free(asked.runs_dir, asked.run_name)

@@ -15,6 +15,7 @@ from zoo.config import TrainConfig
 from zoo.errors import UserError
 
 ALL = "all"
+MACHINE = "this machine"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -22,7 +23,8 @@ class Sharing:
     """The devices that share the batches of a run, and who uses them.
 
     Attributes:
-        devices: of all processes, in their order; JAX's own objects.
+        devices: of all processes, in their order; JAX's own objects, or names
+            of TensorFlow's logical devices.
         processes: how many there are.
     """
 
@@ -40,7 +42,7 @@ class Sharing:
         return {"devices": count, "processes": self.processes}
 
     def distribution(self) -> keras.distribution.Distribution:
-        """Returns what Keras builds and trains a shared network in."""
+        """Returns what Keras builds and trains a shared network in, on JAX."""
         return WholeBatches(devices=self.devices, auto_shard_dataset=False)
 
 
@@ -87,29 +89,84 @@ def choose(asked: TrainConfig) -> Sharing:
     """Returns the devices that a config asks for, of every process.
 
     Raises:
-        UserError: there are not that many.
+        UserError: there are not that many, or they cannot be used so.
     """
-    engines.check_devices(asked.devices)
     if engines.chosen()[0] != "jax":
-        return Sharing()
+        return _choose_logical(asked)
     import jax
 
     everyone = range(jax.process_count())
     chosen = []
     for process in everyone:
         own = [d for d in jax.devices() if d.process_index == process]
-        count = len(own) if asked.devices == ALL else asked.devices
-        if count > len(own):
-            raise _too_many(asked.devices, own, process, len(everyone))
-        chosen += own[:count]
+        where = f"process {process}" if len(everyone) > 1 else MACHINE
+        chosen += _first(asked.devices, own, own[0].platform, where)
     return Sharing(tuple(chosen), len(everyone))
 
 
-def _too_many(asked: int, own: list, process: int, count: int) -> UserError:
-    where = f"process {process}" if count > 1 else "this machine"
-    kind = {"cpu": "CPU", "gpu": "GPU", "tpu": "TPU"}[own[0].platform]
-    devices = f"{len(own)} {kind} device{'s' if len(own) > 1 else ''}"
-    return UserError(
-        f"--devices={asked} is more than there are: {where} has {devices}; "
-        f"give --devices={len(own)}, or --devices={ALL}."
-    )
+def _choose_logical(asked: TrainConfig) -> Sharing:
+    """Returns the devices of this machine, as TensorFlow names them."""
+    if asked.devices == 1:
+        return Sharing()
+    import tensorflow as tf
+
+    own = tf.config.list_logical_devices("GPU")
+    own = own or tf.config.list_logical_devices("CPU")
+    chosen = _first(asked.devices, own, own[0].device_type, MACHINE)
+    if len(chosen) > 1 and asked.jit == "on":
+        raise UserError(
+            f"--jit=on has no effect with --devices={asked.devices}: XLA does "
+            "not compile a step of several devices of TensorFlow; leave one "
+            "of them out."
+        )
+    return Sharing(tuple(device.name for device in chosen))
+
+
+def check_batch_size(shared: Sharing, batch_size: int | None) -> None:
+    """Raises `UserError` where devices would have nothing to do.
+
+    Args:
+        shared: the devices.
+        batch_size: of all together; `None` of a model that learns by heart.
+    """
+    devices = len(shared.devices)
+    if batch_size and batch_size < devices:
+        raise UserError(
+            f"--batch_size={batch_size} leaves some of {devices} devices "
+            f"without an image; give at least --batch_size={devices}, or "
+            f"--devices={batch_size}."
+        )
+
+
+def check_model(shared: Sharing, model: keras.Model) -> None:
+    """Raises `UserError` for layers that several devices would change.
+
+    On TensorFlow each device calls a layer on its share of a batch alone.
+
+    Args:
+        shared: the devices.
+        model: as it is to be trained.
+    """
+    if not shared.is_shared or keras.backend.backend() != "tensorflow":
+        return
+    from zoo.training.distribution import mirrored
+
+    mirrored.check(model)
+
+
+def _first(asked: int | str, own: list, kind: str, where: str) -> list:
+    """Returns as many of the devices of one process as were asked for.
+
+    Raises:
+        UserError: there are not that many.
+    """
+    if asked == ALL:
+        return own
+    if asked > len(own):
+        devices = f"{len(own)} {kind.upper()} device"
+        devices += "s" if len(own) > 1 else ""
+        raise UserError(
+            f"--devices={asked} is more than there are: {where} has {devices}; "
+            f"give --devices={len(own)}, or --devices={ALL}."
+        )
+    return own[:asked]

@@ -1,0 +1,84 @@
+"""One run on one device and on two, on TensorFlow: the same but for rounding.
+
+JAX is held to the same table. Both train in float64, in processes of their
+own, where rounding does not grow to what could be mistaken for a fault.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.engines import environment, shared_devices
+
+ENGINES = ["tensorflow", pytest.param("jax", marks=pytest.mark.jax)]
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    """Returns a function that runs `shared_devices` once for all tests."""
+    known = {}
+
+    def asked(engine, what):
+        if importlib.util.find_spec(engine) is None:
+            pytest.skip(f"{engine} is not installed")
+        if (engine, what) not in known:
+            folder = tmp_path_factory.mktemp(what)
+            line = [sys.executable, "-m", "tests.engines.shared_devices"]
+            done = subprocess.run(
+                [*line, what, str(folder)], cwd=environment.ROOT,
+                env={**os.environ, "KERAS_BACKEND": engine},
+                capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            found = json.loads(done.stdout.splitlines()[-1])
+            known[engine, what] = found
+        return known[engine, what]
+
+    return asked
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", shared_devices.CASES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_55_updates_of_two_devices_are_those_of_one(engine, case, answer):
+    one, two = answer(engine, "table")[case]
+    assert len(one) == 5
+    for before, now in zip(one, two, strict=True):
+        assert now == pytest.approx(before, rel=1e-10)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", shared_devices.CASES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_first_update_in_float32_is_that_of_one_device(
+    engine, case, answer
+):
+    [one], [two] = answer(engine, "first")[case]
+    assert two == pytest.approx(one, rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_goes_on_inside_an_epoch_with_other_devices(engine, answer):
+    one, turns = answer(engine, "resumed")["losses"]
+    assert len(turns) == 5
+    for before, now in zip(one, turns, strict=True):
+        assert now == pytest.approx(before, rel=1e-10)
+
+
+@pytest.mark.slow
+def test_checkpoints_of_two_devices_are_those_of_one(answer):
+    one, two = answer("tensorflow", "resumed")["files"]
+    assert one == two
+
+
+@pytest.mark.slow
+def test_dropout_masks_of_two_devices_are_those_of_one(answer):
+    one, two = answer("tensorflow", "masks")
+    assert [len(mask) for mask in one] == [45, 45, 3]
+    assert one[0] != one[1]
+    assert one == two

@@ -1,0 +1,245 @@
+"""A step of several devices on TensorFlow that is the step of one device.
+
+`tf.distribute.MirroredStrategy` keeps the variables of a network equal on all
+devices and sums gradients; Keras's `fit` trains in it. Left to themselves they
+count the examples of unequal shares unequally, draw dropout for each share
+anew, standardize each share by itself, and clip gradients before the sum. Here
+each replica knows which rows of the batch it has:
+
+- its loss counts by its share of the batch;
+- dropout is drawn for the whole batch, and a replica takes its own rows;
+- batch norm is synchronized;
+- gradients are averaged over the devices before they are clipped.
+
+A batch smaller than the number of devices is worked through whole by each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+import dataclasses
+import types
+from collections.abc import Iterator
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from zoo.errors import UserError
+from zoo.training.plan import Plan
+
+_share = contextvars.ContextVar("share")  # of the replica that is traced
+
+
+@dataclasses.dataclass(frozen=True)
+class Share:
+    """The rows of a batch that one replica has; scalar int32 tensors.
+
+    Attributes:
+        start: the first of them.
+        total: rows of the whole batch.
+        copies: replicas that have the same rows; 1 where each has its own.
+    """
+
+    start: tf.Tensor
+    total: tf.Tensor
+    copies: tf.Tensor
+
+    @contextlib.contextmanager
+    def known(self) -> Iterator[None]:
+        """Lets layers that are called in the block read this share."""
+        token = _share.set(self)
+        try:
+            yield
+        finally:
+            _share.reset(token)
+
+    def examples(self, labels) -> tf.Tensor:
+        """Returns how many examples a replica's `labels` count as."""
+        rows, copies = tf.shape(labels)[0], self.copies
+        return tf.cast(rows, tf.float64) / tf.cast(copies, tf.float64)
+
+
+def strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
+    """Returns what keeps a network on several devices of this machine.
+
+    Args:
+        devices: names of logical devices of one kind.
+    """
+    on_processor = all("CPU" in name for name in devices)
+    # The collectives that TensorFlow takes by default fail on processors.
+    reduction = tf.distribute.ReductionToOneDevice() if on_processor else None
+    return tf.distribute.MirroredStrategy(devices, reduction)
+
+
+def plan_of_each(plan: Plan, num_devices: int) -> Plan:
+    """Returns the plan by which a replica's network is compiled.
+
+    The step is not compiled by XLA, which cannot sum over these devices. A
+    replica is given the mean over devices of their gradients and hands it to
+    an optimizer that sums over devices: hence the smaller norm.
+    """
+    config = plan.config.replace(jit="off")
+    if config.clip_norm:
+        config = config.replace(clip_norm=config.clip_norm / num_devices)
+    return dataclasses.replace(plan, config=config)
+
+
+def check(model: keras.Model) -> None:
+    """Raises `UserError` for layers that several devices would change.
+
+    Args:
+        model: as it is to be trained.
+    """
+    for layer in _layers(model):
+        if layer._seed_generators and type(layer) is not layers.Dropout:
+            what = "draws random numbers"
+        elif getattr(layer, "activity_regularizer", None) is not None:
+            what = "has an activity regularizer"
+        else:
+            continue
+        raise UserError(
+            f"layer {layer.name} {what}, which on several devices of "
+            "TensorFlow is not what it is on one; leave out --devices, or set "
+            "KERAS_BACKEND=jax."
+        )
+
+
+def synchronize(model: keras.Model) -> None:
+    """Lets batch norm standardize over the shares of all devices."""
+    for layer in _layers(model):
+        if isinstance(layer, layers.BatchNormalization):
+            layer.synchronized = True
+
+
+def share_steps(model: keras.Model) -> None:
+    """Lets a compiled model learn from, and be scored on, shares of batches.
+
+    Args:
+        model: built and compiled in the scope of a strategy.
+    """
+    for layer in _layers(model):
+        if type(layer) is layers.Dropout:
+            layer.call = types.MethodType(_drop, layer)
+    model.train_step = types.MethodType(_train_step, model)
+    model.test_step = types.MethodType(_test_step, model)
+    # It is built; Keras would average the shares of a batch to see its shape.
+    model._maybe_symbolic_build = lambda **_: None
+
+
+def shares(
+    strategy: tf.distribute.Strategy, batches: tf.data.Dataset
+) -> tf.distribute.DistributedDataset:
+    """Returns the shares of batches, as `fit` hands them to replicas."""
+    dataset = divide(batches, strategy.num_replicas_in_sync)
+    shared = strategy.distribute_datasets_from_function(lambda _: dataset)
+    # Keras asks it for the number of batches, and would get that of shares.
+    shared._cardinality = int(batches.cardinality())
+    return shared
+
+
+def divide(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Divides batches into shares.
+
+    Args:
+        batches: of (images `[B, ...]`, labels `[B]`).
+        count: of shares of each batch.
+
+    Returns:
+        The shares in turn: (images, labels, int32 `[3]` with the fields of
+        `Share`). The first ones have a row more where a batch does not divide
+        evenly; all have the whole batch where it has fewer rows than `count`.
+    """
+
+    def divided(images, labels):
+        total = tf.shape(labels)[0]
+        is_small = total < count
+        copies = tf.where(is_small, count, 1)
+
+        def share(number):
+            first, last = (
+                (place * total + count - 1) // count
+                for place in (number, number + 1)
+            )
+            first = tf.where(is_small, 0, first)
+            last = tf.where(is_small, total, last)
+            rows = tf.stack([first, total, copies])
+            return images[first:last], labels[first:last], rows
+
+        return tf.data.Dataset.range(count, output_type=tf.int32).map(share)
+
+    return batches.flat_map(divided).prefetch(count)
+
+
+def _layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yields the layers of a model and of the models in it."""
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _layers(layer)
+
+
+def _drop(self, inputs, training=False):
+    """As `Dropout.call`, with the mask of the whole batch."""
+    if not training or not self.rate:
+        return inputs
+    share = _share.get()
+    shape = tf.shape(inputs)
+    whole = tf.ones(tf.concat([[share.total], shape[1:]], 0), inputs.dtype)
+    mask = keras.random.dropout(
+        whole, self.rate, self.noise_shape, self.seed_generator
+    )
+    return inputs * mask[share.start : share.start + shape[0]]
+
+
+def _train_step(self, data):
+    """As `keras.Model.train_step`, of one replica."""
+    images, labels, rows = data
+    share = Share(*tf.unstack(rows, 3))
+    replicas = tf.distribute.get_replica_context()
+    with share.known(), tf.GradientTape() as tape:
+        outputs = self(images, training=True)
+        loss = _measure(self, images, labels, outputs, share, training=True)
+        part = share.examples(labels) / tf.cast(share.total, tf.float64)
+        loss *= tf.cast(part, loss.dtype)
+    weights = self.trainable_weights
+    gradients = tape.gradient(loss, weights)
+    if self.optimizer.global_clipnorm:
+        gradients = replicas.all_reduce("MEAN", gradients)
+    self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+    return _results(self, replicas)
+
+
+def _test_step(self, data):
+    """As `keras.Model.test_step`, of one replica."""
+    images, labels, rows = data
+    share = Share(*tf.unstack(rows, 3))
+    outputs = self(images, training=False)
+    _measure(self, images, labels, outputs, share, training=False)
+    # `evaluate` asks the metrics themselves at the end.
+    return self.get_metrics_result()
+
+
+def _measure(model, images, labels, outputs, share, training):
+    """Returns the mean loss over a replica's rows, and updates the metrics."""
+    loss = model.compute_loss(images, labels, outputs, training=training)
+    # Keras divides it by the number of replicas, for the sum of gradients.
+    loss *= tf.distribute.get_strategy().num_replicas_in_sync
+    examples = share.examples(labels)
+    model._loss_tracker.update_state(loss, sample_weight=examples)
+    weight = examples / tf.cast(tf.shape(labels)[0], examples.dtype)
+    weight = tf.fill(tf.shape(labels)[:1], weight)
+    model.compute_metrics(images, labels, outputs, sample_weight=weight)
+    return loss
+
+
+def _results(model, replicas) -> dict[str, tf.Tensor]:
+    """Returns the metrics over all replicas, the same on each."""
+    results = {}
+    for metric in model.metrics:
+        sums = [variable.value for variable in metric.variables]
+        result = metric.stateless_result(replicas.all_reduce("SUM", sums))
+        several = isinstance(result, dict)
+        results.update(result if several else {metric.name: result})
+    return results
