@@ -14,7 +14,7 @@ FLAGS = "--xla_force_host_platform_device_count=2"
 # Ten batches of 45 and one of 3; with the cases that say so, one of 1.
 BASE = {
     "model": "lenet5", "dataset": "digits", "train_examples": 453,
-    "batch_size": 45, "steps": 55, "seed": 3, "jit": "off",
+    "batch_size": 45, "steps": 55, "seed": 3,
     "summaries": ("none",),
 }  # fmt: skip
 CASES = {

@@ -70,3 +70,9 @@ def test_more_devices_than_there_are_is_one_sentence(train):
     text = train("five", "--devices=5", code=2)
     assert text.count("\n") == 1
     assert "this machine has 2 CPU devices; give --devices=2" in text
+
+
+def test_several_devices_without_compiling_are_one_sentence(train):
+    text = train("six", "--devices=2", "--jit=off", code=2)
+    assert text.count("\n") == 1
+    assert "--jit=off does not go with 2 devices" in text

@@ -1,11 +1,11 @@
 """What a person is told of the devices that share batches."""
 
 import pytest
+import tensorflow as tf
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.training.distribution import sharing
-from zoo.training.distribution.sharing import Sharing
 from zoo.training.loop import train
 
 
@@ -34,10 +34,28 @@ def test_more_devices_than_there_are_is_one_sentence(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_a_batch_that_leaves_devices_idle_is_refused():
-    two = Sharing(("CPU:0", "CPU:1"))
-    with pytest.raises(UserError, match="at least --batch_size=2, or --dev"):
-        sharing.check_batch_size(two, 1)
-    sharing.check_batch_size(two, 2)
-    sharing.check_batch_size(Sharing(), 1)
-    sharing.check_batch_size(two, None)  # a model that learns by heart
+@pytest.fixture
+def two_devices(monkeypatch):
+    """Lets TensorFlow tell of two devices, as a new process could have."""
+    one = tf.config.list_logical_devices("CPU")
+    monkeypatch.setattr(
+        tf.config,
+        "list_logical_devices",
+        lambda kind: one * 2 if kind == "CPU" else [],
+    )
+
+
+@pytest.mark.parametrize(
+    ("option", "words"),
+    [
+        ({"batch_size": 1}, "at least --batch_size=2, or --devices=1"),
+        ({"jit": "on"}, "--jit=on does not go with 2 devices"),
+    ],
+)
+def test_what_two_devices_cannot_do_is_refused(
+    option, words, two_devices, tmp_path
+):
+    config = TrainConfig(model="lr", devices=2, runs_dir=str(tmp_path))
+    with pytest.raises(UserError, match=words):
+        train(config.replace(**option))
+    assert not list(tmp_path.iterdir())

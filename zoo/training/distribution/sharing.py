@@ -101,6 +101,11 @@ def choose(asked: TrainConfig) -> Sharing:
         own = [d for d in jax.devices() if d.process_index == process]
         where = f"process {process}" if len(everyone) > 1 else MACHINE
         chosen += _first(asked.devices, own, own[0].platform, where)
+    if len(chosen) > 1 and asked.jit == "off":
+        raise UserError(
+            f"--jit=off does not go with {len(chosen)} devices: JAX divides a "
+            "batch among them only in a step that XLA compiles; leave it out."
+        )
     return Sharing(tuple(chosen), len(everyone))
 
 
@@ -115,9 +120,8 @@ def _choose_logical(asked: TrainConfig) -> Sharing:
     chosen = _first(asked.devices, own, own[0].device_type, MACHINE)
     if len(chosen) > 1 and asked.jit == "on":
         raise UserError(
-            f"--jit=on has no effect with --devices={asked.devices}: XLA does "
-            "not compile a step of several devices of TensorFlow; leave one "
-            "of them out."
+            f"--jit=on does not go with {len(chosen)} devices: XLA compiles no "
+            "step of several devices of TensorFlow; leave it out."
         )
     return Sharing(tuple(device.name for device in chosen))
 
