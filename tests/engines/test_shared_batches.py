@@ -41,14 +41,23 @@ def answer(tmp_path_factory):
     return asked
 
 
+def tolerance(engine, has_norm):
+    """Returns how near losses in float64 must be, as a share of them.
+
+    On JAX Keras's batch norm computes in float32 whatever its dtype.
+    """
+    return 1e-6 if engine == "jax" and has_norm else 1e-10
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("case", shared_devices.CASES)
 @pytest.mark.parametrize("engine", ENGINES)
 def test_55_updates_of_two_devices_are_those_of_one(engine, case, answer):
     one, two = answer(engine, "table")[case]
     assert len(one) == 5
+    near = tolerance(engine, "norm" in shared_devices.CASES[case])
     for before, now in zip(one, two, strict=True):
-        assert now == pytest.approx(before, rel=1e-10)
+        assert now == pytest.approx(before, rel=near)
 
 
 @pytest.mark.slow
@@ -67,7 +76,7 @@ def test_a_run_goes_on_inside_an_epoch_with_other_devices(engine, answer):
     one, turns = answer(engine, "resumed")["losses"]
     assert len(turns) == 5
     for before, now in zip(one, turns, strict=True):
-        assert now == pytest.approx(before, rel=1e-10)
+        assert now == pytest.approx(before, rel=tolerance(engine, True))
 
 
 @pytest.mark.slow
