@@ -31,6 +31,7 @@ FLAGS: dict[str, set[str]] = {
     "report": {RUNS_DIR},
     "mistakes": {RUNS_DIR, "split"},
     "export": {RUNS_DIR, "format"},
+    "predict": {RUNS_DIR},
     "prepare": {"data_dir"},
     "describe": set(),
     "data": set(),

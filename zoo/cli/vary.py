@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 
+from zoo import commands
 from zoo.cli import repeating, train
 from zoo.cli.flags import Command
 from zoo.config import BOOL, OPTIONS
@@ -114,11 +115,14 @@ def _one(knobs: list[Flag], flags: list[Flag], words: list[Flag]) -> Knob:
             "vary needs an option with several values; write for example "
             f"{EXAMPLE}."
         )
-    run = f"--like={words[0].words[0]} " if words else ""
-    typed = f"--{single[-1].name}={single[-1].value}"
+    name, value = single[-1].name, single[-1].value
+    like = words[0].words[0] if words else None
+    given = {f.name: f.value for f in flags if f.value is not None}
+    kept = {n: v for n, v in given.items() if n in commands.FLAGS["train"]}
+    typed = commands.command("train", **({"like": like} | kept))
     raise UserError(
-        f"vary needs an option with several values, and {typed} is one; for "
-        f"that type `zoo train {run}{typed}`."
+        f"vary needs an option with several values, and --{name}={value} is "
+        f"one; for that type `{typed}`."
     )
 
 

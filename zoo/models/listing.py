@@ -7,6 +7,7 @@ import textwrap
 from collections.abc import Mapping
 from typing import Any
 
+from zoo.commands import command
 from zoo.errors import join_words
 from zoo.models import MODELS
 from zoo.models.counts import read_counts
@@ -137,7 +138,7 @@ def _footnote(entries: list[dict[str, Any]]) -> str:
     if trained:
         sentences.append(
             f"Trained weights come with the zoo: {join_words(trained, 'and')}, "
-            f"as in `zoo predict {trained[-1]} photo.png`."
+            f"as in `{command('predict', trained[-1], 'photo.png')}`."
         )
     return "".join(
         "\n\n" + textwrap.fill(sentence, 80, break_on_hyphens=False)

@@ -19,6 +19,7 @@ from typing import Any
 
 import keras
 
+from zoo.commands import command
 from zoo.errors import UserError, join_words
 from zoo.features.extractor import hash_weights
 from zoo.run_folder import Run, read_model
@@ -103,8 +104,9 @@ def check_same(now: Transfer, run: Run) -> None:
     if before["weights_sha256"] != now.weights_sha256:
         raise UserError(
             f"the weights of {now.run} are not those from which {run.name} "
-            "started, and it has no checkpoint yet; `zoo train "
-            f"--flagfile={run.path / 'again.flags'}` starts from these."
+            "started, and it has no checkpoint yet; "
+            f"`{command('train', flagfile=str(run.path / 'again.flags'))}` "
+            "starts from these."
         )
 
 
