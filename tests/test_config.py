@@ -27,6 +27,8 @@ OTHER = {
     "val_fraction": 0.25, "group_by": None, "skip_unreadable": False,
     "mean_subtraction": "pixel",
     "scale": "unit", "add_inputs": ("x2", "sin"), "augment": "crop",
+    "crop_padding": 3, "warmup_start": 0.25, "schedule_end": 0.1,
+    "norm_bias_factor": 64.0, "lookahead_every": 5,
     "optimizer": "sgd",
     "learning_rate": 3e-05, "momentum": 0.5, "schedule": "step",
     "schedule_epochs": (1.0, 2.5), "schedule_factor": 0.2,

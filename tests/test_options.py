@@ -34,6 +34,19 @@ BASES = {
         "schedule": "step",
         "schedule_epochs": (0.5,),
     },
+    "normed": {
+        "model": "mlp",
+        "epochs": 1,
+        "norm": "batch",
+        "model_arg": {"hidden": 16},
+    },
+    "warmed": {
+        "model": "lr",
+        "epochs": 1,
+        "schedule": "linear",
+        "warmup_epochs": 0.5,
+        "augment": "crop",
+    },
     "points": {"model": "lr", "epochs": 1, "dataset": "xor"},
     # Far too fast for its validation loss to fall in each epoch.
     "too fast": {
@@ -74,6 +87,7 @@ CHANGES = {
     "mean_subtraction": ("pixel", "lr", "weights"),
     "scale": ("unit", "lr", "weights"),
     "augment": ("crop", "lr", "weights"),
+    "crop_padding": (3, "warmed", "weights"),
     "optimizer": ("rmsprop", "lr", "weights"),
     "learning_rate": (0.1, "lr", "weights"),
     "momentum": (0.5, "steps down", "weights"),
@@ -81,6 +95,10 @@ CHANGES = {
     "schedule_epochs": ((0.9,), "steps down", "weights"),
     "schedule_factor": (0.5, "steps down", "weights"),
     "warmup_epochs": (1.0, "lr", "weights"),
+    "warmup_start": (0.5, "warmed", "weights"),
+    "schedule_end": (0.5, "warmed", "weights"),
+    "norm_bias_factor": (8.0, "normed", "weights"),
+    "lookahead_every": (5, "lr", "weights"),
     "batch_size": (100, "lr", "weights"),
     "epochs": (2, "lr", "weights"),
     "steps": (3, "lr", "weights"),

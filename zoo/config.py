@@ -83,9 +83,10 @@ class TrainConfig:
         help="an argument of this model alone, as name=value; repeatable")
     activation: str | None = _option(
         None, TEXT, "model", to_builder=True,
-        choices=("relu", "leaky_relu", "elu", "gelu", "softplus", "sigmoid",
-                 "tanh", "none"),
-        help="activation of the hidden layers")
+        choices=("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "softplus",
+                 "sigmoid", "tanh", "none"),
+        help="activation of the hidden layers; gelu_tanh is the fast "
+             "approximation of gelu by tanh")
     norm: str | None = _option(
         None, TEXT, "model", to_builder=True,
         choices=("none", "batch", "local_response"),
@@ -93,7 +94,7 @@ class TrainConfig:
     initializer: str | None = _option(
         None, TEXT, "model", to_builder=True,
         choices=("he_normal", "he_uniform", "glorot_normal", "glorot_uniform",
-                 "lecun_normal", "small_normal", "equal"),
+                 "lecun_normal", "torch_uniform", "small_normal", "equal"),
         help="initial values of the kernels")
     features: str | None = _option(
         None, TEXT, "model",
@@ -162,9 +163,17 @@ class TrainConfig:
         help="what pixels are divided by: nothing, 255, or each channel's "
              "standard deviation (else std)")
     augment: str | None = _option(
-        None, TEXT, "data", choices=("none", "flip", "crop", "crop_flip"),
-        help="random changes of the training images: mirroring, and crops "
-             "after padding by reflection with an eighth of the side")
+        None, TEXT, "data",
+        choices=("none", "flip", "crop", "crop_flip", "alternating_flip",
+                 "crop_alternating_flip"),
+        help="random changes of the training images: crops after padding by "
+             "reflection, and mirroring; alternating: an image is mirrored in "
+             "every second epoch, drawn by lot in the first")
+    crop_padding: int | None = _option(
+        None, INT, "data", low=1,
+        needs=("augment", ("crop", "crop_flip", "crop_alternating_flip")),
+        help="pixels by which a crop moves an image at most (else an eighth "
+             "of the side)")
 
     optimizer: str | None = _option(
         None, TEXT, "optimization", everyday=True,
@@ -190,7 +199,24 @@ class TrainConfig:
         help="factor at each step, or each epoch if exponential")
     warmup_epochs: float | None = _option(
         None, FLOAT, "optimization", low=0,
-        help="epochs over which the rate rises from zero")
+        help="epochs over which the rate rises from zero, or from "
+             "warmup_start")
+    warmup_start: float | None = _option(
+        None, FLOAT, "optimization", low=0, high=1,
+        help="share of the learning rate at which the warm-up starts")
+    schedule_end: float | None = _option(
+        None, FLOAT, "optimization", low=0, high=1, open_high=True,
+        needs=("schedule", ("cosine", "linear")),
+        help="share of the learning rate that is left at the end")
+    norm_bias_factor: float | None = _option(
+        None, FLOAT, "optimization", low=0, open_low=True,
+        help="factor on the learning rate of the biases of batch norm, not on "
+             "their weight decay")
+    lookahead_every: int | None = _option(
+        None, INT, "optimization", low=1,
+        help="updates after which the weights are averaged with a slow copy "
+             "of themselves, and go on from there; towards the end the copy "
+             "counts for more")
     batch_size: int | str | None = _option(
         None, INT_OR_FULL, "optimization", everyday=True, low=1,
         help="images in an update, or `full` for all of them")

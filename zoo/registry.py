@@ -44,6 +44,10 @@ class ModelEntry:
             where `memorize(model, inputs, labels)` is, which gives a built
             model the training examples; its builder takes how many they are
             as `memory`.
+        adapt: for a model with layers that are measured and not learned,
+            where `adapt(model, images)` is, which gives a built model its
+            measured weights, from training images `[N, H, W, C]` as it sees
+            them; it is called once, before the first update.
         year, paper, lecture: where it comes from and who teaches it.
         members: for a family, the names that listings show.
         words: which arguments in the name are words, each with the regular
@@ -67,6 +71,7 @@ class ModelEntry:
     smallest: int = 1
     takes_vectors: bool = False
     memorize: str = ""
+    adapt: str = ""
     year: int | None = None
     paper: str = ""
     lecture: str = ""
@@ -152,6 +157,10 @@ class ModelEntry:
     def load_memorize(self) -> Callable:
         """Imports the function that makes a model remember examples."""
         return _at(self.memorize)
+
+    def load_adapt(self) -> Callable:
+        """Imports the function that measures layers of a model."""
+        return _at(self.adapt)
 
 
 def _at(place: str) -> Callable:

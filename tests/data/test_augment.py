@@ -58,7 +58,24 @@ def test_a_kind_changes_what_its_name_says():
         "flip": (True, False, False),
         "crop": (False, True, True),
         "crop_flip": (True, True, True),
+        "alternating_flip": (True, False, False),
+        "crop_alternating_flip": (True, True, True),
     }
+
+
+def test_an_alternating_flip_mirrors_each_image_in_every_second_epoch():
+    first, *later = (
+        draw("alternating_flip", 3, epoch, 1000, SHAPE).mirrored
+        for epoch in range(4)
+    )
+    assert 400 < first.sum() < 600
+    for mirrored, expected in zip(later, [~first, first, ~first], strict=True):
+        np.testing.assert_array_equal(mirrored, expected)
+
+
+def test_crops_reach_as_far_as_the_padding_that_is_given():
+    draws = draw("crop", 0, 0, 1000, SHAPE, padding=2)
+    assert set(draws.down) == set(draws.right) == set(range(-2, 3))
 
 
 def test_reflection_is_that_of_numpy():

@@ -25,6 +25,10 @@ ORACLES = {
     "leaky_relu": lambda x: np.maximum(0.2 * x, x),
     "elu": lambda x: np.where(x > 0, x, np.exp(x) - 1),
     "gelu": lambda x: x * (1 + erf(x / np.sqrt(2))) / 2,
+    # Hendrycks and Gimpel 2016, arXiv 1606.08415, section 2
+    "gelu_tanh": lambda x: (
+        x * (1 + np.tanh(np.sqrt(2 / np.pi) * (x + 0.044715 * x**3))) / 2
+    ),
     "softplus": lambda x: np.log1p(np.exp(x)),
     "sigmoid": lambda x: 1 / (1 + np.exp(-x)),
     "tanh": np.tanh,
@@ -37,6 +41,7 @@ STDDEV = {
     "glorot_normal": np.sqrt(2 / (FAN_IN + FAN_OUT)),
     "glorot_uniform": np.sqrt(2 / (FAN_IN + FAN_OUT)),
     "lecun_normal": np.sqrt(1 / FAN_IN),
+    "torch_uniform": np.sqrt(1 / 3 / FAN_IN),
     "small_normal": 0.01,
 }
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.training import optimizers
+from zoo.training import losses, norm_biases, optimizers
 
 
 def rates(total, per_epoch=10, **options):
@@ -118,3 +118,84 @@ def test_one_pass_over_the_weights_does_what_keras_composes(name, shape):
         theirs.apply([gradient], [expected])
     assert np.abs(expected - start).max() > 0.05
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+def test_a_warmup_and_a_straight_fall_make_a_triangle():
+    found = rates(
+        40,
+        schedule="linear",
+        warmup_epochs=1,
+        warmup_start=0.2,
+        schedule_end=0.1,
+    )
+    # Update 10 has the full rate as well, and the end would be update 40.
+    expected = 0.1 * np.interp(range(40), [-1, 9, 10, 40], [0.2, 1, 1, 0.1])
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def test_cosine_ends_at_the_share_that_is_given():
+    found = rates(400, schedule="cosine", schedule_end=0.25)
+    assert found[-1] == pytest.approx(0.025, rel=1e-3)
+
+
+def test_lookahead_is_that_of_the_paper_in_numpy():
+    """Every 3 of 8 updates, and at the last one, weights are averaged."""
+    config = TrainConfig(optimizer="sgd", lookahead_every=3)
+    weights = keras.Variable(np.float32([1.0, -2.0]))
+    ours = optimizers.make_optimizer(config, 0.1, total_steps=8)
+    ours.build([weights])
+    random = np.random.default_rng(0)
+    fast = slow = np.array([1.0, -2.0])
+    for done in range(1, 9):
+        gradient = random.normal(size=2)
+        ours.apply([keras.ops.convert_to_tensor(gradient, "float32")])
+        fast = fast - 0.1 * gradient
+        if done % 3 == 0:
+            share = 0.95**3 * (done / 8) ** 3
+            fast = slow = share * slow + (1 - share) * fast
+        elif done == 8:
+            fast = slow
+        np.testing.assert_allclose(weights, fast, rtol=1e-5)
+
+
+def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
+    """Against the rule of Torch, with coupled decay, in NumPy.
+
+    Per variable: g + (w / factor) v at factor times the rate.
+    """
+    inputs = keras.Input((3,))
+    norm = keras.layers.BatchNormalization(scale=False, name="norm")
+    model = keras.Model(inputs, keras.layers.Dense(2)(norm(inputs)))
+    config = TrainConfig(
+        optimizer="nesterov", momentum=0.85, norm_bias_factor=64.0
+    )
+    biases = norm_biases.biases_of(model)
+    assert biases == [norm.beta]
+    losses.add_weight_decay(model, 0.01, biases, 64.0)
+    norm.beta.assign([0.5, -1.0, 2.0])
+    ours = optimizers.make_optimizer(config, 0.001, norm_biases=biases)
+    ours.build(model.trainable_variables)
+    rates = [0.064 if v is norm.beta else 0.001 for v in ours_of(model)]
+    decays = [0.01 * 0.001 / rate for rate in rates]
+    values = [np.array(v, "float64") for v in ours_of(model)]
+    moments = [np.zeros_like(v) for v in values]
+    random = np.random.default_rng(0)
+    for _ in range(5):
+        grads = [random.normal(size=v.shape) for v in values]
+        # Keras differentiates the penalty with the loss: L2(d) gives 2 d v.
+        given = [
+            g + 2 * float(v.regularizer.l2) * np.array(v)
+            for g, v in zip(grads, ours_of(model), strict=True)
+        ]
+        ours.apply([keras.ops.convert_to_tensor(g, "float32") for g in given])
+        for place, gradient in enumerate(grads):
+            total = gradient + decays[place] * values[place]
+            moments[place] = 0.85 * moments[place] + total
+            step = total + 0.85 * moments[place]
+            values[place] = values[place] - rates[place] * step
+    for found, expected in zip(ours_of(model), values, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def ours_of(model):
+    return model.trainable_variables

@@ -1,10 +1,13 @@
 """Random changes of training images, as plain numbers drawn in advance.
 
 What happens to an image in an epoch is a function of (seed, epoch, index of
-the image) alone. A crop pads by reflection with an eighth of the side (4
-pixels at 32, as in the Wide ResNet paper) and cuts a window of the original
-size; a flip mirrors left and right half of the time. Both only move pixels,
-so they are written as indices of the rows and columns to read.
+the image) alone. A crop pads by reflection, unless told otherwise with an
+eighth of the side (4 pixels at 32, as in the Wide ResNet paper), and cuts a
+window of the original size; a flip mirrors left and right half of the time.
+An alternating flip mirrors half of the images in the first epoch, and from
+then on each image in every second epoch, so that two epochs in a row show both
+sides of every image (Jordan 2024, arXiv 2404.00498, section 3.6). All of it
+only moves pixels, and is written as indices of the rows and columns to read.
 """
 
 from __future__ import annotations
@@ -15,10 +18,14 @@ import numpy as np
 
 from zoo.errors import unknown
 
-KINDS = ("none", "flip", "crop", "crop_flip")
+KINDS = (
+    *("none", "flip", "crop", "crop_flip"),
+    *("alternating_flip", "crop_alternating_flip"),
+)
 
-# Keeps these random numbers apart from those of the epoch's order.
+# Keep these random numbers apart from those of the epoch's order.
 STREAM = 2
+ALTERNATING_STREAM = 4
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,6 +55,7 @@ def draw(
     epoch: int,
     num_examples: int,
     image_shape: tuple[int, int, int],
+    padding: int | None = None,
 ) -> Draws:
     """Draws what happens to every example in one epoch.
 
@@ -57,15 +65,21 @@ def draw(
         epoch: counted from 0.
         num_examples: `N`.
         image_shape: `(H, W, C)`.
+        padding: pixels on each side of an image; below its sides. An eighth
+            of each side if not given.
     """
     if kind not in KINDS:
         raise unknown("augmentation", kind, KINDS, "")
     random = np.random.default_rng([seed, epoch, STREAM])
     mirrored = random.random(num_examples) < 0.5
+    most = [side // 8 if padding is None else padding for side in image_shape]
     down, right = (
-        random.integers(-(side // 8), side // 8 + 1, num_examples, np.int32)
-        for side in image_shape[:2]
+        random.integers(-far, far + 1, num_examples, np.int32)
+        for far in most[:2]
     )
+    if "alternating" in kind:
+        lot = np.random.default_rng([seed, 0, ALTERNATING_STREAM])
+        mirrored = (lot.random(num_examples) < 0.5) ^ bool(epoch % 2)
     still = np.zeros(num_examples, np.int32)
     return Draws(
         mirrored=mirrored if "flip" in kind else still.astype(bool),

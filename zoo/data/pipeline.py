@@ -30,7 +30,12 @@ class Batches:
     """
 
     def __init__(
-        self, split: Split, batch_size: int, seed: int, augment: str = "none"
+        self,
+        split: Split,
+        batch_size: int,
+        seed: int,
+        augment: str = "none",
+        crop_padding: int | None = None,
     ):
         """Keeps the images at hand.
 
@@ -39,12 +44,14 @@ class Batches:
             batch_size: images in a batch; the last of an epoch has the rest.
             seed: fixes order and augmentation.
             augment: one of `augment.KINDS`.
+            crop_padding: pixels; an eighth of the side if not given.
         """
         self.num_examples = len(split)
         self.batch_size = batch_size
         self.batches_per_epoch = -(-len(split) // batch_size)
         self._seed = seed
         self._augment = augment
+        self._crop_padding = crop_padding
         self._shape = split.images.shape[1:]
         self._store = _store(split, batch_size)
 
@@ -68,7 +75,12 @@ class Batches:
         draws = None
         if self._augment != "none":
             draws = augmentation.draw(
-                self._augment, self._seed, epoch, len(order), self._shape
+                self._augment,
+                self._seed,
+                epoch,
+                len(order),
+                self._shape,
+                self._crop_padding,
             )
         stop = self.batches_per_epoch
         if num_batches is not None:

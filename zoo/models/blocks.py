@@ -17,7 +17,15 @@ import numpy as np
 from keras import layers
 
 Activation = Literal[
-    "relu", "leaky_relu", "elu", "gelu", "softplus", "sigmoid", "tanh", "none"
+    "relu",
+    "leaky_relu",
+    "elu",
+    "gelu",
+    "gelu_tanh",
+    "softplus",
+    "sigmoid",
+    "tanh",
+    "none",
 ]
 Initializer = Literal[
     "he_normal",
@@ -25,6 +33,7 @@ Initializer = Literal[
     "glorot_normal",
     "glorot_uniform",
     "lecun_normal",
+    "torch_uniform",
     "small_normal",
     "equal",
 ]
@@ -38,10 +47,12 @@ VARIANCE = {
     "glorot_normal": (1.0, "fan_avg", "untruncated_normal"),
     "glorot_uniform": (1.0, "fan_avg", "uniform"),
     "lecun_normal": (1.0, "fan_in", "untruncated_normal"),
+    # Uniform within 1 / sqrt(fan-in), as Torch starts every layer.
+    "torch_uniform": (1 / 3, "fan_in", "uniform"),
 }
-# Of the classifier, uniform within 1 / sqrt(fan-in), as LeCun's and Torch's
-# linear layers: its logits start small, and the loss near ln K.
-CLASSIFIER = (1 / 3, "fan_in", "uniform")
+# Of the classifier, as LeCun's and Torch's linear layers: its logits start
+# small, and the loss near ln K.
+CLASSIFIER = VARIANCE["torch_uniform"]
 SMALL = 0.01  # standard deviation of small_normal, and the value of `equal`
 LEAK = 0.2  # slope of leaky_relu below zero, max(0.2 x, x)
 
@@ -132,6 +143,11 @@ class Parts:
         """Applies the model's activation; "none" is the identity."""
         if self.activation == "leaky_relu":
             return layers.LeakyReLU(LEAK, name=name)(x)
+        if self.activation == "gelu_tanh":
+            # Keras has no word for it that a layer could keep; the identity
+            # behind gives it its name.
+            x = keras.ops.gelu(x, approximate=True)
+            return layers.Activation("linear", name=name)(x)
         kind = "linear" if self.activation == "none" else self.activation
         return layers.Activation(kind, name=name)(x)
 
@@ -168,7 +184,7 @@ class Parts:
             x = self.batch_norm(x, f"{name}_norm")
         return self.activate(x, output)
 
-    def logits(self, x, num_classes, calm=True, name="logits"):
+    def logits(self, x, num_classes, calm=True, name="logits", bias=True):
         """Maps features `[B, F]` to logits `[B, K]`, of the dtype of weights.
 
         That is float32 where layers compute in bfloat16: such logits would
@@ -178,8 +194,9 @@ class Parts:
             calm: whether the kernel starts so that the loss is near ln K,
                 instead of as `he_normal` and its like, which are made for
                 layers with an activation behind them.
+            bias: whether each logit has a constant of its own.
         """
-        options = self._kernel(name)
+        options = {"use_bias": bias, **self._kernel(name)}
         if calm and self.initializer in VARIANCE:
             options["kernel_initializer"] = keras.initializers.VarianceScaling(
                 *CLASSIFIER, seed=seed_of(self.seed, name)

@@ -31,7 +31,9 @@ NEUTRAL = {
     "momentum": 0.0,
     "schedule_epochs": "none",
     "schedule_factor": 1.0,
+    "schedule_end": 0.0,
     "label_smoothing": 0.0,
+    "crop_padding": "none",
 }
 
 

@@ -27,6 +27,7 @@ def batches(plan: Plan) -> pipeline.Batches:
         batch_size=plan.config.batch_size,
         seed=plan.seed,
         augment=plan.config.augment,
+        crop_padding=plan.config.crop_padding,
     )
 
 

@@ -109,6 +109,8 @@ def prepare(
     if config.init_from is not None and begun is None:
         origin = origins.find(config.init_from, config.runs_dir)
         transferred = transfer.start(model, plan, origin, whose)
+    elif begun is None:
+        network.adapt(model, plan, statistics)
     layers = costs.layer_costs(network.body_of(model))
     multiply_adds = costs.total_costs(layers)["multiply_adds"]
     per_execution = steps_per_execution(plan.config, multiply_adds)

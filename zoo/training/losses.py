@@ -7,7 +7,7 @@ no part of it: they are shown apart, as `penalty`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import keras
 import numpy as np
@@ -86,15 +86,31 @@ def by_class(loss: Callable, weights: np.ndarray) -> Callable:
     return weighted
 
 
-def add_weight_decay(model: keras.Model, weight_decay: float) -> None:
+def add_weight_decay(
+    model: keras.Model,
+    weight_decay: float,
+    faster: Sequence[keras.Variable] = (),
+    factor: float = 1.0,
+) -> None:
     """Adds the papers' coupled decay: w/2 * sum v^2 over every variable.
 
     Its gradient is w * v, which then passes through momentum: what Lua Torch
     and PyTorch call weight decay, on biases, gamma and beta too. Keras's own
     `SGD(weight_decay=w)` is decoupled and, at momentum 0.9, ten times weaker.
+
+    Args:
+        model: gets the penalty.
+        weight_decay: w.
+        faster: variables whose rate is multiplied by a factor.
+        factor: that one; by it their penalty is divided, so that they decay
+            as the others do.
     """
-    decay = keras.regularizers.L2(weight_decay / 2)
+    apart = {id(variable) for variable in faster}
+    usual, divided = (
+        keras.regularizers.L2(weight_decay / 2 / by) for by in (1.0, factor)
+    )
     for variable in model.trainable_variables:
+        decay = divided if id(variable) in apart else usual
         present = variable.regularizer
         variable.regularizer = _sum_of(decay, present) if present else decay
 

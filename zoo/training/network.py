@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import keras
 
+from zoo import answers
 from zoo.data import added_inputs, preprocess
 from zoo.errors import UserError, join_words
 from zoo.models import build_standardized, user_models
@@ -17,10 +18,13 @@ from zoo.training import (
     freezing,
     heads,
     losses,
+    norm_biases,
     one_pass_norm,
     optimizers,
 )
 from zoo.training.plan import Plan
+
+MOST_MEASURED = 5000  # training images that a model is shown before training
 
 
 def enlarged_size(shape: tuple[int, ...], smallest: int):
@@ -97,6 +101,7 @@ def build_network(
     inputs, x = _entrance(plan, statistics)
     body = body or build_body(plan).model
     body.name = BODY
+    norm_biases.check(body, plan.config.norm_bias_factor, plan.entry.name)
     freezing.freeze(body, plan.config.freeze, plan.entry.name)
     return heads.join(inputs, body(x), name=plan.config.model)
 
@@ -116,6 +121,20 @@ def _entrance(plan: Plan, statistics: preprocess.Statistics):
         # to dropout further in wherever a model is called without saying.
         x = keras.layers.Resizing(*size, name="enlarge")(x, training=False)
     return inputs, x
+
+
+def adapt(
+    model: keras.Model, plan: Plan, statistics: preprocess.Statistics
+) -> None:
+    """Lets a model measure what some of its layers take from the images.
+
+    It sees training images alone, preprocessed, the first ones of the split.
+    """
+    if plan.entry.adapt:
+        entrance = keras.Model(*_entrance(plan, statistics))
+        images = plan.data.train.images[:MOST_MEASURED]
+        seen = answers.outputs_of(entrance, images)
+        plan.entry.load_adapt()(body_of(model), seen)
 
 
 def without_heads(
@@ -157,8 +176,11 @@ def compile_network(
     one_pass_norm.use_kernel(body_of(model))
     plain, loss = losses.data_loss(config), minimized_loss(plan)
     has_weights = config.class_weight != "none"
+    biases = norm_biases.biases_of(body_of(model))
     if config.weight_decay and config.optimizer != "adamw":
-        losses.add_weight_decay(model, config.weight_decay)
+        losses.add_weight_decay(
+            model, config.weight_decay, biases, config.norm_bias_factor or 1.0
+        )
     metrics = []
     if plan.data.task == "classes":
         metrics.append(keras.metrics.SparseCategoricalAccuracy(name="accuracy"))
@@ -172,7 +194,9 @@ def compile_network(
         for name, function in shown.items()
     ]
     model.compile(
-        optimizer=optimizers.make_optimizer(config, schedule),
+        optimizer=optimizers.make_optimizer(
+            config, schedule, plan.total_steps, biases
+        ),
         loss=loss,
         # Weights of examples are given by several devices alone, which count
         # the same examples.

@@ -37,7 +37,7 @@ def _suits(layer: layers.BatchNormalization) -> bool:
     images = layer.input_spec.ndim == 4 and layer.axis in (-1, 3)
     special = layer.renorm or layer.synchronized
     special = special or layer.variable_dtype != "float32"
-    return images and layer.scale and layer.center and not special
+    return images and layer.center and not special
 
 
 def _call(self, inputs, training=None, mask=None):
@@ -48,7 +48,7 @@ def _call(self, inputs, training=None, mask=None):
 
     outputs, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=ops.cast(inputs, "float32"),
-        scale=ops.convert_to_tensor(self.gamma),
+        scale=_scale(self),
         offset=ops.convert_to_tensor(self.beta),
         mean=[],
         variance=[],
@@ -60,6 +60,13 @@ def _call(self, inputs, training=None, mask=None):
     _follow(self.moving_mean, mean, self.momentum)
     _follow(self.moving_variance, variance * (1 - 1 / count), self.momentum)
     return ops.cast(outputs, self.compute_dtype)
+
+
+def _scale(layer: layers.BatchNormalization):
+    """Returns what a layer multiplies by, `[C]`; ones where it does not."""
+    if layer.scale:
+        return ops.convert_to_tensor(layer.gamma)
+    return ops.ones(layer.beta.shape, "float32")
 
 
 def _follow(average: keras.Variable, value, momentum: float) -> None:

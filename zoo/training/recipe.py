@@ -39,10 +39,22 @@ BY_SCHEDULE: Mapping[str, Mapping[str, float]] = {
     "step": {"schedule_factor": 0.1},
     "exponential": {"schedule_factor": 0.95},
 }
+WITHOUT_FLIP = {
+    "flip": "none",
+    "alternating_flip": "none",
+    "crop_flip": "crop",
+    "crop_alternating_flip": "crop",
+}
 # A recipe's value for one of these holds only beside the recipe's own choice.
 TIED = {
-    "optimizer": ("learning_rate", "momentum", "weight_decay"),
-    "schedule": ("schedule_epochs", "schedule_factor"),
+    "optimizer": (
+        *("learning_rate", "momentum", "weight_decay"),
+        *("norm_bias_factor", "lookahead_every"),
+    ),
+    "schedule": (
+        *("schedule_epochs", "schedule_factor", "schedule_end"),
+        *("warmup_epochs", "warmup_start"),
+    ),
 }
 
 
@@ -82,6 +94,8 @@ def fill(
     values["loss"] = _loss(asked, values, data)
     _refuse_the_useless(asked, values)
     values["augment"] = _augment(asked, values["augment"], data)
+    _check_crop_padding(asked, values, data)
+    _check_warmup_start(asked, values)
     values["batch_size"] = _batch_size(asked, values, num_examples)
     values["epochs"] = _epochs(values, num_examples)
     if values["schedule"] == "step" and "schedule_epochs" not in values:
@@ -134,8 +148,36 @@ def _augment(asked: TrainConfig, augment: str, data: Dataset) -> str:
     if data.has_vectors:
         return "none"
     if asked.augment is None and not data.flips:
-        return {"flip": "none", "crop_flip": "crop"}.get(augment, augment)
+        return WITHOUT_FLIP.get(augment, augment)
     return augment
+
+
+def _check_crop_padding(asked: TrainConfig, values: dict, data: Dataset):
+    """Keeps a padding by reflection below the sides of the images."""
+    padding = values.get("crop_padding")
+    if padding is None or "crop" not in values["augment"]:
+        values.pop("crop_padding", None)
+        return
+    most = min(data.input_shape[:2]) - 1
+    if asked.crop_padding is None:
+        values["crop_padding"] = min(padding, most)
+    elif padding > most:
+        raise UserError(
+            f"--crop_padding={padding} is more than the images have to "
+            f"reflect; give at most {most}, one less than their side."
+        )
+
+
+def _check_warmup_start(asked: TrainConfig, values: dict) -> None:
+    """Refuses the start of a warm-up where there is none."""
+    if values["warmup_epochs"] or values.get("warmup_start") is None:
+        return
+    if asked.warmup_start is not None:
+        raise UserError(
+            f"--warmup_start={asked.warmup_start:g} has no effect without a "
+            "warm-up; give --warmup_epochs too."
+        )
+    del values["warmup_start"]
 
 
 def _batch_size(asked: TrainConfig, values: dict, num_examples: int) -> int:
