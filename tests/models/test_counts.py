@@ -63,6 +63,10 @@ PARAMETERS = {
     ("resnet50", (224, 224, 3), 1000): (25_557_032, 25_610_152),
     # torchvision's num_params; the authors' pretrained table says 68.9 M
     ("wrn50_2", (224, 224, 3), 1000): (68_883_240, 68_951_464),
+    # whitening 24 biases; groups 9*24*64 + 9*64*64 + 128, 9*64*256 +
+    # 9*256*256 + 512, 2*9*256*256 + 512; logits 2,560. Besides, a fixed
+    # kernel of 2*2*3*24 = 288 and 4 * (64 + 256 + 256) running averages.
+    ("airbench94", (32, 32, 3), 10): (1_971_352, 1_973_944),
     # liuzhuang13/DenseNet rounds to 1.0 M
     ("densenet40_12", (32, 32, 3), 10): (1_019_722, 1_037_818),
     # 448 * 90 + 90 = 40,410 more

@@ -11,6 +11,8 @@ from __future__ import annotations
 from zoo.models import spaces
 from zoo.models.defaults import (
     ADAM,
+    AIRBENCH,
+    ALTERNATING,
     CAREFUL_ADAM,
     CROP,
     LIGHT_NESTEROV,
@@ -249,6 +251,21 @@ TABLE = (
         small=recipe({**NESTEROV, "learning_rate": 0.05}, 32, 6),
         large=recipe(NESTEROV, 128, 60, **CROP),
         space=spaces.WIDE,
+    ),
+    ModelEntry(
+        name="airbench94",
+        builder="zoo.models.airbench:build",
+        about="whitened patches, identity start, for few epochs",
+        home=COLOR,
+        smallest=16,
+        adapt="zoo.models.airbench:adapt",
+        year=2024,
+        paper="Jordan 2024, arXiv 2404.00498",
+        lecture="what a training recipe is worth",
+        lacks="has batch normalization with every convolution already",
+        small=recipe(AIRBENCH, 64, 10, **ALTERNATING),
+        large=recipe(AIRBENCH, 1000, 10, **ALTERNATING),
+        space=spaces.RATE_AND_DECAY,
     ),
     ModelEntry(
         name="densenet<depth>_<growth>",
