@@ -19,6 +19,7 @@ norm are none of its business: they follow the weights within a few updates.
 from __future__ import annotations
 
 import keras
+import numpy as np
 from keras import ops
 
 DECAY = 0.95  # of the slow copy, at the end, an update
@@ -37,7 +38,8 @@ class _Lookahead:
             self.add_variable_from_reference(v, name="slow") for v in variables
         ]
         for slow, variable in zip(self._slow, variables, strict=True):
-            slow.assign(variable)
+            # A copy in memory of its own, which JAX may give away apart.
+            slow.assign(np.array(ops.convert_to_numpy(variable)))
 
     def apply(self, grads, trainable_variables=None):
         """Makes an update, and looks ahead if it is time."""
@@ -50,9 +52,10 @@ class _Lookahead:
         for slow, variable in zip(
             self._slow, self._trainable_variables, strict=True
         ):
-            average = share * slow + (1.0 - share) * variable
-            slow.assign(ops.where(is_time, average, slow))
-            variable.assign(ops.where(is_time, average, variable))
+            old, new = map(ops.convert_to_tensor, (slow, variable))
+            average = share * old + (1.0 - share) * new
+            slow.assign(ops.where(is_time, average, old))
+            variable.assign(ops.where(is_time, average, new))
 
 
 def slow_share(done, every: int, total_steps: int):
