@@ -44,8 +44,12 @@ def remedied(values):
         np.round(X / 255 * 4_095),
         X / 255 * 16,
         X + 0.25 * (X < 255),
+        X / 255 + 0.12 * (X == 255) - 0.15 * (X == 0),
     ],
-    ids=["0..1", "0..2", "-1..1", "16 bits", "12 bits", "0..16", "fractions"],
+    ids=[
+        *("0..1", "0..2", "-1..1", "16 bits", "12 bits", "0..16"),
+        *("fractions", "beyond 0 and 1"),
+    ],
 )
 def test_the_remedy_that_is_named_gives_the_pixels_back(scaled):
     np.testing.assert_allclose(remedied(scaled), X, atol=1)

@@ -144,6 +144,8 @@ def _remedy(values: np.ndarray, known: tuple[int, int] | None) -> str | None:
 
 def _remedy_outside(low: float, high: float) -> str:
     if low < 0 and high <= LEAST_WHITE:
+        if low >= -0.25 and 1 < high <= 1.25:  # resizing went beyond 0 and 1
+            return f"{_scaling(high)}, or give raw pixels as uint8"
         if low >= -1 and high <= 1:
             return "if they were scaled to -1..1, give (x + 1) * 127.5"
         return "give them before any mean is subtracted"
