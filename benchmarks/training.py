@@ -202,14 +202,14 @@ def _results(rows: list[Row]) -> str:
 
 def accuracy_gap(ours: dict, theirs: dict) -> tuple[float, float]:
     """Returns the 95 % interval of our accuracy minus the peer's, -1..1."""
-    from zoo import intervals, scores
+    from zoo import metrics
 
     mine, others = (
-        scores.proportion(
+        metrics.binomial_ci(
             round(side["val_accuracy"] * side["val_examples"]),
             side["val_examples"],
         )
         for side in (ours, theirs)
     )
-    found = intervals.difference(mine, others)
+    found = metrics.difference_ci(mine, others)
     return found.low, found.high

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from zoo import recipes, scores
+from zoo import metrics, recipes
 from zoo.models import MODELS
 from zoo.pretrained import Pretrained
 from zoo.tables import format_count, format_shape
@@ -57,7 +57,7 @@ def _fill(words: str) -> str:
 
 
 def _share(found: dict[str, Any]) -> str:
-    return str(scores.proportion(found["correct"], found["examples"]))
+    return str(metrics.binomial_ci(found["correct"], found["examples"]))
 
 
 def _model(kept: Pretrained) -> str:
@@ -119,7 +119,7 @@ def _scores(facts: dict[str, Any], data: str) -> str:
     told = _share(facts["test"]) if facts["test"] else "not opened"
     if facts["test"] and facts["test"]["before_rounding"]:
         told += ", of the same run before its weights were rounded"
-    right = ", ".join(
+    per_class = ", ".join(
         f"{name}: {correct} of {examples}"
         for name, (correct, examples) in found["classes"].items()
     )
@@ -135,15 +135,15 @@ def _scores(facts: dict[str, Any], data: str) -> str:
             f"{found['negative_log_likelihood']:.4f} nats",
         ),
         ("Brier score", f"{found['brier_score']:.4f}"),
-        ("right, by class", right),
+        ("correct, by class", per_class),
     )
     lines = ["| of the weights as stored | |", "| --- | --- |"]
     lines += [f"| {label} | {value} |" for label, value in rows]
     words = (
         "All but the second line are of validation images, by which the best "
         "epoch was chosen, so they are a little too good. Intervals are those "
-        "of Clopper and Pearson. The calibration error is how far confidence "
-        "and the share of right answers lie apart, on average."
+        "of Clopper and Pearson. The expected calibration error is the mean "
+        "distance of confidence from accuracy, over 15 bins."
     )
     return "\n".join([*lines, "", _fill(words)])
 
@@ -155,9 +155,9 @@ def _stored(facts: dict[str, Any]) -> str:
     total = facts["validation"]["examples"]
     return (
         f"{words}. The run before that had {facts['run_correct']:,} of "
-        f"{total:,} validation images right, and the stored weights have "
-        f"{facts['validation']['correct']:,}; they answer "
-        f"{facts['answers_changed']} images differently."
+        f"{total:,} validation images correct, and the stored weights have "
+        f"{facts['validation']['correct']:,}; "
+        f"{facts['answers_changed']} predictions differ."
     )
 
 

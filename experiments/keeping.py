@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from experiments import cards, record, storing
-from zoo import answers, pretrained, runs, scores
+from zoo import answers, metrics, pretrained, runs
 from zoo.config import DEFAULTS
 from zoo.data.sources import find_source
 from zoo.errors import UserError
@@ -134,7 +134,7 @@ def _scores(
             **{key: found[key] for key in KEPT if key in found},
             "classes": by_class,
         },
-        "run_correct": scores.count_correct(before, part.labels),
+        "run_correct": metrics.count_correct(before, part.labels),
         "answers_changed": int(changed.sum()),
         "test": _test(run, runs_dir, precision),
         "probe": model.predict_on_batch(example).round(4).tolist(),
@@ -148,7 +148,7 @@ def _test(
     found = recorded_test(run, runs_dir)
     if found is None:
         return None
-    share = scores.proportion(found["correct"], found["examples"])
+    share = metrics.binomial_ci(found["correct"], found["examples"])
     values = (share.examples, share.correct, share.value, share.low, share.high)
     return {
         **dict(zip(SHARES, values, strict=True)),

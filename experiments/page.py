@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from experiments import headers, ladders
-from zoo import recipes, scores
+from zoo import metrics, recipes
 from zoo.evaluation.spread import LIMITS, spread
 from zoo.tables import format_count
 from zoo.training.console import duration
@@ -162,7 +162,9 @@ def _share(rows: Rows, part: str) -> str:
         return f"loss {_mean(rows, 'validation loss')}" if losses else ""
     if len(values) == 1:
         (row,) = rows
-        one = scores.proportion(row[f"{part}_correct"], row[f"{part}_examples"])
+        one = metrics.binomial_ci(
+            row[f"{part}_correct"], row[f"{part}_examples"]
+        )
         return f"{one.value:.4f} ({one.low:.4f} to {one.high:.4f})"
     over = spread(values, *LIMITS["accuracy"])
     return (

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import cards, keep_weights, keeping, record, storing
-from zoo import run_folder, scores
+from zoo import metrics, run_folder
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.seal import open_test
@@ -65,7 +65,7 @@ def test_validation_scores_are_those_of_the_stored_weights(kept):
     found = kept.facts["validation"]
     assert found["correct"] == (logits.argmax(axis=1) == val.labels).sum()
     assert found["examples"] == len(val) == 144
-    by_class = scores.correct_by_class(logits, val.labels, 10)
+    by_class = metrics.correct_per_class(logits, val.labels, 10)
     assert list(found["classes"].values()) == [list(pair) for pair in by_class]
 
 
@@ -83,9 +83,9 @@ def test_the_test_score_is_the_ledger_s_and_no_other(run, kept, tmp_path):
     again = keeping.keep(run, run.config.runs_dir, tmp_path)
     test = open_test("digits")
     logits = run.load_model().predict(test.images, verbose=0)
-    right = (logits.argmax(axis=1) == test.labels).sum()
-    assert again.facts["test"]["correct"] == right == result["correct"]
-    assert f"{right} of 360 right" in cards.text(again)
+    correct = (logits.argmax(axis=1) == test.labels).sum()
+    assert again.facts["test"]["correct"] == correct == result["correct"]
+    assert f"{correct} of 360 correct" in cards.text(again)
     assert again.facts["sha256"] == kept.facts["sha256"]
 
 

@@ -12,7 +12,7 @@ import zoo
 from experiments import cards
 from experiments.keeping import MOST, probe
 from experiments.record import recipe_options, what_counts
-from zoo import pretrained, runs, scores
+from zoo import metrics, pretrained, runs
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
 
@@ -58,7 +58,7 @@ def test_a_card_is_made_from_the_numbers_beside_it(name):
 def test_intervals_are_those_of_the_counts(name):
     facts = pretrained.find(name).facts
     for found in filter(None, (facts["validation"], facts["test"])):
-        share = scores.proportion(found["correct"], found["examples"])
+        share = metrics.binomial_ci(found["correct"], found["examples"])
         assert found["accuracy"] == share.value
         assert found["accuracy_low"] == pytest.approx(share.low)
         assert found["accuracy_high"] == pytest.approx(share.high)
@@ -178,11 +178,11 @@ def test_the_card_s_accuracy_is_that_on_mnist(name):
     logits = zoo.load_model(name).predict(val.images, batch_size=256, verbose=0)
     assert val.images.dtype == np.uint8
     found = run.facts["validation"]
-    right = scores.count_correct(logits, val.labels)
+    right = metrics.count_correct(logits, val.labels)
     # Another processor may round a tie to the other side.
     assert abs(right - found["correct"]) <= 1
     assert len(val) == found["examples"]
-    loss = scores.cross_entropy(logits, val.labels)
+    loss = metrics.cross_entropy(logits, val.labels)
     assert loss == pytest.approx(found["negative_log_likelihood"], abs=1e-4)
 
 

@@ -9,7 +9,7 @@ import pytest
 from scipy import stats
 
 from experiments import page, record
-from zoo import recipes, scores
+from zoo import metrics, recipes
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 
@@ -57,7 +57,7 @@ def text_of(*rows, name="plane/xor_relu"):
 
 
 def test_one_run_shows_the_exact_interval_over_images():
-    share = scores.proportion(90, 100)
+    share = metrics.binomial_ci(90, 100)
     line = text_of(row())
     assert f"| 0.9000 ({share.low:.4f} to {share.high:.4f}) |" in line
 
@@ -75,7 +75,7 @@ def test_seeds_are_one_row_of_mean_deviation_and_student_s_interval():
 
 
 def test_a_test_score_is_shown_beside():
-    share = scores.proportion(30, 200)
+    share = metrics.binomial_ci(30, 200)
     line = text_of(row(test_correct=30, test_examples=200))
     assert f"0.1500 ({share.low:.4f} to {share.high:.4f})" in line
 

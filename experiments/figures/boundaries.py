@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.figures.looking import Look, look
-from zoo import scores
+from zoo import metrics
 from zoo.run_folder import Run
 from zoo.summaries import plane
 from zoo.summaries.chart import Axes
@@ -86,6 +86,6 @@ def _scores(seen: Look) -> str:
         ("training", seen.inputs, seen.labels),
         ("validation", held_out.images, held_out.labels),
     ):
-        right = scores.count_correct(seen.view.logits(inputs), labels)
+        right = metrics.count_correct(seen.view.logits(inputs), labels)
         told.append(f"{name} {100 * right / len(labels):.0f} %")
     return ", ".join(told)

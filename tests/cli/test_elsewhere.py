@@ -6,14 +6,14 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo import scores
+from zoo import metrics
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.sources import find_source
 from zoo.data.tfds import CIFAR10, fetch
 from zoo.evaluation.ledger import Ledger
-from zoo.intervals import difference
+from zoo.metrics import difference_ci
 from zoo.training.console import Console
 from zoo.training.loop import train
 
@@ -88,9 +88,9 @@ def test_original_and_new_stand_side_by_side_with_the_drop(
         model = find("a", str(folder)).load_model()
         answers = model.predict(file["x"], verbose=0).argmax(axis=1)
         assert found["correct"] == (answers == file["y"]).sum()
-    drop = difference(
-        scores.proportion(original["correct"], 144),
-        scores.proportion(found["correct"], 144),
+    drop = difference_ci(
+        metrics.binomial_ci(original["correct"], 144),
+        metrics.binomial_ci(found["correct"], 144),
     )
     assert found["drop"] == {
         "value": drop.value, "low": drop.low, "high": drop.high

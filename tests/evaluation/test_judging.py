@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import top_k_accuracy_score
 
-from zoo import scores
+from zoo import metrics
 from zoo.evaluation import judging, words
 
 CLASSES = 12
@@ -21,7 +21,7 @@ def result():
     labels = random.integers(0, 11, 200)
     names = [f"k{i}" for i in range(CLASSES)]
     found = judging.of_classes(
-        logits, labels, names, lambda y, z: scores.cross_entropy(z, y)
+        logits, labels, names, lambda y, z: metrics.cross_entropy(z, y)
     )
     return logits, labels, found
 
@@ -30,7 +30,7 @@ def test_more_than_ten_classes_have_a_top_5_with_its_interval(result):
     logits, labels, found = result
     expected = top_k_accuracy_score(labels, logits, k=5, labels=range(CLASSES))
     assert found["top5_accuracy"] == pytest.approx(expected)
-    share = scores.proportion(found["top5_correct"], 200)
+    share = metrics.binomial_ci(found["top5_correct"], 200)
     assert found["top5_accuracy_low"] == share.low
     assert found["top5_accuracy_high"] == share.high
 

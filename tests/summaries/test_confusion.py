@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from zoo import drawing, scores
+from zoo import drawing, metrics
 from zoo.summaries import confusion
 
 
@@ -13,12 +13,12 @@ def test_counts_are_those_of_plain_counting():
     expected = np.zeros((4, 4), int)
     for label, answer in zip(labels, answers, strict=True):
         expected[label, answer] += 1
-    counts = scores.confusion(labels, answers, 4)
+    counts = metrics.confusion_matrix(labels, answers, 4)
     np.testing.assert_array_equal(counts, expected)
 
 
 def test_a_class_that_is_missing_has_an_empty_row():
-    counts = scores.confusion(np.array([0, 2]), np.array([0, 1]), 3)
+    counts = metrics.confusion_matrix(np.array([0, 2]), np.array([0, 1]), 3)
     assert counts.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 

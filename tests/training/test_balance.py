@@ -9,7 +9,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from zoo import runs, scores
+from zoo import metrics, runs
 from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
 from zoo.errors import Interrupted, UserError
@@ -138,9 +138,9 @@ def test_balanced_accuracy_stands_beside_accuracy(trained):
     model = run.load_model()
     answers = model.predict(data.val.images, verbose=0).argmax(axis=1)
     expected = balanced_accuracy_score(data.val.labels, answers)
-    metrics = json.loads((run.path / "metrics.json").read_text())
-    assert metrics["best_val_balanced_accuracy"] == pytest.approx(expected)
-    assert 0 <= metrics["val_balanced_accuracy"] <= 1
+    recorded = json.loads((run.path / "metrics.json").read_text())
+    assert recorded["best_val_balanced_accuracy"] == pytest.approx(expected)
+    assert 0 <= recorded["val_balanced_accuracy"] <= 1
     assert f"balanced   {expected:.4f}" in said
 
 
@@ -166,8 +166,9 @@ def test_over_twice_as_many_is_unequal(counts, expected):
 def test_balanced_accuracy_is_that_of_scikit_learn():
     random = np.random.default_rng(1)
     labels, answers = random.integers(0, 4, (2, 200))
-    matrix = scores.confusion(labels, answers, 5)  # one class without any
-    assert scores.balanced_accuracy(matrix) == pytest.approx(
+    # One class has no example.
+    matrix = metrics.confusion_matrix(labels, answers, 5)
+    assert metrics.balanced_accuracy(matrix) == pytest.approx(
         balanced_accuracy_score(labels, answers)
     )
 

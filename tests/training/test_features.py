@@ -12,8 +12,8 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import scoring
+from zoo.metrics import binomial_ci
 from zoo.runs import find
-from zoo.scores import proportion
 from zoo.training.console import Console
 from zoo.training.loop import resume, train
 
@@ -96,7 +96,9 @@ def test_a_linear_classifier_on_a_networks_features_does_as_well(
 ):
     run = trained(runs_dir, model="lr", features="lenet", epochs=10)
     count = run.resolved["data"]["val"]
-    reached = proportion(round(run.metrics["best_val_accuracy"] * count), count)
+    reached = binomial_ci(
+        round(run.metrics["best_val_accuracy"] * count), count
+    )
     # It may do better: these few epochs have not made the most of them.
     assert lenet.metrics["best_val_accuracy"] <= reached.high
 

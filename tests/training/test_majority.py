@@ -5,7 +5,7 @@ import numpy as np
 import zoo
 from zoo.config import TrainConfig
 from zoo.data import Dataset
-from zoo.scores import majority
+from zoo.metrics import majority_baseline
 
 
 def test_a_thousand_classes_have_a_baseline_of_a_thousandth(tmp_path, capfd):
@@ -27,4 +27,6 @@ def test_a_thousand_classes_have_a_baseline_of_a_thousandth(tmp_path, capfd):
 
 
 def test_one_example_of_each_of_a_thousand_is_a_thousandth():
-    assert majority(np.random.default_rng(0).permutation(1000)) == 0.001
+    assert (
+        majority_baseline(np.random.default_rng(0).permutation(1000)) == 0.001
+    )

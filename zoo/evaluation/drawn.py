@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import scores
+from zoo import metrics
 from zoo.data import Split
 from zoo.data.random_labels import draw
 from zoo.runs import Run
@@ -37,7 +37,9 @@ def judge(
         return {}
     seed = run.resolved["config"]["seed"]
     _, labels = draw(part, found["share"], seed, logits.shape[1])
-    share = scores.proportion(scores.count_correct(logits, labels), len(labels))
+    share = metrics.binomial_ci(
+        metrics.count_correct(logits, labels), len(labels)
+    )
     return {
         "drawn_labels": {
             "wrong": found["changed"],

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import scores
+from zoo import metrics
 
 TOP = 5
 # With so many classes or fewer, half of them and more would be in the top 5.
@@ -17,10 +17,10 @@ FEW_CLASSES = 10
 
 def of_numbers(outputs: np.ndarray, targets: np.ndarray) -> dict[str, Any]:
     """Returns the mean squared error, and R2 (`None` for equal targets)."""
-    error = scores.mean_squared_error(outputs, targets)
+    error = metrics.mean_squared_error(outputs, targets)
     return {
         "mean_squared_error": error,
-        "r2": _finite(scores.explained(error, targets)),
+        "r2": _finite(metrics.r2_score(error, targets)),
     }
 
 
@@ -43,24 +43,24 @@ def of_classes(
         Shares are 0..1, losses in nats; `None` where nothing can be said,
         such as the precision of a class that was never answered.
     """
-    matrix = scores.confusion(labels, logits.argmax(axis=1), len(names))
+    matrix = metrics.confusion_matrix(labels, logits.argmax(axis=1), len(names))
     return {
-        **_share("", scores.count_correct(logits, labels), len(labels)),
-        "balanced_accuracy": scores.balanced_accuracy(matrix),
+        **_share("", metrics.count_correct(logits, labels), len(labels)),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
         **_top(logits, labels),
         "loss": loss(labels, logits),
-        "negative_log_likelihood": scores.cross_entropy(logits, labels),
-        "expected_calibration_error": scores.expected_calibration_error(
+        "negative_log_likelihood": metrics.cross_entropy(logits, labels),
+        "expected_calibration_error": metrics.expected_calibration_error(
             logits, labels
         ),
-        "brier_score": scores.brier(logits, labels),
+        "brier_score": metrics.brier_score(logits, labels),
         "classes": _by_class(matrix, names),
         "confusion": matrix.tolist(),
     }
 
 
 def _share(start: str, correct: int, examples: int) -> dict[str, Any]:
-    share = scores.proportion(correct, examples)
+    share = metrics.binomial_ci(correct, examples)
     return {
         f"{start}correct": correct,
         f"{start}accuracy": share.value,
@@ -72,13 +72,13 @@ def _share(start: str, correct: int, examples: int) -> dict[str, Any]:
 def _top(logits: np.ndarray, labels: np.ndarray) -> dict[str, Any]:
     if logits.shape[1] <= FEW_CLASSES:
         return {}
-    found = scores.count_in_top(logits, labels, TOP)
+    found = metrics.top_k_correct(logits, labels, TOP)
     return _share(f"top{TOP}_", found, len(labels))
 
 
 def _by_class(matrix: np.ndarray, names: Sequence[str]) -> list[dict]:
     rows = []
-    precision = scores.precision(matrix)
+    precision = metrics.precision_per_class(matrix)
     for index, name in enumerate(names):
         correct, examples = matrix[index, index], matrix[index].sum()
         row = {
@@ -92,7 +92,7 @@ def _by_class(matrix: np.ndarray, names: Sequence[str]) -> list[dict]:
             "recall_high": None,
         }
         if examples:
-            share = scores.proportion(int(correct), int(examples))
+            share = metrics.binomial_ci(int(correct), int(examples))
             row["recall"] = share.value
             row["recall_low"], row["recall_high"] = share.low, share.high
         rows.append(row)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import answers, drawing, files, keras_settings, scores
+from zoo import answers, drawing, files, keras_settings, metrics
 from zoo.commands import Target
 from zoo.data import Split
 from zoo.drawing import BAD, GOOD, PALE
@@ -107,7 +107,7 @@ def find(run: Run, split: str, count: int) -> Mistakes:
     losses = _losses(run, part.labels[wrong], logits[wrong])
     order = np.argsort(-losses, kind="stable")[:count]
     names = run.resolved["data"]["class_names"]
-    chances = np.exp(scores.log_softmax(logits[wrong[order]]))
+    chances = np.exp(metrics.log_softmax(logits[wrong[order]]))
     worst = [
         _mistake(part, split, index, names, chance, loss)
         for index, chance, loss in zip(

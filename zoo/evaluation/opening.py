@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zoo import scores
+from zoo import metrics
 from zoo.evaluation import kinship
 from zoo.evaluation.ledger import Ledger, home
 from zoo.runs import Run
@@ -111,7 +111,7 @@ def corrected(result: Result, openings: int) -> dict[str, Any]:
     chance of at most 5 % / m, the chance that any misses is at most 5 %.
     """
     level = 1 - (1 - LEVEL) / openings
-    share = scores.proportion(result["correct"], result["examples"], level)
+    share = metrics.binomial_ci(result["correct"], result["examples"], level)
     return {
         "openings": openings,
         "level": level,

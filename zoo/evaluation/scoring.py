@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import answers, keras_settings, scores
+from zoo import answers, keras_settings, metrics
 from zoo.config import DEFAULTS
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
@@ -128,7 +128,7 @@ def loss_of(run: Run) -> Callable[[np.ndarray, np.ndarray], float]:
     config = run.resolved["config"]
     name, smoothing = config["loss"], config["label_smoothing"]
     if name in (None, "cross_entropy") and not smoothing:
-        return lambda labels, outputs: scores.cross_entropy(outputs, labels)
+        return lambda labels, outputs: metrics.cross_entropy(outputs, labels)
     loss = make_loss(name or "cross_entropy", smoothing or 0.0)
 
     def mean(labels: np.ndarray, outputs: np.ndarray) -> float:

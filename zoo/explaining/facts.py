@@ -7,7 +7,7 @@ import statistics
 from functools import cached_property
 from typing import Any
 
-from zoo import kinds, scores
+from zoo import kinds, metrics
 from zoo.commands import Target
 from zoo.runs import Run
 
@@ -171,7 +171,7 @@ class Facts:
         if self.val_accuracy is None or not self.num_val:
             return None
         right = round(self.val_accuracy * self.num_val)
-        share = scores.proportion(right, self.num_val)
+        share = metrics.binomial_ci(right, self.num_val)
         return (share.high - share.low) / 2
 
     @cached_property

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo import scores
+from zoo import metrics
 from zoo.explaining.advice import Changes, longer, propose, rate, target
 from zoo.explaining.facts import Facts
 from zoo.explaining.finding import BROKEN, HINT, POOR, Finding, tag
@@ -172,7 +172,7 @@ def labels(facts: Facts) -> Finding | None:
     guess = facts.train_guess
     learned = facts.train_accuracy - guess
     right = round(facts.val_accuracy * facts.num_val)
-    likely = scores.proportion(right, facts.num_val, 0.99)
+    likely = metrics.binomial_ci(right, facts.num_val, 0.99)
     if learned < 2 * CLEAR * (1 - guess) or likely.low > facts.val_guess:
         return None
     if facts.train_accuracy <= likely.high:

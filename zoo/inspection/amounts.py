@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from zoo import scores
+from zoo import metrics
 from zoo.errors import join_words
 from zoo.inspection.collection import Collection
 from zoo.inspection.finding import HINT, POOR, Finding
@@ -36,7 +36,7 @@ def few(collection: Collection) -> Iterator[Finding]:
         )
     elif len(val) < ENOUGH:
         # As good as a fair model would be: 80 % right.
-        share = scores.proportion(round(0.8 * len(val)), len(val))
+        share = metrics.binomial_ci(round(0.8 * len(val)), len(val))
         yield Finding(
             "few",
             POOR if len(val) < ENOUGH / 2 else HINT,

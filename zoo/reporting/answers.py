@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import drawing, scores
+from zoo import drawing, metrics
 from zoo.reporting import figures
 from zoo.reporting.elements import (
     NOTHING,
@@ -28,7 +28,7 @@ def mistakes(story: Story) -> Markup:
     if not _has_sure_answers(story) or story.noun != "images":
         return NOTHING
     part, outputs = story.scored.part, story.scored.outputs
-    probabilities = np.exp(scores.log_softmax(outputs))
+    probabilities = np.exp(metrics.log_softmax(outputs))
     wrong = surest_first(probabilities, part.labels)
     title = "Surest mistakes"
     if not len(wrong):
@@ -106,7 +106,7 @@ def calibration(story: Story) -> Markup:
 
 def _reliability(story: Story) -> Markup:
     labels, outputs = story.scored.part.labels, story.scored.outputs
-    bins = scores.calibration_bins(outputs, labels, BINS)
+    bins = metrics.calibration_bins(outputs, labels, BINS)
     filled = [part for part in bins if part.examples]
     middles = [50 * (part.low + part.high) for part in filled]
     right = [100 * part.accuracy for part in filled]

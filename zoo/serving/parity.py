@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from zoo import engines, scores
+from zoo import engines, metrics
 from zoo.errors import UserError
 from zoo.evaluation.scoring import images_of
 from zoo.runs import Run
@@ -101,7 +101,7 @@ def measure(
     allowed = max(TOLERANCE, ROUNDING * float(np.abs(wanted).max()))
     if not logits.shape == shares.shape == wanted.shape:
         return Parity(len(examples), about, math.inf, math.inf, 0, allowed)
-    expected = np.exp(scores.log_softmax(wanted))
+    expected = np.exp(metrics.log_softmax(wanted))
     return Parity(
         len(examples),
         about,

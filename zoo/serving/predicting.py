@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from zoo import keras_settings, scores
+from zoo import keras_settings, metrics
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.serving import batches, brightness, finding
@@ -124,7 +124,7 @@ def _check_top(top: int, names: list[str]) -> None:
 def _predictions(
     names: tuple[str, ...], logits: np.ndarray, classes: list[str], top: int
 ) -> list[Prediction]:
-    shares = np.exp(scores.log_softmax(logits))
+    shares = np.exp(metrics.log_softmax(logits))
     best = np.argsort(-shares, axis=1, kind="stable")[:, :top]
     most = np.take_along_axis(shares, best, axis=1)
     named = np.array(classes, object)[best]

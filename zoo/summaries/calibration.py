@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import drawing, scores
+from zoo import drawing, metrics
 from zoo.drawing import GAP, INK, LINE, LINES, PALE
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
@@ -33,8 +33,8 @@ def write(log: EventLog, snapshot: Snapshot) -> None:
 
 def diagram(logits: np.ndarray, labels: np.ndarray) -> np.ndarray:
     """Returns the reliability diagram, and below it how many are how sure."""
-    bins = scores.calibration_bins(logits, labels, BINS)
-    error = scores.expected_calibration_error(logits, labels, BINS)
+    bins = metrics.calibration_bins(logits, labels, BINS)
+    error = metrics.expected_calibration_error(logits, labels, BINS)
     picture = drawing.canvas(
         SIDE + GAP + COUNTS + 2 * LINE + GAP, LEFT + SIDE + LEFT
     )

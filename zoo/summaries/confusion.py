@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import drawing, scores
+from zoo import drawing, metrics
 from zoo.drawing import BAD, GAP, GOOD, LINE, LINES, PALE
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
@@ -27,7 +27,7 @@ def write(log: EventLog, snapshot: Snapshot) -> None:
         log.image("confusion", drawing.not_numbers(), snapshot.step)
         return
     predictions = judged.logits.argmax(axis=1)
-    counts = scores.confusion(judged.labels, predictions, len(names))
+    counts = metrics.confusion_matrix(judged.labels, predictions, len(names))
     log.image("confusion", matrix(counts, names), snapshot.step)
     log.image("correct_by_class", bars(counts, names), snapshot.step)
 

@@ -5,7 +5,7 @@ A network that is stuck on one class shows it here at once.
 
 from __future__ import annotations
 
-from zoo import scores
+from zoo import metrics
 from zoo.summaries.snapshot import Snapshot
 
 SAMPLE = 20  # images shown
@@ -24,12 +24,12 @@ def text(snapshot: Snapshot, train_accuracy: float | None, split: str) -> str:
         return _numbers_text(snapshot)
     logits, labels = snapshot.logits, snapshot.labels
     predictions = logits.argmax(axis=1)
-    by_class = scores.correct_by_class(
+    by_class = metrics.correct_per_class(
         logits, labels, len(snapshot.class_names)
     )
     width = max(len(str(len(snapshot.class_names) - 1)), 1)
     where = {"val": "validation", "train": "training sample"}[split]
-    correct = scores.count_correct(logits, labels)
+    correct = metrics.count_correct(logits, labels)
     return "\n".join(
         [
             f"step {snapshot.step:,}: training accuracy {train_accuracy:.4f}, "
@@ -50,7 +50,7 @@ def text(snapshot: Snapshot, train_accuracy: float | None, split: str) -> str:
 
 def _numbers_text(snapshot: Snapshot) -> str:
     """As `text`, where numbers are predicted."""
-    error = scores.mean_squared_error(snapshot.logits, snapshot.labels)
+    error = metrics.mean_squared_error(snapshot.logits, snapshot.labels)
     predicted, truth = (
         " ".join(f"{number:>6.2f}" for number in numbers[:SAMPLE])
         for numbers in (snapshot.logits[:, 0], snapshot.labels)

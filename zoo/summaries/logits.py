@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import scores
+from zoo import metrics
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 
@@ -21,7 +21,7 @@ def write(log: EventLog, snapshot: Snapshot) -> None:
     if not snapshot.class_names:
         return
     with np.errstate(invalid="ignore"):  # infinity less infinity
-        margins = scores.margins(snapshot.logits, snapshot.labels)
+        margins = metrics.margins(snapshot.logits, snapshot.labels)
     # As predictions are counted: of equal logits the first class is taken.
     right = snapshot.logits.argmax(axis=1) == snapshot.labels
     log.histogram("margins", margins, snapshot.step)

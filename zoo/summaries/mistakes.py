@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import drawing, scores
+from zoo import drawing, metrics
 from zoo.drawing import BAD, GOOD, PALE
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Judged, Snapshot
@@ -26,7 +26,7 @@ def write(log: EventLog, snapshot: Snapshot) -> None:
     if not np.isfinite(judged.logits).all():
         log.image("mistakes", drawing.not_numbers(), snapshot.step)
         return
-    probabilities = np.exp(scores.log_softmax(judged.logits))
+    probabilities = np.exp(metrics.log_softmax(judged.logits))
     wrong = surest_first(probabilities, judged.labels)
     picture = mistakes(judged, probabilities, wrong, names)
     log.image("mistakes", picture, snapshot.step)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 from PIL import Image
 
-from zoo import drawing, scores
+from zoo import drawing, metrics
 from zoo.drawing import GAP, INK, LINE, Colour
 from zoo.summaries.chart import FINE, Axes, Chart
 from zoo.summaries.view import View
@@ -52,7 +52,7 @@ def lowered(logits: np.ndarray) -> np.ndarray:
 def certainty(logits: np.ndarray) -> np.ndarray:
     """Returns how sure an answer is: 0 all classes alike, 1 certain."""
     rows = logits.reshape(-1, logits.shape[-1])
-    probabilities = np.exp(scores.log_softmax(rows)).reshape(logits.shape)
+    probabilities = np.exp(metrics.log_softmax(rows)).reshape(logits.shape)
     guess = 1 / logits.shape[-1]
     return (probabilities.max(axis=-1) - guess) / (1 - guess)
 

@@ -12,7 +12,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import scores
+from zoo import metrics
 from zoo.summaries import gradients, units
 from zoo.summaries.snapshot import Snapshot
 
@@ -106,16 +106,16 @@ def _classes(snapshot: Snapshot) -> dict[str, Any]:
     """Returns how the probe is classified, in training or before it."""
     logits, labels = snapshot.logits, snapshot.labels
     answers = np.bincount(logits.argmax(axis=1), minlength=logits.shape[1])
-    confidence = np.exp(scores.log_softmax(logits).max(axis=1))
-    guess, largest = scores.guessing(labels, logits.shape[1])
+    confidence = np.exp(metrics.log_softmax(logits).max(axis=1))
+    guess, largest = metrics.chance_level(labels, logits.shape[1])
     return {
-        "loss": scores.cross_entropy(logits, labels),
+        "loss": metrics.cross_entropy(logits, labels),
         "guessing_loss": guess,
         "largest_class": largest,
-        "accuracy": scores.count_correct(logits, labels) / len(labels),
+        "accuracy": metrics.count_correct(logits, labels) / len(labels),
         "answers": (answers / len(labels)).round(6).tolist(),
         "confidence": float(confidence.mean()),
-        "calibration_error": scores.expected_calibration_error(logits, labels),
+        "calibration_error": metrics.expected_calibration_error(logits, labels),
     }
 
 
@@ -137,8 +137,8 @@ def _batch_norm(snapshot: Snapshot) -> dict[str, Any] | None:
     labels = snapshot.labels[: len(logits)]
     return {
         "momentum": min(momenta),
-        "loss_in_training": scores.cross_entropy(logits, labels),
-        "accuracy_in_training": scores.count_correct(logits, labels)
+        "loss_in_training": metrics.cross_entropy(logits, labels),
+        "accuracy_in_training": metrics.count_correct(logits, labels)
         / len(labels),
     }
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import answers, scores
+from zoo import answers, metrics
 from zoo.data import Dataset, Split
 
 UNEQUAL = 2.0  # examples of the largest class beside the smallest
@@ -68,10 +68,10 @@ def in_words(data: Dataset, class_weight: str) -> dict[str, str]:
 def balanced_accuracy(model, part: Split) -> float:
     """Returns the mean recall of the classes that a split has, 0..1."""
     logits = answers.outputs_of(model, part.images)
-    matrix = scores.confusion(
+    matrix = metrics.confusion_matrix(
         part.labels, logits.argmax(axis=1), logits.shape[1]
     )
-    return scores.balanced_accuracy(matrix)
+    return metrics.balanced_accuracy(matrix)
 
 
 def _counts(data: Dataset) -> np.ndarray:

@@ -9,7 +9,7 @@ from typing import Any
 import keras
 
 import zoo
-from zoo import runs, scores
+from zoo import metrics, runs
 from zoo.config import TrainConfig, format_option
 from zoo.models import builder_options
 from zoo.training import machine, network, transfer
@@ -99,7 +99,7 @@ def _majority(plan: Plan) -> dict[str, float | None]:
     a split without examples, and where numbers are predicted.
     """
     return {
-        split: scores.majority(part.labels)
+        split: metrics.majority_baseline(part.labels)
         if plan.data.task == "classes" and len(part)
         else None
         for split, part in (("train", plan.data.train), ("val", plan.data.val))

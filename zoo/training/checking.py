@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from zoo import keras_settings, scores
+from zoo import keras_settings, metrics
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.explaining import beginnings
@@ -103,8 +103,8 @@ def check_inputs(trial: Trial) -> Answer:
 def check_loss(trial: Trial) -> Answer:
     """Whether the untrained network guesses, instead of being sure."""
     logits = trial.view.logits_in_training(trial.probe.images)
-    loss = scores.cross_entropy(logits, trial.probe.labels)
-    guess, _ = scores.guessing(trial.probe.labels, logits.shape[1])
+    loss = metrics.cross_entropy(logits, trial.probe.labels)
+    guess, _ = metrics.chance_level(trial.probe.labels, logits.shape[1])
     return Answer(
         "start",
         bool(loss < beginnings.UNEASY * guess),
@@ -161,7 +161,7 @@ def check_fit(trial: Trial) -> Answer:
 def check_blanks(trial: Trial) -> Answer:
     """Whether black images get answers that know nothing of their labels."""
     logits = trial.view.logits(np.zeros_like(trial.images))
-    right = scores.count_correct(logits, trial.labels)
+    right = metrics.count_correct(logits, trial.labels)
     largest = int(np.bincount(trial.labels).max())
     return Answer(
         "blanks",
@@ -187,16 +187,16 @@ def _is_learned(trial: Trial) -> bool:
 
 def _has(trial: Trial, outputs: np.ndarray) -> bool:
     if trial.has_classes:
-        right = scores.count_correct(outputs, trial.labels)
+        right = metrics.count_correct(outputs, trial.labels)
         return right == len(trial.labels)
-    error = scores.mean_squared_error(outputs, trial.labels)
+    error = metrics.mean_squared_error(outputs, trial.labels)
     return error < CLOSE * float(trial.labels.var())
 
 
 def _how_well(trial: Trial) -> str:
     outputs = trial.view.logits(trial.images)
     if trial.has_classes:
-        right = scores.count_correct(outputs, trial.labels)
+        right = metrics.count_correct(outputs, trial.labels)
         return f"{right} of {len(trial.labels)} right"
-    error = scores.mean_squared_error(outputs, trial.labels)
+    error = metrics.mean_squared_error(outputs, trial.labels)
     return f"squared error {error:.3g} (variance {trial.labels.var():.3g})"

@@ -7,7 +7,7 @@ import math
 
 import numpy as np
 
-from zoo import program, scores
+from zoo import metrics, program
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset
@@ -199,15 +199,15 @@ def _start_in_words(
     outputs: np.ndarray, labels: np.ndarray, all_labels: np.ndarray
 ) -> str:
     if labels.dtype.kind == "f":
-        loss = scores.mean_squared_error(outputs, labels)
+        loss = metrics.mean_squared_error(outputs, labels)
         return f"loss {loss:.3f} (always the mean: {all_labels.var():.3f})"
     classes = outputs.shape[1]
-    loss = scores.cross_entropy(outputs, labels)
-    correct = scores.count_correct(outputs, labels) / len(labels)
+    loss = metrics.cross_entropy(outputs, labels)
+    correct = metrics.count_correct(outputs, labels) / len(labels)
     return (
         f"loss {loss:.3f} (chance: ln {classes} = {math.log(classes):.3f}), "
         f"accuracy {correct:.3f} (majority baseline: "
-        f"{scores.majority(all_labels):.3f})"
+        f"{metrics.majority_baseline(all_labels):.3f})"
     )
 
 

@@ -5,7 +5,7 @@ import dataclasses
 import numpy as np
 import pytest
 
-from zoo import scores
+from zoo import metrics
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.evaluation.landscape.measuring import measure
@@ -24,7 +24,7 @@ def test_the_path_starts_where_the_run_started(linear):
     mean, std = (linear.resolved["statistics"][k] for k in ("mean", "std"))
     part = scoring.images_of(linear, "train")
     x = ((part.images - mean) / std).reshape(len(part), -1)
-    errors = np.exp(scores.log_softmax(x @ kernel + bias))
+    errors = np.exp(metrics.log_softmax(x @ kernel + bias))
     errors[np.arange(len(part)), part.labels] -= 1
     gradient = x.T @ errors / len(part) + 2 * 0.01 * kernel
     after, after_bias = final_weights(linear)

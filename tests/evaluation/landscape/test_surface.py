@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo import scores
+from zoo import metrics
 from zoo.data import Split
 from zoo.errors import UserError
 from zoo.evaluation.landscape.directions import normalized, random_direction
@@ -74,7 +74,7 @@ def test_measured_batch_norm_is_that_of_the_training_sample():
     scale = gamma / np.sqrt(hidden.var(axis=0) + 1e-3)
     logits = ((hidden - hidden.mean(axis=0)) * scale + beta) @ b + b_bias
     for name, size in (("train", 600), ("val", 40)):
-        expected = scores.cross_entropy(logits[:size], part.labels[:size])
+        expected = metrics.cross_entropy(logits[:size], part.labels[:size])
         assert surface.score(name).loss == pytest.approx(expected, rel=1e-5)
 
 

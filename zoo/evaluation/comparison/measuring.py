@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, keras_settings, scores
+from zoo import answers, keras_settings, metrics
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.evaluation.comparison import paired, seeds, settings
@@ -135,7 +135,7 @@ def _run(name: str, judged: Judged, score: str) -> dict[str, Any]:
         "loss": judged.loss,
     }
     if score == "accuracy":
-        share = scores.proportion(int(judged.each.sum()), len(judged.each))
+        share = metrics.binomial_ci(int(judged.each.sum()), len(judged.each))
         found["correct"] = share.correct
         found["accuracy_low"] = share.low
         found["accuracy_high"] = share.high
@@ -158,7 +158,7 @@ def _recipe(name: str, group: Sequence[Judged], score: str) -> dict[str, Any]:
         return found
     if score != "accuracy":
         return {**found, "interval": None}
-    share = scores.proportion(int(group[0].each.sum()), len(group[0].each))
+    share = metrics.binomial_ci(int(group[0].each.sum()), len(group[0].each))
     exact = {"low": share.low, "high": share.high}
     return {**found, **exact, "interval": "Clopper-Pearson, over examples"}
 

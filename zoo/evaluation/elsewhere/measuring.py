@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, keras_settings, scores
+from zoo import answers, keras_settings, metrics
 from zoo.config import DEFAULTS
 from zoo.data.dataset import fingerprint
 from zoo.data.elsewhere import ALL, Other, open_elsewhere
@@ -18,7 +18,7 @@ from zoo.errors import UserError
 from zoo.evaluation import judging, opening, scoring
 from zoo.evaluation.elsewhere.classes import map_classes
 from zoo.evaluation.elsewhere.original import find_original
-from zoo.intervals import difference
+from zoo.metrics import difference_ci
 from zoo.runs import Run
 from zoo.tables import format_shape
 
@@ -124,9 +124,9 @@ def _result(run: Run, shown: Shown, runs_dir: str) -> dict[str, Any]:
         logits, split.labels, known, scoring.loss_of(run)
     )
     original = find_original(run, runs_dir)
-    drop = original and difference(
-        scores.proportion(original["correct"], original["examples"]),
-        scores.proportion(found["correct"], len(split)),
+    drop = original and difference_ci(
+        metrics.binomial_ci(original["correct"], original["examples"]),
+        metrics.binomial_ci(found["correct"], len(split)),
     )
     seen = count_seen(run, shown)
     return {

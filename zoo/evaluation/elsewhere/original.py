@@ -10,7 +10,7 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from zoo import scores
+from zoo import metrics
 from zoo.evaluation import kinship
 from zoo.evaluation.ledger import Ledger, home
 from zoo.runs import Run
@@ -36,7 +36,7 @@ def find_original(run: Run, runs_dir: str) -> dict[str, Any] | None:
         if share is None or not count:
             return None
         found = {"examples": count, "correct": round(share * count)}
-    share = scores.proportion(found["correct"], found["examples"])
+    share = metrics.binomial_ci(found["correct"], found["examples"])
     return {
         "dataset": run.config.dataset,
         "split": split,

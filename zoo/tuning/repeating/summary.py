@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import scores
+from zoo import metrics
 from zoo.errors import UserError
 from zoo.evaluation.comparison import measuring
 from zoo.evaluation.spread import LIMITS, spread
@@ -60,7 +60,7 @@ def _row(repeats: Repeats, member: Member, outcome: Outcome | None) -> dict:
     # A run whose worker was lost does not know that.
     is_lost = outcome is not None and outcome.status == "lost"
     how = "lost" if is_lost else status(run)
-    metrics = run.metrics if has_result(run) else {}
+    recorded = run.metrics if has_result(run) else {}
     row = {
         "run": run.name,
         "value": knob and knob.text(member.value),
@@ -72,12 +72,12 @@ def _row(repeats: Repeats, member: Member, outcome: Outcome | None) -> dict:
         "mean": None,
         "low": None,
         "high": None,
-        "loss": metrics.get("best_val_loss"),
-        "best_epoch": metrics.get("best_epoch"),
-        "wall_seconds": metrics.get("wall_seconds"),
+        "loss": recorded.get("best_val_loss"),
+        "best_epoch": recorded.get("best_epoch"),
+        "wall_seconds": recorded.get("wall_seconds"),
     }
-    if metrics.get("best_val_accuracy") is not None:
-        row |= _accuracy(run, metrics["best_val_accuracy"])
+    if recorded.get("best_val_accuracy") is not None:
+        row |= _accuracy(run, recorded["best_val_accuracy"])
     elif row["loss"] is not None and _predicts_numbers(run):
         row |= {"score": "mean_squared_error", "mean": row["loss"]}
     return row
@@ -90,7 +90,7 @@ def _predicts_numbers(run: Run) -> bool:
 def _accuracy(run: Run, accuracy: float) -> dict[str, Any]:
     """Returns an accuracy with its exact interval over the examples."""
     examples = run.resolved["data"]["val"]
-    share = scores.proportion(round(accuracy * examples), examples)
+    share = metrics.binomial_ci(round(accuracy * examples), examples)
     return {
         "score": "accuracy",
         "mean": share.value,
