@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 
 from experiments import cards, record, storing
-from zoo import answers, metrics, pretrained, runs
+from zoo import metrics, pretrained, runs
 from zoo.config import DEFAULTS
 from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.evaluation import judging, scoring
 from zoo.evaluation.elsewhere.original import recorded_test
+from zoo.models.inference import predict_batched
 from zoo.pretrained import FACTS, Pretrained
 from zoo.serving.target import replacing
 
@@ -118,8 +119,8 @@ def _scores(
     """Returns how good the stored weights are, and what rounding changed."""
     part = scoring.images_of(run, "val")
     model = kept.load_model()
-    before = answers.outputs_of(run.load_model(), part.images)
-    after = answers.outputs_of(model, part.images)
+    before = predict_batched(run.load_model(), part.images)
+    after = predict_batched(model, part.images)
     names = run.resolved["data"]["class_names"]
     found = judging.of_classes(after, part.labels, names, scoring.loss_of(run))
     by_class = {

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import answers
 from zoo.data import Dataset
 from zoo.data.seal import open_test
 from zoo.evaluation import scoring
+from zoo.models.inference import predict_batched
 from zoo.training.console import Console
 
 ROOT = Path(__file__).parents[1]
@@ -194,7 +194,7 @@ def test_the_saved_model_gives_the_scored_logits_where_there_is_no_zoo(
         tmp_path / "images.npy",
         tmp_path / "logits.npy",
     )
-    scored = answers.outputs_of(trained.load_model(), sealed.images)
+    scored = predict_batched(trained.load_model(), sealed.images)
     for logits in np.load(tmp_path / "logits.npy"):
         np.testing.assert_allclose(logits, scored, rtol=1e-4, atol=1e-4)
         right = int((logits.argmax(axis=1) == sealed.labels).sum())

@@ -12,7 +12,7 @@ HOUSE = pathlib.Path(zoo.__file__).parent
 BELOW = {
     "models": set(),
     "data": set(),
-    "summaries": set(),
+    "summaries": {"models"},
     "explaining": set(),
     "features": {"data"},
     "inspection": {"data"},

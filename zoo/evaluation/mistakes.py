@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import answers, drawing, files, keras_settings, metrics
+from zoo import drawing, files, keras_settings, metrics
 from zoo.commands import Target
 from zoo.data import Split
 from zoo.drawing import BAD, GOOD, PALE
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.inspection.contact_sheet import tile
+from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.summaries.mistakes import percent
 from zoo.training.losses import make_loss
@@ -102,7 +103,7 @@ def find(run: Run, split: str, count: int) -> Mistakes:
         )
     model = run.load_model()
     part = scoring.images_of(run, split)
-    logits = answers.outputs_of(model, part.images)
+    logits = predict_batched(model, part.images)
     wrong = np.flatnonzero(logits.argmax(axis=1) != part.labels)
     losses = _losses(run, part.labels[wrong], logits[wrong])
     order = np.argsort(-losses, kind="stable")[:count]

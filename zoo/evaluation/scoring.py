@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import answers, keras_settings, metrics
+from zoo import keras_settings, metrics
 from zoo.config import DEFAULTS
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
 from zoo.data.seal import open_test
 from zoo.errors import UserError
 from zoo.evaluation import drawn, judging, opening
+from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.training.losses import make_loss
 
@@ -93,7 +94,7 @@ def score_val(
 def _scored(run: Run, split: str, parts: Parts) -> Scored:
     part = parts.of(run, split)
     model = run.load_model()
-    outputs = answers.outputs_of(model, part.images)
+    outputs = predict_batched(model, part.images)
     result = {
         "run": run.name,
         "split": split,

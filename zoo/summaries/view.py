@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo import answers
+from zoo.models.inference import BATCH_SIZE, predict_batched
 from zoo.summaries import backprop
 
 ACTIVATION_BYTES = 2**27  # of all hidden outputs that are held at a time
@@ -56,7 +56,7 @@ class View:
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         """Returns the outputs float32 `[N, K]` in use, not in training."""
-        return answers.outputs_of(self.model, inputs)
+        return predict_batched(self.model, inputs)
 
     def logits_in_training(self, inputs: np.ndarray) -> np.ndarray:
         """Returns outputs `[N, K]` as a training step would see them.
@@ -104,9 +104,9 @@ class View:
         if self._cut is None:
             return None
         seen = self.seen(inputs)
-        parts = range(0, len(seen), answers.BATCH)
+        parts = range(0, len(seen), BATCH_SIZE)
         return np.concatenate(
-            [_numpy(self._cut(seen[at : at + answers.BATCH])) for at in parts]
+            [_numpy(self._cut(seen[at : at + BATCH_SIZE])) for at in parts]
         )
 
     def classifier(self) -> tuple[np.ndarray, np.ndarray] | None:

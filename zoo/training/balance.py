@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import answers, metrics
+from zoo import metrics
 from zoo.data import Dataset, Split
+from zoo.models.inference import predict_batched
 
 UNEQUAL = 2.0  # examples of the largest class beside the smallest
 
@@ -67,7 +68,7 @@ def in_words(data: Dataset, class_weight: str) -> dict[str, str]:
 
 def balanced_accuracy(model, part: Split) -> float:
     """Returns the mean recall of the classes that a split has, 0..1."""
-    logits = answers.outputs_of(model, part.images)
+    logits = predict_batched(model, part.images)
     matrix = metrics.confusion_matrix(
         part.labels, logits.argmax(axis=1), logits.shape[1]
     )

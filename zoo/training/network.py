@@ -7,10 +7,10 @@ from collections.abc import Callable
 
 import keras
 
-from zoo import answers
 from zoo.data import added_inputs, preprocess
 from zoo.errors import UserError, join_words
 from zoo.models import build_standardized, user_models
+from zoo.models.inference import predict_batched
 from zoo.models.trained import BODY
 from zoo.models.user_models import Standardized
 from zoo.training import (
@@ -133,7 +133,7 @@ def adapt(
     if plan.entry.adapt:
         entrance = keras.Model(*_entrance(plan, statistics))
         images = plan.data.train.images[:MOST_MEASURED]
-        seen = answers.outputs_of(entrance, images)
+        seen = predict_batched(entrance, images)
         plan.entry.load_adapt()(body_of(model), seen)
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, keras_settings, metrics
+from zoo import keras_settings, metrics
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.evaluation.comparison import paired, seeds, settings
 from zoo.evaluation.kinship import by_recipe
 from zoo.evaluation.spread import LIMITS, spread
+from zoo.models.inference import predict_batched
 from zoo.runs import Run
 
 LEVEL = 0.05  # of p, corrected for the number of comparisons
@@ -115,7 +116,7 @@ def _check_same_examples(parts: scoring.Parts, first: Run, other: Run) -> None:
 
 def _judge(run: Run, parts: scoring.Parts) -> Judged:
     part = parts.of(run, "val")
-    outputs = answers.outputs_of(run.load_model(), part.images)
+    outputs = predict_batched(run.load_model(), part.images)
     if part.labels.dtype.kind == "f":
         errors = outputs[:, 0].astype(np.float64) - part.labels
         each = np.square(errors)

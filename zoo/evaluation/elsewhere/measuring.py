@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import answers, keras_settings, metrics
+from zoo import keras_settings, metrics
 from zoo.config import DEFAULTS
 from zoo.data.dataset import fingerprint
 from zoo.data.elsewhere import ALL, Other, open_elsewhere
@@ -19,6 +19,7 @@ from zoo.evaluation import judging, opening, scoring
 from zoo.evaluation.elsewhere.classes import map_classes
 from zoo.evaluation.elsewhere.original import find_original
 from zoo.metrics import difference_ci
+from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.tables import format_shape
 
@@ -119,7 +120,7 @@ def _show(run: Run, name: str, part: str | None, data_dir: str | None) -> Shown:
 
 def _result(run: Run, shown: Shown, runs_dir: str) -> dict[str, Any]:
     split, known = shown.other.split, run.resolved["data"]["class_names"]
-    logits = answers.outputs_of(run.load_model(), split.images)
+    logits = predict_batched(run.load_model(), split.images)
     found = judging.of_classes(
         logits, split.labels, known, scoring.loss_of(run)
     )

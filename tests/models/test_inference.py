@@ -1,4 +1,4 @@
-"""What a network says of many examples, beside Keras's own `predict`."""
+"""Outputs for many examples in batches, against the weights by hand."""
 
 import keras
 import numpy as np
@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo import answers
 from zoo.data.rows import Rows
+from zoo.models.inference import BATCH_SIZE, predict_batched
 
 
 @pytest.fixture(scope="module")
@@ -26,37 +26,37 @@ def images(count):
 
 
 @settings(max_examples=8, deadline=None)
-@given(count=st.integers(1, 3 * answers.BATCH))
-def test_every_example_is_answered_once_and_in_order(model, count):
+@given(count=st.integers(1, 3 * BATCH_SIZE))
+def test_every_example_has_one_output_in_order(model, count):
     given_images = images(count)
     kernel, bias = model.get_weights()
     wanted = given_images.reshape(count, -1).astype("f8") @ kernel + bias
-    found = answers.outputs_of(model, given_images)
+    found = predict_batched(model, given_images)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-2)
 
 
-def test_examples_that_stay_in_a_file_are_answered_alike(model):
+def test_examples_in_a_file_have_the_same_outputs(model):
     given_images = images(300)
     chosen = np.arange(300)[::-1]
     np.testing.assert_array_equal(
-        answers.outputs_of(model, Rows(given_images, chosen)),
-        answers.outputs_of(model, given_images[chosen]),
+        predict_batched(model, Rows(given_images, chosen)),
+        predict_batched(model, given_images[chosen]),
     )
 
 
-def test_the_first_of_several_outputs_is_the_answer():
+def test_of_several_outputs_the_first_is_returned():
     inputs = keras.Input((2,))
     model = keras.Model(inputs, [inputs * 2, inputs * 3])
-    found = answers.outputs_of(model, np.float32([[1, 2]]))
+    found = predict_batched(model, np.float32([[1, 2]]))
     np.testing.assert_array_equal(found, [[2, 4]])
 
 
-def test_no_example_has_no_answer(model):
-    assert answers.outputs_of(model, images(0)).shape == (0, 3)
+def test_no_example_has_no_output(model):
+    assert predict_batched(model, images(0)).shape == (0, 3)
 
 
-def test_small_examples_go_through_all_together(model, monkeypatch):
+def test_small_examples_share_one_batch(model, monkeypatch):
     inputs = keras.Input((2,))
     model = keras.Model(inputs, inputs)
     asked = []
@@ -64,5 +64,5 @@ def test_small_examples_go_through_all_together(model, monkeypatch):
     monkeypatch.setattr(
         model, "predict_on_batch", lambda x: asked.append(len(x)) or ask(x)
     )
-    answers.outputs_of(model, np.zeros((10_000, 2)))
+    predict_batched(model, np.zeros((10_000, 2)))
     assert asked == [10_000]
