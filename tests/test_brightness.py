@@ -9,9 +9,9 @@ import dataclasses
 import pytest
 
 from zoo.cli import train as verb
-from zoo.explaining import explain
-from zoo.explaining.facts import Facts
-from zoo.explaining.finding import HINT
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import INFO
+from zoo.diagnostics.run_stats import RunStats
 from zoo.training import train
 from zoo.training.console import Console
 
@@ -22,7 +22,7 @@ def run_of(recipe, seed, folder):
     """Trains a recipe, and returns its facts."""
     config, _ = verb.read([f"--recipe=lecture/{recipe}", f"--seed={seed}"])
     config = dataclasses.replace(config, runs_dir=str(folder), run_name="run")
-    return Facts.of(train(config, console=Console(quiet=True)))
+    return RunStats.of(train(config, console=Console(quiet=True)))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
@@ -30,11 +30,11 @@ def test_brightness_drowns_the_classes_and_explain_names_it(seed, tmp_path):
     facts = run_of("faint_lr_sgd", seed, tmp_path)
     assert facts.train_accuracy < 0.3
     assert max(facts.end["classes"]["answers"]) > 0.4
-    assert explain(facts)[0].name == "inputs"
+    assert diagnose(facts)[0].name == "inputs"
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_centred_images_are_learned_and_not_accused(seed, tmp_path):
     facts = run_of("faint_lr_adam_ms1", seed, tmp_path)
     assert facts.val_accuracy > 0.95
-    assert [f for f in explain(facts) if f.severity > HINT] == []
+    assert [f for f in diagnose(facts) if f.severity > INFO] == []

@@ -16,10 +16,10 @@ from sklearn.datasets import load_digits
 from zoo import runs
 from zoo.config import TrainConfig
 from zoo.data import Dataset
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import INFO
+from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Diverged
-from zoo.explaining import explain
-from zoo.explaining.facts import Facts
-from zoo.explaining.finding import HINT
 from zoo.models import register_model
 from zoo.training import train
 from zoo.training.console import Console
@@ -52,16 +52,18 @@ NORMED = {"model": "normed_mlp", "epochs": 4}
 
 FAULTS = {
     "rate 100 times too high": Fault(
-        ("rate_too_high", "diverged"), {**LENET, "learning_rate": 0.2}, LENET
+        ("learning_rate_too_high", "diverged"),
+        {**LENET, "learning_rate": 0.2},
+        LENET,
     ),
     "rate 1,000 times too low": Fault(
-        ("rate_too_low",), {**LENET, "learning_rate": 2e-6}, LENET
+        ("learning_rate_too_low",), {**LENET, "learning_rate": 2e-6}, LENET
     ),
     "all weights equal": Fault(
         ("equal_units",), {**SMALL, "initializer": "equal"}, SMALL
     ),
     "deep sigmoid network": Fault(
-        ("vanishing",), {**DEEP, "activation": "sigmoid"}, DEEP
+        ("vanishing_gradients",), {**DEEP, "activation": "sigmoid"}, DEEP
     ),
     "no mean subtraction, images of different brightness": Fault(
         ("inputs",),
@@ -77,7 +79,7 @@ FAULTS = {
         {"bright": True},
     ),
     "labels shuffled": Fault(
-        ("labels",),
+        ("unrelated_labels",),
         WIDE,
         {**WIDE, "epochs": 8},
         {"count": 500, "shuffled": True},
@@ -140,8 +142,8 @@ def troubles(folder, options, data, seed):
         train(config, given, console=Console(quiet=True))
     except Diverged:
         pass  # as some of them should
-    findings = explain(Facts.of(runs.find("run", str(folder))))
-    return [f.name for f in findings if f.severity > HINT]
+    findings = diagnose(RunStats.of(runs.find("run", str(folder))))
+    return [f.name for f in findings if f.severity > INFO]
 
 
 @pytest.fixture

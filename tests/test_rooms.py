@@ -13,10 +13,10 @@ BELOW = {
     "models": set(),
     "data": set(),
     "summaries": {"models"},
-    "explaining": set(),
+    "diagnostics": set(),
     "features": {"data"},
     "inspection": {"data"},
-    "training": {"models", "data", "summaries", "explaining", "features"},
+    "training": {"models", "data", "summaries", "diagnostics", "features"},
 }
 BELOW["evaluation"] = BELOW["training"] | {"training", "inspection"}
 BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}

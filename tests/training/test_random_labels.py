@@ -11,10 +11,10 @@ from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.random_labels import draw
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Interrupted
 from zoo.evaluation import kinship, scoring
-from zoo.explaining import explain
-from zoo.explaining.facts import Facts
 from zoo.training import resume, train
 from zoo.training.console import Console
 
@@ -92,8 +92,8 @@ def test_the_table_says_which_labels_are_meant(trained, capsys):
 
 
 def test_explain_says_that_it_was_asked_for(trained):
-    found = explain(Facts.of(trained[0]))
-    assert found[0].name == "drawn_labels"
+    found = diagnose(RunStats.of(trained[0]))
+    assert found[0].name == "random_labels"
     assert "as --randomize_labels=1 asked" in found[0].text
     assert "memorized" in found[0].text
     assert not {"labels", "overfitting", "stuck"} & {f.name for f in found}

@@ -7,8 +7,8 @@ import json
 from zoo import runs
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
-from zoo.explaining import explain, words
-from zoo.explaining.facts import Facts
+from zoo.diagnostics import diagnose, text
+from zoo.diagnostics.run_stats import RunStats
 
 
 def run(argv: list[str]) -> int:
@@ -25,10 +25,10 @@ def run(argv: list[str]) -> int:
     if given is None:
         return 0
     given = given or ["last"]
-    facts = Facts.of(runs.find(given[0], command.values.runs_dir))
-    findings = explain(facts)
+    stats = RunStats.of(runs.find(given[0], command.values.runs_dir))
+    findings = diagnose(stats)
     if command.values.json:
-        print(json.dumps(words.as_json(facts, findings), indent=1))
+        print(json.dumps(text.as_json(stats, findings), indent=1))
     else:
-        print(words.text(facts, findings))
+        print(text.format_findings(stats, findings))
     return 0

@@ -37,12 +37,14 @@ def explain(run: Run) -> Answer:
     Args:
         run: finished or not.
     """
-    from zoo.explaining import explain, words
-    from zoo.explaining.facts import Facts
+    from zoo.diagnostics import diagnose, text
+    from zoo.diagnostics.run_stats import RunStats
 
-    facts = Facts.of(run)
-    findings = explain(facts)
-    return Answer(words.as_json(facts, findings), words.text(facts, findings))
+    stats = RunStats.of(run)
+    findings = diagnose(stats)
+    return Answer(
+        text.as_json(stats, findings), text.format_findings(stats, findings)
+    )
 
 
 def compare(*runs: Run) -> Answer:

@@ -6,9 +6,9 @@ import datetime
 from typing import Any
 
 from zoo.commands import Target
+from zoo.diagnostics.text import notes
 from zoo.evaluation import words
 from zoo.evaluation.opening import verdict
-from zoo.explaining.words import notes
 from zoo.reporting.elements import (
     NOTHING,
     Markup,

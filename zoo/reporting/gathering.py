@@ -9,13 +9,13 @@ from typing import Any
 
 from zoo.config import DEFAULTS
 from zoo.data import Dataset
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import Finding
+from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import UserError
 from zoo.evaluation import opening, scoring
 from zoo.evaluation.kinship import config_fingerprint
 from zoo.evaluation.ledger import Ledger, home
-from zoo.explaining import explain
-from zoo.explaining.facts import Facts
-from zoo.explaining.finding import Finding
 from zoo.reporting.numbers import Numbers
 from zoo.runs import Run
 
@@ -41,7 +41,7 @@ class Story:
     """
 
     run: Run
-    facts: Facts
+    facts: RunStats
     metrics: dict[str, Any]
     resolved: dict[str, Any]
     scored: scoring.Scored | None
@@ -64,7 +64,7 @@ class Story:
     @cached_property
     def findings(self) -> list[Finding]:
         """What `explain` finds, the most severe first."""
-        return explain(self.facts)
+        return diagnose(self.facts)
 
     @property
     def name(self) -> str:
@@ -122,7 +122,7 @@ def gather(
         is_held: whether it is this process that holds the run, which has
             ended.
     """
-    resolved, facts, metrics = run.resolved, Facts.of(run), run.metrics
+    resolved, facts, metrics = run.resolved, RunStats.of(run), run.metrics
     if is_held:
         facts = dataclasses.replace(facts, status=metrics["status"])
     scored, left_out = None, _missing(run, facts)
@@ -146,7 +146,7 @@ def gather(
     )
 
 
-def _missing(run: Run, facts: Facts) -> str:
+def _missing(run: Run, facts: RunStats) -> str:
     """Says that there is no model to ask; nothing if there is one."""
     if (run.path / "model.keras").exists():
         return ""

@@ -13,8 +13,11 @@ import numpy as np
 
 from zoo import keras_settings, metrics
 from zoo.config import TrainConfig
+from zoo.diagnostics.optimization_rules import (
+    MAX_INIT_LOSS_RATIO,
+    input_problem,
+)
 from zoo.errors import UserError
-from zoo.explaining import beginnings
 from zoo.summaries import backprop, vitals
 from zoo.summaries.view import View
 from zoo.training import network, probe
@@ -91,7 +94,7 @@ def check_inputs(trial: Trial) -> Answer:
     """Whether inputs, as the network sees them, have mean 0 and std 1."""
     raw = trial.probe.images
     found = vitals.inputs(raw, trial.view.scaled(raw))
-    trouble = beginnings.inputs_trouble(found)
+    trouble = input_problem(found)
     return Answer(
         "inputs",
         not trouble,
@@ -107,7 +110,7 @@ def check_loss(trial: Trial) -> Answer:
     guess, _ = metrics.chance_level(trial.probe.labels, logits.shape[1])
     return Answer(
         "start",
-        bool(loss < beginnings.UNEASY * guess),
+        bool(loss < MAX_INIT_LOSS_RATIO * guess),
         f"loss {loss:.3g} before training, guessing has ln "
         f"{logits.shape[1]} = {guess:.3g}",
     )

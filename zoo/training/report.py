@@ -12,11 +12,11 @@ from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.data.pixel_range import dark
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import INFO, Finding
+from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.text import headline
 from zoo.errors import Diverged, join_words
-from zoo.explaining import explain
-from zoo.explaining.facts import Facts
-from zoo.explaining.finding import HINT, Finding
-from zoo.explaining.words import headline
 from zoo.runs import Run
 from zoo.training import balance, precision, result, transfer
 from zoo.training.checkpoints import Checkpoints
@@ -238,18 +238,18 @@ def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
     console.say(result.work(plan, metrics))
     console.table(result.table(plan, metrics))
     # The run is still held here, and would call itself running.
-    facts = dataclasses.replace(Facts.of(run), status=metrics["status"])
-    findings = explain(facts)
-    console.table({"finding": headline(facts, findings)})
-    commands = next_commands(facts, findings)
+    stats = dataclasses.replace(RunStats.of(run), status=metrics["status"])
+    findings = diagnose(stats)
+    console.table({"finding": headline(stats, findings)})
+    commands = next_commands(stats, findings)
     console.table({k: program.shown(c) for k, c in commands.items()})
 
 
-def next_commands(facts: Facts, findings: list[Finding]) -> dict[str, str]:
+def next_commands(stats: RunStats, findings: list[Finding]) -> dict[str, str]:
     """Returns what to type next, from what was found in a run.
 
     Args:
-        facts: of the run.
+        stats: of the run.
         findings: the most severe first.
 
     Returns:
@@ -258,20 +258,20 @@ def next_commands(facts: Facts, findings: list[Finding]) -> dict[str, str]:
         with more seeds; and the test set, if there is one and the run has no
         trouble. No command reads data again that were passed as arrays.
     """
-    target = Target(facts.run) if facts.target is None else facts.target
+    target = Target(stats.run) if stats.target is None else stats.target
     if target.from_arrays:
         export = target.typed("export", format="keras")
         return {"next": target.typed("explain"), "": export}
-    has_val = bool(facts.num_val)
+    has_val = bool(stats.num_val)
     split = None if has_val else "train"
     commands = {"next": target.typed("evaluate", split=split)}
     proposals = [f.command for f in findings if f.command]
     if proposals:
         commands[""] = proposals[0]
-    elif has_val and not facts.is_memorized:
+    elif has_val and not stats.is_nonparametric:
         commands[""] = target.again(seeds=5)
-    is_sound = all(f.severity <= HINT for f in findings)
-    if facts.data["test"] and is_sound and not facts.is_failing:
+    is_sound = all(f.severity <= INFO for f in findings)
+    if stats.data["test"] and is_sound and not stats.is_failing:
         commands["test set"] = target.typed("evaluate", split="test")
     return commands
 

@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from zoo.cli.main import main
-from zoo.explaining import explain
-from zoo.explaining.facts import Facts
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.run_stats import RunStats
 from zoo.runs import find
 
 pytestmark = pytest.mark.slow
@@ -40,11 +40,11 @@ class Case:
 
 CASES = {
     "learning rate far too high": Case(
-        f"{MLP} --learning_rate=10", ("rate_too_high",)
+        f"{MLP} --learning_rate=10", ("learning_rate_too_high",)
     ),
     "diverged": Case(f"{SGD} --learning_rate=1e30", ("diverged",)),
     "learning rate too low": Case(
-        f"{MLP} --learning_rate=1e-7", ("rate_too_low",)
+        f"{MLP} --learning_rate=1e-7", ("learning_rate_too_low",)
     ),
     "no scaling": Case(
         f"{SGD} --mean_subtraction=none --scale=none", ("inputs",)
@@ -57,10 +57,10 @@ CASES = {
         f"{MLP} --initializer=equal", ("equal_units",)
     ),
     "dead units": Case(
-        f"{SGD} --learning_rate=3", ("dead_units", "rate_too_high")
+        f"{SGD} --learning_rate=3", ("dead_units", "learning_rate_too_high")
     ),
     "deep net of sigmoids": Case(
-        f"{DEEP} --activation=sigmoid --optimizer=sgd", ("vanishing",)
+        f"{DEEP} --activation=sigmoid --optimizer=sgd", ("vanishing_gradients",)
     ),
     "L2 too strong": Case(f"{MLP} --l2=3", ("regularization",)),
     "L1 too strong": Case(f"{MLP} --l1=0.3", ("regularization",)),
@@ -83,7 +83,7 @@ CASES = {
     "imbalanced classes": Case(
         "--model=lr --epochs=20 --learning_rate=0.0003 "
         "--dataset=npz:{imbalanced}",
-        ("imbalance",),
+        ("class_imbalance",),
         "val_balanced_accuracy",
     ),
     "steps of the schedule too early": Case(
@@ -99,7 +99,7 @@ CASES = {
     ),
     "no activation": Case(
         "--model=mlp --dataset=spiral --activation=none --epochs=30",
-        ("linear",),
+        ("linear_model",),
     ),
     "warm-up too long": Case(f"{SGD} --warmup_epochs=500", ("warmup",)),
     "gradients clipped to nothing": Case(
@@ -107,7 +107,7 @@ CASES = {
     ),
     "layers frozen at random": Case(
         "--model=mlp --model_arg=hidden=(4,4) --freeze=features --epochs=8",
-        ("frozen",),
+        ("frozen_layers",),
     ),
     "batch norm after few steps": Case(
         "--model=resnet20 --steps=10", ("batch_norm",)
@@ -115,19 +115,19 @@ CASES = {
     "early stopping too soon": Case(
         f"{MLP} --activation=sigmoid --optimizer=sgd --learning_rate=0.3 "
         "--batch_size=8 --early_stopping_patience=1 --epochs=30",
-        ("stopped_too_soon",),
+        ("early_stopping",),
     ),
     "one class for everything": Case(
         f"{MLP} --learning_rate=1",
-        ("one_class", "rate_too_high", "dead_units"),
+        ("one_class", "learning_rate_too_high", "dead_units"),
     ),
     "wrong labels drawn": Case(
-        f"{MLP} --randomize_labels=0.9 --epochs=40", ("drawn_labels",)
+        f"{MLP} --randomize_labels=0.9 --epochs=40", ("random_labels",)
     ),
     # Nothing that could be typed helps; the cause must be named.
     "labels in another order": Case(
         "--model=mlp --epochs=30 --dropout=0 --dataset=npz:{shuffled}",
-        ("labels",),
+        ("unrelated_labels",),
         "",
     ),
 }
@@ -161,7 +161,7 @@ def trained(words, runs_dir, name):
     own = [f"--runs_dir={runs_dir}", f"--run_name={name}"]
     assert main([*words, *own, "--summaries=scalars"]) in (0, 3)
     run = find(name, str(runs_dir))
-    return run, explain(Facts.of(run))
+    return run, diagnose(RunStats.of(run))
 
 
 @pytest.mark.parametrize("cause", CASES)

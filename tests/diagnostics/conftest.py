@@ -1,10 +1,10 @@
-"""Facts of runs that never were."""
+"""Metrics of made-up runs."""
 
 import json
 
 import pytest
 
-from zoo.explaining.facts import Facts
+from zoo.diagnostics.run_stats import RunStats
 
 CONFIG = {
     "model": "mlp",
@@ -73,16 +73,16 @@ FAILS = history(*[(1.4, 0.26, 1.4, 0.25)] * 4)
 
 
 @pytest.fixture
-def facts():
-    """Makes the facts of a healthy run, with some of them changed.
+def stats():
+    """Makes the metrics of a healthy run, with some of them changed.
 
-    `end` and `start` change what the last and the first row of vitals say,
+    `end` and `start` change the last and the first row of layer statistics,
     by a path such as `classes.accuracy`.
     """
 
     def make(rows=LEARNS, end=(), start=(), **changed):
-        vitals = json.loads(json.dumps([START, ROW]))
-        for row, changes in zip(vitals, (start, end), strict=True):
+        layer_stats = json.loads(json.dumps([START, ROW]))
+        for row, changes in zip(layer_stats, (start, end), strict=True):
             for path, value in dict(changes).items():
                 _set(row, path.split("."), value)
         given = {
@@ -91,9 +91,9 @@ def facts():
             "config": CONFIG | changed.pop("config", {}),
             "data": DATA | changed.pop("data", {}),
             "history": rows,
-            "vitals": vitals,
+            "layer_stats": layer_stats,
         }
-        return Facts(**{**given, **changed})
+        return RunStats(**{**given, **changed})
 
     return make
 
