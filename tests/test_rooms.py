@@ -15,10 +15,10 @@ BELOW = {
     "summaries": {"models"},
     "diagnostics": set(),
     "features": {"data"},
-    "inspection": {"data"},
+    "data_checks": {"data"},
     "training": {"models", "data", "summaries", "diagnostics", "features"},
 }
-BELOW["evaluation"] = BELOW["training"] | {"training", "inspection"}
+BELOW["evaluation"] = BELOW["training"] | {"training", "data_checks"}
 BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["serving"] = {"data", "training", "evaluation"}
 BELOW["reporting"] = BELOW["evaluation"] | {"evaluation"}

@@ -208,7 +208,7 @@ def test_inspect_answers_as_the_command_does(folder, capsys):
 
 def test_inspect_looks_at_a_named_data_set():
     answer = zoo.inspect("digits")
-    assert answer["test_images_unseen"] == 360
+    assert answer["held_out_test_images"] == 360
     assert answer["contact_sheet"] is None
 
 

@@ -43,26 +43,30 @@ def run(argv: list[str]) -> int:
 def _report(
     command: Command, dataset: str, folder: Path | None, sheet: Path
 ) -> str:
-    from zoo.inspection import arrays, contact_sheet, inspect, words
-    from zoo.inspection import folder as folders
+    from zoo.data_checks import (
+        contact_sheet,
+        inspect,
+        read_dataset,
+        read_folder,
+        text,
+    )
 
     contact_sheet.check_path(sheet, folder)
     if folder is not None:
-        collection = folders.look(str(folder))
+        stats = read_folder(str(folder))
     else:
-        collection = arrays.look(dataset, command.values.data_dir)
-    findings = inspect(collection)
+        stats = read_dataset(dataset, command.values.data_dir)
+    findings = inspect(stats)
     kept = sheet.exists() and not command.values.overwrite
     if not kept:
-        contact_sheet.write(sheet, collection)
+        contact_sheet.write(sheet, stats)
     if command.values.json:
-        found = words.as_json(collection, findings, str(sheet))
-        return json.dumps(found, indent=1)
+        return json.dumps(text.as_json(stats, findings, str(sheet)), indent=1)
     told = (
         "is kept as it was; --overwrite draws it anew" if kept else "is drawn"
     )
-    text = as_typed(words.text(collection, findings))
-    return f"{text}\n\ncontact sheet {sheet} {told}"
+    report = as_typed(text.format_report(stats, findings))
+    return f"{report}\n\ncontact sheet {sheet} {told}"
 
 
 def name_of(word: str) -> str:

@@ -18,10 +18,10 @@ import numpy as np
 from zoo import drawing, files, keras_settings, metrics
 from zoo.commands import Target
 from zoo.data import Split
+from zoo.data_checks.contact_sheet import tile
 from zoo.drawing import BAD, GOOD, PALE
 from zoo.errors import UserError
 from zoo.evaluation import scoring
-from zoo.inspection.contact_sheet import tile
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.summaries.mistakes import percent

@@ -15,17 +15,23 @@ def inspect(dataset: str, *, data_dir: str | None = None) -> Answer:
     Raises:
         UserError: there is no such data set, or it has no images.
     """
-    from zoo.inspection import arrays, contact_sheet, folder, inspect, words
+    from zoo.data_checks import (
+        contact_sheet,
+        inspect,
+        read_dataset,
+        read_folder,
+        text,
+    )
     from zoo.program import as_typed
 
     kind, _, place = dataset.partition(":")
     if kind == "folder" and place:
-        collection = folder.look(place)
+        stats = read_folder(place)
     else:
-        collection = arrays.look(dataset, data_dir)
-    findings = inspect(collection)
+        stats = read_dataset(dataset, data_dir)
+    findings = inspect(stats)
     return Answer(
-        words.as_json(collection, findings, None),
-        as_typed(words.text(collection, findings)),
-        lambda: contact_sheet.draw(collection),
+        text.as_json(stats, findings, None),
+        as_typed(text.format_report(stats, findings)),
+        lambda: contact_sheet.draw(stats),
     )

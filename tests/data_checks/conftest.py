@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
-from zoo.inspection import folder
+from zoo.data_checks import read_folder
 
 
 @dataclasses.dataclass
@@ -90,7 +90,7 @@ def collect(tmp_path):
     def write_and_look(pictures):
         for name, pixels in pictures.items():
             save(tmp_path / name, pixels)
-        return folder.look(str(tmp_path))
+        return read_folder(str(tmp_path))
 
     return write_and_look
 

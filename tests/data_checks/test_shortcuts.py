@@ -5,15 +5,15 @@ import pytest
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
 
-from tests.inspection.conftest import save, textures
-from zoo import inspection
-from zoo.inspection import folder, shortcuts
+from tests.data_checks.conftest import save, textures
+from zoo.data_checks import inspect, read_folder
+from zoo.data_checks.checks import separability
 
 
 def shortcut_of(root):
-    looked = folder.look(str(root))
-    found = inspection.inspect(looked)
-    return [f.sentence for f in found if f.name == "shortcut"]
+    looked = read_folder(str(root))
+    found = inspect(looked)
+    return [f.sentence for f in found if f.name == "spurious_features"]
 
 
 def write(root, change=lambda pixels: pixels, suffix="png"):
@@ -46,7 +46,7 @@ def test_classes_that_differ_in_nothing_have_no_shortcut(tmp_path):
 )
 def test_what_only_one_class_has_is_told(tmp_path, word, change, suffix):
     (sentence,) = shortcut_of(write(tmp_path, change, suffix))
-    assert sentence.startswith(f"{word} (100 %) alone tells day from night")
+    assert sentence.startswith(f"{word} (100%) alone separates day from night")
 
 
 def test_sizes_that_all_differ_give_nothing_away(tmp_path):
@@ -62,8 +62,8 @@ def test_sizes_that_all_differ_give_nothing_away(tmp_path):
 def test_separation_is_a_balanced_accuracy_on_held_out_images():
     values = np.arange(100.0)[:, None]
     mine = np.arange(100) >= 80
-    assert shortcuts.separation(values, mine) > 0.95
+    assert separability(values, mine) > 0.95
     noise = np.random.default_rng(0).normal(size=(400, 1))
     half = np.arange(400) % 2 == 0
     chance = balanced_accuracy_score(half, np.zeros(400))
-    assert shortcuts.separation(noise, half) == pytest.approx(chance, abs=0.1)
+    assert separability(noise, half) == pytest.approx(chance, abs=0.1)

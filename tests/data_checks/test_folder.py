@@ -6,17 +6,16 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.inspection.conftest import bomb, save, textures
-from zoo import inspection
+from tests.data_checks.conftest import bomb, save, textures
 from zoo.data import load_dataset
 from zoo.data.splits import digest
+from zoo.data_checks import inspect, read_dataset, read_folder
 from zoo.errors import UserError
-from zoo.inspection import arrays, folder
 
 
 @pytest.fixture(scope="module")
 def looked(photographs):
-    return folder.look(str(photographs.root))
+    return read_folder(str(photographs.root))
 
 
 def test_readable_pictures_are_counted_by_class(looked, photographs):
@@ -25,29 +24,29 @@ def test_readable_pictures_are_counted_by_class(looked, photographs):
 
 
 def test_every_unreadable_file_is_named_with_its_reason(looked, photographs):
-    assert {bad.name for bad in looked.bad} == set(photographs.bad)
-    for bad in looked.bad:
-        assert photographs.bad[bad.name] in bad.why
+    assert {bad.name for bad in looked.unreadable} == set(photographs.bad)
+    for bad in looked.unreadable:
+        assert photographs.bad[bad.name] in bad.reason
 
 
 def test_a_picture_is_hashed_as_training_hashes_it(looked, photographs):
-    first = looked.looks[0]
+    first = looked.images[0]
     pixels = np.asarray(Image.open(photographs.root / first.name))
     assert first.digest == digest(pixels)
 
 
 def test_the_parts_are_those_that_training_has(looked, tmp_path, photographs):
-    for look in looked.looks:
+    for look in looked.images:
         source = photographs.root / look.name
         target = tmp_path / look.name
         target.parent.mkdir(exist_ok=True)
         target.write_bytes(source.read_bytes())
     data = load_dataset(f"folder:{tmp_path}")
-    names = [look.name for look in looked.looks]
+    names = [look.name for look in looked.images]
     for part, split in (("train", data.train), ("val", data.val)):
-        told = {names[i] for i in looked.parts[part]}
+        told = {names[i] for i in looked.splits[part]}
         assert told == set(split.file_names)
-    assert len(looked.parts["test"]) == data.test_examples
+    assert len(looked.splits["test"]) == data.test_examples
 
 
 def test_a_test_part_of_its_own_stays_unseen(tmp_path):
@@ -56,13 +55,13 @@ def test_a_test_part_of_its_own_stays_unseen(tmp_path):
         part = "test" if i < 10 else "val" if i < 16 else "train"
         save(tmp_path / part / "ab"[label] / f"{i}.png", pixels)
     (tmp_path / "test" / "a" / "bad.png").write_bytes(b"")
-    looked = folder.look(str(tmp_path))
-    assert {look.name.split("/")[0] for look in looked.looks} == {
+    looked = read_folder(str(tmp_path))
+    assert {look.name.split("/")[0] for look in looked.images} == {
         "train",
         "val",
     }
-    assert looked.bad == () and looked.sealed == 11
-    assert {name: len(part) for name, part in looked.parts.items()} == {
+    assert looked.unreadable == () and looked.num_test == 11
+    assert {name: len(part) for name, part in looked.splits.items()} == {
         "train": 24,
         "val": 6,
         "test": 0,
@@ -70,11 +69,11 @@ def test_a_test_part_of_its_own_stays_unseen(tmp_path):
 
 
 MODES = {
-    "L": "grey",
-    "LA": "grey with transparency",
-    "RGBA": "colour with transparency",
+    "L": "gray",
+    "LA": "gray with transparency",
+    "RGBA": "color with transparency",
     "CMYK": "CMYK",
-    "I;16": "16-bit grey",
+    "I;16": "16-bit gray",
     "1": "black and white",
 }
 
@@ -84,14 +83,14 @@ def test_a_mode_is_told_in_words(tmp_path, mode):
     for name in "ab":
         save(tmp_path / name / "1.png", textures(1)[0][0])
     Image.new(mode, (8, 8)).save(tmp_path / "a" / "other.tif")
-    looked = folder.look(str(tmp_path))
-    (found,) = (k for k in looked.looks if k.name == "a/other.tif")
+    looked = read_folder(str(tmp_path))
+    (found,) = (k for k in looked.images if k.name == "a/other.tif")
     assert found.mode == MODES[mode]
     assert found.size == (8, 8)
 
 
 def finding(collection, name):
-    (found,) = (f for f in inspection.inspect(collection) if f.name == name)
+    (found,) = (f for f in inspect(collection) if f.name == name)
     return found
 
 
@@ -108,13 +107,15 @@ def test_text_bombs_and_animations_are_told(tmp_path):
         save_all=True,
         append_images=frames[1:],
     )
-    looked = folder.look(str(tmp_path))
-    why = {bad.name: bad.why for bad in looked.bad}
+    looked = read_folder(str(tmp_path))
+    why = {bad.name: bad.reason for bad in looked.unreadable}
     assert why.keys() == {"a/text.png", "a/noise.png", "b/bomb.png"}
     assert why["a/text.png"] == "it is text"
     assert "not read here" in why["a/noise.png"]
     assert "too large" in why["b/bomb.png"]
-    assert finding(looked, "frames").images == ("b/moving.gif: 5 frames",)
+    assert finding(looked, "multiple_frames").images == (
+        "b/moving.gif: 5 frames",
+    )
 
 
 def test_formats_that_are_not_read_are_counted(collect, tmp_path):
@@ -123,22 +124,22 @@ def test_formats_that_are_not_read_are_counted(collect, tmp_path):
     (tmp_path / "a" / "IMG_1.HEIC").write_bytes(b"x")
     (tmp_path / "a" / "notes.txt").write_text("x")
     looked = collect({f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)})
-    assert looked.passed_over == {".heic": 1, ".txt": 1}
-    assert "1 .heic" in finding(looked, "passed over").sentence
+    assert looked.skipped == {".heic": 1, ".txt": 1}
+    assert "1 .heic" in finding(looked, "skipped_files").sentence
 
 
 def test_a_class_without_a_picture_is_named(collect, tmp_path):
     (tmp_path / "emu").mkdir()
     images, _ = textures(4)
     looked = collect({f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)})
-    assert "class emu has no picture" in finding(looked, "empty class").sentence
+    assert "class emu has no image" in finding(looked, "empty_classes").sentence
 
 
 def test_different_sizes_are_told_with_a_flag_that_helps(collect, tmp_path):
     images, _ = textures(8)
     pictures = {f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(8)}
     pictures["a/wide.png"] = np.zeros((100, 200, 3), np.uint8)
-    told = finding(collect(pictures), "sizes").sentence
+    told = finding(collect(pictures), "different_sizes").sentence
     assert "2 different sizes, 32x32 in 8 of them" in told
     flag = told.split("--image_size=")[1].rstrip(".")
     data = load_dataset(f"folder:{tmp_path}", image_size=int(flag))
@@ -149,11 +150,11 @@ def test_blank_pictures_are_named(collect):
     images, _ = textures(4)
     pictures = {f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)}
     pictures["a/white.png"] = np.full((32, 32, 3), 255, np.uint8)
-    assert finding(collect(pictures), "blank").images == ("a/white.png",)
+    assert finding(collect(pictures), "blank_images").images == ("a/white.png",)
 
 
 def test_the_classes_that_differ_twofold_are_told(looked):
-    told = finding(looked, "imbalance").sentence
+    told = finding(looked, "class_imbalance").sentence
     assert "class cat has 62 images, 3.1 times as many as emu with 20" in told
     assert "--class_weight=balanced" in told
 
@@ -167,10 +168,10 @@ def test_training_names_one_bad_file_and_where_all_are_listed(photographs):
 
 
 def test_the_digits_are_seen_without_their_test_part():
-    looked = arrays.look("digits", None)
-    assert len(looked.looks) == 1_437 and looked.sealed == 360
+    looked = read_dataset("digits")
+    assert len(looked.images) == 1_437 and looked.num_test == 360
     data = load_dataset("digits")
-    sizes = [len(looked.parts[part]) for part in ("train", "val", "test")]
+    sizes = [len(looked.splits[part]) for part in ("train", "val", "test")]
     assert sizes == [len(data.train), len(data.val), 0]
 
 
@@ -180,9 +181,9 @@ def test_folders_that_are_not_used_are_named(tmp_path):
         save(tmp_path / "Train" / "ab"[label] / f"{i}.png", pixels)
     save(tmp_path / "test" / "0.png", images[0])
     save(tmp_path / "other" / "0.png", images[0])
-    looked = folder.look(str(tmp_path))
+    looked = read_folder(str(tmp_path))
     assert looked.class_names == ("a", "b")
-    told = "\n".join(finding(looked, "unused").images)
+    told = "\n".join(finding(looked, "unused_files").images)
     assert "zoo predict" in told and str(tmp_path / "other") in told
 
 
@@ -193,7 +194,7 @@ def test_files_with_damaged_tags_are_looked_at(collect, tmp_path):
     (tmp_path / "a").mkdir()
     Image.fromarray(images[0]).save(tmp_path / "a" / "text.jpg", exif=exif)
     looked = collect({f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)})
-    assert "a/text.jpg" in [look.name for look in looked.looks]
+    assert "a/text.jpg" in [look.name for look in looked.images]
 
 
 def test_pixels_far_below_white_are_told(collect):
@@ -201,11 +202,11 @@ def test_pixels_far_below_white_are_told(collect):
     looked = collect(
         {f"{'ab'[i % 2]}/{i}.png": images[i] // 16 for i in range(4)}
     )
-    assert "between 0 and 15" in finding(looked, "scaled").sentence
+    assert "between 0 and 15" in finding(looked, "scaled_pixels").sentence
 
 
 def test_photographs_of_one_size_that_is_no_square_are_told(collect):
     images, _ = textures(4)
     wide = np.concatenate([images, images], axis=2)
     looked = collect({f"{'ab'[i % 2]}/{i}.png": wide[i] for i in range(4)})
-    assert "32x64" in finding(looked, "proportions").sentence
+    assert "32x64" in finding(looked, "not_square").sentence

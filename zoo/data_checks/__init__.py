@@ -1,0 +1,14 @@
+"""Checks of images before anything is trained on them.
+
+stats.py            what is recorded of every image, from a folder of image
+                    files or from any other data set
+checks.py           rules: a function from `DatasetStats` to findings each
+near_duplicates.py  pairs of images that look nearly the same
+contact_sheet.py    a plot with a few images of each class
+text.py             statistics and findings as text and as JSON
+"""
+
+from zoo.data_checks.checks import inspect
+from zoo.data_checks.stats import DatasetStats, read_dataset, read_folder
+
+__all__ = ["DatasetStats", "inspect", "read_dataset", "read_folder"]

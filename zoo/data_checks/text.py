@@ -1,0 +1,182 @@
+"""Statistics and findings of a data set as text and as JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.data_checks.checks import (
+    CRITICAL,
+    SEVERITIES,
+    DataFinding,
+    format_size,
+    size_range,
+)
+from zoo.data_checks.stats import DatasetStats, count_values
+from zoo.tables import format_table, many
+
+MAX_LINES = 8  # of images under a finding
+MAX_VALUES = 4  # sizes, modes or formats in a line
+HEADS = (
+    "class", "images", "fraction", "unreadable", "duplicates", "sizes",
+    "brightness",
+)  # fmt: skip
+
+
+def format_report(stats: DatasetStats, findings: Sequence[DataFinding]) -> str:
+    """Returns a summary, numbered findings, and a table of the classes."""
+    lines = [f"{head:<10} {text}" for head, text in _summary(stats).items()]
+    lines.append("")
+    if not findings:
+        lines.append("No problems found in these images.")
+    for number, finding in enumerate(findings, 1):
+        lines.append(f"{number}. {finding.sentence}")
+        # Of what makes training impossible, every file is listed.
+        count = len(finding.images)
+        shown = count if finding.severity == CRITICAL else MAX_LINES
+        lines += [f"     {line}" for line in finding.images[:shown]]
+        if count > shown:
+            lines.append(f"     ... and {count - shown:,} more, all in --json")
+    lines += ["", _class_table(stats)]
+    return "\n".join(lines)
+
+
+def _summary(stats: DatasetStats) -> dict[str, str]:
+    images = stats.images
+    summary = {
+        "data": f"{stats.dataset}: {many(len(images), 'image')} of "
+        f"{many(len(stats.class_names), 'class', 'classes')}",
+        "sizes": _format_sizes(stats),
+        "modes": _format_counts(image.mode for image in images),
+    }
+    if images[0].format:
+        summary["formats"] = _format_counts(image.format for image in images)
+    if stats.counts.all():
+        sizes = {name: len(split) for name, split in stats.splits.items()}
+        summary["training"] = (
+            f"`zoo train` would use {sizes['train']:,} for training and "
+            f"{sizes['val']:,} for validation"
+        )
+        if stats.num_test is None:
+            summary["training"] += f", and hold out {sizes['test']:,} for test"
+    summary["checked"] = _format_scope(stats)
+    return summary
+
+
+def _format_scope(stats: DatasetStats) -> str:
+    if stats.num_test is None:
+        return "every image; the test split is not held out yet"
+    return (
+        "training and validation images; the "
+        f"{many(stats.num_test, 'test image')} of the held-out test set are "
+        "not read"
+    )
+
+
+def _format_sizes(stats: DatasetStats) -> str:
+    sizes = count_values(image.size for image in stats.images)
+    (most, count), *_ = sizes.items()
+    if len(sizes) == 1:
+        return f"all {format_size(most)} pixels (height x width)"
+    small, large = size_range(stats)
+    return (
+        f"{len(sizes):,}, most often {format_size(most)} ({count:,}); from "
+        f"{format_size(small)} to {format_size(large)} pixels (height x width)"
+    )
+
+
+def _format_counts(values: Iterable[str]) -> str:
+    parts = [f"{value} {n:,}" for value, n in count_values(values).items()]
+    more = len(parts) - MAX_VALUES
+    return ", ".join(parts[:MAX_VALUES] + [f"{more} more"] * (more > 0))
+
+
+def _class_table(stats: DatasetStats) -> str:
+    rows = [
+        (
+            row["class"],
+            f"{row['images']:,}",
+            f"{100 * row['fraction']:.1f}%",
+            f"{row['unreadable']:,}" if row["unreadable"] else "-",
+            f"{row['duplicates']:,}" if row["duplicates"] else "-",
+            _format_class_sizes(row["sizes"]),
+            "-" if row["brightness"] is None else f"{row['brightness']:.0f}",
+        )
+        for row in stats_by_class(stats)
+    ]
+    return format_table(HEADS, rows, right=(1, 2, 3, 4, 6))
+
+
+def _format_class_sizes(sizes: dict[str, int]) -> str:
+    if not sizes:
+        return "-"
+    first = next(iter(sizes))
+    return first + f" and {len(sizes) - 1} more" * (len(sizes) > 1)
+
+
+def stats_by_class(stats: DatasetStats) -> list[dict[str, Any]]:
+    """Returns statistics of each class.
+
+    `duplicates` counts images whose pixels occur in the data set more than
+    once; `brightness` is a mean gray level, 0..255.
+    """
+    duplicates = {i for group in stats.duplicates for i in group}
+    rows = []
+    for label, name in enumerate(stats.class_names):
+        indices = np.flatnonzero(stats.labels == label)
+        images = [stats.images[i] for i in indices]
+        brightness = [image.brightness for image in images]
+        formats = (image.format for image in images if image.format)
+        rows.append(
+            {
+                "class": name,
+                "images": len(images),
+                "fraction": len(images) / len(stats.images),
+                "unreadable": sum(f.label == label for f in stats.unreadable),
+                "duplicates": len(duplicates.intersection(indices.tolist())),
+                "sizes": count_values(format_size(im.size) for im in images),
+                "modes": count_values(image.mode for image in images),
+                "formats": count_values(formats),
+                "brightness": float(np.mean(brightness))
+                if brightness
+                else None,
+            }
+        )
+    return rows
+
+
+def as_json(
+    stats: DatasetStats,
+    findings: Sequence[DataFinding],
+    contact_sheet: str | None,
+) -> dict[str, Any]:
+    """Returns statistics and findings in JSON's types.
+
+    Args:
+        stats: Of the data set.
+        findings: The most severe first.
+        contact_sheet: Path of the contact sheet, if one was written.
+    """
+    splits = {}
+    if stats.counts.all():
+        splits = {name: len(split) for name, split in stats.splits.items()}
+    return {
+        "dataset": stats.dataset,
+        "images": len(stats.images),
+        "held_out_test_images": stats.num_test,
+        "splits": splits,
+        "classes": stats_by_class(stats),
+        "skipped_files": stats.skipped,
+        "findings": [
+            {
+                "name": finding.name,
+                "severity": SEVERITIES[finding.severity],
+                "sentence": finding.sentence,
+                "images": list(finding.images),
+            }
+            for finding in findings
+        ],
+        "contact_sheet": contact_sheet,
+    }
