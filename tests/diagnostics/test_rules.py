@@ -206,7 +206,7 @@ def test_the_starting_loss_of_a_hinge_is_no_matter_of_ln_k(stats):
 def test_one_class_for_everything_is_named_with_the_class(stats, failing):
     end = {"classes.answers": [0.0, 0.98, 0.02, 0.0]}
     found = diagnose(stats(failing, end=end))
-    assert [f.name for f in found] == ["one_class", "stuck"]
+    assert [f.name for f in found] == ["one_class", "not_learning"]
     assert "class 'b' for 98% of the inputs" in found[0].text
 
 
