@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from zoo.metrics import binomial_ci, r2_score
 from zoo.training import expected
 from zoo.training.console import duration, many
 from zoo.training.plan import Plan
@@ -43,7 +44,7 @@ def table(plan: Plan, metrics: dict) -> dict[str, str]:
     right = round(metrics["best_val_accuracy"] * count)
     rows = {
         "result": f"{_best_in_words(metrics)}validation {plan.source.noun}: "
-        f"{metrics.binomial_ci(right, count)}"
+        f"{binomial_ci(right, count)}"
     }
     if metrics["best_val_balanced_accuracy"] is not None:
         rows["balanced"] = (
@@ -60,7 +61,7 @@ def table(plan: Plan, metrics: dict) -> dict[str, str]:
 def _fit_in_words(plan: Plan, metrics: dict) -> str:
     """Says how well numbers were predicted in the best epoch."""
     error = metrics["best_val_loss"]
-    share = metrics.r2_score(error, plan.data.val.labels)
+    share = r2_score(error, plan.data.val.labels)
     return (
         f"epoch {metrics['best_epoch']}, validation {plan.source.noun}: mean "
         f"squared error {error:.4g}, R2 {share:.4f}"
