@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo import run_groups, runs, sweeps
-from zoo.cli import processes, repeating, roles, stderr, sweep
+from zoo.cli import distributed, repeating, roles, stderr, sweep
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS, parse_option
 from zoo.errors import UserError
 from zoo.run_folder import created
 
 if TYPE_CHECKING:
-    from zoo.training.distribution.meeting import Place
+    from zoo.training.distributed.process_group import ProcessInfo
 
 
 def run(argv: list[str]) -> int:
@@ -27,7 +27,7 @@ def run(argv: list[str]) -> int:
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     repeating.define_workers(command)
     roles.define(command)
-    processes.define(command)
+    distributed.define(command)
     command.options("devices")
     words = command.parse(argv)
     if words is None:
@@ -40,50 +40,52 @@ def run(argv: list[str]) -> int:
             "--role=worker has no place here: a worker goes on with whatever "
             "its chief does; write `zoo sweep --role=worker`."
         )
-    place = processes.read(command, "resume")
-    if place and not place.is_first:
-        return _follow(place)
+    info = distributed.read(command, "resume")
+    if info:
+        if not distributed.is_child():
+            if info.process_id == 0:
+                runs.find(words[0], runs_dir)  # before it waits for others
+            return distributed.run_as_child()
+        _resume(words[0], _devices(command), info, runs_dir)
+        return 0
     group = run_groups.find(words[0], runs_dir)
     if group is not None:
         roles.refuse(role, "a group of runs")
-        processes.refuse(command, "a group of runs", "devices")
+        distributed.refuse(command, "a group of runs", "devices")
         return repeating.resume(group, repeating.workers(command))
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
-        processes.refuse(command, "a sweep", "devices")
+        distributed.refuse(command, "a sweep", "devices")
         sweep.check_whole(words[0], folder)
         return sweep.resume(folder, role)
     repeating.refuse_workers(command, "a single run")
     roles.refuse(role, "a single run")
-    devices = command.values.devices
-    if devices is not None:
-        devices = parse_option("devices", devices)
-    _resume(runs.find(words[0], runs_dir), devices, place, runs_dir)
+    _resume(words[0], _devices(command), None, runs_dir)
     return 0
 
 
+def _devices(command: Command) -> int | str | None:
+    devices = command.values.devices
+    return None if devices is None else parse_option("devices", devices)
+
+
 def _resume(
-    found: runs.Run, devices: int | str | None, place: Place | None, home: str
+    name: str, devices: int | str | None, info: ProcessInfo | None, home: str
 ) -> None:
-    """Goes on with a run, whose folder this process keeps."""
-    with stderr.hold() as held:
+    """Resumes a run, whose folder process 0 alone has to have."""
+    with stderr.hold() as held, distributed.join(info) as group:
+        if not group.is_first:
+            from zoo.training.distributed.replica import run_replica
+
+            return run_replica(group)
+        run = runs.find(name, home)
         from zoo.cli import ending
         from zoo.training import resuming
         from zoo.training.loop import resume
 
-        task = resuming.task(found, devices)
-        with processes.crew(place, task) as crew:
-            console = ending.console(held, home)
-            resume(found, console=console, devices=devices, crew=crew)
-
-
-def _follow(place: Place) -> int:
-    """Trains along with the process that has the run; returns the exit code."""
-    with stderr.hold(), processes.crew(place, {}) as crew:
-        from zoo.training.distribution.following import follow
-
-        follow(crew)
-    return 0
+        group.broadcast(resuming.task(run, devices))
+        console = ending.console(held, home)
+        resume(run, console=console, devices=devices, group=group)
 
 
 def _sweep(name: str, runs_dir: str) -> sweeps.Folder | None:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zoo import recipes, runs
-from zoo.cli import processes, repeating, stderr
+from zoo.cli import distributed, repeating, stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.lineage import parent_of
 from zoo.training.plan import settle
 
 if TYPE_CHECKING:
-    from zoo.training.distribution.meeting import Place
+    from zoo.training.distributed.process_group import ProcessInfo
 
 
 def run(argv: list[str]) -> int:
@@ -25,16 +25,19 @@ def run(argv: list[str]) -> int:
     config, parent = asked
     count, workers = repeating.values(command)
     if count is not None:
-        processes.refuse(command, "several runs")
+        distributed.refuse(command, "several runs")
         return repeating.train(config, None, parent, count, workers)
-    place = processes.read(command, "train")
-    train(config, parent_of(config, parent), place)
+    info = distributed.read(command, "train")
+    if info and not distributed.is_child():
+        settle(config)
+        return distributed.run_as_child()
+    train(config, parent_of(config, parent), info)
     return 0
 
 
 def _define(command: Command) -> None:
     repeating.define(command)
-    processes.define(command)
+    distributed.define(command)
 
 
 def _command() -> Command:
@@ -82,26 +85,26 @@ def read(
 
 
 def train(
-    config: TrainConfig, parent: dict | None, place: Place | None = None
+    config: TrainConfig, parent: dict | None, info: ProcessInfo | None = None
 ) -> None:
     """Trains with standard error kept in the run's log.
 
     Args:
         config: what to train.
         parent: the run that is repeated, if one is.
-        place: of this process among those of the run, if there are several.
+        info: how this process joins others; `None` is a single one.
     """
     settle(config)  # before Keras is imported, which takes seconds
-    with stderr.hold() as held, processes.crew(place, {}) as crew:
-        if place and not place.is_first:
-            from zoo.training.distribution.following import follow
+    with stderr.hold() as held, distributed.join(info) as group:
+        if not group.is_first:
+            from zoo.training.distributed.replica import run_replica
 
-            return follow(crew, config)
+            return run_replica(group, config)
         from zoo.cli import ending
         from zoo.training.loop import train
 
         console = ending.console(held, config.runs_dir)
-        train(config, console=console, parent=parent, crew=crew)
+        train(config, console=console, parent=parent, group=group)
 
 
 def _runs_dir(argv: list[str]) -> str:

@@ -54,7 +54,7 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
         "git_commit": machine.git_commit(),
         "parent": parent,
         "config": plan.config.as_dict(),
-        "machine": {**machine.describe(), **job.sharing.facts()},
+        "machine": {**machine.describe(), **job.devices.facts()},
         "precision": job.precision,
         "jit": bool(model.jit_compile),
         "steps_per_execution": job.steps_per_execution,

@@ -12,7 +12,7 @@ import math
 import keras
 
 from zoo.data import pipeline
-from zoo.training.distribution import replica
+from zoo.training.distributed import data_parallel
 from zoo.training.job import Job
 from zoo.training.plan import Plan
 from zoo.training.state import TrainState
@@ -51,7 +51,7 @@ def fit(
     if len(plan.data.val):
         validation = pipeline.eval_batches(plan.data.val, EVAL_BATCH)
     end = math.inf if until_epoch is None else until_epoch
-    with replica.fitted(job) as (model, divided):
+    with data_parallel.distributed_model(job) as (model, divided):
         if validation is not None:
             validation = divided(validation)
         while not plan.is_done(state) and state.epoch < end:

@@ -27,8 +27,8 @@ from zoo.training import (
     precision,
     transfer,
 )
-from zoo.training.distribution import sharing
-from zoo.training.distribution.sharing import Sharing
+from zoo.training.distributed import devices
+from zoo.training.distributed.devices import DeviceSet
 from zoo.training.plan import Plan, make_plan, settle, steps_per_execution
 
 DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
@@ -52,7 +52,7 @@ class Job:
         body: the zoo's own model, or a user's, inside `model`.
         transferred: what was taken over from another run, if anything was
             and it was now.
-        sharing: the devices that share the batches.
+        devices: Devices that train it together.
     """
 
     plan: Plan
@@ -65,7 +65,7 @@ class Job:
     precision: str
     body: Standardized
     transferred: transfer.Transfer | None = None
-    sharing: Sharing = Sharing()
+    devices: DeviceSet = DeviceSet()
 
 
 @keras_settings.fixed()
@@ -90,11 +90,11 @@ def prepare(
     """
     engines.check()
     _fix_randomness(config)
-    shared = sharing.choose(config)
+    selected = devices.select_devices(config)
     if begun is None:
         config = settle(config)
     plan = make_plan(config, data)
-    sharing.check_batch_size(shared, plan.config.batch_size)
+    devices.check_batch_size(selected, plan.config.batch_size)
     plan, extractor = extracting.extract(plan, progress)
     number_format = _number_format(config, begun)
     with precision.policy(number_format):
@@ -104,7 +104,7 @@ def prepare(
     with precision.policy(number_format):
         model = network.build_network(plan, statistics, body.model)
     batch_norm.check(model, plan)
-    sharing.check_model(shared, model)
+    devices.check_model(selected, model)
     transferred = None
     if config.init_from is not None and begun is None:
         origin = origins.find(config.init_from, config.runs_dir)
@@ -125,7 +125,7 @@ def prepare(
         number_format,
         body,
         transferred,
-        shared,
+        selected,
     )
 
 

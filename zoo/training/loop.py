@@ -24,9 +24,12 @@ from zoo.training import (
 )
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
-from zoo.training.distribution import following
-from zoo.training.distribution.crew import ALONE, Crew
-from zoo.training.distribution.recording import SharedRecorder
+from zoo.training.distributed import replica
+from zoo.training.distributed.data_parallel import DistributedRecorder
+from zoo.training.distributed.process_group import (
+    SINGLE_PROCESS,
+    ProcessGroup,
+)
 from zoo.training.job import Job, prepare
 from zoo.training.plan import Plan
 from zoo.training.recorder import Recorder
@@ -43,7 +46,7 @@ def train(
     console: Console | None = None,
     parent: dict | None = None,
     until_epoch: int | None = None,
-    crew: Crew = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Run:
     """Trains a model and returns its run folder.
 
@@ -55,7 +58,7 @@ def train(
         parent: the run that this one repeats, and what was changed.
         until_epoch: where to pause, if that comes before the end. Rates and
             batches are those of the whole run, which `resume` goes on with.
-        crew: the processes that train together; this one keeps the run.
+        group: Processes that train together; this one keeps the run.
 
     Raises:
         UserError: something asked for cannot work; no folder is made.
@@ -68,7 +71,7 @@ def train(
     if data is not None:
         config = config.replace(dataset=data.name)
     resolved = beginning.describe(job, parent)
-    following.agree(crew, job, resolved)
+    replica.assert_same_config(group, job, resolved)
     resolved["run_id"] = runs.new_id()
     run = runs.create(
         config.runs_dir,
@@ -80,7 +83,7 @@ def train(
         console.log_to(run.path / "log.txt")
         report.before(console, job.plan, resolved, run)
         state = TrainState(run_id=resolved["run_id"])
-        return _run(job, run, state, console, until_epoch, crew)
+        return _run(job, run, state, console, until_epoch, group)
 
 
 @keras_settings.fixed()
@@ -91,7 +94,7 @@ def resume(
     console: Console | None = None,
     until_epoch: int | None = None,
     devices: int | str | None = None,
-    crew: Crew = ALONE,
+    group: ProcessGroup = SINGLE_PROCESS,
 ) -> Run:
     """Goes on with a run from its last checkpoint, to the same end.
 
@@ -101,7 +104,7 @@ def resume(
         console: where to print.
         until_epoch: where to pause again, if anywhere.
         devices: that share the batches, if not as many as before.
-        crew: the processes that train together; this one keeps the run.
+        group: Processes that train together; this one keeps the run.
 
     Raises:
         UserError: the run is finished, running, damaged, or its data changed.
@@ -122,7 +125,7 @@ def resume(
         if job.transferred:
             transfer.check_same(job.transferred, run)
         resuming.check_same_data(run, job)
-        following.agree(crew, job, beginning.describe(job, None))
+        replica.assert_same_config(group, job, beginning.describe(job, None))
         if state:
             checkpoints.restore_last(job.model)
         console.log_to(run.path / "log.txt")
@@ -135,7 +138,7 @@ def resume(
             checkpoints.start_over()
             console.say(f"resuming {run.name} at its start: no checkpoint yet")
         state = state or TrainState(run_id=resuming.run_id(run))
-        return _run(job, run, state, console, until_epoch, crew)
+        return _run(job, run, state, console, until_epoch, group)
 
 
 def _run(
@@ -144,14 +147,14 @@ def _run(
     state: TrainState,
     console: Console,
     until_epoch: int | None,
-    crew: Crew,
+    group: ProcessGroup,
 ) -> Run:
     """Trains to the end, and tells the console of a bad one too.
 
     A mistake or a full disk is no end: it is mended, and the run resumed.
     """
     try:
-        _train(job, run, state, console, until_epoch, crew)
+        _train(job, run, state, console, until_epoch, group)
     except (Diverged, Interrupted):
         console.ended(run, job.plan.source)
         raise
@@ -165,7 +168,7 @@ def _train(
     state: TrainState,
     console: Console,
     until_epoch: int | None,
-    crew: Crew,
+    group: ProcessGroup,
 ) -> None:
     """Trains, and leaves a run that says how it ended."""
     began = time.perf_counter()
@@ -178,8 +181,8 @@ def _train(
                 memory.learn(job, recorder)
             else:
                 resume = Target.of(run).resume()
-                with crew.stopping(recorder.stop.ask, resume):
-                    following.hand_out(crew, job, run, state)
+                with group.guard(resume, recorder.stop.ask):
+                    replica.broadcast_checkpoint(group, job, run, state)
                     epochs.fit(job, state, recorder, batches, until_epoch)
             ending = _ending(job.plan, state)
             if ending != "paused":
@@ -229,7 +232,7 @@ def _recorder(
     stop = stack.enter_context(listen())
     stack.enter_context(precision.rewriting(job.precision))
     watch = Watch(job, run, batches)
-    kind = SharedRecorder if job.sharing.is_shared else Recorder
+    kind = DistributedRecorder if job.devices.is_distributed else Recorder
     recorder = kind(job, run, state, summaries, watch, console, stop)
     if state.step == 0 and not plan.entry.memorize:
         first = watch.snapshot(state)

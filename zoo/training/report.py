@@ -21,7 +21,7 @@ from zoo.runs import Run
 from zoo.training import balance, precision, result, transfer
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.console import Console, many
-from zoo.training.distribution import sharing
+from zoo.training.distributed import devices
 from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
 from zoo.training.probe import Probe
@@ -39,7 +39,7 @@ IN_WORDS = (
 def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     """Says what will be trained, on what, how and where."""
     machine = resolved["machine"]
-    shared = sharing.in_words(machine, plan.config.batch_size)
+    shared = devices.describe(machine, plan.config.batch_size)
     console.table(
         {
             "data": _data_in_words(plan),

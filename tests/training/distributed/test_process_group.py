@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.training.distribution.differences import difference
+from zoo.training.distributed.process_group import config_diff
 
 OURS = {
     "started": "now",
@@ -32,7 +32,7 @@ def changed(section, **values):
     ],
 )
 def test_a_difference_is_named_with_both_values(theirs, text):
-    assert text in difference(theirs, OURS, "process 1")
+    assert text in config_diff(theirs, OURS, 1)
 
 
 @pytest.mark.parametrize(
@@ -45,4 +45,4 @@ def test_a_difference_is_named_with_both_values(theirs, text):
     ],
 )
 def test_where_things_lie_and_what_machines_are_may_differ(theirs):
-    assert difference(theirs, OURS, "process 1") is None
+    assert config_diff(theirs, OURS, 1) is None

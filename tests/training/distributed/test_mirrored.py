@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.errors import UserError
-from zoo.training.distribution import mirrored
+from zoo.training.distributed import mirrored
 
 
 def shares(total, count):

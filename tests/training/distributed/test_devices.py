@@ -5,12 +5,12 @@ import tensorflow as tf
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.training.distribution import sharing
+from zoo.training.distributed import devices
 from zoo.training.loop import train
 
 
 @pytest.mark.parametrize(
-    ("devices", "processes", "batch_size", "words"),
+    ("count", "processes", "batch_size", "words"),
     [
         (1, 1, 33, ""),
         (1, 1, None, ""),  # of a model that learns by heart
@@ -20,10 +20,10 @@ from zoo.training.loop import train
     ],
 )
 def test_a_batch_that_does_not_divide_evenly_is_told(
-    devices, processes, batch_size, words
+    count, processes, batch_size, words
 ):
-    machine = {"devices": devices, "processes": processes}
-    found = sharing.in_words(machine, batch_size)
+    machine = {"devices": count, "processes": processes}
+    found = devices.describe(machine, batch_size)
     assert found.endswith(words) and bool(found) == bool(words)
 
 
