@@ -65,7 +65,7 @@ def _model(kept: Pretrained) -> str:
     entry = MODELS.find(resolved["config"]["model"])
     paper = f" ({entry.paper})" if entry.paper else ""
     return (
-        f"{entry.name}, {entry.about}{paper}, with weights learned from "
+        f"{entry.name}, {entry.description}{paper}, with weights learned from "
         f"{resolved['data']['name']}: "
         f"{format_count(resolved['parameters']['total'])} parameters. "
         f"{_preprocessing(resolved['statistics'])}"

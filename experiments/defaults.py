@@ -152,7 +152,7 @@ def by_plain_keras(data: Dataset, model: str, epochs: int, seed: int) -> float:
     from zoo.training.network import enlarged_size
 
     keras.utils.set_random_seed(seed)
-    size = enlarged_size(data.input_shape, MODELS.find(model).smallest)
+    size = enlarged_size(data.input_shape, MODELS.find(model).min_size)
     network = create_model(
         model,
         data.num_classes,

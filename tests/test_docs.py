@@ -9,7 +9,7 @@ import pytest
 from zoo import recipes
 from zoo.cli import train
 from zoo.cli.main import VERBS
-from zoo.models import listing
+from zoo.models import describe
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text()
@@ -56,7 +56,7 @@ def test_every_make_command_of_readme_has_its_target(words):
 
 
 def test_the_table_of_models_is_the_generated_one():
-    table = listing.format_markdown(listing.list_entries())
+    table = describe.format_markdown(describe.list_entries())
     assert f"-->\n\n{table}\n\n<!--" in README
 
 

@@ -16,7 +16,7 @@ from zoo.errors import UserError
 from zoo.models import MODELS, create_model
 from zoo.models.options import builder_options
 
-NAMES = [entry.name for entry in MODELS if not entry.memorize]
+NAMES = [entry.name for entry in MODELS if not entry.is_nonparametric]
 HEAVY = (
     *("alexnet", "googlenet", "plain56", "resnet56", "resnet50"),
     *("wrn50_2", "wrn50_3", "densenet_bc100_12"),
@@ -29,11 +29,11 @@ CASES = [
     (name, shape)
     for name in NAMES
     for shape in (GREY, COLOR, TINY)
-    if shape[0] >= MODELS.find(name).smallest
+    if shape[0] >= MODELS.find(name).min_size
 ] + [
-    (name, (MODELS.find(name).smallest,) * 2 + (3,))
+    (name, (MODELS.find(name).min_size,) * 2 + (3,))
     for name in NAMES
-    if MODELS.find(name).smallest > 32
+    if MODELS.find(name).min_size > 32
 ]
 
 
@@ -52,7 +52,7 @@ def small_model(name):
 
 
 def least_shape(name):
-    side = max(8, MODELS.find(name).smallest)
+    side = max(8, MODELS.find(name).min_size)
     return (side, side, 1)
 
 

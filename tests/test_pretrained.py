@@ -160,7 +160,7 @@ def test_nothing_is_changed_in_their_folder(change):
 
 
 def test_listing_names_the_weights_of_a_model():
-    from zoo.models.listing import format_entries, list_entries
+    from zoo.models.describe import format_entries, list_entries
 
     (entry,) = list_entries("mlp")
     assert entry["weights"] == ["mlp:mnist"]

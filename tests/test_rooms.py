@@ -14,7 +14,7 @@ BELOW = {
     "data": set(),
     "summaries": {"models"},
     "diagnostics": set(),
-    "features": {"data"},
+    "features": {"data", "models"},
     "data_checks": {"data"},
     "training": {"models", "data", "summaries", "diagnostics", "features"},
 }

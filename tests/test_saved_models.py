@@ -55,7 +55,7 @@ def reload(folder, variants):
         the largest difference of the logits for each variant.
     """
     for label, (name, options) in variants.items():
-        side = max(8, MODELS.find(name).smallest)
+        side = max(8, MODELS.find(name).min_size)
         model = create_model(name, 10, (side, side, 1), **options)
         images = np.random.default_rng(0).normal(size=(4, side, side, 1))
         logits = model(images, training=False).numpy()

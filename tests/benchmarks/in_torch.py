@@ -10,7 +10,7 @@ from benchmarks import images, torch_models
 from benchmarks.cases import CASES
 from zoo.errors import UserError
 from zoo.models import MODELS
-from zoo.models.counts import read_counts
+from zoo.models.describe import read_counts
 
 NAMES = sorted({case.model for case in CASES})
 
@@ -23,7 +23,7 @@ def built(name, shape):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_a_network_has_as_many_weights_as_the_zoo_s(name):
-    network = built(name, MODELS.find(name).home)
+    network = built(name, MODELS.find(name).default_input_shape)
     count = sum(weights.numel() for weights in network.parameters())
     assert count == read_counts()[name]["trainable"]
 
@@ -57,7 +57,7 @@ def test_a_case_s_own_images_give_both_sides_as_many_weights(name):
 def test_the_perceptron_drops_what_the_zoo_s_recipe_drops():
     layers = built("mlp", (28, 28, 1))
     dropped = [one.p for one in layers if isinstance(one, torch.nn.Dropout)]
-    assert dropped == 2 * [MODELS.find("mlp").large["dropout"]]
+    assert dropped == 2 * [MODELS.find("mlp").recipe_large["dropout"]]
 
 
 def test_a_network_that_is_not_there_is_named():

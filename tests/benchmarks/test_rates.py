@@ -16,7 +16,7 @@ from benchmarks import (
 from benchmarks.cases import CASES, Case
 from benchmarks.sides import PEERS
 from tests.benchmarks.made_up import answered, asked, report, results
-from zoo.models.counts import read_counts
+from zoo.models.describe import read_counts
 
 # Multiply-adds of one image, by hand. LeNet-5: 28 * 28 places of 25 * 6, 10 *
 # 10 places of 25 * 6 * 16, then 400 * 120 + 120 * 84 + 84 * 10.

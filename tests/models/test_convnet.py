@@ -187,8 +187,8 @@ def test_a_word_is_right_exactly_if_maps_come_first_and_f_last(word):
         and set(rest) <= set("ndf")
         and word[-1] == "f"
     )
-    (family,) = (f for f in MODELS.families() if "letters" in f.words)
-    assert family.claims(f"cnn_{word}") == right
+    (family,) = (f for f in MODELS.families() if "letters" in f.name_patterns)
+    assert family.matches(f"cnn_{word}") == right
     if right:
         check_word(word)
     else:

@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.models import MODELS
-from zoo.models.counts import count_all, read_counts
+from zoo.models.describe import count_all, read_counts
 
 # (model, input, classes): trainable parameters, all parameters.
 PARAMETERS = {
@@ -212,7 +212,9 @@ BIG = ("wrn50_2", "wrn50_3", "densenet_bc100_12")
     "name", [*(n for n in MODELS.names() if n not in BIG), *slow(BIG)]
 )
 def test_the_counts_in_the_package_are_those_of_the_code(totals, name):
-    assert read_counts()[name] == totals(name, MODELS.find(name).home, 10)
+    assert read_counts()[name] == totals(
+        name, MODELS.find(name).default_input_shape, 10
+    )
 
 
 def test_every_listed_model_has_counts():

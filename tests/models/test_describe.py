@@ -7,15 +7,15 @@ import pytest
 
 from zoo.cli.main import main
 from zoo.errors import UserError
-from zoo.layer_parts import part_of
 from zoo.models import create_model
-from zoo.models.costs import layer_costs
 from zoo.models.describe import (
-    SCREEN,
+    MAX_ROWS,
     describe_model,
     format_description,
+    layer_costs,
     parse_shape,
 )
+from zoo.models.layers import stage_of
 from zoo.tables import format_bytes
 
 # Part: output, parameters with biases, multiply-adds in millions. They follow
@@ -54,14 +54,14 @@ def test_the_rows_of_googlenet_are_the_modules_of_the_paper(capsys):
         *("googlenet", "--input=224x224x3", "--classes=1000"),
         "--initializer=equal",
     )
-    parts = {part["name"]: part for part in described["parts"]}
+    stages = {stage["name"]: stage for stage in described["stages"]}
     for name, (output, parameters, millions) in GOOGLENET.items():
-        assert parts[name]["output"] == list(output)
-        assert parts[name]["trainable"] == parameters
-        found = parts[name]["multiply_adds"] / 1e6
+        assert stages[name]["output"] == list(output)
+        assert stages[name]["trainable"] == parameters
+        found = stages[name]["multiply_adds"] / 1e6
         assert found == pytest.approx(millions, abs=0.051)
     # Nothing else costs anything, and the order is that of the paper.
-    costly = [part["name"] for part in parts.values() if part["trainable"]]
+    costly = [s["name"] for s in stages.values() if s["trainable"]]
     assert costly == list(GOOGLENET)
     assert described["totals"]["trainable"] == 6_998_552
 
@@ -89,7 +89,7 @@ def test_a_description_sums_up_its_layers():
 def test_layers_and_parts_sum_up_to_the_same(small, key):
     whole = small["totals"][key]
     assert whole == sum(row[key] for row in small["layers"])
-    assert whole == sum(part[key] for part in small["parts"])
+    assert whole == sum(stage[key] for stage in small["stages"])
 
 
 def test_weights_that_are_not_trained_take_memory_too(small):
@@ -100,19 +100,19 @@ def test_weights_that_are_not_trained_take_memory_too(small):
 
 
 def test_a_part_ends_in_what_its_last_layer_gives(small):
-    parts = {part["name"]: part for part in small["parts"]}
-    assert list(parts) == [
+    stages = {stage["name"]: stage for stage in small["stages"]}
+    assert list(stages) == [
         "conv1",
         *(f"group{g}_block{b}" for g in (1, 2, 3) for b in (1, 2)),
         *("final", "features", "logits"),
     ]
-    assert parts["group2_block1"]["output"] == (4, 4, 32)
+    assert stages["group2_block1"]["output"] == (4, 4, 32)
     # norm, activation, conv, norm, activation, dropout, conv, shortcut, sum
-    assert parts["group2_block1"]["layers"] == 9
+    assert stages["group2_block1"]["layers"] == 9
 
 
 @pytest.mark.parametrize(
-    "layer, part",
+    "layer, stage",
     [
         ("module3a_3x3_reduce_activation", "module3a"),
         ("conv2_reduce", "conv2"),
@@ -122,8 +122,8 @@ def test_a_part_ends_in_what_its_last_layer_gives(small):
         ("_odd", "_odd"),
     ],
 )
-def test_the_name_of_a_layer_tells_its_part(layer, part):
-    assert part_of(layer) == part
+def test_the_name_of_a_layer_gives_its_stage(layer, stage):
+    assert stage_of(layer) == stage
 
 
 def test_operations_without_a_layer_belong_to_what_they_work_on():
@@ -132,7 +132,7 @@ def test_operations_without_a_layer_belong_to_what_they_work_on():
     again = create_model("inception", norm="local_response")
     rows = layer_costs(model)
     assert rows == layer_costs(again)
-    after = [row for row in rows if row.part == "pool1"]
+    after = [row for row in rows if row.stage == "pool1"]
     assert [row.kind for row in after] == [
         "MaxPooling2D",
         *("Square", "Matmul", "Multiply", "Add", "Power"),
@@ -144,7 +144,7 @@ def test_operations_without_a_layer_belong_to_what_they_work_on():
 def test_a_description_is_a_table_that_ends_in_totals(small):
     text = format_description(small, "layers")
     assert "input 8x8x1, 5 classes" in text
-    assert "928 are not" in text
+    assert "non-trainable: 928" in text
     assert "dropout=0.3" in text
     totals = small["totals"]
     (line,) = [x for x in text.splitlines() if x.startswith("total")]
@@ -158,9 +158,9 @@ def test_a_description_is_a_table_that_ends_in_totals(small):
 
 
 def test_large_models_are_shown_by_parts_unless_asked(small):
-    assert len(small["layers"]) > SCREEN
-    names = [part["name"] for part in small["parts"]]
-    assert shown(format_description(small), "part") == names
+    assert len(small["layers"]) > MAX_ROWS
+    names = [stage["name"] for stage in small["stages"]]
+    assert shown(format_description(small), "stage") == names
     every = [layer["name"] for layer in small["layers"]]
     assert shown(format_description(small, "layers"), "layer") == every
 
@@ -169,7 +169,7 @@ def test_small_models_are_shown_by_layers_unless_asked():
     described = describe_model("mlp")
     every = [layer["name"] for layer in described["layers"]]
     assert shown(format_description(described), "layer") == every
-    assert shown(format_description(described, "parts"), "part") == [
+    assert shown(format_description(described, "stages"), "stage") == [
         *("flatten", "hidden1", "hidden2", "features", "logits"),
     ]
 

@@ -4,8 +4,12 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.describe import describe_model
-from zoo.models.diagram import check_diagram, draw_diagram, missing_tools
+from zoo.models.describe import (
+    check_diagram,
+    describe_model,
+    draw_diagram,
+    missing_tools,
+)
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -28,7 +32,7 @@ def test_a_name_that_is_no_picture_is_refused(tmp_path, name):
 def test_a_file_that_is_there_is_kept(tmp_path):
     path = tmp_path / "net.png"
     path.write_text("precious")
-    with pytest.raises(UserError, match="is there already and is kept"):
+    with pytest.raises(UserError, match="already exists and is kept"):
         describe_model("lr", diagram=path)
     assert path.read_text() == "precious"
 

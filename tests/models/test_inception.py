@@ -4,8 +4,8 @@ import keras
 import pytest
 
 from zoo.models import create_model
-from zoo.models.blocks import Parts
 from zoo.models.inception import Widths, inception_module
+from zoo.models.layers import LayerFactory
 
 # Maps in, widths, parameters: all modules of GoogLeNet. The parameters are
 # those of the widths, biases included; the paper prints rounded values.
@@ -24,7 +24,7 @@ GOOGLENET = {
 
 def one_module(channels, widths, reduced):
     image = keras.Input((7, 7, channels))
-    parts = Parts(0, "he_normal")
+    parts = LayerFactory(0, "he_normal")
     joined = inception_module(image, parts, "module", widths, reduced)
     return keras.Model(image, joined)
 

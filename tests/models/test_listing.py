@@ -8,13 +8,17 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import MODELS
-from zoo.models.counts import read_counts
-from zoo.models.listing import format_entries, format_markdown, list_entries
+from zoo.models.describe import (
+    format_entries,
+    format_markdown,
+    list_entries,
+    read_counts,
+)
 from zoo.tables import format_table
 
 LISTING_WITHOUT_KERAS = """
 import sys
-from zoo.models.listing import format_entries, list_entries
+from zoo.models.describe import format_entries, list_entries
 print(format_entries(list_entries()))
 heavy = {"keras", "tensorflow", "numpy", "sklearn"} & set(sys.modules)
 sys.exit(f"imported {heavy}" if heavy else 0)
@@ -47,7 +51,7 @@ def test_the_table_fits_a_terminal_of_80_columns(wide):
 def test_a_line_has_what_is_known_under_its_head():
     head, _, line, *_ = format_entries(list_entries("wrn28_10")).splitlines()
     assert head.split() == [
-        *("model", "parameters", "multiply-adds", "at", "smallest", "year"),
+        *("model", "parameters", "MACs", "input", "min.", "size", "year"),
     ]
     counts = read_counts()["wrn28_10"]
     assert line.split() == [
@@ -62,8 +66,8 @@ def test_neighbours_of_one_kind_share_a_title():
     entries = list_entries("*wrn*")
     text = format_entries(entries)
     assert shown_names(entries) == MODELS.names("wrn*")
-    for about in {entry["about"] for entry in entries}:
-        assert text.count(f"\n{about}\n") == 1
+    for title in {entry["description"] for entry in entries}:
+        assert text.count(f"\n{title}\n") == 1
 
 
 def test_lecture_and_paper_are_told_on_demand():
@@ -93,7 +97,7 @@ def test_every_record_has_all_that_the_table_knows():
         assert entry["lecture"] == known.lecture
         assert entry["paper"] == known.paper
         assert entry["year"] == known.year
-        assert entry["smallest"] == known.smallest
+        assert entry["min_size"] == known.min_size
 
 
 def test_a_filter_keeps_what_matches():

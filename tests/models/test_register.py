@@ -18,7 +18,7 @@ def tiny(input_shape, num_classes, *, units: int = 4, wide=False):
 
 
 def test_it_is_listed_last_and_built_by_name():
-    register_model("tiny", tiny, home=(8, 8, 1))
+    register_model("tiny", tiny, default_input_shape=(8, 8, 1))
     assert list_models()[-1] == "tiny"
     assert create_model("tiny", 3).output_shape == (None, 3)
     assert create_model("tiny", 0, wide=True).output_shape == (None, 40)
@@ -48,7 +48,7 @@ def test_it_can_be_named_by_where_it_is():
 
 
 def test_its_smallest_image_is_respected():
-    register_model("tiny", tiny, smallest=16)
+    register_model("tiny", tiny, min_size=16)
     with pytest.raises(UserError, match="at least 16x16 pixels"):
         create_model("tiny", 10, (8, 8, 1))
 

@@ -24,7 +24,7 @@ QUICK = ("lr", "knn")
 )
 def test_a_model_trains_on_digits_by_its_own_recipe(name, tmp_path):
     entry = MODELS.find(name)
-    brief = {} if entry.memorize else {"steps": 2}
+    brief = {} if entry.is_nonparametric else {"steps": 2}
     screen = io.StringIO()
     run = train(
         TrainConfig(model=name, runs_dir=str(tmp_path), **brief),
@@ -32,7 +32,7 @@ def test_a_model_trains_on_digits_by_its_own_recipe(name, tmp_path):
     )
     assert run.metrics["status"] == "completed"
     said = "images are enlarged to" in screen.getvalue()
-    assert said == (entry.smallest > 8)
+    assert said == (entry.min_size > 8)
     model = keras.models.load_model(run.path / "model.keras", compile=False)
     logits = model.predict(np.zeros((2, 8, 8, 1)), verbose=0)
     assert logits.shape == (2, 10)

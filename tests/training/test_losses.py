@@ -7,7 +7,7 @@ import tensorflow as tf
 from scipy.special import log_softmax, softmax
 
 from zoo.config import TrainConfig
-from zoo.models.defaults import NESTEROV
+from zoo.models.table import NESTEROV
 from zoo.training import losses
 from zoo.training.optimizers import make_optimizer
 

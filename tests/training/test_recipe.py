@@ -8,7 +8,7 @@ import pytest
 from zoo.config import TrainConfig
 from zoo.data import Dataset, Split
 from zoo.errors import UserError
-from zoo.registry import ModelEntry
+from zoo.models.registry import ModelEntry
 from zoo.training import recipe
 
 RECIPE = {
@@ -124,17 +124,24 @@ def test_an_asked_option_without_effect_is_refused(asked, word):
 
 def test_large_data_takes_the_large_recipe():
     entry = ModelEntry(
-        "m", "m:build", "", (8, 8, 1), small={"epochs": 1}, large={"epochs": 2}
+        "m",
+        "m:build",
+        "",
+        (8, 8, 1),
+        recipe_small={"epochs": 1},
+        recipe_large={"epochs": 2},
     )
     assert recipe.recipe_of(entry, data_of(9_999)) == {"epochs": 1}
     assert recipe.recipe_of(entry, data_of(10_000)) == {"epochs": 2}
 
 
 def test_points_take_their_own_recipe_or_that_of_small_data():
-    entry = ModelEntry("m", "m:build", "", (8, 8, 1), small={"epochs": 1})
+    entry = ModelEntry(
+        "m", "m:build", "", (8, 8, 1), recipe_small={"epochs": 1}
+    )
     points = data_of(shape=(2,))
     assert recipe.recipe_of(entry, points) == {"epochs": 1}
-    entry = dataclasses.replace(entry, points={"epochs": 3})
+    entry = dataclasses.replace(entry, recipe_vectors={"epochs": 3})
     assert recipe.recipe_of(entry, points) == {"epochs": 3}
     assert recipe.recipe_of(entry, data_of()) == {"epochs": 1}
 

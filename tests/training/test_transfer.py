@@ -350,7 +350,7 @@ def test_a_file_that_is_no_model_of_a_run_is_refused(tmp_path):
 @pytest.mark.parametrize("name", MODELS.names())
 def test_every_model_is_a_source_and_a_target(name, tmp_path):
     entry = MODELS.find(name)
-    if entry.memorize:
+    if entry.is_nonparametric:
         pytest.skip("it learns no weight")
     brief = {"summaries": ("none",), "steps": 2, "runs_dir": str(tmp_path)}
     source = TrainConfig(model=name, classes=LOW, run_name="a", **brief)

@@ -237,7 +237,7 @@ def test_proposals_never_leave_their_ranges():
 
 @pytest.mark.parametrize("entry", list(MODELS), ids=lambda entry: entry.name)
 def test_the_space_of_every_model_has_nothing_that_it_lacks(entry):
-    space = Space.parse(entry.space)
+    space = Space.parse(entry.search_space)
     assert space.dimensions
     for point in space.probes():
         config = space.config(TrainConfig(model=entry.name), point)

@@ -45,12 +45,12 @@ def _command() -> Command:
     command.text("input", None, "size of the images, such as 32x32x3")
     command.text("classes", "10", "number of classes")
     command.text(
-        "rows", None, "layers | parts (default: layers if they fit a screen)"
+        "rows", None, "layers | stages (default: layers if they fit a screen)"
     )
     command.text(
         "diagram", None, "draw the layers into a new .png, .svg or .pdf file"
     )
-    command.switch("json", "print JSON, with both layers and parts")
+    command.switch("json", "print JSON, with both layers and stages")
     command.options("model_arg", *BUILDER_FLAGS)
     return command
 
@@ -58,8 +58,7 @@ def _command() -> Command:
 def _rows(text: str | None) -> str | None:
     if text is not None and text not in describe.ROWS:
         raise UserError(
-            f"--rows={text} is no kind of rows; give "
-            f"{join_words(describe.ROWS)}."
+            f"--rows={text} is invalid; give {join_words(describe.ROWS)}."
         )
     return text
 
@@ -71,8 +70,8 @@ def _shape(text: str | None) -> tuple[int, ...] | None:
 def _classes(text: str) -> int:
     if not text.isdecimal():
         raise UserError(
-            f"--classes={text} is no number of classes; "
-            "give a whole number from 2 on."
+            f"--classes={text} is not a number of classes; "
+            "give a whole number of at least 2."
         )
     return int(text)
 

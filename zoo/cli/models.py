@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 from zoo.cli.flags import Command
-from zoo.models import listing
+from zoo.models import describe
 
 
 def run(argv: list[str]) -> int:
@@ -17,11 +17,11 @@ def run(argv: list[str]) -> int:
     command.switch("markdown", "print the table of README")
     if command.parse(argv) is None:
         return 0
-    entries = listing.list_entries(command.values.filter)
+    entries = describe.list_entries(command.values.filter)
     if command.values.json:
         print(json.dumps(entries, indent=1))
     elif command.values.markdown:
-        print(listing.format_markdown(entries))
+        print(describe.format_markdown(entries))
     else:
-        print(listing.format_entries(entries, command.values.wide))
+        print(describe.format_entries(entries, command.values.wide))
     return 0

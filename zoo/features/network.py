@@ -16,9 +16,9 @@ from typing import Any
 import keras
 
 from zoo import runs
-from zoo.cutting import cut
 from zoo.errors import UserError, unknown
 from zoo.features.extractor import Extractor
+from zoo.models.build import feature_extractor
 
 PREFIX = "keras:"
 IMAGENET = "imagenet"  # as Keras calls the weights that it fetches
@@ -63,7 +63,7 @@ def _of_model(
 ) -> Extractor:
     _check_input(model, name, input_shape)
     try:
-        body = cut(model)
+        body = feature_extractor(model)
     except (AttributeError, ValueError) as error:
         raise UserError(
             f"--features={name} ends in no dense layer and has none named "

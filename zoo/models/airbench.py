@@ -39,14 +39,19 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo.models.blocks import BATCH_EPSILON, Activation, Initializer, Parts
+from zoo.models.layers import (
+    BATCH_NORM_EPSILON,
+    Activation,
+    Initializer,
+    LayerFactory,
+)
 from zoo.models.options import Size
 
 PATCH = 2  # side of a whitened patch in pixels
 WHITENING = "whitening"
 NUM_IMAGES = 5000  # whose patches are measured
 EPSILON = 5e-4  # added to the variances, of inputs with variance near 1
-BATCH_MOMENTUM = 0.6
+BATCH_NORM_MOMENTUM = 0.6
 
 
 def build(
@@ -76,17 +81,17 @@ def build(
         initializer: of the maps that do not start as the identity; the
             authors' is Torch's, uniform within 1 / sqrt(fan-in).
     """
-    parts = Parts(seed, initializer, activation, l1=l1, l2=l2)
+    make = LayerFactory(seed, initializer, activation, l1=l1, l2=l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
     maps = 2 * PATCH * PATCH * input_shape[-1]
-    x = parts.conv(image, maps, PATCH, WHITENING, padding="valid")
-    x = parts.activate(x, f"{WHITENING}_activation")  # [B, 31, 31, 24]
-    x = _group(x, parts, "group1", width)  # [B, 15, 15, 64]
-    x = _group(x, parts, "group2", 4 * width)  # [B, 7, 7, 256]
-    x = _group(x, parts, "group3", 4 * width)  # [B, 3, 3, 256]
+    x = make.conv(image, maps, PATCH, WHITENING, padding="valid")
+    x = make.activate(x, f"{WHITENING}_activation")  # [B, 31, 31, 24]
+    x = _group(x, make, "group1", width)  # [B, 15, 15, 64]
+    x = _group(x, make, "group2", 4 * width)  # [B, 7, 7, 256]
+    x = _group(x, make, "group3", 4 * width)  # [B, 3, 3, 256]
     x = layers.GlobalMaxPooling2D(name="features")(x)  # [B, 256]
     x = layers.Rescaling(logit_scale, name="logit_scale")(x)
-    logits = parts.logits(x, num_classes, bias=False)  # [B, K]
+    logits = make.logits(x, num_classes, bias=False)  # [B, K]
     model = keras.Model(image, logits, name="airbench94")
     if identity:
         for layer in model.layers:
@@ -97,23 +102,23 @@ def build(
     return model
 
 
-def _group(x, parts: Parts, name: str, maps: int):
+def _group(x, make: LayerFactory, name: str, maps: int):
     """Two convolutions; max pooling halves the side after the first."""
-    x = parts.conv(x, maps, 3, f"{name}_conv1", bias=False)
+    x = make.conv(x, maps, 3, f"{name}_conv1", bias=False)
     x = layers.MaxPooling2D(2, name=f"{name}_pool")(x)
-    x = _norm_activate(x, parts, f"{name}_conv1")
-    x = parts.conv(x, maps, 3, f"{name}_conv2", bias=False)
-    return _norm_activate(x, parts, f"{name}_conv2")
+    x = _norm_activate(x, make, f"{name}_conv1")
+    x = make.conv(x, maps, 3, f"{name}_conv2", bias=False)
+    return _norm_activate(x, make, f"{name}_conv2")
 
 
-def _norm_activate(x, parts: Parts, name: str):
+def _norm_activate(x, make: LayerFactory, name: str):
     x = layers.BatchNormalization(
-        momentum=BATCH_MOMENTUM,
-        epsilon=BATCH_EPSILON,
+        momentum=BATCH_NORM_MOMENTUM,
+        epsilon=BATCH_NORM_EPSILON,
         scale=False,
         name=f"{name}_norm",
     )(x)
-    return parts.activate(x, f"{name}_activation")
+    return make.activate(x, f"{name}_activation")
 
 
 def with_identity(kernel: np.ndarray) -> np.ndarray:

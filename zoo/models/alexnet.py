@@ -35,10 +35,10 @@ from typing import Annotated, Literal
 import keras
 from keras import layers
 
-from zoo.models.blocks import (
+from zoo.models.layers import (
     Activation,
     Initializer,
-    Parts,
+    LayerFactory,
     local_response_norm,
 )
 from zoo.models.options import Range
@@ -65,16 +65,16 @@ def build(
         groups: 2 splits the maps of C2, C4 and C5 in halves, as in the paper.
         norm: local response after C1 and C2, or batch norm in every layer.
     """
-    parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 227, 227, 3]
-    x = parts.conv_block(image, 96, 11, "conv1", strides=4, padding="valid")
+    x = make.conv_block(image, 96, 11, "conv1", strides=4, padding="valid")
     # [B, 55, 55, 96]
     x = norm_pool(x, norm, 1)  # [B, 27, 27, 96]
-    x = parts.conv_block(x, 256, 5, "conv2", groups=groups)
+    x = make.conv_block(x, 256, 5, "conv2", groups=groups)
     # [B, 27, 27, 256]
     x = norm_pool(x, norm, 2)  # [B, 13, 13, 256]
-    x = last_convolutions(x, parts, groups=groups)  # [B, 6, 6, 256]
-    logits = classify(x, parts, num_classes)  # [B, K]
+    x = last_convolutions(x, make, groups=groups)  # [B, 6, 6, 256]
+    logits = classify(x, make, num_classes)  # [B, K]
     return keras.Model(image, logits, name="alexnet")
 
 
@@ -97,14 +97,14 @@ def build_lite(
         divisor: the widths of the paper are divided by it.
         norm: local response after C1 and C2, or batch norm in every layer.
     """
-    parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
-    x = parts.conv_block(image, 96 // divisor, 5, "conv1")  # [B, 32, 32, 24]
+    x = make.conv_block(image, 96 // divisor, 5, "conv1")  # [B, 32, 32, 24]
     x = norm_pool(x, norm, 1)  # [B, 15, 15, 24]
-    x = parts.conv_block(x, 256 // divisor, 5, "conv2")  # [B, 15, 15, 64]
+    x = make.conv_block(x, 256 // divisor, 5, "conv2")  # [B, 15, 15, 64]
     x = norm_pool(x, norm, 2)  # [B, 7, 7, 64]
-    x = last_convolutions(x, parts, divisor)  # [B, 3, 3, 64]
-    logits = classify(x, parts, num_classes, divisor)  # [B, K]
+    x = last_convolutions(x, make, divisor)  # [B, 3, 3, 64]
+    logits = classify(x, make, num_classes, divisor)  # [B, K]
     return keras.Model(image, logits, name="alexnet_lite")
 
 
@@ -115,19 +115,19 @@ def norm_pool(x, norm, index):
     return layers.MaxPooling2D(3, 2, name=f"pool{index}")(x)
 
 
-def last_convolutions(x, parts, divisor=1, groups=1):
+def last_convolutions(x, make, divisor=1, groups=1):
     """C3, C4 and C5, which follow each other, and the last pooling."""
-    x = parts.conv_block(x, 384 // divisor, 3, "conv3")
-    x = parts.conv_block(x, 384 // divisor, 3, "conv4", groups=groups)
-    x = parts.conv_block(x, 256 // divisor, 3, "conv5", groups=groups)
+    x = make.conv_block(x, 384 // divisor, 3, "conv3")
+    x = make.conv_block(x, 384 // divisor, 3, "conv4", groups=groups)
+    x = make.conv_block(x, 256 // divisor, 3, "conv5", groups=groups)
     return layers.MaxPooling2D(3, 2, name="pool5")(x)
 
 
-def classify(x, parts, num_classes, divisor=1):
+def classify(x, make, num_classes, divisor=1):
     """Three dense layers, with dropout before the hidden ones."""
     x = layers.Flatten(name="flatten")(x)
-    x = parts.drop(x, "dense6_dropout")
-    x = parts.dense_block(x, 4096 // divisor, "dense6")
-    x = parts.drop(x, "dense7_dropout")
-    x = parts.dense_block(x, 4096 // divisor, "dense7", output="features")
-    return parts.logits(x, num_classes)
+    x = make.drop(x, "dense6_dropout")
+    x = make.dense_block(x, 4096 // divisor, "dense6")
+    x = make.drop(x, "dense7_dropout")
+    x = make.dense_block(x, 4096 // divisor, "dense7", output="features")
+    return make.logits(x, num_classes)

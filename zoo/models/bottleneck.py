@@ -29,7 +29,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.options import Size
 from zoo.models.residual import norm_activate, resample, stack
 
@@ -54,27 +54,27 @@ def build(
         width: factor on the maps inside the blocks.
         strided: which convolution of a block has the stride of its stage.
     """
-    parts = Parts(seed, initializer, activation, l1=l1, l2=l2)
+    make = LayerFactory(seed, initializer, activation, l1=l1, l2=l2)
     options = {"width": width, "strided": strided}
     image = keras.Input(input_shape, name="inputs")  # [B, 224, 224, 3]
-    x = parts.conv(image, 64, 7, "conv1", 2, bias=False)
-    x = norm_activate(x, parts, "conv1", "")  # [B, 112, 112, 64]
+    x = make.conv(image, 64, 7, "conv1", 2, bias=False)
+    x = norm_activate(x, make, "conv1", "")  # [B, 112, 112, 64]
     x = layers.MaxPooling2D(3, 2, "same", name="pool1")(x)  # [B, 56, 56, 64]
-    x = stack(block, x, parts, "stage1", 3, 64, 1, **options)
+    x = stack(block, x, make, "stage1", 3, 64, 1, **options)
     # [B, 56, 56, 256]
-    x = stack(block, x, parts, "stage2", 4, 128, 2, **options)
+    x = stack(block, x, make, "stage2", 4, 128, 2, **options)
     # [B, 28, 28, 512]
-    x = stack(block, x, parts, "stage3", 6, 256, 2, **options)
+    x = stack(block, x, make, "stage3", 6, 256, 2, **options)
     # [B, 14, 14, 1024]
-    x = stack(block, x, parts, "stage4", 3, 512, 2, **options)
+    x = stack(block, x, make, "stage4", 3, 512, 2, **options)
     # [B, 7, 7, 2048]
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 2048]
-    logits = parts.logits(x, num_classes)  # [B, K]
+    logits = make.logits(x, num_classes)  # [B, K]
     name = "resnet50" if width == 1 else f"wrn50_{width}"
     return keras.Model(image, logits, name=name)
 
 
-def block(x, parts, name, filters, strides, width, strided):
+def block(x, make, name, filters, strides, width, strided):
     """Narrows, looks, widens, and adds the shortcut.
 
     Args:
@@ -87,13 +87,13 @@ def block(x, parts, name, filters, strides, width, strided):
     first, second = (1, strides) if strided == "3x3" else (strides, 1)
     carried = x
     if x.shape[-1] != outer:
-        carried = resample(x, parts, name, outer, strides, "B")
-        carried = parts.batch_norm(carried, f"{name}_shortcut_norm")
-    y = parts.conv(x, inner, 1, f"{name}_conv1", first, bias=False)
-    y = norm_activate(y, parts, name, 1)
-    y = parts.conv(y, inner, 3, f"{name}_conv2", second, bias=False)
-    y = norm_activate(y, parts, name, 2)
-    y = parts.conv(y, outer, 1, f"{name}_conv3", bias=False)
-    y = parts.batch_norm(y, f"{name}_norm3")
+        carried = resample(x, make, name, outer, strides, "B")
+        carried = make.batch_norm(carried, f"{name}_shortcut_norm")
+    y = make.conv(x, inner, 1, f"{name}_conv1", first, bias=False)
+    y = norm_activate(y, make, name, 1)
+    y = make.conv(y, inner, 3, f"{name}_conv2", second, bias=False)
+    y = norm_activate(y, make, name, 2)
+    y = make.conv(y, outer, 1, f"{name}_conv3", bias=False)
+    y = make.batch_norm(y, f"{name}_norm3")
     y = layers.Add(name=f"{name}_sum")([y, carried])
-    return parts.activate(y, f"{name}_activation3")
+    return make.activate(y, f"{name}_activation3")

@@ -36,10 +36,10 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.models.blocks import (
+from zoo.models.layers import (
     Activation,
     Initializer,
-    Parts,
+    LayerFactory,
     local_response_norm,
 )
 from zoo.models.options import Size
@@ -87,19 +87,19 @@ def build(
     check_word(letters)
     check_norm(letters, norm)
     # The word says where normalization stands; no layer adds its own.
-    parts = Parts(seed, initializer, activation, "none", dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, "none", dropout, l1, l2)
 
     def convolve(x, name):
-        return parts.conv_block(x, maps, filter_size, name)
+        return make.conv_block(x, maps, filter_size, name)
 
     def subsample(x, name):
         return POOLS[pool](pool_size, padding="same", name=name)(x)
 
     def normalize(x, name):
         batch = norm == "batch"
-        return parts.batch_norm(x, name) if batch else local_response_norm(x)
+        return make.batch_norm(x, name) if batch else local_response_norm(x)
 
-    steps = {"c": convolve, "p": subsample, "n": normalize, "d": parts.drop}
+    steps = {"c": convolve, "p": subsample, "n": normalize, "d": make.drop}
     x = image = keras.Input(input_shape, name="inputs")  # [B, H, W, C]
     hidden = letters.count("f") - 1
     for letter, name in spell(letters[:-1]):
@@ -108,10 +108,10 @@ def build(
             continue
         output = "features" if name == f"dense{hidden}" else None
         x = flatten(x, "flatten")  # [B, H * W * maps]
-        x = parts.dense_block(x, dense_width, name, output)
+        x = make.dense_block(x, dense_width, name, output)
         # [B, dense_width]
     x = flatten(x, "flatten" if hidden else "features")  # [B, F]
-    logits = parts.logits(x, num_classes)  # [B, K]
+    logits = make.logits(x, num_classes)  # [B, K]
     return keras.Model(image, logits, name=f"cnn_{letters}")
 
 

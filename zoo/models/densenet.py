@@ -25,7 +25,7 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.options import Size
 from zoo.models.residual import norm_activate
 
@@ -57,19 +57,21 @@ def build(
             compression.
     """
     num_layers = layers_per_block(depth, bottleneck)
-    parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
+    make = LayerFactory(
+        seed, initializer, activation, dropout=dropout, l1=l1, l2=l2
+    )
     dense = {"num_layers": num_layers, "growth": growth, "narrow": bottleneck}
     stem = 2 * growth if bottleneck else STEM
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
-    x = parts.conv(image, stem, 3, "conv1", bias=False)  # [B, 32, 32, 16]
-    x = dense_block(x, parts, "block1", **dense)  # [B, 32, 32, 160]
-    x = transition(x, parts, "transition1", bottleneck)  # [B, 16, 16, 160]
-    x = dense_block(x, parts, "block2", **dense)  # [B, 16, 16, 304]
-    x = transition(x, parts, "transition2", bottleneck)  # [B, 8, 8, 304]
-    x = dense_block(x, parts, "block3", **dense)  # [B, 8, 8, 448]
-    x = norm_activate(x, parts, "final", "")
+    x = make.conv(image, stem, 3, "conv1", bias=False)  # [B, 32, 32, 16]
+    x = dense_block(x, make, "block1", **dense)  # [B, 32, 32, 160]
+    x = transition(x, make, "transition1", bottleneck)  # [B, 16, 16, 160]
+    x = dense_block(x, make, "block2", **dense)  # [B, 16, 16, 304]
+    x = transition(x, make, "transition2", bottleneck)  # [B, 8, 8, 304]
+    x = dense_block(x, make, "block3", **dense)  # [B, 8, 8, 448]
+    x = norm_activate(x, make, "final", "")
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 448]
-    logits = parts.logits(x, num_classes)  # [B, K]
+    logits = make.logits(x, num_classes)  # [B, K]
     form = "_bc" if bottleneck else ""
     return keras.Model(image, logits, name=f"densenet{form}{depth}_{growth}")
 
@@ -89,29 +91,29 @@ def layers_per_block(depth: int, bottleneck: bool) -> int:
     raise UserError(f"depth {depth} is not {step}n+4; {hint}.")
 
 
-def dense_block(x, parts, name, num_layers, growth, narrow):
+def dense_block(x, make, name, num_layers, growth, narrow):
     """Adds `growth` maps `num_layers` times, each made of all before."""
     for index in range(1, num_layers + 1):
-        new = dense_layer(x, parts, f"{name}_layer{index}", growth, narrow)
+        new = dense_layer(x, make, f"{name}_layer{index}", growth, narrow)
         x = layers.Concatenate(name=f"{name}_joined{index}")([x, new])
     return x
 
 
-def dense_layer(x, parts, name, growth, narrow):
+def dense_layer(x, make, name, growth, narrow):
     """Makes `growth` new maps, `[B, H, W, growth]`."""
     if narrow:
-        x = norm_activate(x, parts, name, 0)
-        x = parts.conv(x, BOTTLENECK * growth, 1, f"{name}_reduce", bias=False)
-        x = parts.drop(x, f"{name}_reduce_dropout")
-    x = norm_activate(x, parts, name, 1)
-    x = parts.conv(x, growth, 3, f"{name}_conv", bias=False)
-    return parts.drop(x, f"{name}_dropout")
+        x = norm_activate(x, make, name, 0)
+        x = make.conv(x, BOTTLENECK * growth, 1, f"{name}_reduce", bias=False)
+        x = make.drop(x, f"{name}_reduce_dropout")
+    x = norm_activate(x, make, name, 1)
+    x = make.conv(x, growth, 3, f"{name}_conv", bias=False)
+    return make.drop(x, f"{name}_dropout")
 
 
-def transition(x, parts, name, compress):
+def transition(x, make, name, compress):
     """Mixes the maps with a 1x1 convolution and halves their sides."""
     maps = x.shape[-1] // 2 if compress else x.shape[-1]
-    x = norm_activate(x, parts, name, "")
-    x = parts.conv(x, maps, 1, f"{name}_conv", bias=False)
-    x = parts.drop(x, f"{name}_dropout")
+    x = norm_activate(x, make, name, "")
+    x = make.conv(x, maps, 1, f"{name}_conv", bias=False)
+    x = make.drop(x, f"{name}_dropout")
     return layers.AveragePooling2D(2, name=f"{name}_pool")(x)

@@ -1,16 +1,41 @@
-"""One model, layer by layer: what `zoo describe` says."""
+"""Models as tables: `zoo models` lists all, `zoo describe` one by its layers.
+
+Multiply-adds (MACs) are those of convolutions and dense layers for one image,
+as papers count them; biases, normalization, activations and pooling are left
+out. One multiply-add is two floating-point operations.
+
+Memory is that of float32 numbers, and activations are the output of a layer
+for one image. An operation without a layer, such as those of local response
+normalization, has a row too: it has no weights, but its output takes memory.
+
+`zoo models` answers without importing Keras, from `counts.json` beside this
+file. After a change to the table or to a builder, update it by
+
+    python -m zoo.models.describe
+"""
 
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
+import itertools
+import json
+import math
 import re
+import shutil
+import tempfile
+import textwrap
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo import keras_settings
-from zoo.errors import UserError
+from zoo.commands import command
+from zoo.errors import UserError, join_words
+from zoo.files import replacing
 from zoo.models import MODELS, build_model, builder_options
-from zoo.models.diagram import check_diagram, draw_diagram
+from zoo.models.registry import ModelEntry
+from zoo.pretrained import list_weights
 from zoo.tables import (
     format_bytes,
     format_count,
@@ -18,9 +43,161 @@ from zoo.tables import (
     format_table,
 )
 
-# A model of more layers is shown by parts, which fit a screen.
-SCREEN = 40
-ROWS = ("layers", "parts")
+if TYPE_CHECKING:
+    import keras
+
+COUNTS_FILE = Path(__file__).with_name("counts.json")
+NUM_CLASSES = 10  # of the models in counts.json
+FLOAT_BYTES = 4  # of a float32
+MAX_ROWS = 40  # layers that fit a screen; larger models are shown by stages
+ROWS = ("layers", "stages")
+DIAGRAM_SUFFIXES = (".png", ".svg", ".pdf")
+
+
+# The table of all models.
+
+
+def list_entries(pattern: str = "*") -> list[dict[str, Any]]:
+    """Returns one record for each listed model that matches a wildcard.
+
+    Parameters (trainable) and multiply-adds are those at the input given in
+    `input`, for 10 classes; they are null for models registered by a user.
+
+    Raises:
+        UserError: nothing matches.
+    """
+    # A valid name of a family need not be among those that are listed.
+    names = MODELS.names(pattern) or [MODELS.find(pattern).name]
+    counts = read_counts()
+    return [_record(MODELS.find(name), counts) for name in names]
+
+
+def _record(
+    entry: ModelEntry, counts: Mapping[str, Mapping[str, int]]
+) -> dict[str, Any]:
+    counted = counts.get(entry.name, {})
+    return {
+        "name": entry.name,
+        "parameters": counted.get("trainable"),
+        "multiply_adds": counted.get("multiply_adds"),
+        "input": list(entry.default_input_shape),
+        "min_size": entry.min_size,
+        "year": entry.year,
+        "description": entry.description,
+        "paper": entry.paper,
+        "lecture": entry.lecture,
+        "weights": list_weights(entry.name),
+    }
+
+
+def format_entries(entries: list[dict[str, Any]], wide: bool = False) -> str:
+    """Formats the records of `list_entries` as a table, 80 columns wide.
+
+    Args:
+        wide: whether to show lecture and paper too.
+    """
+    heads = ("model", "parameters", "MACs", "input", "min. size", "year")
+    rows = [
+        (
+            f"  {entry['name']}",
+            format_count(entry["parameters"]),
+            format_count(entry["multiply_adds"]),
+            format_shape(entry["input"]),
+            f"{entry['min_size']} px",
+            str(entry["year"] or ""),
+        )
+        for entry in entries
+    ]
+    head, *lines = format_table(heads, rows, right=(1, 2, 4)).splitlines()
+    table = [head]
+    # Adjacent models with one description, as of a family, share a title.
+    pairs = zip(entries, lines, strict=True)
+    for title, group in itertools.groupby(pairs, lambda p: _title(p[0], wide)):
+        table += [title, *(line for _, line in group)]
+    return "\n".join(table) + _footnote(entries)
+
+
+def _title(entry: dict[str, Any], wide: bool) -> str:
+    """Returns the description of a model, on one line or on three."""
+    title = entry["description"] or "registered model"
+    if wide and entry["lecture"]:
+        title += f"\n  lecture: {entry['lecture']}"
+    if wide and entry["paper"]:
+        title += f"\n  paper: {entry['paper']}"
+    return title
+
+
+def _footnote(entries: list[dict[str, Any]]) -> str:
+    """Returns which patterns are names too, and the pretrained weights."""
+    families = [
+        entry.name
+        for entry in MODELS.families()
+        if any(entry.match(shown["name"]) for shown in entries)
+    ]
+    pretrained = [name for entry in entries for name in entry["weights"]]
+    sentences = []
+    if families:
+        sentences.append(
+            f"Any name that fits {join_words(families)} works, not only those "
+            "listed."
+        )
+    if pretrained:
+        sentences.append(
+            f"Pretrained weights: {join_words(pretrained, 'and')}, as in "
+            f"`{command('predict', pretrained[-1], 'photo.png')}`."
+        )
+    return "".join(
+        "\n\n" + textwrap.fill(sentence, 80, break_on_hyphens=False)
+        for sentence in sentences
+    )
+
+
+def format_markdown(entries: list[dict[str, Any]]) -> str:
+    """Formats the records of `list_entries` as a Markdown table."""
+    heads = ("model", "description", "paper", "parameters", "MACs")
+    heads += ("input", "min. size")
+    lines = [
+        f"| {' | '.join(heads)} |",
+        "| --- | --- | --- | ---: | ---: | --- | ---: |",
+    ]
+    for entry in entries:
+        cells = (
+            f"`{entry['name']}`",
+            entry["description"],
+            _link(entry["paper"]),
+            format_count(entry["parameters"]),
+            format_count(entry["multiply_adds"]),
+            format_shape(entry["input"]),
+            f"{entry['min_size']} px",
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _link(paper: str) -> str:
+    """Links a paper to arXiv if it has a number there."""
+    authors, _, number = paper.partition(", arXiv ")
+    return f"[{authors}](https://arxiv.org/abs/{number})" if number else paper
+
+
+def read_counts() -> dict[str, dict[str, int]]:
+    """Returns the counts of `counts.json`, by model; does not import Keras."""
+    return json.loads(COUNTS_FILE.read_text(encoding="utf-8"))
+
+
+def count_all(entries: Iterable[ModelEntry]) -> dict[str, dict[str, int]]:
+    """Counts models, each at its default input shape, for 10 classes."""
+    return {
+        entry.name: total_costs(
+            layer_costs(
+                build_model(entry, NUM_CLASSES, entry.default_input_shape)
+            )
+        )
+        for entry in entries
+    }
+
+
+# One model, layer by layer.
 
 
 @keras_settings.fixed()
@@ -31,55 +208,54 @@ def describe_model(
     diagram: Path | None = None,
     **options: Any,
 ) -> dict[str, Any]:
-    """Counts what a model is made of, as data fit for JSON.
+    """Returns the layers of a model and what they cost, as data fit for JSON.
 
     Args:
-        input_shape: `(H, W, C)`, or `(D,)` for vectors; else the images the
-            model is meant for.
+        input_shape: `(H, W, C)`, or `(D,)` for vectors; else the model's
+            default.
         diagram: new .png, .svg or .pdf file for a drawing of the layers.
 
     Returns:
-        `layers`: name, kind, part, output shape of one image, trainable and
+        `layers`: name, kind, stage, output shape of one image, trainable and
         non-trainable parameters, multiply-adds and bytes of output of each;
-        `parts`: the same, summed by part; `totals`: over all, with the bytes
-        of the weights; and what was described.
+        `stages`: the same, summed by stage; `totals`: over all, with the
+        bytes of the weights; and name, description, paper, input, number of
+        classes and options of the model.
     """
-    # Only this function needs Keras; reading a shape does without.
-    from zoo.models import costs
-
     if diagram is not None:
         check_diagram(diagram)
     entry = MODELS.find(name)
-    shape = entry.home if input_shape is None else input_shape
+    shape = entry.default_input_shape if input_shape is None else input_shape
     model = build_model(entry, num_classes, shape, options=options)
     if diagram is not None:
         draw_diagram(model, diagram)
-    rows = costs.layer_costs(model)
+    rows = layer_costs(model)
     return {
         "name": name,
-        "about": entry.about,
+        "description": entry.description,
         "paper": entry.paper,
         "input": list(shape),
         "classes": num_classes,
         "options": {**builder_options(entry), **options},
         "layers": [dataclasses.asdict(row) for row in rows],
-        "parts": costs.part_costs(rows),
-        "totals": {**costs.total_costs(rows), **costs.total_memory(rows)},
+        "stages": stage_costs(rows),
+        "totals": {**total_costs(rows), **total_memory(rows)},
     }
 
 
 def format_description(
     described: dict[str, Any], rows: str | None = None
 ) -> str:
-    """Writes what `describe_model` returned for a person to read.
+    """Formats what `describe_model` returned as a table.
 
     Args:
-        rows: "layers" or "parts"; by default layers where they fit a screen.
+        rows: "layers" or "stages"; by default layers if they fit a screen.
     """
     if rows is None:
-        rows = "layers" if len(described["layers"]) <= SCREEN else "parts"
-    heads = ("layer", "kind") if rows == "layers" else ("part", "layers")
-    heads += ("output", "parameters", "multiply-adds", "activations")
+        fits = len(described["layers"]) <= MAX_ROWS
+        rows = "layers" if fits else "stages"
+    heads = ("layer", "kind") if rows == "layers" else ("stage", "layers")
+    heads += ("output", "parameters", "MACs", "activations")
     totals = described["totals"]
     second = "" if rows == "layers" else str(len(described["layers"]))
     lines = [
@@ -97,7 +273,7 @@ def _line(row: dict[str, Any], second: str) -> tuple[str, ...]:
 
 
 def _numbers(row: dict[str, Any]) -> tuple[str, str, str]:
-    """Writes parameters, multiply-adds and memory; nothing for none."""
+    """Formats parameters, multiply-adds and memory; a zero is left blank."""
     parameters = row["trainable"] + row["non_trainable"]
     return (
         format_count(parameters) if parameters else "",
@@ -109,7 +285,7 @@ def _numbers(row: dict[str, Any]) -> tuple[str, str, str]:
 def _heading(described: dict[str, Any]) -> str:
     paper = f"\n{described['paper']}" if described["paper"] else ""
     return (
-        f"{described['name']}: {described['about']}{paper}\n"
+        f"{described['name']}: {described['description']}{paper}\n"
         f"input {format_shape(described['input'])}, "
         f"{described['classes']} classes"
     )
@@ -120,24 +296,233 @@ def _footing(described: dict[str, Any], rows: str) -> str:
     options = " ".join(
         f"{name}={value}" for name, value in described["options"].items()
     )
-    more = "\n--rows=layers shows every layer." if rows == "parts" else ""
+    more = "\n--rows=layers shows every layer." if rows == "stages" else ""
     return (
-        f"{totals['trainable']:,} parameters are trained, "
-        f"{totals['non_trainable']:,} are not; in float32 they take "
+        f"Trainable parameters: {totals['trainable']:,}; non-trainable: "
+        f"{totals['non_trainable']:,}; in float32 "
         f"{format_bytes(totals['weight_bytes'])}.\n"
         "Activations are the outputs for one image, in float32. Training keeps "
-        "them for\n"
-        "every image of a batch until its gradients are known: about "
+        "them for\nevery image of a batch: about "
         f"{format_bytes(totals['activation_bytes'])} an image.\n"
         f"options: {options}{more}"
     )
 
 
 def parse_shape(text: str) -> tuple[int, ...]:
-    """Reads "28x28x1" as height, width and channels, "2" as a length."""
+    """Parses "28x28x1" as height, width and channels, "2" as a length."""
     if not re.fullmatch(r"[1-9][0-9]*(x[1-9][0-9]*x[1-9][0-9]*)?", text):
         raise UserError(
             f"--input={text} is not height x width x channels; write for "
             "example --input=28x28x1, or --input=2 for vectors of two numbers."
         )
     return tuple(map(int, text.split("x")))
+
+
+# What layers cost.
+
+
+@dataclasses.dataclass(frozen=True)
+class LayerCost:
+    """Parameters, multiply-adds and memory of one layer.
+
+    Attributes:
+        name: Name of the layer.
+        kind: Class of the layer.
+        stage: Stage of the network, by `zoo.models.layers.stage_of`.
+        output: Shape of the output for one image, without the batch.
+        trainable: Number of trainable parameters.
+        non_trainable: Number of non-trainable parameters.
+        multiply_adds: Number of multiply-adds for one image.
+        activation_bytes: Bytes of the output for one image, in float32.
+    """
+
+    name: str
+    kind: str
+    stage: str
+    output: tuple[int, ...]
+    trainable: int
+    non_trainable: int
+    multiply_adds: int
+    activation_bytes: int
+
+
+def layer_costs(model: keras.Model) -> list[LayerCost]:
+    """Returns one row for each layer of a built functional model, in order."""
+    from keras import layers
+
+    stages: dict[str, str] = {}
+    return [
+        _cost(operation, stages)
+        for operation in model.operations
+        if not isinstance(operation, layers.InputLayer)
+    ]
+
+
+def _cost(operation: keras.Operation, stages: dict[str, str]) -> LayerCost:
+    """Counts one layer, or one operation without a layer.
+
+    Args:
+        stages: of the operations before it, by name; gets this one's too.
+    """
+    import keras
+
+    from zoo.models.layers import stage_of
+
+    kind, name = type(operation).__name__, operation.name
+    if isinstance(operation, keras.layers.Layer):
+        stage = stage_of(name)
+    else:
+        # Keras numbers such names over the whole process; the source of the
+        # input is the same every time.
+        stage = stages.get(_source(operation), "")
+        name = f"{stage}_{kind.lower()}"
+    stages[operation.name] = stage
+    # Of several outputs, the first is the main one.
+    shapes = [x.shape[1:] for x in keras.tree.flatten(operation.output)]
+    return LayerCost(
+        name=name,
+        kind=kind,
+        stage=stage,
+        output=tuple(shapes[0]),
+        trainable=_count(getattr(operation, "trainable_variables", ())),
+        non_trainable=_count(getattr(operation, "non_trainable_weights", ())),
+        multiply_adds=count_multiply_adds(operation),
+        activation_bytes=FLOAT_BYTES * sum(map(math.prod, shapes)),
+    )
+
+
+def _source(operation: keras.Operation) -> str:
+    """Returns the name of the operation that gives the first input."""
+    import keras
+
+    first = keras.tree.flatten(operation.input)[0]
+    return first._keras_history.operation.name
+
+
+def count_multiply_adds(layer: keras.Operation) -> int:
+    """Counts multiply-adds for one image: the kernel's size at each place."""
+    from keras import layers
+
+    if not isinstance(layer, layers.Conv2D | layers.Dense):
+        return 0
+    places = math.prod(layer.output.shape[1:-1])  # H * W; 1 for a vector
+    return math.prod(layer.kernel.shape) * places
+
+
+def _count(variables: Iterable[Any]) -> int:
+    return sum(math.prod(variable.shape) for variable in variables)
+
+
+def total_costs(rows: Iterable[LayerCost]) -> dict[str, int]:
+    """Sums parameters and multiply-adds over the rows of `layer_costs`."""
+    rows = list(rows)
+    return {
+        key: sum(getattr(row, key) for row in rows)
+        for key in ("trainable", "non_trainable", "multiply_adds")
+    }
+
+
+def total_memory(rows: Iterable[LayerCost]) -> dict[str, int]:
+    """Sums the bytes of all outputs for one image, and of all weights."""
+    rows = list(rows)
+    weights = sum(row.trainable + row.non_trainable for row in rows)
+    return {
+        "activation_bytes": sum(row.activation_bytes for row in rows),
+        "weight_bytes": FLOAT_BYTES * weights,
+    }
+
+
+def stage_costs(rows: Iterable[LayerCost]) -> list[dict[str, Any]]:
+    """Sums the rows of `layer_costs` by stage, in order of their first layer.
+
+    Returns:
+        for each stage its name, the number of `layers`, the `output` of its
+        last one, and sums under the names that the rows have.
+    """
+    grouped: dict[str, list[LayerCost]] = {}
+    for row in rows:
+        grouped.setdefault(row.stage, []).append(row)
+    return [
+        {
+            "name": stage,
+            "layers": len(own),
+            "output": own[-1].output,
+            **total_costs(own),
+            "activation_bytes": total_memory(own)["activation_bytes"],
+        }
+        for stage, own in grouped.items()
+    ]
+
+
+# A diagram, drawn by Keras through pydot and Graphviz.
+
+
+def missing_tools() -> list[str]:
+    """Returns what must be installed before a diagram can be drawn."""
+    missing = []
+    if importlib.util.find_spec("pydot") is None:
+        missing.append("pydot (`pip install pydot`)")
+    if shutil.which("dot") is None:
+        missing.append("Graphviz, whose command is `dot`")
+    return missing
+
+
+def check_diagram(
+    path: Path, missing: Callable[[], list[str]] = missing_tools
+) -> None:
+    """Checks that a diagram can be drawn, before a model is built for it.
+
+    Raises:
+        UserError: the path is not one of a new image file, or a tool that
+            draws it is not installed.
+    """
+    if path.suffix.lower() not in DIAGRAM_SUFFIXES:
+        raise UserError(
+            f"--diagram={path} is not an image file; use a name that ends in "
+            f"{join_words(DIAGRAM_SUFFIXES)}."
+        )
+    if path.exists():
+        raise UserError(
+            f"--diagram={path} already exists and is kept; choose another "
+            "name, or remove it first."
+        )
+    if not path.parent.is_dir():
+        raise UserError(
+            f"--diagram={path} cannot be written, as there is no folder "
+            f"{path.parent}; make it first."
+        )
+    if tools := missing():
+        raise UserError(
+            f"--diagram={path} needs {join_words(tools, 'and')}, not found "
+            "here; without it, `zoo describe` prints the table only."
+        )
+
+
+def draw_diagram(
+    model: keras.Model, path: Path, plot: Callable | None = None
+) -> None:
+    """Draws every layer with its output shape; the file is whole or absent.
+
+    Args:
+        plot: draws a model into a file; else Keras's own `plot_model`.
+    """
+    if plot is None:
+        import keras
+
+        plot = keras.utils.plot_model
+    with tempfile.TemporaryDirectory() as folder:
+        drawn = Path(folder, f"diagram{path.suffix.lower()}")
+        plot(model, drawn, show_shapes=True, show_layer_names=True)
+        with replacing(path) as file:
+            file.write(drawn.read_bytes())
+
+
+def main() -> None:
+    """Writes the counts of the whole table."""
+    COUNTS_FILE.write_text(
+        json.dumps(count_all(MODELS), indent=2) + "\n", encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()

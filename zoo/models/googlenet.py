@@ -34,13 +34,13 @@ from typing import Literal
 import keras
 from keras import layers
 
-from zoo.models.blocks import (
+from zoo.models.inception import Widths, inception_module
+from zoo.models.layers import (
     Activation,
     Initializer,
-    Parts,
+    LayerFactory,
     local_response_norm,
 )
-from zoo.models.inception import Widths, inception_module
 
 # The columns #1x1, #3x3 reduce, #3x3, #5x5 reduce, #5x5 and pool proj.
 MODULES = {
@@ -78,54 +78,54 @@ def build(
         auxiliary: whether two further outputs, logits as the first, come from
             the middle of the model. Each drops 70 %, whatever `dropout` is.
     """
-    parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 224, 224, 3]
-    x = parts.conv_block(image, 64, 7, "conv1", strides=2)
+    x = make.conv_block(image, 64, 7, "conv1", strides=2)
     # [B, 112, 112, 64]
     x = pool(x, "pool1")  # [B, 56, 56, 64]
     x = respond(x, norm)
-    x = parts.conv_block(x, 64, 1, "conv2_reduce")  # [B, 56, 56, 64]
-    x = parts.conv_block(x, 192, 3, "conv2")  # [B, 56, 56, 192]
+    x = make.conv_block(x, 64, 1, "conv2_reduce")  # [B, 56, 56, 64]
+    x = make.conv_block(x, 192, 3, "conv2")  # [B, 56, 56, 192]
     x = respond(x, norm)
     x = pool(x, "pool2")  # [B, 28, 28, 192]
-    x = modules(x, parts, "3a", "3b")  # [B, 28, 28, 480]
+    x = modules(x, make, "3a", "3b")  # [B, 28, 28, 480]
     x = pool(x, "pool3")  # [B, 14, 14, 480]
-    x = first = modules(x, parts, "4a")  # [B, 14, 14, 512]
-    x = second = modules(x, parts, "4b", "4c", "4d")  # [B, 14, 14, 528]
-    x = modules(x, parts, "4e")  # [B, 14, 14, 832]
+    x = first = modules(x, make, "4a")  # [B, 14, 14, 512]
+    x = second = modules(x, make, "4b", "4c", "4d")  # [B, 14, 14, 528]
+    x = modules(x, make, "4e")  # [B, 14, 14, 832]
     x = pool(x, "pool4")  # [B, 7, 7, 832]
-    x = modules(x, parts, "5a", "5b")  # [B, 7, 7, 1024]
+    x = modules(x, make, "5a", "5b")  # [B, 7, 7, 1024]
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 1024]
-    x = parts.drop(x, "dropout")
-    outputs = logits = parts.logits(x, num_classes)  # [B, K]
+    x = make.drop(x, "dropout")
+    outputs = logits = make.logits(x, num_classes)  # [B, K]
     if auxiliary:
-        parts = dataclasses.replace(parts, dropout=AUXILIARY_DROPOUT)
+        make = dataclasses.replace(make, dropout=AUXILIARY_DROPOUT)
         heads = {"auxiliary1": first, "auxiliary2": second}
         outputs = [logits]
         for name, maps in heads.items():
-            outputs.append(classify(maps, parts, name, num_classes))  # [B, K]
+            outputs.append(classify(maps, make, name, num_classes))  # [B, K]
     return keras.Model(image, outputs, name="googlenet")
 
 
-def modules(x, parts, *names):
+def modules(x, make, *names):
     """Stacks inception modules, each with dimension reduction."""
     for name in names:
         widths = MODULES[name]
-        x = inception_module(x, parts, f"module{name}", widths, reduced=True)
+        x = inception_module(x, make, f"module{name}", widths, reduced=True)
     return x
 
 
-def classify(x, parts, name, num_classes):
+def classify(x, make, name, num_classes):
     """Gives the logits of an auxiliary classifier."""
     window = tuple(min(5, side) for side in x.shape[1:3])
     x = layers.AveragePooling2D(window, 3, name=f"{name}_pool")(x)
     # [B, 4, 4, 512 or 528]
-    x = parts.conv_block(x, 128, 1, f"{name}_conv")  # [B, 4, 4, 128]
+    x = make.conv_block(x, 128, 1, f"{name}_conv")  # [B, 4, 4, 128]
     x = layers.Flatten(name=f"{name}_flatten")(x)  # [B, 2048]
-    x = parts.dense(x, 1024, f"{name}_dense")  # [B, 1024]
-    x = parts.activate(x, f"{name}_dense_activation")
-    x = parts.drop(x, f"{name}_dropout")
-    return parts.logits(x, num_classes, name=f"{name}_logits")  # [B, K]
+    x = make.dense(x, 1024, f"{name}_dense")  # [B, 1024]
+    x = make.activate(x, f"{name}_dense_activation")
+    x = make.drop(x, f"{name}_dropout")
+    return make.logits(x, num_classes, name=f"{name}_logits")  # [B, K]
 
 
 def pool(x, name):

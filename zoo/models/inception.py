@@ -27,10 +27,10 @@ from typing import Literal, NamedTuple
 import keras
 from keras import layers
 
-from zoo.models.blocks import (
+from zoo.models.layers import (
     Activation,
     Initializer,
-    Parts,
+    LayerFactory,
     local_response_norm,
 )
 
@@ -76,22 +76,22 @@ def build(
         norm: local response after the first pooling, or batch norm in every
             convolution.
     """
-    parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
-    x = parts.conv_block(image, STEM, 3, "conv1")  # [B, 32, 32, 32]
+    x = make.conv_block(image, STEM, 3, "conv1")  # [B, 32, 32, 32]
     x = layers.MaxPooling2D(3, 2, "same", name="pool1")(x)  # [B, 16, 16, 32]
     if norm == "local_response":
         x = local_response_norm(x)
     for index, widths in enumerate(MODULES[:modules], start=1):
-        x = inception_module(x, parts, f"module{index}", widths, reduced)
+        x = inception_module(x, make, f"module{index}", widths, reduced)
     # [B, 16, 16, 240], or naive [B, 16, 16, 352]
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 240]
-    x = parts.drop(x, "dropout")
-    logits = parts.logits(x, num_classes)  # [B, K]
+    x = make.drop(x, "dropout")
+    logits = make.logits(x, num_classes)  # [B, K]
     return keras.Model(image, logits, name="inception")
 
 
-def inception_module(x, parts, name, widths, reduced):
+def inception_module(x, make, name, widths, reduced):
     """Joins four views of the same maps.
 
     Args:
@@ -105,17 +105,17 @@ def inception_module(x, parts, name, widths, reduced):
     before_three = before_five = x
     pooled = layers.MaxPooling2D(3, 1, "same", name=f"{name}_pool")(x)
     if reduced:
-        before_three = parts.conv_block(
+        before_three = make.conv_block(
             x, widths.reduce_three, 1, f"{name}_3x3_reduce"
         )
-        before_five = parts.conv_block(
+        before_five = make.conv_block(
             x, widths.reduce_five, 1, f"{name}_5x5_reduce"
         )
-        pooled = parts.conv_block(pooled, widths.pool, 1, f"{name}_pool_1x1")
+        pooled = make.conv_block(pooled, widths.pool, 1, f"{name}_pool_1x1")
     branches = [
-        parts.conv_block(x, widths.one, 1, f"{name}_1x1"),
-        parts.conv_block(before_three, widths.three, 3, f"{name}_3x3"),
-        parts.conv_block(before_five, widths.five, 5, f"{name}_5x5"),
+        make.conv_block(x, widths.one, 1, f"{name}_1x1"),
+        make.conv_block(before_three, widths.three, 3, f"{name}_3x3"),
+        make.conv_block(before_five, widths.five, 5, f"{name}_5x5"),
         pooled,
     ]
     return layers.Concatenate(name=f"{name}_joined")(branches)

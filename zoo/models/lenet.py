@@ -22,7 +22,7 @@ from typing import Literal
 import keras
 from keras import layers
 
-from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.layers import Activation, Initializer, LayerFactory
 
 FIELD = 32  # pixels; the side for which the paper's map sizes are laid out
 
@@ -48,21 +48,21 @@ def build(
         pool: how S2 and S4 summarize 2x2 pixels.
         dropout: share dropped after C5 and after F6.
     """
-    parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     subsample = POOLS[pool]
     padding = "same" if min(input_shape[:2]) < FIELD else "valid"
 
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 1]
-    x = parts.conv_block(image, 6, 5, "conv1", padding=padding)
+    x = make.conv_block(image, 6, 5, "conv1", padding=padding)
     # [B, 28, 28, 6]
     x = subsample(2, name="pool2")(x)  # [B, 14, 14, 6]
-    x = parts.conv_block(x, 16, 5, "conv3", padding="valid")
+    x = make.conv_block(x, 16, 5, "conv3", padding="valid")
     # [B, 10, 10, 16]
     x = subsample(2, name="pool4")(x)  # [B, 5, 5, 16]
     x = layers.Flatten(name="flatten")(x)  # [B, 400]
-    x = parts.dense_block(x, 120, "dense5")  # [B, 120]
-    x = parts.drop(x, "dense5_dropout")
-    x = parts.dense_block(x, 84, "dense6", output="features")  # [B, 84]
-    x = parts.drop(x, "dense6_dropout")
-    logits = parts.logits(x, num_classes)  # [B, K]
+    x = make.dense_block(x, 120, "dense5")  # [B, 120]
+    x = make.drop(x, "dense5_dropout")
+    x = make.dense_block(x, 84, "dense6", output="features")  # [B, 84]
+    x = make.drop(x, "dense6_dropout")
+    logits = make.logits(x, num_classes)  # [B, K]
     return keras.Model(image, logits, name="lenet5")

@@ -31,7 +31,12 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from zoo.models.blocks import Initializer, Parts, make_initializer, seed_of
+from zoo.models.layers import (
+    Initializer,
+    LayerFactory,
+    layer_seed,
+    make_initializer,
+)
 from zoo.models.lenet import FIELD
 
 # Maps of S2 that each map of C3 sees; the paper's table 1.
@@ -66,19 +71,19 @@ def build(
     seed: int = 0,
 ) -> keras.Model:
     """Builds the first LeNet-5 from images `[B, H, W, C]`, 28 pixels up."""
-    parts = Parts(seed, initializer, l1=l1, l2=l2)
+    make = LayerFactory(seed, initializer, l1=l1, l2=l2)
     padding = "same" if min(input_shape[:2]) < FIELD else "valid"
 
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 1]
-    x = parts.conv(image, 6, 5, "conv1", padding=padding)  # [B, 28, 28, 6]
+    x = make.conv(image, 6, 5, "conv1", padding=padding)  # [B, 28, 28, 6]
     x = squash(x, "conv1")
-    x = subsample(x, parts, "pool2")  # [B, 14, 14, 6]
-    x = connect(x, parts, "conv3")  # [B, 10, 10, 16]
+    x = subsample(x, make, "pool2")  # [B, 14, 14, 6]
+    x = connect(x, make, "conv3")  # [B, 10, 10, 16]
     x = squash(x, "conv3")
-    x = subsample(x, parts, "pool4")  # [B, 5, 5, 16]
+    x = subsample(x, make, "pool4")  # [B, 5, 5, 16]
     x = layers.Flatten(name="flatten")(x)  # [B, 400]
-    x = squash(parts.dense(x, 120, "dense5"), "dense5")  # [B, 120]
-    x = parts.dense(x, CODE, "dense6")  # [B, 84]
+    x = squash(make.dense(x, 120, "dense5"), "dense5")  # [B, 120]
+    x = make.dense(x, CODE, "dense6")  # [B, 84]
     x = squash(x, "dense6", output="features")
     logits = compare(x, num_classes, seed)  # [B, K]
     return keras.Model(image, logits, name="lenet5_1998")
@@ -91,11 +96,11 @@ def squash(x, name, output=None):
     return layers.Rescaling(1.7159, name=output or f"{name}_activation")(x)
 
 
-def subsample(x, parts, name):
+def subsample(x, make, name):
     """Averages 2x2 pixels; a coefficient and a bias for each map; squashes."""
     x = layers.AveragePooling2D(2, name=name)(x)
     start = keras.initializers.RandomUniform(
-        -2.4, 2.4, seed=seed_of(parts.seed, name)
+        -2.4, 2.4, seed=layer_seed(make.seed, name)
     )
     x = layers.DepthwiseConv2D(
         1, depthwise_initializer=start, name=f"{name}_coefficient"
@@ -103,10 +108,10 @@ def subsample(x, parts, name):
     return squash(x, name)
 
 
-def connect(x, parts, name):
+def connect(x, make, name):
     """Sixteen maps, each a 5x5 convolution of those maps that it sees."""
     maps = [
-        parts.conv(
+        make.conv(
             keras.ops.take(x, list(seen), axis=-1),
             1,
             5,
@@ -124,7 +129,7 @@ def compare(x, num_classes, seed):
         num_classes,
         use_bias=False,
         kernel_initializer=make_initializer(
-            "small_normal", seed_of(seed, "logits")
+            "small_normal", layer_seed(seed, "logits")
         ),
         trainable=False,
         dtype="float32",

@@ -13,7 +13,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from zoo.models.blocks import Initializer, Parts
+from zoo.models.layers import Initializer, LayerFactory
 
 
 def build(
@@ -26,8 +26,8 @@ def build(
     seed: int = 0,
 ) -> keras.Model:
     """Builds softmax regression from `[B, H, W, C]` or `[B, D]`."""
-    parts = Parts(seed, initializer, l1=l1, l2=l2)
+    make = LayerFactory(seed, initializer, l1=l1, l2=l2)
     inputs = keras.Input(input_shape, name="inputs")
     features = layers.Flatten(name="features")(inputs)  # [B, D]
-    logits = parts.logits(features, num_classes, calm=False)  # [B, K]
+    logits = make.logits(features, num_classes, small_init=False)  # [B, K]
     return keras.Model(inputs, logits, name="lr")

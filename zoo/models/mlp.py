@@ -18,7 +18,7 @@ import keras
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.options import Size
 
 
@@ -42,15 +42,15 @@ def build(
             one layer.
     """
     widths = _checked_widths(hidden)
-    parts = Parts(seed, initializer, activation, norm, dropout, l1, l2)
+    make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     inputs = keras.Input(input_shape, name="inputs")
     x = layers.Flatten(name="flatten")(inputs)  # [B, D]
     for index, width in enumerate(widths, start=1):
         last = index == len(widths)
         output = "features" if last else f"hidden{index}_activation"
-        x = parts.dense_block(x, width, f"hidden{index}", output)  # [B, width]
-        x = parts.drop(x, f"hidden{index}_dropout")
-    logits = parts.logits(x, num_classes)  # [B, K]
+        x = make.dense_block(x, width, f"hidden{index}", output)  # [B, width]
+        x = make.drop(x, f"hidden{index}_dropout")
+    logits = make.logits(x, num_classes)  # [B, K]
     return keras.Model(inputs, logits, name="mlp")
 
 

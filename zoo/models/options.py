@@ -1,7 +1,7 @@
-"""What a model can be told: its builder's keyword arguments, and their checks.
+"""Options of a model: its builder's keyword arguments, and their checks.
 
-A builder's signature is the one place where its options stand. Names come
-from its parameters, defaults from their values, allowed values from their
+A builder's signature is the one definition of its options. Names come from
+its parameters, defaults from their values, allowed values from their
 annotations (`Literal`, `Size`, `int | tuple[int, ...]`, ...).
 """
 
@@ -18,20 +18,20 @@ from typing import Annotated, Any, Literal
 
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError, join_words, nearest
-from zoo.registry import ModelEntry
+from zoo.models.registry import ModelEntry
 
 # Options that have a flag of their own; others are given by --model_arg.
 STANDARD = tuple(name for name in OPTIONS if OPTIONS[name].to_builder)
 
-# Parameters of every builder that are no options: the first two places, and
-# the seed, which belongs to the run.
-FIRST_TWO = 2
+# Parameters of every builder that are not options: `input_shape` and
+# `num_classes`, and the seed, which belongs to the run.
+NUM_POSITIONAL = 2
 SEED = "seed"
 
 
 @dataclasses.dataclass(frozen=True)
 class Range:
-    """Bounds of a number, both allowed, for `Annotated`; `None` is none."""
+    """Inclusive bounds of a number, for `Annotated`; `None` is unbounded."""
 
     low: int
     high: int | None = None
@@ -45,7 +45,7 @@ class Range:
         return f"from {self.low} to {self.high}"
 
 
-# A number of units, maps or pixels: of none of them, no layer is made.
+# A number of units, maps or pixels, at least one.
 Size = Annotated[int, Range(1)]
 
 
@@ -53,8 +53,8 @@ def builder_options(entry: ModelEntry) -> dict[str, Any]:
     """Returns the options of a model with their defaults, in its own order.
 
     `None` stands for an option without a default.
-    What the name fixes, such as the depth of `wrn28_10`, is no option, nor
-    is what would have no effect, such as the dropout of `cnn_cf`.
+    Arguments that the name fixes, such as the depth of `wrn28_10`, are left
+    out, and so are those without effect, such as the dropout of `cnn_cf`.
     """
     return {
         name: None if _is_empty(parameter.default) else parameter.default
@@ -66,7 +66,7 @@ def builder_options(entry: ModelEntry) -> dict[str, Any]:
 
 
 def takes_seed(entry: ModelEntry) -> bool:
-    """Whether the builder can be given a seed for its initial weights."""
+    """Whether the builder takes a seed for its initial weights."""
     return SEED in _parameters(entry.load())
 
 
@@ -76,8 +76,8 @@ def check_options(
     """Returns the options in the types that the builder declares.
 
     Raises:
-        UserError: an option that this model lacks, or a value that it cannot
-            have, in the options or in its name.
+        UserError: an option that this model does not have, or an invalid
+            value, in the options or in its name.
     """
     builder = entry.load()
     known = builder_options(entry)
@@ -86,16 +86,16 @@ def check_options(
     checked = {}
     for name, value in options.items():
         if name not in known and not _takes_anything(builder):
-            raise _no_place(entry, name, value, known)
+            raise _unknown_option(entry, name, value, known)
         if name in STANDARD:
             value = getattr(TrainConfig(**{name: value}), name)
         hint = hints.get(name, _type_of(known.get(name)))
         try:
-            checked[name] = fit(value, hint)
+            checked[name] = convert(value, hint)
         except TypeError:
             raise UserError(
-                f"{_flag(name, value)} does not suit {entry.name}; "
-                f"give {words(hint)}."
+                f"{_flag(name, value)} is invalid for {entry.name}; "
+                f"give {describe_type(hint)}."
             ) from None
     return checked
 
@@ -105,15 +105,15 @@ def _check_name(entry: ModelEntry, hints: Mapping[str, Any]) -> None:
     for name, value in entry.arguments.items():
         hint = hints.get(name, Any)
         try:
-            fit(value, hint)
+            convert(value, hint)
         except TypeError:
             raise UserError(
-                f"{entry.name} names a {name} of {value}; write "
-                f"{words(hint)} there."
+                f"{entry.name} has a {name} of {value}; it must be "
+                f"{describe_type(hint)}."
             ) from None
 
 
-def fit(value: Any, hint: Any) -> Any:
+def convert(value: Any, hint: Any) -> Any:
     """Returns the value in the type of an annotation, lists as tuples.
 
     Raises:
@@ -123,11 +123,11 @@ def fit(value: Any, hint: Any) -> Any:
     if hint is Any:
         return value
     if origin is Annotated:
-        return _fit_range(value, *inner)
+        return _convert_range(value, *inner)
     if origin in (typing.Union, types.UnionType):
-        return _fit_any(value, inner)
+        return _convert_union(value, inner)
     if origin is tuple and isinstance(value, tuple | list):
-        return tuple(fit(item, inner[0]) for item in value)
+        return tuple(convert(item, inner[0]) for item in value)
     if origin is Literal and any(
         value == word and type(value) is type(word) for word in inner
     ):
@@ -147,52 +147,54 @@ def fit(value: Any, hint: Any) -> Any:
     raise TypeError
 
 
-def _fit_range(value: Any, hint: Any, *bounds: Any) -> Any:
-    fitted = fit(value, hint)
-    if any(isinstance(b, Range) and fitted not in b for b in bounds):
+def _convert_range(value: Any, hint: Any, *bounds: Any) -> Any:
+    converted = convert(value, hint)
+    if any(isinstance(b, Range) and converted not in b for b in bounds):
         raise TypeError
-    return fitted
+    return converted
 
 
-def _fit_any(value: Any, hints: tuple[Any, ...]) -> Any:
+def _convert_union(value: Any, hints: tuple[Any, ...]) -> Any:
     for hint in hints:
         try:
-            return fit(value, hint)
+            return convert(value, hint)
         except TypeError:
             continue
     raise TypeError
 
 
-WORDS = {
+TYPE_NAMES = {
     int: "a whole number",
     float: "a number",
     bool: "True or False",
-    str: "a word",
+    str: "a string",
     tuple: "values in parentheses",
     types.NoneType: "None",
 }
 
 
-def words(hint: Any) -> str:
-    """Says in words what an annotation allows."""
+def describe_type(hint: Any) -> str:
+    """Returns a phrase for the values that an annotation allows."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
         return join_words(map(str, inner))
     if origin in (typing.Union, types.UnionType):
-        return " or ".join(words(part) for part in inner)
+        return " or ".join(describe_type(part) for part in inner)
     if origin is Annotated:
-        bounds = [str(one) for one in inner[1:] if isinstance(one, Range)]
-        return " ".join([words(inner[0]), *bounds])
+        bounds = [str(part) for part in inner[1:] if isinstance(part, Range)]
+        return " ".join([describe_type(inner[0]), *bounds])
     if origin is tuple:
-        return f"{WORDS[tuple]}, each {words(inner[0])}, such as (256,128)"
-    return WORDS.get(origin or hint, f"a {getattr(hint, '__name__', hint)}")
+        item = describe_type(inner[0])
+        return f"{TYPE_NAMES[tuple]}, each {item}, such as (256,128)"
+    name = f"a {getattr(hint, '__name__', hint)}"
+    return TYPE_NAMES.get(origin or hint, name)
 
 
 def _parameters(builder: Callable) -> dict[str, inspect.Parameter]:
     parameters = list(inspect.signature(builder).parameters.values())
     return {
         parameter.name: parameter
-        for parameter in parameters[FIRST_TWO:]
+        for parameter in parameters[NUM_POSITIONAL:]
         if parameter.kind is not parameter.VAR_KEYWORD
     }
 
@@ -207,7 +209,7 @@ def _hints(builder: Callable) -> dict[str, Any]:
         return typing.get_type_hints(builder, include_extras=True)
     except (NameError, TypeError):
         # A user's builder may name types that exist for type checkers only,
-        # or be no plain function; its defaults then say what it takes.
+        # or not be a plain function; its defaults then give the types.
         return {}
 
 
@@ -224,18 +226,18 @@ def _flag(name: str, value: Any) -> str:
     return f"--{prefix}{name}={value}"
 
 
-def _no_place(
+def _unknown_option(
     entry: ModelEntry, name: str, value: Any, known: Mapping[str, Any]
 ) -> UserError:
-    """Builds the error for an option that the model does not have."""
-    given = f"{_flag(name, value)} has no place in {entry.name}"
+    """Returns the error for an option that the model does not have."""
+    given = f"{_flag(name, value)} does not apply to {entry.name}"
     if name in entry.arguments:
         return UserError(
             f"{given}, whose name fixes {name} at {entry.arguments[name]}; "
             "choose another name."
         )
-    if name in STANDARD and entry.lacks:
-        return UserError(f"{given}, which {entry.lacks}.")
+    if name in STANDARD and entry.unsupported_reason:
+        return UserError(f"{given}, which {entry.unsupported_reason}.")
     close = nearest(name, known, 1)
     hint = f"did you mean {close[0]}? It" if close else "it"
     takes = join_words(known, "and") or "no options"

@@ -48,15 +48,15 @@ def blocks_per_group(depth: int, others: int) -> int:
     raise UserError(f"depth {depth} is not 6n+{others}; {hint}.")
 
 
-def stack(block, x, parts, name, num_blocks, filters, strides, **options):
+def stack(block, x, make, name, num_blocks, filters, strides, **options):
     """Stacks blocks of one width; the first one changes size and width."""
-    x = block(x, parts, f"{name}_block1", filters, strides, **options)
+    x = block(x, make, f"{name}_block1", filters, strides, **options)
     for index in range(2, num_blocks + 1):
-        x = block(x, parts, f"{name}_block{index}", filters, 1, **options)
+        x = block(x, make, f"{name}_block{index}", filters, 1, **options)
     return x
 
 
-def preactivation_block(x, parts, name, filters, strides, shortcut="B"):
+def preactivation_block(x, make, name, filters, strides, shortcut="B"):
     """Adds two 3x3 convolutions, each after batch norm and activation.
 
     Args:
@@ -65,18 +65,18 @@ def preactivation_block(x, parts, name, filters, strides, shortcut="B"):
     Returns:
         `[B, H / strides, W / strides, filters]`.
     """
-    activated = norm_activate(x, parts, name, 1)
+    activated = norm_activate(x, make, name, 1)
     carried = x
     if x.shape[-1] != filters:
-        carried = resample(activated, parts, name, filters, strides, shortcut)
-    y = parts.conv(activated, filters, 3, f"{name}_conv1", strides, bias=False)
-    y = norm_activate(y, parts, name, 2)
-    y = parts.drop(y, f"{name}_dropout")
-    y = parts.conv(y, filters, 3, f"{name}_conv2", bias=False)
+        carried = resample(activated, make, name, filters, strides, shortcut)
+    y = make.conv(activated, filters, 3, f"{name}_conv1", strides, bias=False)
+    y = norm_activate(y, make, name, 2)
+    y = make.drop(y, f"{name}_dropout")
+    y = make.conv(y, filters, 3, f"{name}_conv2", bias=False)
     return add(y, carried, name, shortcut)
 
 
-def postactivation_block(x, parts, name, filters, strides, shortcut="A"):
+def postactivation_block(x, make, name, filters, strides, shortcut="A"):
     """Adds two 3x3 convolutions; batch norm after each, ReLU after the sum.
 
     Args:
@@ -87,19 +87,19 @@ def postactivation_block(x, parts, name, filters, strides, shortcut="A"):
     """
     carried = x
     if x.shape[-1] != filters:
-        carried = resample(x, parts, name, filters, strides, shortcut)
+        carried = resample(x, make, name, filters, strides, shortcut)
         if shortcut == "B":
-            carried = parts.batch_norm(carried, f"{name}_shortcut_norm")
-    y = parts.conv(x, filters, 3, f"{name}_conv1", strides, bias=False)
-    y = norm_activate(y, parts, name, 1)
-    y = parts.drop(y, f"{name}_dropout")
-    y = parts.conv(y, filters, 3, f"{name}_conv2", bias=False)
-    y = parts.batch_norm(y, f"{name}_norm2")
+            carried = make.batch_norm(carried, f"{name}_shortcut_norm")
+    y = make.conv(x, filters, 3, f"{name}_conv1", strides, bias=False)
+    y = norm_activate(y, make, name, 1)
+    y = make.drop(y, f"{name}_dropout")
+    y = make.conv(y, filters, 3, f"{name}_conv2", bias=False)
+    y = make.batch_norm(y, f"{name}_norm2")
     y = add(y, carried, name, shortcut)
-    return parts.activate(y, f"{name}_activation2")
+    return make.activate(y, f"{name}_activation2")
 
 
-def resample(x, parts, name, filters, strides, shortcut):
+def resample(x, make, name, filters, strides, shortcut):
     """Brings a shortcut to the size and width of what it is added to."""
     if shortcut == "A":
         if strides > 1:
@@ -107,9 +107,7 @@ def resample(x, parts, name, filters, strides, shortcut):
         new = filters - x.shape[-1]
         return keras.ops.pad(x, ((0, 0), (0, 0), (0, 0), (0, new)))
     if shortcut == "B":
-        return parts.conv(
-            x, filters, 1, f"{name}_shortcut", strides, bias=False
-        )
+        return make.conv(x, filters, 1, f"{name}_shortcut", strides, bias=False)
     return x
 
 
@@ -120,7 +118,7 @@ def add(y, carried, name, shortcut):
     return layers.Add(name=f"{name}_sum")([y, carried])
 
 
-def norm_activate(x, parts, name, index):
+def norm_activate(x, make, name, index):
     """Batch norm, then the activation."""
-    x = parts.batch_norm(x, f"{name}_norm{index}")
-    return parts.activate(x, f"{name}_activation{index}")
+    x = make.batch_norm(x, f"{name}_norm{index}")
+    return make.activate(x, f"{name}_activation{index}")

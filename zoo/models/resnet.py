@@ -32,7 +32,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.residual import (
     Shortcut,
     blocks_per_group,
@@ -66,20 +66,22 @@ def build(
     """
     num_blocks = blocks_per_group(depth, 2)
     block = preactivation_block if preactivation else postactivation_block
-    parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
+    make = LayerFactory(
+        seed, initializer, activation, dropout=dropout, l1=l1, l2=l2
+    )
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
-    x = parts.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
+    x = make.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
     if not preactivation:
-        x = norm_activate(x, parts, "conv1", "")
-    x = stack(block, x, parts, "group1", num_blocks, 16, 1, shortcut=shortcut)
+        x = norm_activate(x, make, "conv1", "")
+    x = stack(block, x, make, "group1", num_blocks, 16, 1, shortcut=shortcut)
     # [B, 32, 32, 16]
-    x = stack(block, x, parts, "group2", num_blocks, 32, 2, shortcut=shortcut)
+    x = stack(block, x, make, "group2", num_blocks, 32, 2, shortcut=shortcut)
     # [B, 16, 16, 32]
-    x = stack(block, x, parts, "group3", num_blocks, 64, 2, shortcut=shortcut)
+    x = stack(block, x, make, "group3", num_blocks, 64, 2, shortcut=shortcut)
     # [B, 8, 8, 64]
     if preactivation:
-        x = norm_activate(x, parts, "final", "")
+        x = norm_activate(x, make, "final", "")
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64]
-    logits = parts.logits(x, num_classes)  # [B, K]
+    logits = make.logits(x, num_classes)  # [B, K]
     family = "plain" if shortcut == "none" else "resnet"
     return keras.Model(image, logits, name=f"{family}{depth}")

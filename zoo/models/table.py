@@ -1,37 +1,100 @@
-"""The table of models: the whole zoo on one page, as a student meets it.
+"""The table of models: every model with its paper, recipe and search space.
 
-Nothing here imports Keras: a builder is named by a string and imported when
-it is first called. A model's default recipe stands beside it, one for small
-sets of images (below 10,000) and one for large ones; each option that is given
-to a run goes before the recipe.
+Importing it does not import Keras: a builder is named by a string and imported
+when it is first called. Options given for a run override the default recipe.
 """
 
 from __future__ import annotations
 
-from zoo.models import spaces
-from zoo.models.defaults import (
-    ADAM,
-    AIRBENCH,
-    ALTERNATING,
-    CAREFUL_ADAM,
-    CROP,
-    LIGHT_NESTEROV,
-    MOMENTUM,
-    NESTEROV,
-    SLOW_MOMENTUM,
-    SLOWER_ADAM,
-    recipe,
-)
-from zoo.registry import ModelEntry
+from typing import Any
 
-GREY, COLOR, PHOTO = (28, 28, 1), (32, 32, 3), (224, 224, 3)
+from zoo.models.registry import ModelEntry
+
+# Optimizers of the default recipes.
+ADAM = {"optimizer": "adam", "learning_rate": 2e-3, "schedule": "cosine"}
+SLOWER_ADAM = {**ADAM, "learning_rate": 1e-3}
+CAREFUL_ADAM = {**ADAM, "learning_rate": 3e-4}
+# The papers' optimizers; their step schedules over 90 to 300 epochs are
+# shortened to a cosine.
+MOMENTUM = {
+    "optimizer": "momentum",
+    "momentum": 0.9,
+    "learning_rate": 0.1,
+    "weight_decay": 1e-4,
+    "schedule": "cosine",
+}
+SLOW_MOMENTUM = {**MOMENTUM, "learning_rate": 0.01, "weight_decay": 5e-4}
+NESTEROV = {**MOMENTUM, "optimizer": "nesterov", "weight_decay": 5e-4}
+LIGHT_NESTEROV = {**NESTEROV, "weight_decay": 1e-4}
+CROP = {"augment": "crop_flip"}
+# The authors' recipe of airbench94, for 10 epochs. Their learning rates are
+# for sums over a batch, these for means: 11.5 / 1024 / (1 + 1 / (1 - 0.85)) * B
+# is 1.46 for a batch of B = 1000, and the decay 0.0153 / 11.5.
+AIRBENCH = {
+    "optimizer": "nesterov",
+    "momentum": 0.85,
+    "learning_rate": 1.46,
+    "weight_decay": 1.33e-3,
+    "norm_bias_factor": 64.0,
+    "schedule": "linear",
+    "warmup_epochs": 2.3,
+    "warmup_start": 0.2,
+    "schedule_end": 0.07,
+    "label_smoothing": 0.2,
+    "lookahead_every": 5,
+}
+ALTERNATING = {"augment": "crop_alternating_flip", "crop_padding": 2}
+
+# Default search spaces, each item the text of one `--space`: few dimensions,
+# as a dozen trials cover little of many, and ranges wide enough for small and
+# large data sets.
+ADAM_RATE = "learning_rate=log:1e-4:1e-1"
+SGD_RATE = "learning_rate=log:1e-3:1"  # with momentum
+LOW_RATE = "learning_rate=log:1e-5:1e-2"  # deep networks without normalization
+DECAY = "weight_decay=log:1e-5:1e-2"
+DROPOUT = "dropout=0:0.6:0.1"
+
+LINEAR_SPACE = (
+    ADAM_RATE,
+    "mean_subtraction=none,channel,pixel,image",
+    "l2=log:1e-6:1e-2",
+)
+MLP_SPACE = (
+    ADAM_RATE,
+    DROPOUT,
+    "model_arg.hidden=128,512,(128,128),(512,512)",
+)
+KNN_SPACE = ("model_arg.neighbors=1:15:2", "mean_subtraction=none,pixel,image")
+CNN_SPACE = (
+    ADAM_RATE,
+    DROPOUT,
+    "model_arg.maps=16,32,64",
+    "model_arg.filter_size=3,5",
+)
+LENET_SPACE = (ADAM_RATE, DROPOUT, "model_arg.pool=average,max")
+RATE_SPACE = (LOW_RATE,)
+RATE_DROPOUT_SPACE = (LOW_RATE, DROPOUT)
+RATE_DECAY_SPACE = (SGD_RATE, DECAY)
+WIDE_SPACE = (SGD_RATE, DECAY, "dropout=0:0.4:0.1")
+
+
+def recipe(
+    optimizer: dict[str, Any], batch_size: int, epochs: int, **options: Any
+) -> dict[str, Any]:
+    """Returns a default recipe, as options of `TrainConfig`."""
+    sizes = {"batch_size": batch_size, "epochs": epochs}
+    return {**optimizer, **sizes, **options}
+
+
+GRAY, COLOR, PHOTO = (28, 28, 1), (32, 32, 3), (224, 224, 3)
 
 WRNS = ("wrn16_1", "wrn16_4", "wrn28_2", "wrn40_4", "wrn16_8", "wrn28_10")
 CNNS = ("cnn_cf", "cnn_cpcpff", "cnn_cpcpfdf")
 CNNS += ("cnn_cnf", "cnn_cpncpnff", "cnn_cpncpnfdf")
-WORD = "[cpnd]*[ndf]*f"  # of `cnn_<letters>`: vectors come out of the first f
-# Options of `cnn_<letters>` and the letters without which they do nothing.
-LETTERS = {
+# The letters of `cnn_<letters>`: after the first f there are vectors, not maps.
+CNN_LETTERS = "[cpnd]*[ndf]*f"
+# Options of `cnn_<letters>` and the letters that they need to have an effect.
+CNN_OPTIONS = {
     "filter_size": "c",
     "maps": "c",
     "pool": "p",
@@ -46,256 +109,263 @@ TABLE = (
     ModelEntry(
         name="lr",
         builder="zoo.models.linear:build",
-        about="softmax regression, one template a class",
-        home=GREY,
+        description="multinomial logistic regression",
+        default_input_shape=GRAY,
         takes_vectors=True,
         lecture="softmax regression; linear SVM with --loss=hinge",
-        lacks="has no hidden layer; use --l2, or --model=mlp",
-        small=recipe(ADAM, 32, 30, learning_rate=0.01),
-        large=recipe(SLOWER_ADAM, 128, 15),
-        space=spaces.LINEAR,
+        unsupported_reason="has no hidden layer; use --l2, or --model=mlp",
+        recipe_small=recipe(ADAM, 32, 30, learning_rate=0.01),
+        recipe_large=recipe(SLOWER_ADAM, 128, 15),
+        search_space=LINEAR_SPACE,
     ),
     ModelEntry(
         name="mlp",
         builder="zoo.models.mlp:build",
-        about="perceptron with two hidden layers of 512 units",
-        home=GREY,
+        description="multilayer perceptron, two hidden layers of 512 units",
+        default_input_shape=GRAY,
         takes_vectors=True,
         year=1986,
         paper="Rumelhart, Hinton and Williams 1986",
         lecture="multi-layer networks",
-        small=recipe(SLOWER_ADAM, 32, 30, dropout=0.2),
-        large=recipe(SLOWER_ADAM, 128, 12, dropout=0.2),
-        points=recipe(ADAM, 32, 100),
-        space=spaces.PERCEPTRON,
+        recipe_small=recipe(SLOWER_ADAM, 32, 30, dropout=0.2),
+        recipe_large=recipe(SLOWER_ADAM, 128, 12, dropout=0.2),
+        recipe_vectors=recipe(ADAM, 32, 100),
+        search_space=MLP_SPACE,
     ),
     ModelEntry(
         name="knn",
-        builder="zoo.models.neighbors:build",
-        about="k nearest neighbours: remembers, and lets the nearest vote",
-        home=GREY,
+        builder="zoo.models.knn:build",
+        description="k-nearest neighbors (non-parametric)",
+        default_input_shape=GRAY,
         takes_vectors=True,
-        memorize="zoo.models.neighbors:memorize",
+        fit="zoo.models.knn:fit_knn",
         year=1967,
         paper="Cover and Hart 1967",
         lecture="shallow competitors of learned features",
-        lacks="remembers the training images and learns no weight; its "
-        "option is --model_arg=neighbors=5",
-        space=spaces.NEIGHBORS,
+        unsupported_reason="is non-parametric; its option "
+        "is --model_arg=neighbors=5",
+        search_space=KNN_SPACE,
     ),
     ModelEntry(
         name="cnn_<letters>",
         builder="zoo.models.convnet:build",
-        about="one layer a letter: conv, pool, norm, dropout, full",
-        home=COLOR,
-        lecture="the language of layers c, p, n, d and f",
+        description="CNN by letters: c=conv, p=max-pool, n=norm, d=dropout, "
+        "f=fully connected",
+        default_input_shape=COLOR,
+        lecture="layer strings of c, p, n, d and f",
         members=CNNS,
-        words={"letters": WORD},
-        needs=LETTERS,
-        lacks="spells no layer for it; n normalizes and d drops, as in "
-        "cnn_cnfdf",
-        small=recipe(SLOWER_ADAM, 32, 20),
-        large=recipe(SLOWER_ADAM, 128, 20),
-        space=spaces.LETTERS,
+        name_patterns={"letters": CNN_LETTERS},
+        option_patterns=CNN_OPTIONS,
+        unsupported_reason="has no letter for it; n is normalization and d "
+        "dropout, as in cnn_cnfdf",
+        recipe_small=recipe(SLOWER_ADAM, 32, 20),
+        recipe_large=recipe(SLOWER_ADAM, 128, 20),
+        search_space=CNN_SPACE,
     ),
     ModelEntry(
         name="lenet5",
         builder="zoo.models.lenet:build",
-        about="two convolutions, two subsamplings, dense layers",
-        home=GREY,
-        smallest=28,
+        description="LeNet-5: two convolutions, two poolings, dense layers",
+        default_input_shape=GRAY,
+        min_size=28,
         year=1998,
         paper="LeCun, Bottou, Bengio and Haffner 1998",
         lecture="convolutional networks",
-        small=recipe(ADAM, 32, 30),
-        large=recipe(ADAM, 128, 20),
-        space=spaces.LENET,
+        recipe_small=recipe(ADAM, 32, 30),
+        recipe_large=recipe(ADAM, 128, 20),
+        search_space=LENET_SPACE,
     ),
     ModelEntry(
         name="lenet5_1998",
         builder="zoo.models.lenet_1998:build",
-        about="LeNet-5 as published: sparse C3, scaled tanh",
-        home=GREY,
-        smallest=28,
+        description="LeNet-5 as published: sparse C3, scaled tanh",
+        default_input_shape=GRAY,
+        min_size=28,
         year=1998,
         paper="LeCun, Bottou, Bengio and Haffner 1998",
-        lacks="is the network as published; use --model=lenet5",
-        small=recipe(ADAM, 32, 30),
-        large=recipe(ADAM, 128, 20),
-        space=spaces.RATE_ALONE,
+        unsupported_reason="has a fixed architecture; use --model=lenet5",
+        recipe_small=recipe(ADAM, 32, 30),
+        recipe_large=recipe(ADAM, 128, 20),
+        search_space=RATE_SPACE,
     ),
     ModelEntry(
         name="alexnet_lite",
         builder="zoo.models.alexnet:build_lite",
-        about="AlexNet at a quarter of its widths, for small images",
-        home=COLOR,
-        smallest=28,
+        description="AlexNet at a quarter of its widths, for small images",
+        default_input_shape=COLOR,
+        min_size=28,
         year=2012,
         paper="Krizhevsky, Sutskever and Hinton 2012",
         lecture="local response norm, overlapping pooling, dropout",
-        small=recipe(SLOWER_ADAM, 32, 20),
-        large=recipe(SLOWER_ADAM, 128, 30, **CROP),
-        space=spaces.RATE_AND_DROPOUT,
+        recipe_small=recipe(SLOWER_ADAM, 32, 20),
+        recipe_large=recipe(SLOWER_ADAM, 128, 30, **CROP),
+        search_space=RATE_DROPOUT_SPACE,
     ),
     ModelEntry(
         name="alexnet",
         builder="zoo.models.alexnet:build",
-        about="AlexNet at its full widths, without groups",
-        home=(227, 227, 3),
-        smallest=67,
+        description="AlexNet at its full widths, without groups",
+        default_input_shape=(227, 227, 3),
+        min_size=67,
         year=2012,
         paper="Krizhevsky, Sutskever and Hinton 2012",
-        small=recipe(CAREFUL_ADAM, 32, 10),
-        large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
-        space=spaces.RATE_AND_DROPOUT,
+        recipe_small=recipe(CAREFUL_ADAM, 32, 10),
+        recipe_large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
+        search_space=RATE_DROPOUT_SPACE,
     ),
     ModelEntry(
         name="inception",
         builder="zoo.models.inception:build",
-        about="one or two inception modules, naive or reduced",
-        home=COLOR,
-        smallest=8,
+        description="one or two inception modules, naive or with 1x1 reduction",
+        default_input_shape=COLOR,
+        min_size=8,
         year=2014,
         paper="Szegedy et al. 2014, arXiv 1409.4842",
         lecture="inception modules, 1x1 dimension reduction",
-        small=recipe(ADAM, 32, 20),
-        large=recipe(ADAM, 128, 30, **CROP),
-        space=spaces.RATE_AND_DROPOUT,
+        recipe_small=recipe(ADAM, 32, 20),
+        recipe_large=recipe(ADAM, 128, 30, **CROP),
+        search_space=RATE_DROPOUT_SPACE,
     ),
     ModelEntry(
         name="googlenet",
         builder="zoo.models.googlenet:build",
-        about="nine inception modules, global average pooling",
-        home=PHOTO,
-        smallest=64,
+        description="nine inception modules, global average pooling",
+        default_input_shape=PHOTO,
+        min_size=64,
         year=2014,
         paper="Szegedy et al. 2014, arXiv 1409.4842",
         lecture="GoogLeNet and its table of widths",
-        small=recipe(CAREFUL_ADAM, 32, 10),
-        large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
-        space=spaces.RATE_ALONE,
+        recipe_small=recipe(CAREFUL_ADAM, 32, 10),
+        recipe_large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
+        search_space=RATE_SPACE,
     ),
     ModelEntry(
         name="plain<depth>",
         builder="zoo.models.resnet:build",
-        about="residual network without its shortcuts",
-        home=COLOR,
-        smallest=8,
+        description="residual network without its shortcuts",
+        default_input_shape=COLOR,
+        min_size=8,
         year=2015,
         paper="He, Zhang, Ren and Sun 2015, arXiv 1512.03385",
         lecture="deep plain networks train worse than shallow ones",
         members=("plain20", "plain56"),
         arguments={"shortcut": "none"},
-        lacks="has batch normalization with every convolution already",
-        small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
-        large=recipe(MOMENTUM, 128, 60, **CROP),
-        space=spaces.RATE_AND_DECAY,
+        unsupported_reason="has batch normalization with every convolution "
+        "already",
+        recipe_small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
+        recipe_large=recipe(MOMENTUM, 128, 60, **CROP),
+        search_space=RATE_DECAY_SPACE,
     ),
     ModelEntry(
         name="resnet<depth>",
         builder="zoo.models.resnet:build",
-        about="residual network for small images",
-        home=COLOR,
-        smallest=8,
+        description="residual network for small images",
+        default_input_shape=COLOR,
+        min_size=8,
         year=2015,
         paper="He, Zhang, Ren and Sun 2015, arXiv 1512.03385",
         lecture="residual blocks",
         members=("resnet20", "resnet56"),
-        lacks="has batch normalization with every convolution already",
-        small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
-        large=recipe(MOMENTUM, 128, 60, **CROP),
-        space=spaces.RATE_AND_DECAY,
+        unsupported_reason="has batch normalization with every convolution "
+        "already",
+        recipe_small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
+        recipe_large=recipe(MOMENTUM, 128, 60, **CROP),
+        search_space=RATE_DECAY_SPACE,
     ),
     ModelEntry(
         name="resnet50",
         builder="zoo.models.bottleneck:build",
-        about="residual network of bottlenecks, for large images",
-        home=PHOTO,
-        smallest=64,
+        description="residual network with bottlenecks, for large images",
+        default_input_shape=PHOTO,
+        min_size=64,
         year=2015,
         paper="He, Zhang, Ren and Sun 2015, arXiv 1512.03385",
         lecture="residual blocks",
         arguments={"width": 1},
-        lacks="has batch normalization throughout and no dropout",
-        small=recipe(CAREFUL_ADAM, 32, 6),
-        large=recipe(MOMENTUM, 128, 30, **CROP),
-        space=spaces.RATE_AND_DECAY,
+        unsupported_reason="has batch normalization throughout and no dropout",
+        recipe_small=recipe(CAREFUL_ADAM, 32, 6),
+        recipe_large=recipe(MOMENTUM, 128, 30, **CROP),
+        search_space=RATE_DECAY_SPACE,
     ),
     # Before the other Wide ResNets, whose pattern fits its names as well.
     ModelEntry(
         name="wrn50_<width>",
         builder="zoo.models.bottleneck:build",
-        about="ResNet-50 with wider bottlenecks",
-        home=PHOTO,
-        smallest=64,
+        description="ResNet-50 with wider bottlenecks",
+        default_input_shape=PHOTO,
+        min_size=64,
         year=2016,
         paper="Zagoruyko and Komodakis 2016, arXiv 1605.07146",
         lecture="width against depth",
         members=("wrn50_2", "wrn50_3"),
-        lacks="has batch normalization throughout and no dropout",
-        small=recipe(CAREFUL_ADAM, 32, 4),
-        large=recipe(MOMENTUM, 128, 30, **CROP),
-        space=spaces.RATE_AND_DECAY,
+        unsupported_reason="has batch normalization throughout and no dropout",
+        recipe_small=recipe(CAREFUL_ADAM, 32, 4),
+        recipe_large=recipe(MOMENTUM, 128, 30, **CROP),
+        search_space=RATE_DECAY_SPACE,
     ),
     ModelEntry(
         name="wrn<depth>_<width>",
         builder="zoo.models.wide_resnet:build",
-        about="wide residual network, pre-activation",
-        home=COLOR,
-        smallest=8,
+        description="wide residual network with pre-activation",
+        default_input_shape=COLOR,
+        min_size=8,
         year=2016,
         paper="Zagoruyko and Komodakis 2016, arXiv 1605.07146",
         lecture="residual blocks, width against depth",
         members=WRNS,
-        lacks="has batch normalization before every convolution already",
-        small=recipe({**NESTEROV, "learning_rate": 0.05}, 32, 6),
-        large=recipe(NESTEROV, 128, 60, **CROP),
-        space=spaces.WIDE,
+        unsupported_reason="has batch normalization before every convolution "
+        "already",
+        recipe_small=recipe({**NESTEROV, "learning_rate": 0.05}, 32, 6),
+        recipe_large=recipe(NESTEROV, 128, 60, **CROP),
+        search_space=WIDE_SPACE,
     ),
     ModelEntry(
         name="airbench94",
         builder="zoo.models.airbench:build",
-        about="whitened patches, identity start, for few epochs",
-        home=COLOR,
-        smallest=16,
+        description="fast CIFAR-10 network: patch whitening, identity init",
+        default_input_shape=COLOR,
+        min_size=16,
         adapt="zoo.models.airbench:adapt",
         year=2024,
         paper="Jordan 2024, arXiv 2404.00498",
-        lecture="what a training recipe is worth",
-        lacks="has batch normalization with every convolution already",
-        small=recipe(AIRBENCH, 64, 10, **ALTERNATING),
-        large=recipe(AIRBENCH, 1000, 10, **ALTERNATING),
-        space=spaces.RATE_AND_DECAY,
+        lecture="the effect of a training recipe",
+        unsupported_reason="has batch normalization with every convolution "
+        "already",
+        recipe_small=recipe(AIRBENCH, 64, 10, **ALTERNATING),
+        recipe_large=recipe(AIRBENCH, 1000, 10, **ALTERNATING),
+        search_space=RATE_DECAY_SPACE,
     ),
     ModelEntry(
         name="densenet<depth>_<growth>",
         builder="zoo.models.densenet:build",
-        about="densely connected network, joined by concatenation",
-        home=COLOR,
-        smallest=8,
+        description="densely connected network (concatenation)",
+        default_input_shape=COLOR,
+        min_size=8,
         year=2017,
         paper="Huang et al. 2017, arXiv 1608.06993",
         lecture="connections that skip layers by concatenation",
         members=("densenet40_12",),
         arguments={"bottleneck": False},
-        lacks="has batch normalization before every convolution already",
-        small=recipe(LIGHT_NESTEROV, 32, 10, dropout=0.2),
-        large=recipe(LIGHT_NESTEROV, 64, 60, **CROP),
-        space=spaces.WIDE,
+        unsupported_reason="has batch normalization before every convolution "
+        "already",
+        recipe_small=recipe(LIGHT_NESTEROV, 32, 10, dropout=0.2),
+        recipe_large=recipe(LIGHT_NESTEROV, 64, 60, **CROP),
+        search_space=WIDE_SPACE,
     ),
     ModelEntry(
         name="densenet_bc<depth>_<growth>",
         builder="zoo.models.densenet:build",
-        about="DenseNet with bottlenecks and compression",
-        home=COLOR,
-        smallest=8,
+        description="DenseNet with bottlenecks and compression",
+        default_input_shape=COLOR,
+        min_size=8,
         year=2017,
         paper="Huang et al. 2017, arXiv 1608.06993",
         members=("densenet_bc100_12",),
         arguments={"bottleneck": True},
-        lacks="has batch normalization before every convolution already",
-        small=recipe(LIGHT_NESTEROV, 32, 10, dropout=0.2),
-        large=recipe(LIGHT_NESTEROV, 64, 60, **CROP),
-        space=spaces.WIDE,
+        unsupported_reason="has batch normalization before every convolution "
+        "already",
+        recipe_small=recipe(LIGHT_NESTEROV, 32, 10, dropout=0.2),
+        recipe_large=recipe(LIGHT_NESTEROV, 64, 60, **CROP),
+        search_space=WIDE_SPACE,
     ),
 )

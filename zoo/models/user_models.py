@@ -1,12 +1,12 @@
-"""Models of a user's own: what a registered builder returns, made standard.
+"""Models of a user: the model of a registered builder, standardized.
 
-The rest of the zoo relies on a functional model of one input, whose outputs
-are logits and whose last layer is called `logits`. A tutorial's network is a
-`Sequential` that begins with its own `Rescaling` and ends in a softmax. Here
-the one becomes the other, with the same layers and weights, or is refused.
+The rest of the package relies on a functional model with one input, whose
+outputs are logits and whose last layer is called `logits`. A tutorial's model
+is often a `Sequential` that starts with a `Rescaling` and ends in a softmax.
+It is converted, with the same layers and weights, or refused.
 
-What is done with values in the middle of a builder, by `keras.ops` or the
-`preprocess_input` of keras.applications, cannot be recognized.
+Preprocessing by `keras.ops` or by the `preprocess_input` of
+keras.applications cannot be detected.
 """
 
 from __future__ import annotations
@@ -24,18 +24,18 @@ from zoo.errors import UserError
 PREPROCESSING = (layers.Rescaling, layers.Normalization)
 FEATURES, LOGITS = "features", "logits"
 LINE = "layers.Dense(num_classes)"
-ENOUGH = 2  # images that show whether outputs are probabilities
+NUM_PROBES = 2  # random images to detect outputs that are probabilities
 
 
 @dataclasses.dataclass(frozen=True)
-class Standardized:
-    """A model as the zoo needs it, and what was found in it.
+class StandardizedModel:
+    """A functional model that ends in logits, and its original properties.
 
     Attributes:
-        model: functional, ends in logits.
-        preprocessing: layers by which it scales raw pixels itself, by name,
-            before its first layer with weights.
-        softmax: whether it ended in a softmax, which `model` has no more.
+        model: Functional model from inputs to logits.
+        preprocessing: Names of the preprocessing layers for raw pixels, before
+            the first layer with weights.
+        softmax: Whether a final softmax was removed.
     """
 
     model: keras.Model
@@ -49,19 +49,19 @@ def standardize(
     input_shape: tuple[int, ...],
     num_classes: int,
     classifies: bool,
-) -> Standardized:
-    """Makes a functional model that ends in logits of what a builder returned.
+) -> StandardizedModel:
+    """Converts a builder's result to a functional model that ends in logits.
 
     Args:
-        name: of the model in the zoo.
-        built: the builder's result, whose layers the new model shares.
-        input_shape: `(H, W, C)` or `(D,)`, as the builder was given it.
-        num_classes: K, as the builder was given it.
-        classifies: whether the outputs are about classes. Where a number is
-            predicted, its last activation is part of the model.
+        name: registered name of the model.
+        built: the builder's result; the new model is a copy of its layers.
+        input_shape: `(H, W, C)` or `(D,)`, as given to the builder.
+        num_classes: K, as given to the builder.
+        classifies: whether the outputs are logits of classes. In a regression
+            the last activation is part of the model.
 
     Raises:
-        UserError: it cannot be used; the sentence says what to change.
+        UserError: it cannot be used; the message says what to change.
     """
     model = _functional(name, built, input_shape)
     _check_shapes(name, model, input_shape, num_classes)
@@ -74,23 +74,23 @@ def standardize(
     softmax = any(removed for _, removed in ends)
     if not model.trainable_weights:
         raise UserError(
-            f"{name} has no weights that could be trained; its builder must "
-            f"return layers with weights, such as {LINE}."
+            f"{name} has no trainable weights; its builder must return layers "
+            f"with weights, such as {LINE}."
         )
     _check_adapted(name, preprocessing_of(model))
     model = _copy(name, model)
     preprocessing = tuple(layer.name for layer in preprocessing_of(model))
     if classifies:
         _check_logits(name, model, input_shape)
-    return Standardized(model, preprocessing, softmax)
+    return StandardizedModel(model, preprocessing, softmax)
 
 
 def preprocessing_of(model: keras.Model) -> list[layers.Layer]:
-    """Returns the layers by which a model scales raw pixels itself.
+    """Returns the preprocessing layers of a model, for raw pixels.
 
-    They lie between the input and the first layer with weights, perhaps
-    inside another model: Rescaling, Normalization, and augmentation that
-    states the range of pixels, such as RandomBrightness.
+    They lie between the input and the first layer with weights, possibly in a
+    nested model: Rescaling, Normalization, and augmentation that states the
+    range of pixels, such as RandomBrightness.
     """
     return list(_preprocessing(model))
 
@@ -114,17 +114,19 @@ def _until_weights(model: keras.Model) -> Iterator[keras.Operation]:
         if getattr(operation, "weights", None) and not isinstance(
             operation, layers.Normalization
         ):
-            if isinstance(operation, keras.Model) and not _heavy(operation):
+            if isinstance(operation, keras.Model) and not _has_weights(
+                operation
+            ):
                 continue
             return
 
 
-def _heavy(model: keras.Model) -> bool:
+def _has_weights(model: keras.Model) -> bool:
     """Whether a model has weights besides statistics of Normalization."""
     return any(
-        _heavy(one) if isinstance(one, keras.Model) else one.weights
-        for one in model.layers
-        if not isinstance(one, layers.Normalization)
+        _has_weights(layer) if isinstance(layer, keras.Model) else layer.weights
+        for layer in model.layers
+        if not isinstance(layer, layers.Normalization)
     )
 
 
@@ -134,21 +136,21 @@ def _operations(model: keras.Model) -> Iterable[keras.Operation]:
 
 
 def scaled(model: keras.Model, names: Iterable[str]):
-    """Returns the symbolic inputs as scaled by a model's own preprocessing.
+    """Returns the symbolic inputs after a model's own preprocessing.
 
     Args:
-        model: as `standardize` made it.
-        names: of its preprocessing.
+        model: as `standardize` returned it.
+        names: of its preprocessing layers.
 
     Returns:
-        A tensor of the model's graph; `None` where there is no preprocessing,
-        or it lies inside a model together with weights.
+        A tensor of the model's graph; `None` if there is no preprocessing, or
+        if it is in a nested model together with weights.
     """
     names, found = set(names), None
     for operation in model.operations:
         inside = [operation]
         if isinstance(operation, keras.Model):
-            if _heavy(operation):
+            if _has_weights(operation):
                 break
             inside = list(_until_weights(operation))
         if names & {one.name for one in inside}:
@@ -167,9 +169,9 @@ def _functional(
     """Returns a functional model with the same layers."""
     if not isinstance(built, keras.Model):
         raise UserError(
-            f"the builder of {name} gave {type(built).__name__} where a model "
-            "with outputs (None, num_classes) was asked for; it must return "
-            "one logit for each class."
+            f"the builder of {name} returned {type(built).__name__}, but a "
+            "model with outputs of shape (None, num_classes) is required, one "
+            "logit per class."
         )
     if isinstance(built, keras.Sequential):
         if not built.built:
@@ -177,8 +179,8 @@ def _functional(
     elif _is_subclassed(built):
         raise UserError(
             f"{name} is a subclass of keras.Model, {type(built).__name__}, "
-            "whose layers cannot be seen; return keras.Model(inputs, outputs) "
-            "or a keras.Sequential from its builder."
+            "whose layers cannot be inspected; return keras.Model(inputs, "
+            "outputs) or a keras.Sequential from its builder."
         )
     if isinstance(getattr(built, "output", None), dict):
         raise UserError(
@@ -189,7 +191,7 @@ def _functional(
 
 
 def _is_subclassed(built: keras.Model) -> bool:
-    """Whether a class of its own decides what a model computes."""
+    """Whether a subclass overrides what a model computes."""
     if not hasattr(built, "operations"):
         return True
     plain = type(keras.Model(built.inputs, built.outputs))
@@ -217,21 +219,21 @@ def _check_shapes(
         for one, other in zip(given, input_shape, strict=False)
     ):
         raise UserError(
-            f"{name} takes inputs of the shape {given}, and those here have "
-            f"{tuple(input_shape)}; begin it with keras.Input(input_shape)."
+            f"{name} takes inputs of shape {given}, but the data has shape "
+            f"{tuple(input_shape)}; start it with keras.Input(input_shape)."
         )
     wanted = (None, num_classes)
     for output in model.outputs:
         if tuple(output.shape) != wanted:
             raise UserError(
-                f"the builder of {name} gave outputs of the shape "
-                f"{tuple(output.shape)} where {wanted} was asked for; it must "
-                f"return one logit for each class: {LINE}."
+                f"the builder of {name} returned outputs of shape "
+                f"{tuple(output.shape)}, but {wanted} is required, one logit "
+                f"per class: {LINE}."
             )
 
 
 def _end(name: str, output, classifies: bool):
-    """Returns an output without its softmax, and whether it had one.
+    """Returns an output without final softmax, and whether it had one.
 
     Raises:
         UserError: it is a sigmoid.
@@ -251,8 +253,8 @@ def _end(name: str, output, classifies: bool):
         return node.input_tensors[0], True
     if function == "sigmoid":
         raise UserError(
-            f"{name} ends in a sigmoid, which gives no probabilities of one "
-            f"class among several; end it in {LINE}, without activation."
+            f"{name} ends in a sigmoid, which does not give the probabilities "
+            f"of exclusive classes; end it in {LINE}, without activation."
         )
     return output, False
 
@@ -283,7 +285,7 @@ def _in_float32(output):
 
 
 def _rename(name: str, given, outputs: list, title: str) -> keras.Model:
-    """Makes the model anew, with names that are the same in every process.
+    """Rebuilds the model, with names that are the same in every process.
 
     Keras numbers layers over the whole process. `logits` is the layer that
     gives the first output, and `features` the one before it, if that gives a
@@ -361,7 +363,7 @@ def _check_adapted(name: str, found: list[layers.Layer]) -> None:
     for layer in found:
         if _is_adapted(layer) and _is_identity(layer):
             raise UserError(
-                f"{layer.name} of {name} does nothing, since it was never "
+                f"{layer.name} of {name} has no effect, as it was never "
                 "adapted; give Normalization a mean and a variance, or leave "
                 "it out, and images are standardized before the network."
             )
@@ -417,15 +419,16 @@ def _all_layers(model: keras.Model) -> Iterator[layers.Layer]:
 def _check_logits(
     name: str, model: keras.Model, input_shape: tuple[int, ...]
 ) -> None:
-    """Refuses outputs that are probabilities by a way that was not seen."""
-    images = np.random.default_rng(0).uniform(0, 255, (ENOUGH, *input_shape))
+    """Refuses outputs that are probabilities, by a trial."""
+    shape = (NUM_PROBES, *input_shape)
+    images = np.random.default_rng(0).uniform(0, 255, shape)
     outputs = model(images.astype(np.float32), training=False)
     for output in keras.tree.flatten(outputs):
         values = keras.ops.convert_to_numpy(output).astype(np.float64)
         sums = values.sum(axis=1)
         if (values >= 0).all() and (abs(sums - 1) < 1e-3).all():
             raise UserError(
-                f"the outputs of {name} are probabilities, since each row "
-                f"sums to 1, and logits are needed; end it in {LINE}, without "
+                f"the outputs of {name} are probabilities, as each row sums to "
+                f"1, but logits are required; end it in {LINE}, without "
                 "softmax."
             )

@@ -27,7 +27,7 @@ from __future__ import annotations
 import keras
 from keras import layers
 
-from zoo.models.blocks import Activation, Initializer, Parts
+from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.options import Size
 from zoo.models.residual import (
     blocks_per_group,
@@ -57,17 +57,19 @@ def build(
         width: factor on the 16, 32 and 64 maps of the three groups.
     """
     num_blocks = blocks_per_group(depth, 4)
-    parts = Parts(seed, initializer, activation, dropout=dropout, l1=l1, l2=l2)
+    make = LayerFactory(
+        seed, initializer, activation, dropout=dropout, l1=l1, l2=l2
+    )
     block = preactivation_block
     image = keras.Input(input_shape, name="inputs")  # [B, 32, 32, 3]
-    x = parts.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
-    x = stack(block, x, parts, "group1", num_blocks, 16 * width, 1)
+    x = make.conv(image, 16, 3, "conv1", bias=False)  # [B, 32, 32, 16]
+    x = stack(block, x, make, "group1", num_blocks, 16 * width, 1)
     # [B, 32, 32, 16 * width]
-    x = stack(block, x, parts, "group2", num_blocks, 32 * width, 2)
+    x = stack(block, x, make, "group2", num_blocks, 32 * width, 2)
     # [B, 16, 16, 32 * width]
-    x = stack(block, x, parts, "group3", num_blocks, 64 * width, 2)
+    x = stack(block, x, make, "group3", num_blocks, 64 * width, 2)
     # [B, 8, 8, 64 * width]
-    x = norm_activate(x, parts, "final", "")
+    x = norm_activate(x, make, "final", "")
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64 * width]
-    logits = parts.logits(x, num_classes)  # [B, K]
+    logits = make.logits(x, num_classes)  # [B, K]
     return keras.Model(image, logits, name=f"wrn{depth}_{width}")

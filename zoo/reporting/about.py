@@ -7,7 +7,7 @@ from typing import Any
 from zoo.data.sources import Source, find_source
 from zoo.errors import UserError, join_words
 from zoo.models import MODELS
-from zoo.registry import ModelEntry
+from zoo.models.registry import ModelEntry
 from zoo.reporting.elements import (
     NOTHING,
     Markup,
@@ -131,7 +131,7 @@ def model(story: Story) -> Markup:
     each = "an image" if story.noun == "images" else "a point"
     rows: list[tuple[str, Any]] = [
         ("Model", config["model"]),
-        ("What it is", entry and entry.about),
+        ("What it is", entry and entry.description),
         ("Paper", entry and entry.paper),
         ("Parameters", joined(
             show.count("resolved.parameters.trainable"), " trained of ",
@@ -155,10 +155,10 @@ def _entry(name: str) -> ModelEntry | None:
 
 def _costs(story: Story) -> tuple[str, Markup]:
     """Returns the memory in words, and a table of the model's parts."""
-    from zoo.models import costs
+    from zoo.models import describe
 
-    layers = costs.layer_costs(network.body_of(story.scored.model))
-    memory = costs.total_memory(layers)
+    layers = describe.layer_costs(network.body_of(story.scored.model))
+    memory = describe.total_memory(layers)
     told = (
         f"{format_bytes(memory['weight_bytes'])} of weights, "
         f"{format_bytes(memory['activation_bytes'])} of activations for one "
@@ -172,7 +172,7 @@ def _costs(story: Story) -> tuple[str, Markup]:
             format_count(part["trainable"] + part["non_trainable"]),
             format_count(part["multiply_adds"]),
         )
-        for part in costs.part_costs(layers)
+        for part in describe.stage_costs(layers)
     ]
     heads = ("part", "layers", "output", "parameters", "multiply-adds")
     return told, table(heads, rows, (1, 3, 4))

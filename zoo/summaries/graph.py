@@ -14,7 +14,7 @@ import keras
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
 
-from zoo.layer_parts import part_of
+from zoo.models.layers import stage_of
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
 
@@ -59,7 +59,7 @@ def _name(operation: keras.Operation, sources: list[str]) -> str:
     """Names a node; what comes before a slash is the box that it is in."""
     name = operation.name
     if isinstance(operation, keras.layers.Layer):
-        part = part_of(name)
+        part = stage_of(name)
     else:
         # It has a name of Keras's, and belongs to what it works on.
         part = sources[0].split("/")[0]

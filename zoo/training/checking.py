@@ -75,7 +75,7 @@ def check(config: TrainConfig) -> list[Answer]:
         UserError: something in the config cannot work.
     """
     job = prepare(config, None)
-    if job.plan.entry.memorize:
+    if job.plan.entry.is_nonparametric:
         raise UserError(
             f"{config.model} remembers the training images and learns no "
             "weight; there is nothing to check before it is trained."

@@ -14,8 +14,8 @@ from zoo import engines, keras_settings
 from zoo.config import TrainConfig
 from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
-from zoo.models import costs
-from zoo.models.user_models import Standardized
+from zoo.models import describe
+from zoo.models.user_models import StandardizedModel
 from zoo.training import (
     batch_norm,
     by_heart,
@@ -63,7 +63,7 @@ class Job:
     multiply_adds: int
     steps_per_execution: int
     precision: str
-    body: Standardized
+    body: StandardizedModel
     transferred: transfer.Transfer | None = None
     devices: DeviceSet = DeviceSet()
 
@@ -111,8 +111,8 @@ def prepare(
         transferred = transfer.start(model, plan, origin, whose)
     elif begun is None:
         network.adapt(model, plan, statistics)
-    layers = costs.layer_costs(network.body_of(model))
-    multiply_adds = costs.total_costs(layers)["multiply_adds"]
+    layers = describe.layer_costs(network.body_of(model))
+    multiply_adds = describe.total_costs(layers)["multiply_adds"]
     per_execution = steps_per_execution(plan.config, multiply_adds)
     return Job(
         plan,
@@ -133,7 +133,7 @@ def _compile(
     model: keras.Model, plan: Plan, per_execution: int
 ) -> Callable | None:
     """Makes a network ready to learn, and returns its schedule, if any."""
-    if plan.entry.memorize:
+    if plan.entry.is_nonparametric:
         by_heart.compile_network(model, plan)
         return None
     schedule = optimizers.make_schedule(

@@ -177,7 +177,7 @@ def _train(
         recorder = _recorder(job, run, state, console, batches, stack)
         status, balanced = "interrupted", {}
         try:
-            if job.plan.entry.memorize:
+            if job.plan.entry.is_nonparametric:
                 memory.learn(job, recorder)
             else:
                 resume = Target.of(run).resume()
@@ -234,7 +234,7 @@ def _recorder(
     watch = Watch(job, run, batches)
     kind = DistributedRecorder if job.devices.is_distributed else Recorder
     recorder = kind(job, run, state, summaries, watch, console, stop)
-    if state.step == 0 and not plan.entry.memorize:
+    if state.step == 0 and not plan.entry.is_nonparametric:
         first = watch.snapshot(state)
         report.untrained(console, first.logits, watch.probe, plan)
         summaries.write_snapshot(watch.probe.split, first)

@@ -23,7 +23,7 @@ def learn(job: Job, recorder: Recorder) -> None:
     # What comes before the last layer alone feeds it: preprocessing.
     prepared = keras.Model(model.inputs[0], model.layers[-2].output)
     batches = pipeline.eval_batches(plan.data.train, BATCH)
-    plan.entry.load_memorize()(
+    plan.entry.load_fit()(
         body_of(model),
         prepared.predict(batches, verbose=0),
         plan.data.train.labels,

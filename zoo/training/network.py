@@ -10,9 +10,9 @@ import keras
 from zoo.data import added_inputs, preprocess
 from zoo.errors import UserError, join_words
 from zoo.models import build_standardized, user_models
+from zoo.models.build import NETWORK
 from zoo.models.inference import predict_batched
-from zoo.models.trained import BODY
-from zoo.models.user_models import Standardized
+from zoo.models.user_models import StandardizedModel
 from zoo.training import (
     balance,
     freezing,
@@ -40,7 +40,7 @@ def enlarged_size(shape: tuple[int, ...], smallest: int):
     return round(height * factor), round(width * factor)
 
 
-def build_body(plan: Plan) -> Standardized:
+def build_body(plan: Plan) -> StandardizedModel:
     """Builds the zoo's own model, or a user's, without what comes before."""
     # Statistics do not change the shape of what the model sees.
     _, x = _entrance(plan, preprocess.Statistics("none", "none"))
@@ -54,7 +54,7 @@ def build_body(plan: Plan) -> Standardized:
     )
 
 
-def without_preprocessing(plan: Plan, body: Standardized) -> Plan:
+def without_preprocessing(plan: Plan, body: StandardizedModel) -> Plan:
     """Returns a plan that leaves preprocessing to a model that has its own.
 
     Raises:
@@ -76,7 +76,7 @@ def without_preprocessing(plan: Plan, body: Standardized) -> Plan:
     return dataclasses.replace(plan, config=config)
 
 
-def scaled_inputs(body: Standardized):
+def scaled_inputs(body: StandardizedModel):
     """Returns inputs of a model after its own preprocessing, or `None`."""
     return user_models.scaled(body.model, body.preprocessing)
 
@@ -100,7 +100,7 @@ def build_network(
     """
     inputs, x = _entrance(plan, statistics)
     body = body or build_body(plan).model
-    body.name = BODY
+    body.name = NETWORK
     norm_biases.check(body, plan.config.norm_bias_factor, plan.entry.name)
     freezing.freeze(body, plan.config.freeze, plan.entry.name)
     return heads.join(inputs, body(x), name=plan.config.model)
@@ -115,7 +115,7 @@ def _entrance(plan: Plan, statistics: preprocess.Statistics):
     if plan.config.add_inputs:
         x = added_inputs.extend(x, plan.config.add_inputs, keras.ops)
     x = preprocess.apply(x, statistics)
-    size = enlarged_size(shape, plan.entry.smallest)
+    size = enlarged_size(shape, plan.entry.min_size)
     if size != shape[:2]:
         # Resizing takes training=True by default, and Keras would hand that on
         # to dropout further in wherever a model is called without saying.
@@ -149,7 +149,7 @@ def without_heads(
     if len(body.outputs) == 1:
         return model
     inputs, x = _entrance(plan, statistics)
-    logits_alone = keras.Model(body.inputs, body.outputs[0], name=BODY)
+    logits_alone = keras.Model(body.inputs, body.outputs[0], name=NETWORK)
     return keras.Model(inputs, logits_alone(x), name=model.name)
 
 
@@ -160,7 +160,7 @@ def frozen(model: keras.Model, plan: Plan) -> list[keras.layers.Layer]:
 
 def body_of(model: keras.Model) -> keras.Model:
     """Returns the zoo's own model inside a trained one: its named layers."""
-    return model.get_layer(BODY)
+    return model.get_layer(NETWORK)
 
 
 def compile_network(

@@ -94,7 +94,7 @@ def _check_model(asked: TrainConfig, origin: Origin) -> None:
             f"--model={asked.model} cannot start from {origin.name}, which is "
             f"{origin.model}; give --model={origin.model}, or leave it out."
         )
-    if MODELS.find(origin.model).memorize:
+    if MODELS.find(origin.model).is_nonparametric:
         raise UserError(
             f"--init_from={origin.name} is {origin.model}, which remembers "
             "its training images and has no weights to hand over; start from "

@@ -18,7 +18,7 @@ from zoo.data.fewer import fewer
 from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.models import MODELS
-from zoo.registry import ModelEntry
+from zoo.models.registry import ModelEntry
 from zoo.training import by_heart, origins, recipe
 from zoo.training.state import TrainState
 
@@ -89,8 +89,8 @@ class Plan:
             for name, option in OPTIONS.items()
             if option.to_builder and getattr(self.config, name) is not None
         }
-        if self.entry.memorize:
-            chosen["memory"] = len(self.data.train)
+        if self.entry.is_nonparametric:
+            chosen["num_examples"] = len(self.data.train)
         return {**chosen, **self.config.model_arg}
 
 
@@ -157,7 +157,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     added_inputs.check(asked.add_inputs, data.input_shape, data.name)
     _check_early_stopping(asked, data)
     _check_features(asked, entry, data)
-    if entry.memorize:
+    if entry.is_nonparametric:
         by_heart.refuse(asked, data)
     num_examples = len(data.train)
     config = recipe.fill(asked, recipe.recipe_of(entry, data), data)
@@ -166,7 +166,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
     if asked.features is not None:
         # A model's own recipe may move pixels, which vectors have not.
         config = config.replace(augment="none")
-    if entry.memorize:
+    if entry.is_nonparametric:
         config, total_steps = by_heart.without_learning(config), 0
     shown, drawn = noise.randomize(data, asked.randomize_labels, asked.seed)
     return Plan(

@@ -13,7 +13,7 @@ from typing import Any
 from zoo.config import OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.errors import UserError, join_words
-from zoo.registry import ModelEntry
+from zoo.models.registry import ModelEntry
 
 LARGE = 10_000  # training images from which a model's `large` recipe is used
 
@@ -61,8 +61,10 @@ TIED = {
 def recipe_of(entry: ModelEntry, data: Dataset) -> dict[str, Any]:
     """Returns the model's default recipe for data of this kind and size."""
     if data.has_vectors:
-        return dict(entry.points or entry.small)
-    return dict(entry.small if len(data.train) < LARGE else entry.large)
+        return dict(entry.recipe_vectors or entry.recipe_small)
+    return dict(
+        entry.recipe_small if len(data.train) < LARGE else entry.recipe_large
+    )
 
 
 def fill(

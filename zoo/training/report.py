@@ -110,7 +110,7 @@ def _model_in_words(plan: Plan, resolved: dict) -> str:
         f"{'a vector' if plan.data.has_vectors else 'an image'}"
     )
     shape = plan.data.input_shape
-    seen = enlarged_size(shape, plan.entry.smallest)
+    seen = enlarged_size(shape, plan.entry.min_size)
     if seen != shape[:2]:
         text += f"; images are enlarged to {_sides(seen)}, its smallest"
     return text
@@ -134,7 +134,7 @@ def _own_in_words(resolved: dict) -> dict[str, str]:
 
 def _recipe_in_words(plan: Plan) -> str:
     config = plan.config
-    if plan.entry.memorize:
+    if plan.entry.is_nonparametric:
         return "every training example is remembered; no weight is learned"
     span = many(plan.total_steps, "update")
     if not config.steps:

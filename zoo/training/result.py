@@ -17,7 +17,7 @@ UNTOUCHED = {  # options that leave a default recipe what it is
 def work(plan: Plan, metrics: dict) -> str:
     """Returns what was done, and how long it took."""
     span = duration(metrics["wall_seconds"])
-    if plan.entry.memorize:
+    if plan.entry.is_nonparametric:
         return f"done in {span}, without an update"
     words = "trained"
     if metrics["status"] == "stopped_early":

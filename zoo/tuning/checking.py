@@ -124,7 +124,7 @@ def _check_contradictions(
 
 def _default_space(fixed: TrainConfig, plan: Plan) -> Space:
     """Returns the model's own space, as far as it suits what is fixed."""
-    space = Space.parse(plan.entry.space or GENERAL)
+    space = Space.parse(plan.entry.search_space or GENERAL)
     space = space.without(_given(fixed))
     fitting = []
     for one in space.dimensions:
@@ -162,7 +162,7 @@ def _fits(config: TrainConfig, plan: Plan) -> bool:
 
 def _try(config: TrainConfig, plan: Plan) -> None:
     """Raises `UserError` if a config cannot work on the data of a plan."""
-    if plan.entry.memorize:
+    if plan.entry.is_nonparametric:
         by_heart.refuse(config, plan.source)
     own = recipe.recipe_of(plan.entry, plan.source)
     filled = recipe.fill(config, own, plan.source)
@@ -202,7 +202,7 @@ def _hyperband_epochs(
     plan: Plan, space: Space, trials: int | None, factor: int
 ) -> int:
     """Returns the epochs of a whole run."""
-    if plan.entry.memorize or plan.asked.steps is not None:
+    if plan.entry.is_nonparametric or plan.asked.steps is not None:
         raise UserError(
             "--tuner=hyperband halves epochs, and these trials have none to "
             "halve; give --epochs, or use --tuner=random."
@@ -231,7 +231,7 @@ def _hyperband_epochs(
 
 def _longest(plan: Plan, space: Space) -> int | None:
     """Returns the epochs of the longest trial, if trials have any."""
-    if plan.entry.memorize:
+    if plan.entry.is_nonparametric:
         return None
     searched = {one.name: one for one in space.dimensions}
     if "epochs" in searched:

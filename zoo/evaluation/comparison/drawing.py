@@ -14,7 +14,7 @@ import numpy as np
 from zoo import files
 from zoo.errors import UserError
 from zoo.evaluation.kinship import by_recipe
-from zoo.registry import NOTHING
+from zoo.models.registry import NO_OPTIONS
 from zoo.runs import Run
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def check_target(path: str) -> pathlib.Path:
 def save(
     runs: Sequence[Run],
     target: pathlib.Path,
-    labels: Mapping[pathlib.Path, str] = NOTHING,
+    labels: Mapping[pathlib.Path, str] = NO_OPTIONS,
 ) -> None:
     """Draws loss and accuracy by epoch, one colour a recipe, into a PNG.
 
@@ -80,7 +80,7 @@ def pixels(runs: Sequence[Run]) -> np.ndarray:
 
 
 def draw(
-    runs: Sequence[Run], labels: Mapping[pathlib.Path, str] = NOTHING
+    runs: Sequence[Run], labels: Mapping[pathlib.Path, str] = NO_OPTIONS
 ) -> Figure:
     """Returns a figure with loss and accuracy by epoch; see `save`."""
     from matplotlib.figure import Figure

@@ -64,7 +64,7 @@ def measure(
     scoring.check_reachable(run)
     job = prepare(run.config.replace(run_name=None, precision="float32"), None)
     scoring.check_same_data(run, job.plan.source)
-    if job.plan.entry.memorize:
+    if job.plan.entry.is_nonparametric:
         raise UserError(
             f"{run.name} has no loss surface: {job.plan.config.model} "
             "remembers the training images and has no weights to move."

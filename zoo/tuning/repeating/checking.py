@@ -62,7 +62,7 @@ def _learned(job: Job) -> tuple[dict, str, int | None]:
     """Returns what a run would learn by: its settings, data and epochs."""
     plan = job.plan
     settings = kinship.settings_to_be(plan.config)
-    in_steps = plan.entry.memorize or plan.asked.steps is not None
+    in_steps = plan.entry.is_nonparametric or plan.asked.steps is not None
     epochs = None if in_steps else plan.epochs
     return settings, plan.source.fingerprint, epochs
 

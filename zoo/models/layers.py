@@ -1,15 +1,16 @@
-"""What two or more families are built of: layers that share their options.
+"""Layers shared by the architectures: convolution, dense, norm, logits.
 
-`Parts` holds the options of one model and makes its layers, tensor in, tensor
-out. Every layer draws from a seed of its own, made of the model's seed and
-the layer's name: the same seed gives the same weights bit for bit, and no two
-layers start alike.
+`LayerFactory` holds the options of one model and applies layers, tensor in,
+tensor out. The weights of every layer are drawn with a seed of its own,
+derived from the model's seed and the layer's name: the same seed gives the
+same weights bit for bit, and no two layers start with equal weights.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import hashlib
+import re
 from typing import Any, Literal
 
 import keras
@@ -39,9 +40,9 @@ Initializer = Literal[
 ]
 
 # (scale, fan, distribution): the variance of the weights is scale / fan. Each
-# normal is a plain one, as in the papers; Keras's own functions of these names
-# cut the tails off at two standard deviations.
-VARIANCE = {
+# normal distribution is untruncated, as in the papers; Keras's own functions
+# of these names truncate at two standard deviations.
+VARIANCE_SCALING = {
     "he_normal": (2.0, "fan_in", "untruncated_normal"),
     "he_uniform": (2.0, "fan_in", "uniform"),
     "glorot_normal": (1.0, "fan_avg", "untruncated_normal"),
@@ -50,19 +51,30 @@ VARIANCE = {
     # Uniform within 1 / sqrt(fan-in), as Torch starts every layer.
     "torch_uniform": (1 / 3, "fan_in", "uniform"),
 }
-# Of the classifier, as LeCun's and Torch's linear layers: its logits start
-# small, and the loss near ln K.
-CLASSIFIER = VARIANCE["torch_uniform"]
-SMALL = 0.01  # standard deviation of small_normal, and the value of `equal`
-LEAK = 0.2  # slope of leaky_relu below zero, max(0.2 x, x)
+# Initialization of the classification layer, as LeCun's and Torch's linear
+# layers: the logits start small, and the loss near ln K.
+LOGITS_SCALING = VARIANCE_SCALING["torch_uniform"]
+SMALL_STD = 0.01  # std of small_normal, and the value of every weight of equal
+NEGATIVE_SLOPE = 0.2  # of leaky_relu, max(0.2 x, x)
 
-# Batch norm as Torch has it, and with it the papers; Keras's defaults of
-# 0.99 and 1e-3 are others.
-BATCH_MOMENTUM = 0.9
-BATCH_EPSILON = 1e-5
+# Batch norm as in Torch and in the papers; Keras's defaults are 0.99 and 1e-3.
+BATCH_NORM_MOMENTUM = 0.9
+BATCH_NORM_EPSILON = 1e-5
+
+# `module3a` of module3a_3x3_reduce, `conv2` of conv2_activation; where a group
+# stacks blocks, the block is part of it: `group1_block2` of
+# group1_block2_norm1.
+STAGE = re.compile(r"[^_]+(?:_block[0-9]+)?")
 
 
-def seed_of(seed: int, name: str) -> int:
+def stage_of(layer_name: str) -> str:
+    """Returns the stage (conv2, module3a, group1_block2) of a layer by name."""
+    stage = STAGE.match(layer_name)
+    # The names in a registered model can be anything.
+    return stage[0] if stage else layer_name
+
+
+def layer_seed(seed: int, name: str) -> int:
     """Returns the seed of one layer, 0..2**31 - 1, from model seed and name."""
     digest = hashlib.sha256(f"{seed}/{name}".encode()).digest()
     return int.from_bytes(digest[:4], "big") >> 1
@@ -72,27 +84,31 @@ def make_initializer(name: str, seed: int) -> keras.initializers.Initializer:
     """Returns the initializer of one kernel.
 
     `small_normal` is N(0, 0.01), as in Krizhevsky et al. 2012; `equal` gives
-    every weight the same value, which leaves all units of a layer alike.
+    every weight the same value, so that all units of a layer stay equal.
     """
     if name == "equal":
-        return keras.initializers.Constant(SMALL)
+        return keras.initializers.Constant(SMALL_STD)
     if name == "small_normal":
-        return keras.initializers.RandomNormal(stddev=SMALL, seed=seed)
-    scale, fan, distribution = VARIANCE[name]
+        return keras.initializers.RandomNormal(stddev=SMALL_STD, seed=seed)
+    scale, fan, distribution = VARIANCE_SCALING[name]
     return keras.initializers.VarianceScaling(
         scale, fan, distribution, seed=seed
     )
 
 
 @dataclasses.dataclass(frozen=True)
-class Parts:
-    """Makes the layers of one model, all with its options and its seed.
+class LayerFactory:
+    """Applies the layers of one model, all with its options and seed.
 
     Attributes:
-        norm: "batch" puts batch normalization into `conv_block` and
-            `dense_block`; any other value leaves them without.
-        l1, l2: l1 * sum |w| + l2 * sum w^2 over every kernel is added to the
-            loss.
+        seed: Seed of the model.
+        initializer: Initializer of the kernels, a key of `Initializer`.
+        activation: Activation of `conv_block` and `dense_block`.
+        norm: "batch" adds batch normalization to `conv_block` and
+            `dense_block`; any other value adds none.
+        dropout: Dropout rate, 0 to below 1.
+        l1, l2: Regularization factors; l1 * sum |w| + l2 * sum w^2 over every
+            kernel is added to the loss.
     """
 
     seed: int
@@ -104,13 +120,13 @@ class Parts:
     l2: float = 0.0
 
     def _kernel(self, name: str) -> dict[str, Any]:
-        penalty = keras.regularizers.L1L2(self.l1, self.l2)
+        regularizer = keras.regularizers.L1L2(self.l1, self.l2)
         return {
             "name": name,
             "kernel_initializer": make_initializer(
-                self.initializer, seed_of(self.seed, name)
+                self.initializer, layer_seed(self.seed, name)
             ),
-            "kernel_regularizer": penalty if self.l1 or self.l2 else None,
+            "kernel_regularizer": regularizer if self.l1 or self.l2 else None,
         }
 
     def conv(
@@ -136,16 +152,16 @@ class Parts:
         )(x)
 
     def dense(self, x, units, name, bias=True):
-        """Applies a matrix and, unless told otherwise, a bias."""
+        """Applies a dense layer, with a bias by default."""
         return layers.Dense(units, use_bias=bias, **self._kernel(name))(x)
 
     def activate(self, x, name):
         """Applies the model's activation; "none" is the identity."""
         if self.activation == "leaky_relu":
-            return layers.LeakyReLU(LEAK, name=name)(x)
+            return layers.LeakyReLU(NEGATIVE_SLOPE, name=name)(x)
         if self.activation == "gelu_tanh":
-            # Keras has no word for it that a layer could keep; the identity
-            # behind gives it its name.
+            # Keras has no activation string for the tanh approximation; the
+            # identity layer after it carries the name.
             x = keras.ops.gelu(x, approximate=True)
             return layers.Activation("linear", name=name)(x)
         kind = "linear" if self.activation == "none" else self.activation
@@ -154,29 +170,33 @@ class Parts:
     def batch_norm(self, x, name):
         """Standardizes each channel over the batch, then scales and shifts."""
         return layers.BatchNormalization(
-            momentum=BATCH_MOMENTUM, epsilon=BATCH_EPSILON, name=name
+            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name
         )(x)
 
     def drop(self, x, name):
-        """Drops a share of the units while training, each step others."""
+        """Applies dropout with a seed of its own, if the rate is not zero."""
         if not self.dropout:
             return x
-        seed = seed_of(self.seed, name)
+        seed = layer_seed(self.seed, name)
         return layers.Dropout(self.dropout, seed=seed, name=name)(x)
 
     def conv_block(self, x, filters, side, name, **options):
-        """Convolution, batch norm if chosen, activation."""
+        """Applies a convolution, batch norm if chosen, and an activation."""
         x = self.conv(x, filters, side, name, bias=self._bias, **options)
         return self._norm_activate(x, name, f"{name}_activation")
 
     def dense_block(self, x, units, name, output=None):
-        """Dense layer, batch norm if chosen, activation named `output`."""
+        """Applies a dense layer, batch norm if chosen, and an activation.
+
+        Args:
+            output: name of the activation layer.
+        """
         x = self.dense(x, units, name, bias=self._bias)
         return self._norm_activate(x, name, output or f"{name}_activation")
 
     @property
     def _bias(self) -> bool:
-        """Whether a layer needs a bias; batch norm's shift stands for it."""
+        """Whether a layer needs a bias; batch norm has a shift of its own."""
         return self.norm != "batch"
 
     def _norm_activate(self, x, name, output):
@@ -184,34 +204,34 @@ class Parts:
             x = self.batch_norm(x, f"{name}_norm")
         return self.activate(x, output)
 
-    def logits(self, x, num_classes, calm=True, name="logits", bias=True):
+    def logits(self, x, num_classes, small_init=True, name="logits", bias=True):
         """Maps features `[B, F]` to logits `[B, K]`, of the dtype of weights.
 
-        That is float32 where layers compute in bfloat16: such logits would
-        have three significant digits.
+        That is float32 where layers compute in bfloat16, as logits in
+        bfloat16 would have three significant digits.
 
         Args:
-            calm: whether the kernel starts so that the loss is near ln K,
-                instead of as `he_normal` and its like, which are made for
-                layers with an activation behind them.
-            bias: whether each logit has a constant of its own.
+            small_init: whether the initial kernel is so small that the loss
+                starts near ln K. `he_normal` and similar initializers are
+                meant for layers that are followed by an activation.
+            bias: whether the layer has a bias.
         """
         options = {"use_bias": bias, **self._kernel(name)}
-        if calm and self.initializer in VARIANCE:
+        if small_init and self.initializer in VARIANCE_SCALING:
             options["kernel_initializer"] = keras.initializers.VarianceScaling(
-                *CLASSIFIER, seed=seed_of(self.seed, name)
+                *LOGITS_SCALING, seed=layer_seed(self.seed, name)
             )
         dtype = keras.config.dtype_policy().variable_dtype
         return layers.Dense(num_classes, dtype=dtype, **options)(x)
 
 
 def local_response_norm(x, size=5, bias=2.0, alpha=1e-4, beta=0.75):
-    """Divides each value by how active its neighbours in channels are.
+    """Normalizes each value by the activity of neighboring channels.
 
     x[c] / (bias + alpha * sum of x[j]^2)^beta, the sum over the `size`
     channels around c, as in Krizhevsky et al. 2012, section 3.3, whose
     constants are the defaults. (Torch divides alpha by `size`; the paper does
-    not.) It is made of Keras operations, which any Keras can load.
+    not.) It is composed of `keras.ops`, so that stock Keras can load it.
 
     Args:
         x: `[B, H, W, C]`.

@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 from scipy.special import erf
 
 from zoo.config import OPTIONS
-from zoo.models.blocks import (
+from zoo.models.layers import (
     Activation,
     Initializer,
-    Parts,
+    LayerFactory,
+    layer_seed,
     local_response_norm,
     make_initializer,
-    seed_of,
 )
 
 ORACLES = {
@@ -61,7 +61,7 @@ def test_the_choices_are_those_of_the_flags(annotation, option):
 @pytest.mark.parametrize("name", typing.get_args(Activation))
 def test_activations_are_their_formulas(name):
     x = np.linspace(-4, 4, 41, dtype="float32")[None]
-    found = Parts(0, "he_normal", name).activate(x, "activation")
+    found = LayerFactory(0, "he_normal", name).activate(x, "activation")
     np.testing.assert_allclose(found, ORACLES[name](x), atol=1e-6)
 
 
@@ -90,11 +90,11 @@ def test_equal_makes_all_weights_the_same_number():
 @settings(max_examples=30)
 @given(st.integers(0, 2**31 - 1), st.text(min_size=1, max_size=20))
 def test_seeds_fit_31_bits_and_depend_on_seed_and_name(seed, name):
-    found = seed_of(seed, name)
+    found = layer_seed(seed, name)
     assert 0 <= found < 2**31
-    assert found == seed_of(seed, name)
-    assert found != seed_of(seed + 1, name)
-    assert found != seed_of(seed, name + "x")
+    assert found == layer_seed(seed, name)
+    assert found != layer_seed(seed + 1, name)
+    assert found != layer_seed(seed, name + "x")
 
 
 def test_local_response_norm_is_the_formula_of_the_paper():
@@ -166,12 +166,12 @@ def test_running_averages_follow_the_batches_one_by_one():
 
 def built_norm(channels):
     image = keras.Input((5, 5, channels))
-    output = Parts(0, "he_normal").batch_norm(image, "norm")
+    output = LayerFactory(0, "he_normal").batch_norm(image, "norm")
     return keras.Model(image, output).get_layer("norm")
 
 
 def test_penalties_are_the_formulas_over_kernels_alone():
-    parts = Parts(0, "he_normal", l1=0.01, l2=0.03)
+    parts = LayerFactory(0, "he_normal", l1=0.01, l2=0.03)
     image = keras.Input((6,))
     model = keras.Model(image, parts.dense(image, 4, "dense"))
     kernel, bias = (np.asarray(w) for w in model.weights)
@@ -181,7 +181,7 @@ def test_penalties_are_the_formulas_over_kernels_alone():
 
 
 def test_no_penalty_and_no_dropout_leave_no_trace():
-    parts = Parts(0, "he_normal")
+    parts = LayerFactory(0, "he_normal")
     image = keras.Input((6,))
     assert parts.drop(image, "dropout") is image
     assert keras.Model(image, parts.dense(image, 4, "dense")).losses == []
@@ -212,13 +212,15 @@ def test_dropout_drops_others_each_step_and_nothing_in_prediction():
 
 def dropping(rate):
     image = keras.Input((50,))
-    parts = Parts(0, "he_normal", dropout=rate)
+    parts = LayerFactory(0, "he_normal", dropout=rate)
     return keras.Model(image, parts.drop(image, "dropout"))
 
 
 def test_batch_norm_takes_the_place_of_the_bias():
     image = keras.Input((6,))
-    output = Parts(0, "he_normal", norm="batch").dense_block(image, 4, "dense")
+    output = LayerFactory(0, "he_normal", norm="batch").dense_block(
+        image, 4, "dense"
+    )
     model = keras.Model(image, output)
     names = [layer.name for layer in model.layers[1:]]
     assert names == ["dense", "dense_norm", "dense_activation"]
@@ -230,7 +232,7 @@ def test_logits_stay_float32_under_half_precision():
     keras.config.set_dtype_policy("mixed_bfloat16")
     try:
         image = keras.Input((6,))
-        parts = Parts(0, "he_normal")
+        parts = LayerFactory(0, "he_normal")
         hidden = parts.dense(image, 4, "dense")
         logits = parts.logits(hidden, 3)
     finally:

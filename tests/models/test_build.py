@@ -4,7 +4,7 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import MODELS, create_model
-from zoo.models.building import build_model, check_shape
+from zoo.models.build import build_model, check_shape
 
 
 def test_models_without_an_eye_for_places_take_vectors():

@@ -1,4 +1,4 @@
-"""k nearest neighbours, against scikit-learn's, and what it promises.
+"""k-nearest neighbors, against scikit-learn's, and what it promises.
 
 It stands apart from the contract of the other models: nothing in it is
 learned by gradients.
@@ -16,7 +16,7 @@ from sklearn.neighbors import KNeighborsClassifier
 
 from zoo.errors import UserError
 from zoo.models import MODELS, create_model
-from zoo.models.neighbors import memorize
+from zoo.models.knn import fit_knn
 
 LABELS_SEEN = 1300
 
@@ -35,9 +35,9 @@ def trained(vectors, labels, neighbors, classes=10):
         classes,
         vectors.shape[1:],
         neighbors=neighbors,
-        memory=len(vectors),
+        num_examples=len(vectors),
     )
-    memorize(model, vectors, labels)
+    fit_knn(model, vectors, labels)
     return model
 
 
@@ -72,8 +72,8 @@ def test_logits_are_finite_where_a_class_has_no_vote(split):
     np.testing.assert_allclose(logits.min(), np.log(1e-7), rtol=1e-5)
 
 
-def test_an_empty_memory_finds_all_classes_equally_likely():
-    model = create_model("knn", 4, (8, 8, 1), memory=30)
+def test_before_it_is_fitted_it_finds_all_classes_equally_likely():
+    model = create_model("knn", 4, (8, 8, 1), num_examples=30)
     images = np.ones((2, 8, 8, 1), np.float32)
     logits = model.predict_on_batch(images)
     np.testing.assert_allclose(logits, -np.log(4.0), rtol=1e-6)
@@ -124,10 +124,13 @@ def test_keras_alone_loads_it(split, tmp_path):
     [
         ({"neighbors": 0}, "neighbors=0 does not suit knn"),
         ({"neighbors": -3}, "at least 1"),
-        ({"neighbors": 31, "memory": 30}, "more than the 30 examples"),
+        ({"neighbors": 31, "num_examples": 30}, "more than the 30 examples"),
         ({"neighbors": 2.5}, "a whole number"),
-        ({"memory": 1_000_000}, "--train_examples=637755 keeps it below 2 GB"),
-        ({"dropout": 0.5}, "remembers the training images"),
+        (
+            {"num_examples": 1_000_000},
+            "--train_examples=637755 keeps it below 2 GB",
+        ),
+        ({"dropout": 0.5}, "is non-parametric"),
     ],
 )
 def test_what_cannot_be_is_refused(options, words):
@@ -135,8 +138,8 @@ def test_what_cannot_be_is_refused(options, words):
         create_model("knn", **options)
 
 
-def test_its_entry_says_that_it_learns_by_heart():
+def test_its_entry_names_the_function_that_fits_it():
     entry = MODELS.find("knn")
-    assert entry.load_memorize() is memorize
+    assert entry.load_fit() is fit_knn
     assert entry.takes_vectors
     assert isinstance(create_model("knn"), keras.Model)

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.errors import UserError
-from zoo.registry import ModelEntry, Registry
+from zoo.models.registry import ModelEntry, Registry
 
 
 def entry(name, **facts):
@@ -37,7 +37,7 @@ def test_a_family_reads_any_pair_of_numbers_from_a_name(a, b):
 
 @pytest.mark.parametrize("word", ["", "ab", "A", "3_x", "été"])
 def test_a_family_reads_a_word_from_a_name(word):
-    table = Registry((entry("say_<word>_<n>", words={"word": ".*"}),))
+    table = Registry((entry("say_<word>_<n>", name_patterns={"word": ".*"}),))
     assert table.find(f"say_{word}_5").arguments == {"word": word, "n": 5}
 
 
@@ -51,7 +51,7 @@ def test_a_name_of_its_own_goes_before_a_pattern_and_so_does_the_first():
 
 
 def test_a_family_gives_away_the_words_that_mean_nothing_to_it():
-    table = Registry((entry("say_<word>", words={"word": "[ab]+"}),))
+    table = Registry((entry("say_<word>", name_patterns={"word": "[ab]+"}),))
     with pytest.raises(UserError, match="already"):
         table.add(entry("say_ab"))
     table.add(entry("say_xyz", year=2001))
@@ -64,7 +64,11 @@ def test_a_family_gives_away_the_words_that_mean_nothing_to_it():
     "name, lacks", [("say_ab", False), ("say_b", True), ("say_", True)]
 )
 def test_an_option_can_need_something_in_the_word(name, lacks):
-    family = entry("say_<word>", words={"word": ".*"}, needs={"loud": "a.?b"})
+    family = entry(
+        "say_<word>",
+        name_patterns={"word": ".*"},
+        option_patterns={"loud": "a.?b"},
+    )
     assert Registry((family,)).find(name).lacks_option("loud") == lacks
     assert not family.match(name).lacks_option("other")
 
