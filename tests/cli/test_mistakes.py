@@ -144,7 +144,7 @@ TYPED = [
         "--steps_per_execution=8",
     ),
     # What points have no use for, and numbers.
-    ("train --dataset=moons", "lenet5 looks at images", "--model=mlp"),
+    ("train --dataset=moons", "lenet5 takes images", "--model=mlp"),
     ("train --model=mlp --dataset=moons --augment=crop", "--augment=crop"),
     ("train --model=mlp --dataset=xor --image_size=8", "--image_size=8"),
     (

@@ -18,7 +18,7 @@ def test_models_without_an_eye_for_places_take_vectors():
     "name", [entry.name for entry in MODELS if not entry.takes_vectors]
 )
 def test_models_of_images_refuse_vectors_and_name_one_that_does_not(name):
-    with pytest.raises(UserError, match=f"^{name} looks at im.*--model=mlp"):
+    with pytest.raises(UserError, match=f"^{name} takes im.*--model=mlp"):
         check_shape(MODELS.find(name), (2,))
 
 

@@ -200,10 +200,12 @@ def test_an_option_without_its_letter_is_refused():
     with pytest.raises(UserError) as error:
         create_model("cnn_cf", dropout=0.5)
     assert str(error.value) == (
-        "--dropout=0.5 has no place in cnn_cf, which spells no layer for it; "
-        "n normalizes and d drops, as in cnn_cnfdf."
+        "--dropout=0.5 does not apply to cnn_cf, which has no letter for it; "
+        "n is normalization and d dropout, as in cnn_cnfdf."
     )
-    with pytest.raises(UserError, match="pool_size=3 has no place in cnn_cf;"):
+    with pytest.raises(
+        UserError, match="pool_size=3 does not apply to cnn_cf;"
+    ):
         create_model("cnn_cf", pool_size=3)
 
 
@@ -216,5 +218,5 @@ def test_a_vector_is_not_normalized_as_maps_are():
     "option", ["filter_size", "maps", "pool_size", "dense_width"]
 )
 def test_a_size_of_zero_is_refused(option):
-    with pytest.raises(UserError, match=f"{option}=0 does not suit"):
+    with pytest.raises(UserError, match=f"{option}=0 is invalid for"):
         create_model("cnn_cpff", **{option: 0})

@@ -94,7 +94,7 @@ def test_depth_counts_the_layers_of_three_blocks_and_four(
         ("densenet4_12", "4 is not 3n.4; the least is 7"),
         ("densenet_bc43_12", "43 is not 6n.4; the nearest are 40 and 46"),
         ("densenet_bc0_12", "0 is not 6n.4; the least is 10"),
-        ("densenet40_0", "densenet40_0 names a growth of 0; write a whole"),
+        ("densenet40_0", "densenet40_0 has a growth of 0; it must be a whole"),
     ],
 )
 def test_a_name_that_cannot_be_is_refused_with_the_nearest(name, sentence):

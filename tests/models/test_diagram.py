@@ -25,7 +25,7 @@ def test_a_new_picture_can_be_drawn(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["net", "net.txt", "net.png.keras"])
 def test_a_name_that_is_no_picture_is_refused(tmp_path, name):
-    with pytest.raises(UserError, match=r"end in \.png, \.svg or \.pdf"):
+    with pytest.raises(UserError, match=r"ends in \.png, \.svg or \.pdf"):
         check_diagram(tmp_path / name, nothing)
 
 

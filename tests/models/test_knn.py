@@ -122,9 +122,12 @@ def test_keras_alone_loads_it(split, tmp_path):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"neighbors": 0}, "neighbors=0 does not suit knn"),
+        ({"neighbors": 0}, "neighbors=0 is invalid for knn"),
         ({"neighbors": -3}, "at least 1"),
-        ({"neighbors": 31, "num_examples": 30}, "more than the 30 examples"),
+        (
+            {"neighbors": 31, "num_examples": 30},
+            "more than the 30 training examples",
+        ),
         ({"neighbors": 2.5}, "a whole number"),
         (
             {"num_examples": 1_000_000},

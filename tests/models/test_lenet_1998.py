@@ -135,5 +135,7 @@ def test_training_leaves_the_codes_alone():
 
 
 def test_what_was_not_published_is_refused():
-    with pytest.raises(UserError, match="as published; use --model=lenet5"):
+    with pytest.raises(
+        UserError, match="fixed architecture; use --model=lenet5"
+    ):
         create_model("lenet5_1998", activation="relu")

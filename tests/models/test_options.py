@@ -12,7 +12,7 @@ from zoo.models import (
     check_options,
     create_model,
 )
-from zoo.models.options import Range, Size, _hints, fit, words
+from zoo.models.options import Range, Size, _hints, convert, describe_type
 
 
 def test_options_are_the_builders_own_with_their_defaults():
@@ -44,62 +44,62 @@ def test_values_come_back_in_the_types_that_the_builder_declares():
         (
             "lr",
             {"dropout": 0.5},
-            "--dropout=0.5 has no place in lr, which has no hidden layer; "
+            "--dropout=0.5 does not apply to lr, which has no hidden layer; "
             "use --l2, or --model=mlp.",
         ),
         (
             "lenet5",
             {"norm": "local_response"},
-            "--norm=local_response does not suit lenet5; give none or batch.",
+            "--norm=local_response is invalid for lenet5; give none or batch.",
         ),
         (
             "wrn16_4",
             {"depth": 28},
-            "--model_arg=depth=28 has no place in wrn16_4, whose name fixes "
+            "--model_arg=depth=28 does not apply to wrn16_4, whose name fixes "
             "depth at 16; choose another name.",
         ),
         (
             "inception",
             {"redused": False},
-            "--model_arg=redused=False has no place in inception; did you "
+            "--model_arg=redused=False does not apply to inception; did you "
             "mean reduced? It takes modules, reduced, activation, norm, "
             "dropout, initializer, l1 and l2.",
         ),
         (
             "inception",
             {"reduced": 3},
-            "--model_arg=reduced=3 does not suit inception; "
+            "--model_arg=reduced=3 is invalid for inception; "
             "give True or False.",
         ),
         (
             "inception",
             {"modules": 3},
-            "--model_arg=modules=3 does not suit inception; give 1 or 2.",
+            "--model_arg=modules=3 is invalid for inception; give 1 or 2.",
         ),
         (
             "mlp",
             {"hidden": (3, "x")},
-            "--model_arg=hidden=(3, 'x') does not suit mlp; give a whole "
+            "--model_arg=hidden=(3, 'x') is invalid for mlp; give a whole "
             "number of at least 1 or values in parentheses, each a whole "
             "number of at least 1, such as (256,128).",
         ),
         (
             "cnn_cf",
             {"maps": -1},
-            "--model_arg=maps=-1 does not suit cnn_cf; give a whole number of "
+            "--model_arg=maps=-1 is invalid for cnn_cf; give a whole number of "
             "at least 1.",
         ),
         (
             "alexnet_lite",
             {"divisor": 65},
-            "--model_arg=divisor=65 does not suit alexnet_lite; give a whole "
+            "--model_arg=divisor=65 is invalid for alexnet_lite; give a whole "
             "number from 1 to 64.",
         ),
         (
             "wrn16_0",
             {},
-            "wrn16_0 names a width of 0; write a whole number of at least 1 "
-            "there.",
+            "wrn16_0 has a width of 0; it must be a whole number of at least "
+            "1.",
         ),
     ],
     ids=lambda value: str(value) if isinstance(value, str) else None,
@@ -136,7 +136,7 @@ def test_common_options_have_the_ranges_of_their_flags(name, value):
     ],
 )
 def test_values_that_fit_an_annotation(value, hint, fitted):
-    found = fit(value, hint)
+    found = convert(value, hint)
     assert found == fitted
     assert type(found) is type(fitted)
 
@@ -164,9 +164,9 @@ def test_values_that_fit_an_annotation(value, hint, fitted):
         (65, Annotated[int, Range(1, 64)]),
     ],
 )
-def test_values_that_do_not_fit(value, hint):
+def test_values_of_another_type_are_refused(value, hint):
     with pytest.raises(TypeError):
-        fit(value, hint)
+        convert(value, hint)
 
 
 @pytest.mark.parametrize(
@@ -177,8 +177,8 @@ def test_values_that_do_not_fit(value, hint):
         (bool | None, "True or False or None"),
     ],
 )
-def test_annotations_can_be_said_in_words(hint, text):
-    assert words(hint) == text
+def test_annotations_are_described(hint, text):
+    assert describe_type(hint) == text
 
 
 def test_every_number_that_a_builder_takes_is_bounded():

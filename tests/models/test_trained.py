@@ -65,14 +65,14 @@ def test_what_they_were_trained_with_may_be_said():
         ({"name": "mlp", "weights": ""}, ("'' of mlp", "mlp:mnist")),
         ({"name": "mlpp", "weights": "mnist"}, ("no model 'mlpp'", "mlp")),
         ({"num_classes": 7}, ("num_classes=7", "10 classes", "--new_head")),
-        ({"num_classes": 1}, ("num_classes=1", "no classifier")),
+        ({"num_classes": 1}, ("num_classes=1", "give 2 or more")),
         ({"input_shape": (32, 32, 3)}, ("(32, 32, 3)", "(28, 28, 1)")),
         ({"input_shape": (784,)}, ("(784,)", "(28, 28, 1)")),
         ({"input_shape": 28}, ("28 is not the shape",)),
         ({"hidden": (64,)}, ("hidden=(64,)", "hidden=(512, 512)")),
         ({"dropout": 0.5}, ("dropout=0.5", "dropout=0.2", "leave it out")),
         ({"activation": "tanh"}, ("activation='tanh'", "'relu'")),
-        ({"depth": 3}, ("depth=3 has no place in mlp",)),
+        ({"depth": 3}, ("depth=3 does not apply to mlp",)),
     ],
 )
 def test_what_contradicts_weights_is_told_in_a_sentence(arguments, words):
@@ -141,12 +141,12 @@ def test_a_trained_network_is_compiled_on_logits_and_fit_further(run):
 
 
 def test_a_run_of_another_model_is_refused(run):
-    with pytest.raises(UserError, match=f"{run.name} is a mlp and no lr"):
+    with pytest.raises(UserError, match=f"{run.name} is a mlp, not a lr"):
         zoo.create_model("lr", weights=str(run.path))
 
 
 def test_other_classes_than_a_run_has_are_refused(run):
-    with pytest.raises(UserError, match="which tell 3 classes"):
+    with pytest.raises(UserError, match="which have 3 classes"):
         zoo.create_model("mlp", 10, weights=str(run.path))
 
 

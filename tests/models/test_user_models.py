@@ -307,7 +307,7 @@ def subclassed(input_shape, num_classes):
         (named_outputs, "dictionary"),
         (two_inputs, "2 inputs"),
         (other_images, "(28, 28, 1)"),
-        (weightless, "no weights"),
+        (weightless, "no trainable weights"),
         (with_lambda, "Lambda"),
         (unadapted, "adapted"),
         (hidden_probabilities, "sums to 1"),
