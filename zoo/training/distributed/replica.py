@@ -24,7 +24,7 @@ from zoo.training.stopping import StopRequest, listen
 
 def assert_same_config(group: ProcessGroup, job: Job, resolved: dict) -> None:
     """Raises `UserError` if the processes of a run would not do the same."""
-    if group.num_processes > 1 and job.plan.entry.memorize:
+    if group.num_processes > 1 and job.plan.entry.is_nonparametric:
         raise UserError(
             f"--coordinator has no effect on {job.plan.config.model}, which "
             "trains no weights; leave it out."
