@@ -31,8 +31,8 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
 .DEFAULT_GOAL := help
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
-	explain mistakes data landscape check-model \
-	models datasets ladder figure results recipes runs tensorboard doctor bench check test lint \
+	diagnose misclassified inspect landscape check-model \
+	models datasets download ladder figure results recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
 help: ## show this list
@@ -85,16 +85,19 @@ report: $(READY) ## write a page of HTML about a run: RUN=last
 landscape: $(READY) ## draw the loss around a run's weights: RUN=last
 	$(ZOO) landscape $(RUN) $(FLAGS)
 
-explain: $(READY) ## say what a run's numbers show, and what to try: RUN=last
-	$(ZOO) explain $(RUN) $(FLAGS)
+diagnose: $(READY) ## diagnose a run, with what to try next: RUN=last
+	$(ZOO) diagnose $(RUN) $(FLAGS)
 
-mistakes: $(READY) ## show what a run gets wrong, the worst first: RUN=last
-	$(ZOO) mistakes $(RUN) $(FLAGS)
+misclassified: $(READY) ## list a run's most confident errors: RUN=last
+	$(ZOO) misclassified $(RUN) $(FLAGS)
 
-data: $(READY) ## look at pictures before training: DATASET=folder:pictures
-	$(ZOO) data $(or $(DATASET),digits) $(FLAGS)
+inspect: $(READY) ## inspect images before training: DATASET=folder:photos
+	$(ZOO) inspect $(or $(DATASET),digits) $(FLAGS)
 
-check-model: $(READY) ## look at data and model for 20 seconds, before training
+download: $(READY) ## download a data set: DATASET=cifar10
+	$(ZOO) download $(DATASET) $(FLAGS)
+
+check-model: $(READY) ## check data and model before training, in 20 seconds
 	$(ZOO) check $(strip $(CHOICES) $(FLAGS))
 
 models: $(READY) ## list the models of the zoo

@@ -2,7 +2,7 @@
 
     python -m docs.screenshots [NAME...]
 
-Trains each run, prints what `zoo explain` says of it, and saves what
+Trains each run, prints what `zoo diagnose` says of it, and saves what
 TensorBoard's tab "Time series" shows of a few tags as `docs/NAME.png`; of
 `report` the top of the run's page, from the real MNIST. Takes some minutes;
 needs Chromium, its driver and the extra `browser`.
@@ -78,7 +78,7 @@ def train(name: str, flags: str, folder: Path) -> None:
     """Trains a run, and prints what is to be said of it."""
     # A run that diverges exits with 3, as one of these is meant to.
     _zoo("train", *flags.split(), f"--runs_dir={folder}", f"--run_name={name}")
-    _zoo("explain", name, f"--runs_dir={folder}")
+    _zoo("diagnose", name, f"--runs_dir={folder}")
 
 
 def _zoo(*words: str, folder: Path | None = None) -> None:

@@ -109,7 +109,7 @@ def _use(kept: Pretrained) -> str:
         "```\n\n"
         "```sh\n"
         f"zoo predict {kept.name} photo.png\n"
-        f"zoo train --init_from={kept.name} --new_head --dataset=folder:mine\n"
+        f"zoo train --weights={kept.name} --new_head --dataset=folder:mine\n"
         "```\n"
     )
 

@@ -97,7 +97,7 @@ class Climb:
     def _jobs(self, progress: Progress) -> Iterator[pool.Job | None]:
         for rung in self.rungs:
             config = rung.config()
-            while config.init_from and self._waits_for(config.init_from):
+            while config.weights and self._waits_for(config.weights):
                 yield None  # until the run that it starts from has ended
             try:
                 repeats = self._settled(rung)
@@ -113,9 +113,9 @@ class Climb:
                     config = member.config.replace(
                         run_name=run.name, runs_dir=str(self.root)
                     )
-                    if config.init_from:
+                    if config.weights:
                         config = config.replace(
-                            init_from=self._base_of(rung, config.seed)
+                            weights=self._base_of(rung, config.seed)
                         )
                     yield pool.Job(config, tag=(rung, member))
 
@@ -134,7 +134,7 @@ class Climb:
         What bases differ by is so part of what the seeds differ by. A base
         that is no rung of this ladder is the same for all.
         """
-        name = rung.config().init_from
+        name = rung.config().weights
         for other in self.rungs:
             base = other.config()
             if base.run_name == name:

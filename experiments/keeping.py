@@ -81,7 +81,7 @@ def _check(run: runs.Run) -> None:
 
 def _copy_files(run: runs.Run, folder: pathlib.Path) -> None:
     """Copies the run's small files, without where it was kept."""
-    for name in ("again.flags", "history.csv"):
+    for name in ("flags.txt", "history.csv"):
         (folder / name).write_text((run.path / name).read_text())
     homeless = {name: DEFAULTS[name] for name in HOMELESS}
     (folder / "config.json").write_text(

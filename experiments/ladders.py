@@ -131,9 +131,9 @@ def check_data(ladder: Ladder, data_dir: str | None = None) -> None:
         if source.builder and not tfds.is_prepared(source, folder):
             raise UserError(
                 f"{source.name} is not in {folder}; fetch its "
-                f"{source.download:,} MiB with `zoo prepare {source.name}`, or "
-                f"climb `make ladder LADDER={ladder.stand_in}`, which needs no "
-                "download."
+                f"{source.download:,} MiB with `zoo download "
+                f"{source.name}`, or climb `make ladder "
+                f"LADDER={ladder.stand_in}`, which needs no download."
             )
 
 

@@ -45,8 +45,8 @@ def recipe_options(name: str) -> dict[str, Any]:
 def what_counts(config: TrainConfig) -> dict[str, Any]:
     """Returns the options that make a config the recipe it is, as JSON."""
     asked = {k: v for k, v in config.asked().items() if k not in FREE}
-    if config.init_from:
-        asked["init_from"] = bases.without_seed(config.init_from, config.seed)
+    if config.weights:
+        asked["weights"] = bases.without_seed(config.weights, config.seed)
     return json.loads(json.dumps({"model": config.model, **asked}))
 
 
@@ -102,7 +102,7 @@ def figures(
     return {
         "seed": run.config.seed,
         "options": options,
-        "base": run.config.init_from,
+        "base": run.config.weights,
         "epochs": metrics["epochs"],
         "steps": metrics["steps"],
         "train_loss": metrics["train_loss"],

@@ -36,7 +36,7 @@ def pytest_runtest_setup(item):
     if item.get_closest_marker("data") and not tfds_folder().is_dir():
         pytest.skip(
             f"no data sets in {tfds_folder()}; "
-            "`python -m zoo prepare mnist` and `... cifar10` fetch them"
+            "`python -m zoo download mnist` and `... cifar10` fetch them"
         )
 
 

@@ -67,7 +67,7 @@ def test_an_unknown_ladder_is_told_with_the_nearest_name():
 def test_without_data_both_ways_on_are_told(tmp_path):
     with pytest.raises(UserError) as caught:
         ladders.check_data(ladders.find("svhn"), str(tmp_path))
-    assert "`zoo prepare svhn`" in str(caught.value)
+    assert "`zoo download svhn`" in str(caught.value)
     assert "LADDER=street_digits" in str(caught.value)
 
 
@@ -288,7 +288,7 @@ def test_every_seed_starts_from_a_base_of_its_own(tmp_path):
             yield outcome
 
     made.train(1, [].append, work)
-    pairs = [(job.config.run_name, job.config.init_from) for job in jobs]
+    pairs = [(job.config.run_name, job.config.weights) for job in jobs]
     assert pairs == [
         ("lenet5_0to4", None),
         ("lenet5_0to4_seed1", None),
@@ -299,7 +299,7 @@ def test_every_seed_starts_from_a_base_of_its_own(tmp_path):
     ]
     recipe = record.recipe_options("transfer/filters_10")
     found = [record.what_counts(j.config) for j in jobs[3:]]
-    assert all(one["init_from"] == recipe["init_from"] for one in found)
+    assert all(one["weights"] == recipe["weights"] for one in found)
 
 
 @pytest.mark.parametrize(

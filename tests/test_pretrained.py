@@ -86,7 +86,7 @@ def test_no_file_tells_where_it_was_made():
 
 def test_nothing_but_what_is_kept_lies_beside_the_weights():
     wanted = {"model.keras", "card.md", "weights.json", "config.json"}
-    wanted |= {"resolved.json", "metrics.json", "history.csv", "again.flags"}
+    wanted |= {"resolved.json", "metrics.json", "history.csv", "flags.txt"}
     for name in NAMES:
         found = {path.name for path in pretrained.find(name).path.iterdir()}
         assert found == wanted

@@ -51,14 +51,14 @@ def check_combinations(config: TrainConfig) -> None:
 
 def _check_transfer(config: TrainConfig) -> None:
     """Refuses what contradicts weights of another run, or frozen ones."""
-    if config.new_head and config.init_from is None:
+    if config.new_head and config.weights is None:
         raise UserError(
             "--new_head has no effect on weights that are all new; it belongs "
-            "to --init_from=RUN."
+            "to --weights=RUN."
         )
-    if config.init_from is not None and config.features is not None:
+    if config.weights is not None and config.features is not None:
         raise UserError(
-            f"--init_from={config.init_from} starts from weights that have "
+            f"--weights={config.weights} starts from weights that have "
             f"seen images, and --features={config.features} leaves none to "
             "see; give one of them."
         )

@@ -27,18 +27,18 @@ FLAGS: dict[str, set[str]] = {
     "resume": {RUNS_DIR, "devices", "role"},
     "evaluate": {RUNS_DIR, "split", "dataset", "data_dir"},
     "compare": {RUNS_DIR},
-    "explain": {RUNS_DIR},
+    "diagnose": {RUNS_DIR},
     "report": {RUNS_DIR},
-    "mistakes": {RUNS_DIR, "split"},
+    "misclassified": {RUNS_DIR, "split"},
     "export": {RUNS_DIR, "format"},
     "predict": {RUNS_DIR},
-    "prepare": {"data_dir"},
+    "download": {"data_dir"},
     "describe": set(),
-    "data": set(),
+    "inspect": set(),
     "runs": {RUNS_DIR},
 }
 # These need no backend, so that it does not matter which one is set.
-WITHOUT_BACKEND = ("explain", "data", "prepare", "runs")
+WITHOUT_BACKEND = ("diagnose", "inspect", "download", "runs")
 
 
 def command(verb: str, *words: str, backend: str = "", **flags: Any) -> str:

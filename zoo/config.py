@@ -101,15 +101,15 @@ class TrainConfig:
         help="what lr, mlp or knn see in place of pixels: hog, colour, words, "
              "or what a trained network sees: RUN, PATH.keras, keras:NAME")
 
-    init_from: str | None = _option(
+    weights: str | None = _option(
         None, TEXT, "model",
-        help="start from the weights of this run, such as last or "
-             "lenet5:mnist, or of its model.keras, and with its "
-             "preprocessing, in place of random weights")
+        help="initial weights: none, a run, a path to a .keras file, or "
+             "pretrained weights such as lenet5:mnist; its model and "
+             "preprocessing are taken over")
     new_head: bool = _option(
         False, BOOL, "model",
-        help="with init_from: the layer `logits` starts anew, for other "
-             "classes")
+        help="re-initialize the classification layer, for other classes; "
+             "needs --weights")
     freeze: str = _option(
         "none", TEXT, "model",
         help="layers whose weights stay as they are: none; features, which "
@@ -149,7 +149,7 @@ class TrainConfig:
         False, BOOL, "data",
         help="for folder: leave out files that cannot be read as an image, "
              "and say how many, rather than stop at the first")
-    add_inputs: tuple[str, ...] = _option(
+    extra_features: tuple[str, ...] = _option(
         (), NAMES, "data", choices=("x2", "xy", "sin"),
         help="for points: also the squares of the coordinates, their products "
              "and their sines are inputs")
@@ -307,7 +307,9 @@ class TrainConfig:
     # fmt: on
 
     def __post_init__(self):
-        if self.model is None and self.init_from is None:
+        if self.weights == "none":
+            object.__setattr__(self, "weights", None)
+        if self.model is None and self.weights is None:
             object.__setattr__(self, "model", DEFAULT_MODEL)
         for name, option in OPTIONS.items():
             value = getattr(self, name)

@@ -4,7 +4,7 @@ zoo/weights/lenet5-mnist/     `lenet5:mnist` wherever a RUN is named
     model.keras               raw pixels in, logits out; stock Keras loads it
     card.md                   what it is, how good it is, what it is for
     weights.json              the numbers of the card, size and checksum
-    config.json, resolved.json, metrics.json, history.csv, again.flags
+    config.json, resolved.json, metrics.json, history.csv, flags.txt
                               of the run, as in any run folder
 
 They are runs that nobody changes. `python -m experiments.keep_weights` makes

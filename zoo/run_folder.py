@@ -2,10 +2,10 @@
 
 runs/lenet5-digits-dropout0.5/
     config.json     what was asked, written before the first update
-    again.flags     the same as a flagfile: --flagfile=.../again.flags
+    flags.txt       the same as a flagfile: --flagfile=.../flags.txt
     resolved.json   what was really used: versions, data, recipe, model
     history.csv     one row an epoch
-    vitals.json     what `explain` reads: sizes by layer, at a few moments
+    vitals.json     what `diagnose` reads: sizes by layer, at a few moments
     train/ val/     TensorBoard events
     checkpoints/    last and best
     model.keras     the result; stock Keras loads it
@@ -108,7 +108,7 @@ class Run:
         if self.status == "diverged":
             raise UserError(
                 f"{self.name} diverged and has no model.keras; "
-                f"`{Target.of(self).typed('explain')}` says what to try."
+                f"`{Target.of(self).typed('diagnose')}` says what to try."
             )
         raise UserError(
             f"{self.name} has no model.keras, its status is {self.status}; "
@@ -116,7 +116,7 @@ class Run:
         )
 
     def _retrain(self) -> str:
-        return command("train", flagfile=str(self.path / "again.flags"))
+        return command("train", flagfile=str(self.path / "flags.txt"))
 
     def check_writable(self) -> None:
         """Raises `UserError` if nothing may be added to this run."""

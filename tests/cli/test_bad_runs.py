@@ -130,7 +130,7 @@ def test_a_trial_whose_model_was_not_kept_is_told_how_to_come_back(
 ):
     (copy / "model.keras").unlink()
     sentence = answer("evaluate", "done")
-    assert f"--flagfile={copy}/again.flags` trains it anew" in sentence
+    assert f"--flagfile={copy}/flags.txt` trains it anew" in sentence
 
 
 def test_a_model_file_that_is_damaged_is_named(answer, copy):
@@ -187,5 +187,5 @@ def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(
 def test_a_diverged_run_is_not_told_to_resume(answer, killed):
     (killed / "metrics.json").write_text('{"status": "diverged"}')
     sentence = answer("evaluate", "done")
-    assert "diverged" in sentence and "zoo explain done" in sentence
+    assert "diverged" in sentence and "zoo diagnose done" in sentence
     assert "resume" not in sentence

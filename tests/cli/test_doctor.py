@@ -176,7 +176,7 @@ def test_data_sets_on_disk_are_listed(tmp_path):
 def test_no_data_sets_are_no_trouble(tmp_path):
     found = checks.check_data(tmp_path / "gone", ["mnist"])
     assert not found.trouble
-    assert "prepare mnist" in found.remedy
+    assert "download mnist" in found.remedy
 
 
 def test_one_trouble_makes_the_exit_status_2_and_shows_its_command(capsys):

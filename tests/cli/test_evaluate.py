@@ -132,7 +132,7 @@ def without_test(tmp_path_factory):
     [
         ["evaluate", "few", "--split=test"],
         ["evaluate", "few"],
-        ["mistakes", "few"],
+        ["misclassified", "few"],
         ["compare", "few", "few"],
         ["sweep", "--model=lr", "--open_test"],
     ],

@@ -96,10 +96,10 @@ def test_commands_of_a_run_work_when_typed(kind, here, capfd):
         # What explaining says of it must work as well.
     for words in found:
         if words[0] == "evaluate" and "--split=test" not in words:
-            explain = ["explain", *words[1:]]
-            explain = [w for w in explain if not w.startswith("--split")]
-            if "/" not in explain[1]:
-                code, text = typed(explain, capfd)
+            diagnose = ["diagnose", *words[1:]]
+            diagnose = [w for w in diagnose if not w.startswith("--split")]
+            if "/" not in diagnose[1]:
+                code, text = typed(diagnose, capfd)
                 for words in commands_in(text):
                     assert words in found or typed(words, capfd)[0] in (0, 1)
 
@@ -136,14 +136,14 @@ def test_a_trial_of_a_sweep_and_the_sweep_itself(here, capfd):
     assert code == 0, text
     for command in commands_in(text):
         assert typed(command, capfd)[0] == 0
-    code, text = typed(["explain", "s/trial-001"], capfd)
+    code, text = typed(["diagnose", "s/trial-001"], capfd)
     for command in commands_in(text):
         assert typed(command, capfd)[0] in (0, 1)
 
 
 def test_another_head_on_the_weights_of_a_run(here, capfd):
     assert typed(f"train --model=mlp {TINY} --run_name=a".split(), capfd)
-    words = f"train --init_from=a --new_head --classes=1,2,3 {TINY}"
+    words = f"train --weights=a --new_head --classes=1,2,3 {TINY}"
     code, text = typed(words.split(), capfd)
     assert code == 0, text
     for command in commands_in(text):
@@ -159,10 +159,10 @@ def test_no_command_reads_arrays_again(here, capfd):
     run = zoo.train(zoo.TrainConfig(model="lr", epochs=2), data)
     text, _ = capfd.readouterr()
     found = commands_in(text)
-    assert {words[0] for words in found} <= {"explain", "export", "report"}
+    assert {words[0] for words in found} <= {"diagnose", "export", "report"}
     for words in found:
         assert typed(words, capfd)[0] == 0
-    code, text = typed(["explain", run.name], capfd)
+    code, text = typed(["diagnose", run.name], capfd)
     assert "--like" not in text
 
 

@@ -65,7 +65,7 @@ def folder(tmp_path):
 
 
 def test_a_sweep_is_repeated_by_its_again_flags(folder):
-    asked = read([f"--flagfile={folder.path}/again.flags"])
+    asked = read([f"--flagfile={folder.path}/flags.txt"])
     settings = read_settings(folder)
     assert asked.choices["texts"] == settings.space
     assert asked.choices["trials"] == 3

@@ -20,7 +20,7 @@ from zoo.config import TrainConfig
 ROOT = Path(__file__).parents[2]
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256"]
 FILES = {
-    "config.json", "again.flags", "resolved.json", "history.csv", "train",
+    "config.json", "flags.txt", "resolved.json", "history.csv", "train",
     "vitals.json", "report.html",
     "val", "checkpoints", "model.keras", "metrics.json", "log.txt", "lock",
 }  # fmt: skip
@@ -128,7 +128,7 @@ def equal(first, second):
 
 def test_again_flags_repeat_a_run(train):
     first = train(*QUICK, "--seed=3", "--scale=unit", name="first")
-    again = train(f"--flagfile={first.path}/again.flags", name="again")
+    again = train(f"--flagfile={first.path}/flags.txt", name="again")
     assert again.config.asked().keys() == first.config.asked().keys()
     assert equal(first, again)
 
@@ -177,7 +177,7 @@ def test_flags_override_a_flagfile_wherever_they_stand(tmp_path):
 def test_model_arguments_of_several_numbers_survive_the_run_folder(train):
     hidden = "--model_arg=hidden=(8, 4)"
     first = train("--model=mlp", hidden, "--steps=2", name="first")
-    again = train(f"--flagfile={first.path}/again.flags", name="again")
+    again = train(f"--flagfile={first.path}/flags.txt", name="again")
     assert equal(first, again)
     assert first.config.model_arg == {"hidden": (8, 4)}
 

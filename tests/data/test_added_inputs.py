@@ -44,8 +44,8 @@ def test_stock_keras_loads_a_model_that_makes_them(tmp_path):
 @pytest.mark.parametrize(
     ("kinds", "shape", "words"),
     [
-        (("x2",), (8, 8, 1), "--add_inputs=x2 belongs to points"),
-        (("sin", "xy"), (1,), "--add_inputs=sin,xy .* only one"),
+        (("x2",), (8, 8, 1), "--extra_features=x2 belongs to points"),
+        (("sin", "xy"), (1,), "--extra_features=sin,xy .* only one"),
         (("xy",), (64,), "2,016 products"),
     ],
 )
@@ -59,4 +59,4 @@ def test_without_any_everything_goes():
 
 
 def test_the_option_offers_what_there_is():
-    assert OPTIONS["add_inputs"].choices == added_inputs.KINDS
+    assert OPTIONS["extra_features"].choices == added_inputs.KINDS

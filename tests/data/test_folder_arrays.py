@@ -128,7 +128,7 @@ def test_where_nothing_can_be_kept_pictures_are_read_each_time(place, capsys):
 def test_a_picture_that_cannot_be_read_leaves_nothing_kept(place):
     path = place / "pictures" / "dog" / "5.png"
     path.write_bytes(path.read_bytes()[:-30])
-    with pytest.raises(UserError, match=r"dog/5.png .*`zoo data"):
+    with pytest.raises(UserError, match=r"dog/5.png .*`zoo inspect"):
         load(place)
     assert kept(place) == []
 

@@ -128,7 +128,7 @@ def test_what_is_prepared_needs_no_network(prepared):
 def test_without_a_network_one_sentence_says_so(tmp_path):
     with pytest.raises(UserError) as error:
         fetch(SVHN, str(tmp_path / "data"), reachable=lambda _: False)
-    for words in ("svhn", str(tmp_path), "zoo prepare svhn", "--data_dir",
+    for words in ("svhn", str(tmp_path), "zoo download svhn", "--data_dir",
                   "--dataset=street_digits"):  # fmt: skip
         assert words in str(error.value)
     assert not (tmp_path / "data").exists()
@@ -164,7 +164,7 @@ def test_damaged_records_are_explained(prepared, tmp_path):
     shutil.copytree(root / "data", tmp_path / "data")
     for path in (tmp_path / "data").rglob("*train*tfrecord*"):
         path.write_bytes(path.read_bytes()[:5_000])
-    with pytest.raises(UserError, match="cannot be read .*zoo prepare svhn"):
+    with pytest.raises(UserError, match="cannot be read .*zoo download svhn"):
         load_dataset("svhn", data_dir=str(tmp_path / "data"))
 
 
@@ -226,7 +226,7 @@ def test_damaged_arrays_that_are_all_there_is_are_named(copied, read):
     with pytest.raises(UserError) as error:
         read("svhn", data_dir=str(copied))
     assert str(error.value).startswith(f"{images} has 1,000 bytes and should")
-    again = f"{images.parent} and run `zoo prepare svhn --data_dir={copied}`."
+    again = f"{images.parent} and run `zoo download svhn --data_dir={copied}`."
     assert str(error.value).endswith(f"remove the folder {again}")
 
 

@@ -1,4 +1,4 @@
-"""`zoo data`, as it is typed."""
+"""`zoo inspect`, as it is typed."""
 
 import json
 import os
@@ -9,13 +9,13 @@ import pytest
 from PIL import Image
 
 from tests.data_checks.conftest import save, textures
-from zoo.cli.data import name_of
+from zoo.cli.inspect import name_of
 from zoo.cli.main import main
 from zoo.data_checks.contact_sheet import tile
 
 
 def say(capsys, *argv):
-    code = main(["data", *map(str, argv)])
+    code = main(["inspect", *map(str, argv)])
     out, err = capsys.readouterr()
     return code, out, err
 

@@ -164,7 +164,7 @@ def test_training_names_one_bad_file_and_where_all_are_listed(photographs):
         load_dataset(f"folder:{photographs.root}")
     assert "cat/empty.png cannot be read" in str(error.value)
     assert "the file is empty" in str(error.value)
-    assert f"`zoo data {photographs.root}` lists all" in str(error.value)
+    assert f"`zoo inspect {photographs.root}` lists all" in str(error.value)
 
 
 def test_the_digits_are_seen_without_their_test_part():

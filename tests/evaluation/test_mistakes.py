@@ -93,7 +93,7 @@ def test_wrong_labels_are_the_first_to_be_seen(mislabelled):
 
 
 def typed(capsys, *argv):
-    code = main(["mistakes", *map(str, argv)])
+    code = main(["misclassified", *map(str, argv)])
     out, err = capsys.readouterr()
     return code, out, err
 
@@ -101,7 +101,7 @@ def typed(capsys, *argv):
 def test_a_table_and_a_sheet_are_written_into_the_run(capsys, early):
     code, out, err = typed(capsys, early.path)
     assert (code, err) == (0, "")
-    folder = early.path / "mistakes"
+    folder = early.path / "misclassified"
     with open(folder / "mistakes-val.csv", newline="") as file:
         rows = list(csv.DictReader(file))
     total = mistakes.find(early, "val", 1).total
@@ -209,7 +209,9 @@ def test_what_cannot_be_shown_is_told_in_one_sentence(
     capsys, early, tmp_path, make
 ):
     copy = shutil.copytree(
-        early.path, tmp_path / "run", ignore=shutil.ignore_patterns("mistakes")
+        early.path,
+        tmp_path / "run",
+        ignore=shutil.ignore_patterns("misclassified"),
     )
     argv, *words = make(copy)
     code, out, err = typed(capsys, copy, *argv)
@@ -217,7 +219,7 @@ def test_what_cannot_be_shown_is_told_in_one_sentence(
     assert err.startswith("zoo: ") and err.count("\n") == 1
     for word in words:
         assert word in err
-    assert not (copy / "mistakes").exists()
+    assert not (copy / "misclassified").exists()
 
 
 def test_a_run_that_is_not_there_is_told(capsys, tmp_path):

@@ -96,8 +96,10 @@ def test_evaluate_answers_as_the_command_does(runs, capsys, split):
 
 def test_explain_answers_as_the_command_does(runs, capsys):
     answer = zoo.explain(runs[0])
-    assert str(answer).strip() == typed(capsys, "explain", runs[0].path).strip()
-    printed = typed(capsys, "explain", runs[0].path, "--json")
+    assert (
+        str(answer).strip() == typed(capsys, "diagnose", runs[0].path).strip()
+    )
+    printed = typed(capsys, "diagnose", runs[0].path, "--json")
     assert answer == json.loads(printed)
 
 
@@ -123,7 +125,7 @@ def test_the_picture_of_a_comparison_is_that_of_the_command(
 def test_mistakes_are_those_of_the_command(runs, capsys, tmp_path):
     answer = zoo.find_mistakes(runs[0], count=5)
     argv = [runs[0].path, "--count=5", f"--out={tmp_path}"]
-    printed = typed(capsys, "mistakes", *argv)
+    printed = typed(capsys, "misclassified", *argv)
     assert printed.startswith(f"{answer}\n\ncsv ")
     assert len(answer["worst"]) == 5 < answer["mistakes"]
     losses = [one["loss"] for one in answer["worst"]]

@@ -116,7 +116,7 @@ def test_a_frozen_batch_norm_uses_its_averages_in_training(tmp_path):
 def test_what_is_frozen_needs_no_other_run(tmp_path):
     config = asked(tmp_path, freeze="features")
     run = train(config, console=QUIET)
-    assert run.resolved["init_from"] is None
+    assert run.resolved["weights"] is None
     before, after = weights(prepare(config, None).model), last_of(config, run)
     np.testing.assert_array_equal(before["hidden1"][0], after["hidden1"][0])
 

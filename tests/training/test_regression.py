@@ -145,7 +145,7 @@ def test_added_inputs_let_a_linear_model_tell_xor(tmp_path):
     config = TrainConfig(
         model="lr",
         dataset="xor",
-        add_inputs=("xy",),
+        extra_features=("xy",),
         epochs=10,
         runs_dir=str(tmp_path),
     )

@@ -37,7 +37,7 @@ def runs_dir(tmp_path_factory):
 
 
 def asked(runs_dir, **more):
-    options = {"init_from": "source", "classes": HIGH, "new_head": True}
+    options = {"weights": "source", "classes": HIGH, "new_head": True}
     return TrainConfig(runs_dir=runs_dir, **{**BRIEF, **options, **more})
 
 
@@ -61,7 +61,7 @@ def test_all_but_the_head_is_the_other_run_s(runs_dir):
         "hidden2_norm": True,
         "logits": False,
     }
-    alone = job.plan.asked.replace(init_from=None, new_head=False)
+    alone = job.plan.asked.replace(weights=None, new_head=False)
     fresh = weights(prepare(alone, None).model)
     assert same(new["logits"], fresh["logits"])
 
@@ -85,16 +85,16 @@ def test_model_options_and_preprocessing_are_the_other_run_s(runs_dir):
 
 def test_the_run_says_what_it_started_from(runs_dir):
     run = train(asked(runs_dir, freeze="features"), console=QUIET)
-    found = run.resolved["init_from"]
+    found = run.resolved["weights"]
     assert found["run"] == "source"
     assert found["copied"] == [
         "hidden1", "hidden1_norm", "hidden2", "hidden2_norm",
     ]  # fmt: skip
     assert found["new"] == ["logits"]
     assert found["preprocessing"] == "that of source"
-    text = (run.path / "again.flags").read_text()
+    text = (run.path / "flags.txt").read_text()
     assert found["weights_sha256"] in text
-    assert "--init_from=source\n" in text and "--model=mlp\n" in text
+    assert "--weights=source\n" in text and "--model=mlp\n" in text
     shown = (run.path / "log.txt").read_text()
     assert "source: 4 layers copied, logits new" in shown
     assert "frozen" in shown
@@ -103,7 +103,7 @@ def test_the_run_says_what_it_started_from(runs_dir):
 def test_its_model_file_gives_the_same_as_the_run(runs_dir):
     path = runs.find("source", runs_dir).path / "model.keras"
     first = prepare(asked(runs_dir), None)
-    second = prepare(asked(runs_dir, init_from=str(path)), None)
+    second = prepare(asked(runs_dir, weights=str(path)), None)
     assert first.transferred == second.transferred
 
 
@@ -111,7 +111,7 @@ def test_a_file_alone_says_all_but_the_options(runs_dir, tmp_path):
     old = runs.find("source", runs_dir)
     path = shutil.copy(old.path / "model.keras", tmp_path / "mine.keras")
     options = {"norm": "batch", "model_arg": {"hidden": (16, 8)}}
-    job = prepare(asked(runs_dir, init_from=str(path), **options), None)
+    job = prepare(asked(runs_dir, weights=str(path), **options), None)
     assert job.plan.config.model == "mlp"
     found = weights(job.model)["hidden1"]
     assert same(found, weights(old.load_model())["hidden1"])
@@ -153,7 +153,7 @@ def trained_on(data, folder, **more):
 
 
 def begun_on(data, folder, **more):
-    config = TrainConfig(runs_dir=str(folder), init_from="source", **more)
+    config = TrainConfig(runs_dir=str(folder), weights="source", **more)
     return prepare(config, data)
 
 
@@ -256,7 +256,7 @@ def test_a_killed_run_ends_alike_even_if_its_source_is_gone(copy):
     assert [row["loss"] for row in whole.history] == [
         row["loss"] for row in run.history
     ]
-    assert run.resolved["init_from"] == whole.resolved["init_from"]
+    assert run.resolved["weights"] == whole.resolved["weights"]
 
 
 def test_a_run_without_a_checkpoint_needs_its_source(copy):
@@ -270,7 +270,7 @@ def test_a_run_without_a_checkpoint_starts_from_the_same_weights_only(copy):
     run = killed(copy, last=1)
     path = run.path / "resolved.json"
     resolved = json.loads(path.read_text())
-    resolved["init_from"]["weights_sha256"] = "0" * 64
+    resolved["weights"]["weights_sha256"] = "0" * 64
     path.write_text(json.dumps(resolved))
     with pytest.raises(UserError, match="are not those from which b started"):
         resume(run, console=QUIET)
@@ -282,11 +282,11 @@ def test_a_run_without_a_checkpoint_starts_from_the_same_weights_only(copy):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"init_from": "sourse"}, "names nothing.*did you mean source"),
-        ({"init_from": "no.keras"}, "names no file; give a run"),
+        ({"weights": "sourse"}, "names nothing.*did you mean source"),
+        ({"weights": "no.keras"}, "names no file; give a run"),
         ({"model": "lenet5"}, "cannot start from source, which is mlp"),
         ({"new_head": False}, r"5 classes \(0, 1, 2, 3 and 4\).*--new_head"),
-        ({"scale": "unit"}, "--scale=unit contradicts --init_from"),
+        ({"scale": "unit"}, "--scale=unit contradicts --weights"),
         ({"norm": "none"}, "the weights of hidden1 in source"),
         ({"model_arg": {"hidden": (16,)}}, "hidden2.* of source has no place"),
         ({"model_arg": {"hidden": (16, 8, 4)}}, "source has no layer hidden3"),
@@ -356,7 +356,7 @@ def test_every_model_is_a_source_and_a_target(name, tmp_path):
     source = TrainConfig(model=name, classes=LOW, run_name="a", **brief)
     old = weights(train(source, console=QUIET).load_model())
     target = TrainConfig(
-        init_from="a", classes=HIGH, new_head=True, freeze="features",
+        weights="a", classes=HIGH, new_head=True, freeze="features",
         run_name="b", **brief,
     )  # fmt: skip
     if name in ("lr", "lenet5_1998"):  # nothing before the head, or behind

@@ -267,10 +267,10 @@ def test_a_tutorial_is_resumed_and_starts_another_run(tmp_path):
     for name in ("train_loss", "val_loss", "val_accuracy"):
         assert half.metrics[name] == pytest.approx(whole.metrics[name], 1e-5)
     later = zoo.TrainConfig(
-        init_from=str(whole.path), epochs=1, runs_dir=str(tmp_path)
+        weights=str(whole.path), epochs=1, runs_dir=str(tmp_path)
     )
     run = zoo.train(later, console=quiet)
-    assert run.resolved["init_from"]["copied"] == ["conv2d", "logits"]
+    assert run.resolved["weights"]["copied"] == ["conv2d", "logits"]
     assert run.resolved["own_preprocessing"] == ["rescaling"]
     assert run.metrics["val_accuracy"] > whole.metrics["val_accuracy"] - 0.1
 

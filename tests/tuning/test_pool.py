@@ -48,7 +48,7 @@ def test_a_worker_trains_the_same_bits_as_a_process_of_its_own(tmp_path):
         (name, "completed") for name in "abc"
     ]
     assert done[0].history[-1]["step"] == 6
-    flags = f"--flagfile={tmp_path}/b/again.flags"
+    flags = f"--flagfile={tmp_path}/b/flags.txt"
     alone = ["train", flags, f"--runs_dir={tmp_path}", "--run_name=alone"]
     subprocess.run(
         [sys.executable, "-m", "zoo", *alone],

@@ -26,7 +26,7 @@ from zoo.tuning.space import Space, in_words
         ("model_arg.pool=max,average", ("max", "average")),
         ("model_arg.reduced=True,False", (True, False)),
         ("schedule_epochs=(1,2),(3)", ((1.0, 2.0), (3.0,))),
-        ("add_inputs=(x2,xy),(sin)", (("x2", "xy"), ("sin",))),
+        ("extra_features=(x2,xy),(sin)", (("x2", "xy"), ("sin",))),
     ],
 )
 def test_a_list_and_a_range_with_steps_name_all_values(text, values):

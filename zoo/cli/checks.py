@@ -187,5 +187,5 @@ def check_data(folder: Path, known: Iterable[str]) -> Finding:
         return Finding(f"data sets in {in_words(folder)}: {', '.join(there)}")
     return Finding(
         f"no data set in {in_words(folder)} (digits needs none)",
-        "python -m zoo prepare mnist",
+        "python -m zoo download mnist",
     )

@@ -74,7 +74,7 @@ def read(
 
     def flags_of_run(name: str) -> str:
         parents.append(runs.find(name, runs_dir))
-        return str(parents[-1].path / "again.flags")
+        return str(parents[-1].path / "flags.txt")
 
     argv = expand_flagfile(argv, "flagfile", lambda path: path)
     argv = expand_flagfile(argv, "recipe", lambda n: recipes.find(n).path)

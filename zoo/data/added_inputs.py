@@ -27,7 +27,7 @@ def check(kinds: Sequence[str], shape: tuple[int, ...], name: str) -> None:
     """
     if not kinds:
         return
-    asked = f"--add_inputs={','.join(kinds)}"
+    asked = f"--extra_features={','.join(kinds)}"
     if len(shape) != 1:
         raise UserError(
             f"{asked} belongs to points, such as --dataset=spiral, and "

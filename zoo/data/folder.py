@@ -117,6 +117,6 @@ def _telling_where_all_are_listed(root: Path) -> Iterator[None]:
         yield
     except pictures.Unreadable as error:
         raise UserError(
-            f"{error} `{command('data', str(root))}` lists all such files, "
+            f"{error} `{command('inspect', str(root))}` lists all such files, "
             "and --skip_unreadable leaves them out."
         ) from error

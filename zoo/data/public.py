@@ -125,7 +125,7 @@ class Reader:
         """Builds the error for damaged arrays that are all there is."""
         request = self._request
         again = command(
-            "prepare", request.source.name, data_dir=request.data_dir
+            "download", request.source.name, data_dir=request.data_dir
         )
         return UserError(
             f"{error}; remove the folder {folder} and run `{again}`."

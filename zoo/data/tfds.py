@@ -98,7 +98,7 @@ def _check_network(
     raise UserError(
         f"{source.name} is not in {folder}, and there is no connection to "
         f"{source.address} to fetch it from; run "
-        f"`{command('prepare', source.name)}` where "
+        f"`{command('download', source.name)}` where "
         "there is one, or give the folder that has it as --data_dir, or "
         f"take --dataset={source.stand_in}, which needs neither."
     )
@@ -187,5 +187,5 @@ def pieces(builder, source: Source, name: str) -> Iterator[Piece]:
         raise UserError(
             f"{source.name} in {builder.data_dir} cannot be read "
             f"({_first_line(error)}); remove that folder and run "
-            f"`{command('prepare', source.name)}`."
+            f"`{command('download', source.name)}`."
         ) from error

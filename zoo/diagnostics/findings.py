@@ -19,10 +19,10 @@ ERROR, WARNING, INFO = 3, 2, 1
 # Options without an effect on vectors and features, and in regression.
 IMAGE_OPTIONS = ("augment", "image_size")
 CLASSIFICATION_OPTIONS = ("label_smoothing", "class_weight", "loss")
-# Options that --init_from takes from the run that it starts from.
+# Options that --weights takes from the run that it starts from.
 INHERITED_OPTIONS = (
     "mean_subtraction", "scale", "activation", "norm", "initializer",
-    "add_inputs",
+    "extra_features",
 )  # fmt: skip
 
 Changes = dict[str, Any]
@@ -110,7 +110,7 @@ def applies(stats: RunStats, name: str, value: Any) -> bool:
             return False
     if name in CLASSIFICATION_OPTIONS and not stats.num_classes:
         return False
-    if name in INHERITED_OPTIONS and config.get("init_from"):
+    if name in INHERITED_OPTIONS and config.get("weights"):
         return False
     if name == "early_stopping_patience" and not stats.num_val:
         return False

@@ -146,7 +146,7 @@ def linear_model(stats: RunStats) -> Finding | None:
 def frozen_layers(stats: RunStats) -> Finding | None:
     """Layers frozen at random weights, or at those of other data."""
     layers = stats.config.get("freeze", "none")
-    source = stats.config.get("init_from")
+    source = stats.config.get("weights")
     if layers == "none" or stats.has_learned:
         return None
     where = f"those of {source}" if source else "their random initial values"
@@ -169,7 +169,7 @@ def initial_loss(stats: RunStats) -> Finding | None:
     loss, chance = classes["loss"], classes["guessing_loss"]
     if loss is not None and loss < MAX_INIT_LOSS_RATIO * chance:
         return None
-    if stats.config.get("init_from") and not stats.config.get("new_head"):
+    if stats.config.get("weights") and not stats.config.get("new_head"):
         return None  # its head was trained, perhaps on other classes
     shown = "not finite" if loss is None else f"{loss:.3g}"
     return Finding(

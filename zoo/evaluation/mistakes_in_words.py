@@ -41,7 +41,7 @@ def _without(wrong: Mistakes, target: Target) -> str:
     """Says that there is no mistake, and where else to look."""
     other = ""
     if wrong.split != "train":
-        command = shown(target.typed("mistakes", split="train"))
+        command = shown(target.typed("misclassified", split="train"))
         other = f"; `{command}` looks at the others"
     return (
         f"{wrong.run} has no mistake among {len(wrong.part):,} "

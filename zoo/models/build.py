@@ -357,7 +357,7 @@ def _check_classes(run: Run, num_classes: int, names: list[str]) -> None:
         raise UserError(
             f"num_classes={num_classes} contradicts the weights {run.name}, "
             f"which have {len(names)} classes; for others, "
-            f"`{command('train', init_from=str(run.path), new_head=True)}` "
+            f"`{command('train', weights=str(run.path), new_head=True)}` "
             "trains a new last layer."
         )
 

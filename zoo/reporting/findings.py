@@ -1,4 +1,4 @@
-"""What `zoo explain` says of a run."""
+"""What `zoo diagnose` says of a run."""
 
 from __future__ import annotations
 

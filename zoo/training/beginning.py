@@ -23,7 +23,7 @@ def files(
     """Returns the text of each file that a run begins with, by name."""
     return {
         "config.json": config.to_json(),
-        "again.flags": again_flags(config, job.transferred),
+        "flags.txt": again_flags(config, job.transferred),
         "resolved.json": json.dumps(resolved, indent=1) + "\n",
     }
 
@@ -32,7 +32,7 @@ def again_flags(
     config: TrainConfig, transferred: transfer.Transfer | None = None
 ) -> str:
     """Returns the flagfile that repeats a run."""
-    lines = ["# Repeats this run: zoo train --flagfile=again.flags"]
+    lines = ["# Repeats this run: zoo train --flagfile=flags.txt"]
     if transferred:
         lines += [
             f"# It started from the weights of {transferred.run}, SHA-256",
@@ -79,7 +79,7 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
         },
         "model_options": _model_options(plan),
         "features": job.extractor and job.extractor.to_json(),
-        "init_from": job.transferred and job.transferred.to_json(),
+        "weights": job.transferred and job.transferred.to_json(),
         "frozen": [layer.name for layer in network.frozen(model, plan)],
         "statistics": job.statistics.to_json(),
         "own_preprocessing": list(job.body.preprocessing),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 USELESS = {
     *(n for n, o in OPTIONS.items() if o.group == "optimization"),
     *("weight_decay", "augment", "checkpoint_every", "debug_every"),
-    *("steps_per_execution", "devices", "init_from", "new_head", "freeze"),
+    *("steps_per_execution", "devices", "weights", "new_head", "freeze"),
 }
 # What a general recipe fills in, and such a run does not use.
 FILLED = ("optimizer", "learning_rate", "schedule", "warmup_epochs", "epochs")

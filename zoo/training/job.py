@@ -106,8 +106,8 @@ def prepare(
     batch_norm.check(model, plan)
     devices.check_model(selected, model)
     transferred = None
-    if config.init_from is not None and begun is None:
-        origin = origins.find(config.init_from, config.runs_dir)
+    if config.weights is not None and begun is None:
+        origin = origins.find(config.weights, config.runs_dir)
         transferred = transfer.start(model, plan, origin, whose)
     elif begun is None:
         network.adapt(model, plan, statistics)
@@ -156,12 +156,14 @@ def _statistics(
     Those of the run itself, or of the one that it started from, if they fit.
     """
     config, whose = plan.config, "its own training data"
-    inputs = added_inputs.extend(plan.data.train.images, config.add_inputs, np)
-    if config.init_from is not None:
+    inputs = added_inputs.extend(
+        plan.data.train.images, config.extra_features, np
+    )
+    if config.weights is not None:
         if begun is not None:
             kept = preprocess.Statistics.from_json(begun["statistics"])
-            return kept, begun["init_from"]["preprocessing"]
-        origin = origins.find(config.init_from, config.runs_dir)
+            return kept, begun["weights"]["preprocessing"]
+        origin = origins.find(config.weights, config.runs_dir)
         found = inherited.fitted(origin.statistics, inputs.shape[1:])
         if found is not None:
             return found, f"that of {origin.name}"

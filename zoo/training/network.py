@@ -112,8 +112,8 @@ def _entrance(plan: Plan, statistics: preprocess.Statistics):
     name = "vector" if plan.data.has_vectors else "image"
     inputs = keras.Input(shape, dtype="float32", name=name)
     x = inputs
-    if plan.config.add_inputs:
-        x = added_inputs.extend(x, plan.config.add_inputs, keras.ops)
+    if plan.config.extra_features:
+        x = added_inputs.extend(x, plan.config.extra_features, keras.ops)
     x = preprocess.apply(x, statistics)
     size = enlarged_size(shape, plan.entry.min_size)
     if size != shape[:2]:

@@ -1,4 +1,4 @@
-"""Where a run with --init_from starts: which network that is, and of what.
+"""Where a run with --weights starts: which network that is, and of what.
 
 Needs neither Keras nor data, so that mistakes are told at once. A run's own
 files say what it is; a `.keras` file that lies outside of its run folder is
@@ -25,7 +25,7 @@ FILE = ".keras"
 SAVED = "model.keras"  # name of the file in a run folder
 # Options on which the shapes of weights depend, besides model_arg; and what
 # comes before the network. They are those of the origin if not given.
-SHAPING = ("activation", "norm", "add_inputs")
+SHAPING = ("activation", "norm", "extra_features")
 PREPROCESSING = ("mean_subtraction", "scale")
 
 
@@ -34,7 +34,7 @@ class Origin:
     """A trained network from which another run starts.
 
     Attributes:
-        name: what `--init_from` says to find it again.
+        name: what `--weights` says to find it again.
         path: of its saved model.
         model: its name in the zoo.
         options: of `SHAPING`, with which it was built, as far as known.
@@ -56,14 +56,14 @@ def settle(asked: TrainConfig) -> TrainConfig:
     """Returns a config that says all that it takes over from its origin.
 
     Args:
-        asked: with --init_from. What comes back has the origin's model,
+        asked: with --weights. What comes back has the origin's model,
             options and preprocessing, and gives the same again.
 
     Raises:
         UserError: there is no such network, it is another model, or it has
             nothing to hand over.
     """
-    origin = find(asked.init_from, asked.runs_dir)
+    origin = find(asked.weights, asked.runs_dir)
     _check_model(asked, origin)
     taken = {
         name: value
@@ -74,13 +74,13 @@ def settle(asked: TrainConfig) -> TrainConfig:
         learned = getattr(origin.statistics, name)
         if getattr(asked, name) not in (None, learned):
             raise UserError(
-                f"--{name}={getattr(asked, name)} contradicts --init_from: "
+                f"--{name}={getattr(asked, name)} contradicts --weights: "
                 f"{origin.name} has learned with --{name}={learned}, which "
                 "goes with its weights; leave it out."
             )
         taken[name] = None if learned == GENERAL[name] else learned
     return asked.replace(
-        init_from=origin.name,
+        weights=origin.name,
         model=origin.model,
         model_arg={**origin.model_arg, **asked.model_arg},
         **taken,
@@ -96,14 +96,14 @@ def _check_model(asked: TrainConfig, origin: Origin) -> None:
         )
     if MODELS.find(origin.model).is_nonparametric:
         raise UserError(
-            f"--init_from={origin.name} is {origin.model}, which remembers "
+            f"--weights={origin.name} is {origin.model}, which remembers "
             "its training images and has no weights to hand over; start from "
             "a network, such as lenet5."
         )
 
 
 def find(spec: str, runs_dir: str) -> Origin:
-    """Finds the network that `--init_from` names: a run, or a saved file.
+    """Finds the network that `--weights` names: a run, or a saved file.
 
     Raises:
         UserError: there is none, it is not finished, or it saw no images.
@@ -114,11 +114,11 @@ def find(spec: str, runs_dir: str) -> Origin:
             return _of_run(runs.find(spec, runs_dir), runs_dir)
         except UserError as error:
             raise UserError(
-                f"--init_from={spec} names nothing to start from: {error}"
+                f"--weights={spec} names nothing to start from: {error}"
             ) from error
     if not path.is_file():
         raise UserError(
-            f"--init_from={spec} names no file; give a run, or the path of "
+            f"--weights={spec} names no file; give a run, or the path of "
             f"its {SAVED}."
         )
     if path.name == SAVED and (path.parent / "config.json").is_file():
@@ -158,11 +158,11 @@ def _of_file(path: pathlib.Path) -> Origin:
         layers = {x["config"]["name"]: x for x in config["layers"]}
     except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
         raise UserError(
-            f"--init_from={path} cannot be read as a Keras model."
+            f"--weights={path} cannot be read as a Keras model."
         ) from None
     if "network" not in layers:
         raise UserError(
-            f"--init_from={path} has no layer named network, as every "
+            f"--weights={path} has no layer named network, as every "
             f"{SAVED} of a run has; give one of those."
         )
     if "extractor" in layers:
@@ -180,6 +180,6 @@ def _of_file(path: pathlib.Path) -> Origin:
 
 def _saw_no_images(name: str, features: str) -> UserError:
     return UserError(
-        f"--init_from={name} was trained on features, not on images; "
+        f"--weights={name} was trained on features, not on images; "
         f"--features={features} gives these to lr, mlp or knn."
     )

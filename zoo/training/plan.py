@@ -117,7 +117,7 @@ def settle(asked: TrainConfig) -> TrainConfig:
     """
     if asked.model is not None:
         MODELS.find(asked.model)
-    if asked.init_from is not None:
+    if asked.weights is not None:
         asked = origins.settle(asked)
     check_names(asked)
     if asked.features is not None:
@@ -154,7 +154,7 @@ def make_plan(asked: TrainConfig, data: Dataset | None = None) -> Plan:
             classes=asked.classes,
             skip_unreadable=asked.skip_unreadable,
         )
-    added_inputs.check(asked.add_inputs, data.input_shape, data.name)
+    added_inputs.check(asked.extra_features, data.input_shape, data.name)
     _check_early_stopping(asked, data)
     _check_features(asked, entry, data)
     if entry.is_nonparametric:

@@ -261,7 +261,7 @@ def next_commands(stats: RunStats, findings: list[Finding]) -> dict[str, str]:
     target = Target(stats.run) if stats.target is None else stats.target
     if target.from_arrays:
         export = target.typed("export", format="keras")
-        return {"next": target.typed("explain"), "": export}
+        return {"next": target.typed("diagnose"), "": export}
     has_val = bool(stats.num_val)
     split = None if has_val else "train"
     commands = {"next": target.typed("evaluate", split=split)}

@@ -36,7 +36,7 @@ class Transfer:
     """What was taken over from where.
 
     Attributes:
-        run: the origin, as `--init_from` names it.
+        run: the origin, as `--weights` names it.
         weights_sha256: of all weights of its saved model.
         copied: layers whose weights are the origin's.
         adapted: layers whose kernels were made to fit, and how.
@@ -100,12 +100,12 @@ def start(
 
 def check_same(now: Transfer, run: Run) -> None:
     """Raises `UserError` if a run would start from other weights this time."""
-    before = run.resolved["init_from"]
+    before = run.resolved["weights"]
     if before["weights_sha256"] != now.weights_sha256:
         raise UserError(
             f"the weights of {now.run} are not those from which {run.name} "
             "started, and it has no checkpoint yet; "
-            f"`{command('train', flagfile=str(run.path / 'again.flags'))}` "
+            f"`{command('train', flagfile=str(run.path / 'flags.txt'))}` "
             "starts from these."
         )
 
@@ -113,7 +113,7 @@ def check_same(now: Transfer, run: Run) -> None:
 def in_words(resolved: dict[str, Any]) -> dict[str, str]:
     """Returns rows for the log: what was taken over, and what is frozen."""
     rows = {}
-    if found := resolved["init_from"]:
+    if found := resolved["weights"]:
         parts = [f"{many(len(found['copied']), 'layer')} copied"]
         parts += [f"{name} {how}" for name, how in found["adapted"].items()]
         if found["new"]:

@@ -2,7 +2,7 @@
 
 runs/mlp-digits-random/
     sweep.json        what was asked, written before the first trial
-    again.flags       the same as a flagfile
+    flags.txt       the same as a flagfile
     ledger.jsonl      a line for each finished training
     proposals.jsonl   a line for each proposal of the tuner
     trial-003/        an ordinary run; with several seeds, trial-003/seed1/
@@ -51,7 +51,7 @@ def open_folder(settings: SweepConfig, name: str | None) -> Folder:
         runs_dir,
         name,
         default,
-        {CONFIG: settings.to_json(**facts), "again.flags": settings.flags()},
+        {CONFIG: settings.to_json(**facts), "flags.txt": settings.flags()},
     )
     return Folder(made.path, made.name)
 

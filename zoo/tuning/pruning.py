@@ -16,7 +16,7 @@ def prune(
 ) -> None:
     """Removes models and checkpoints of finished trials that are not best.
 
-    Curves, histories and logs stay, and `again.flags` trains a run anew.
+    Curves, histories and logs stay, and `flags.txt` trains a run anew.
 
     Args:
         trials: finished; one that is trained later on is not among them.

@@ -116,7 +116,7 @@ class SweepConfig:
 
     def flags(self) -> str:
         """Returns the flagfile that repeats the sweep."""
-        lines = ["# Repeats this sweep: zoo sweep --flagfile=again.flags"]
+        lines = ["# Repeats this sweep: zoo sweep --flagfile=flags.txt"]
         lines += [f"--space={text}" for text in self.space]
         for field in _FIELDS:
             value = getattr(self, field.name)

@@ -1,4 +1,4 @@
-"""`zoo explain` and `zoo check`, as they are typed."""
+"""`zoo diagnose` and `zoo check`, as they are typed."""
 
 import json
 
@@ -19,7 +19,7 @@ def folder(tmp_path_factory):
 
 
 def test_a_run_is_explained_in_words(folder, capfd):
-    assert main(["explain", "a", f"--runs_dir={folder.parent}"]) == 0
+    assert main(["diagnose", "a", f"--runs_dir={folder.parent}"]) == 0
     out, err = capfd.readouterr()
     assert out.startswith(f"{folder}: completed, 1 epoch, validation accuracy")
     assert "With 144 validation examples" in out
@@ -27,7 +27,7 @@ def test_a_run_is_explained_in_words(folder, capfd):
 
 
 def test_a_run_is_explained_in_json(folder, capfd):
-    assert main(["explain", str(folder), "--json"]) == 0
+    assert main(["diagnose", str(folder), "--json"]) == 0
     found = json.loads(capfd.readouterr().out)
     assert found["status"] == "completed"
     assert all(f["severity"] in (1, 2, 3) for f in found["findings"])
@@ -38,7 +38,7 @@ def test_a_run_without_vitals_is_explained_by_its_curves(folder, capfd):
     kept = path.read_text()
     path.unlink()
     try:
-        assert main(["explain", str(folder)]) == 0
+        assert main(["diagnose", str(folder)]) == 0
     finally:
         path.write_text(kept)
     assert "This run has no vitals.json" in capfd.readouterr().out
@@ -60,14 +60,14 @@ def test_damaged_vitals_are_a_sentence(folder, answer):
     kept = path.read_text()
     path.write_text("{")
     try:
-        said = answer("explain", str(folder))
+        said = answer("diagnose", str(folder))
     finally:
         path.write_text(kept)
     assert "vitals.json cannot be read" in said
 
 
 def test_an_unknown_run_is_a_sentence(answer):
-    assert "there is no run 'x'" in answer("explain", "x")
+    assert "there is no run 'x'" in answer("diagnose", "x")
 
 
 def test_check_says_ok_or_not_ok_with_numbers(capfd):

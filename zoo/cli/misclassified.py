@@ -1,4 +1,4 @@
-"""`zoo mistakes [RUN]`: the worst mistakes, to find labels that are wrong."""
+"""`zoo misclassified [RUN]`: most confident errors, to find wrong labels."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.options import INT, Option, read_option
 
-COUNT = Option(INT, "mistakes to write, the worst first", "", low=1)
+COUNT = Option(INT, "number of errors to write, largest loss first", "", low=1)
 
 
 def run(argv: list[str]) -> int:
-    """Writes and prints the worst mistakes; returns the exit code."""
+    """Writes and prints the most confident errors; returns the exit code."""
     command = Command(
-        "zoo mistakes [RUN] [--split=val|train] [--count=40]",
-        "Show what a run gets wrong, the largest loss first: a label that is "
-        "wrong looks like a mistake of which the network is sure. Writes a "
-        "table (CSV) and a contact sheet (PNG).",
+        "zoo misclassified [RUN] [--split=val|train] [--count=40]",
+        "List misclassified examples, largest loss first: a wrong label looks "
+        "like a confident error. Writes a table (CSV) and a contact sheet "
+        "(PNG).",
         words=("[RUN]",),
     )
     command.text("count", "40", COUNT.help)
-    command.text("split", "val", "examples to look at: val or train")
-    command.text("out", None, "folder to write to (default: RUN/mistakes)")
+    command.text("split", "val", "examples to evaluate: val or train")
+    command.text("out", None, "folder to write to (default: RUN/misclassified)")
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     words = command.parse(argv)
     if words is None:
@@ -37,7 +37,7 @@ def run(argv: list[str]) -> int:
     out = given["out"].value
     if not out:
         found.check_writable()
-    folder = Path(out).expanduser() if out else found.path / "mistakes"
+    folder = Path(out).expanduser() if out else found.path / "misclassified"
     with stderr.hold():
         from zoo.evaluation import mistakes
 

@@ -1,4 +1,4 @@
-"""`zoo explain [RUN]`: what a run's own numbers say, and what to try next."""
+"""`zoo diagnose [RUN]`: findings about a run, and what to try next."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from zoo.diagnostics.run_stats import RunStats
 
 
 def run(argv: list[str]) -> int:
-    """Explains one run; returns the exit code."""
+    """Diagnoses one run; returns the exit code."""
     command = Command(
-        "zoo explain [RUN]",
-        "Say what a run's numbers show, the most severe first, and what to "
-        "try next; finished or not.",
+        "zoo diagnose [RUN]",
+        "Diagnose a run, finished or not, from its own metrics: findings, the "
+        "most severe first, and what to try next.",
         words=("[RUN]",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")

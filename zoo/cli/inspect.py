@@ -1,4 +1,4 @@
-"""`zoo data PATH`: looks at images before anything is trained on them."""
+"""`zoo inspect PATH`: inspects images before anything is trained on them."""
 
 from __future__ import annotations
 
@@ -15,16 +15,18 @@ from zoo.program import as_typed
 def run(argv: list[str]) -> int:
     """Reports on a collection of images; returns the exit code."""
     command = Command(
-        "zoo data PATH [--out=SHEET.png]",
-        "Look at a folder of pictures, or any data set, before training: what "
-        "cannot be read, copies and near copies, wrong labels they point to, "
-        "sizes, unequal classes, and what gives a class away; the most harmful "
-        "first. Draws a contact sheet. Test images that a data set brings "
-        "stay sealed.",
+        "zoo inspect PATH [--out=SHEET.png]",
+        "Inspect a folder of images, or any data set, before training: "
+        "unreadable files, duplicates and near-duplicates, the wrong labels "
+        "they point to, sizes, class balance and spurious features; the most "
+        "harmful first. Draws a contact sheet. The test set that a data set "
+        "brings is not read.",
         words=("PATH",),
     )
-    command.text("out", None, "where the contact sheet goes (default: here)")
-    command.switch("overwrite", "replace a contact sheet that is there")
+    command.text(
+        "out", None, "path of the contact sheet (default: the current folder)"
+    )
+    command.switch("overwrite", "replace an existing contact sheet")
     command.text("data_dir", None, "folder of tensorflow-datasets")
     command.switch("json", "print JSON")
     words = command.parse(argv)

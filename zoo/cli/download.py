@@ -1,4 +1,4 @@
-"""`zoo prepare DATASET`: fetches a data set now, and keeps it as arrays."""
+"""`zoo download DATASET`: downloads a data set and caches its arrays."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from zoo.config import OPTIONS
 
 
 def run(argv: list[str]) -> int:
-    """Fetches one data set; returns the exit code."""
+    """Downloads one data set; returns the exit code."""
     command = Command(
-        "zoo prepare DATASET",
-        "Fetch a data set, so that it is there without a network, and keep its "
-        "images as arrays, from which later starts are fast. Arrays that are "
-        "there are checked.",
+        "zoo download DATASET",
+        "Download a data set, so that training works offline, and cache its "
+        "images as arrays, from which later runs start fast. Arrays that are "
+        "cached already are verified.",
         words=("DATASET",),
     )
     command.text("data_dir", None, OPTIONS["data_dir"].help)
