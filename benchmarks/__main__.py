@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks import children, images, machine, parts, sides, stored, table
 from benchmarks.asked import Asked, Images
 from benchmarks.cases import choose
-from zoo import processors
+from zoo import backend
 from zoo.errors import UserError
 
 
@@ -73,7 +73,7 @@ def measure(flags: argparse.Namespace) -> tuple[dict, pathlib.Path]:
     stored.check_writable(path)
     results = stored.read(path, about)
     peers, missing = sides.present()
-    have_bfloat16 = processors.have_bfloat16()
+    have_bfloat16 = backend.cpu_has_bfloat16()
     if not have_bfloat16:
         missing.append("these processors have no bfloat16; it is left out.")
     for line in missing:

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Iterable
 
 from zoo.config import TrainConfig
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 
 LEAST_AGAINST_TORCH = 1.0
 
@@ -126,7 +126,7 @@ def choose(names: str | None) -> list[Case]:
     chosen = []
     for name in filter(None, names.split(",")):
         if name not in known:
-            raise unknown("case", name, known, "")
+            raise unknown_name_error("case", name, known, "")
         chosen += [case for case in known[name] if case not in chosen]
     if not chosen:
         raise UserError("--cases names none; give for example --cases=lr,mlp.")

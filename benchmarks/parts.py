@@ -18,7 +18,7 @@ from benchmarks import (
     training,
 )
 from benchmarks.asked import Asked, Row
-from zoo.errors import unknown
+from zoo.errors import unknown_name_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -68,5 +68,5 @@ def choose(names: Sequence[str]) -> list[Part]:
     """
     for name in names:
         if name not in BY_NAME:
-            raise unknown("part", name, BY_NAME, "")
+            raise unknown_name_error("part", name, BY_NAME, "")
     return [part for part in PARTS if not names or part.name in names]

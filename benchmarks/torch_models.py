@@ -12,7 +12,7 @@ from collections.abc import Callable
 from torch import nn
 from torch.nn import functional as F
 
-from zoo.errors import unknown
+from zoo.errors import unknown_name_error
 
 DROPOUT = 0.2  # of `mlp`, as in the default recipe of the zoo
 
@@ -33,7 +33,7 @@ def build(name: str, input_shape: tuple[int, ...], num_classes: int):
     if found := re.fullmatch(r"wrn(\d+)_(\d+)", name):
         depth, width = map(int, found.groups())
         return WideResNet(input_shape, num_classes, depth, width)
-    raise unknown("model in PyTorch", name, BUILDERS, "")
+    raise unknown_name_error("model in PyTorch", name, BUILDERS, "")
 
 
 def lr(input_shape: tuple[int, ...], num_classes: int):

@@ -32,7 +32,7 @@ from experiments.commands import DONE, ended, say
 from zoo import files, load_dataset
 from zoo.config import TrainConfig
 from zoo.data import Dataset
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 from zoo.training.recipe import LARGE
 
 RESULTS = pathlib.Path(__file__).with_name("defaults.json")
@@ -265,7 +265,9 @@ def _train(flags: argparse.Namespace) -> int:
     rows = read_results()
     for name in filter(None, flags.sets.split(",")):
         if name not in known:
-            raise unknown("set", name, list(known), "experiments/DEFAULTS.md")
+            raise unknown_name_error(
+                "set", name, list(known), "experiments/DEFAULTS.md"
+            )
         if name == "photographs" and flags.folder is None:
             raise UserError(
                 "photographs are those of a folder of yours; give "

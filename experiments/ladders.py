@@ -15,7 +15,7 @@ from zoo import recipes
 from zoo.cli import train
 from zoo.config import TrainConfig
 from zoo.data import sources, tfds
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 from zoo.tables import many
 
 FILE = pathlib.Path(__file__).with_name("ladders.toml")
@@ -110,7 +110,7 @@ def find(name: str) -> Ladder:
     """
     known = list_ladders()
     if name not in known:
-        raise unknown(
+        raise unknown_name_error(
             "ladder", name, list(known), "python -m experiments.ladder"
         )
     return known[name]

@@ -11,7 +11,7 @@ import pathlib
 import shlex
 from typing import Any
 
-from zoo import engines
+from zoo import backend as keras_backend
 from zoo.config import DEFAULTS, OPTIONS
 from zoo.errors import UserError
 from zoo.options import format_option
@@ -62,9 +62,9 @@ def command(verb: str, *words: str, backend: str = "", **flags: Any) -> str:
             raise ValueError(f"zoo {verb} has no flag --{name}")
         parts += format_option(name, _short(value))
     text = shlex.join(parts)
-    if verb in WITHOUT_BACKEND or backend in ("", engines.default()):
+    if verb in WITHOUT_BACKEND or backend in ("", keras_backend.default()):
         return text
-    return f"{engines.VARIABLE}={backend} {text}"
+    return f"{keras_backend.ENV_VARIABLE}={backend} {text}"
 
 
 def _short(value: Any) -> Any:

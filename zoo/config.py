@@ -14,7 +14,7 @@ from typing import Any
 
 from zoo import kinds, synonyms
 from zoo.combinations import check_combinations
-from zoo.errors import UserError, nearest
+from zoo.errors import UserError, close_matches
 from zoo.options import (
     ARGUMENTS,
     BOOL,
@@ -375,7 +375,7 @@ def option_named(name: str) -> Option:
     if name in OPTIONS:
         return OPTIONS[name]
     meant = synonyms.FLAGS.get(name.lower())
-    close = [meant] if meant in OPTIONS else nearest(name, OPTIONS)
+    close = [meant] if meant in OPTIONS else close_matches(name, OPTIONS)
     hint = f"did you mean --{close[0]}?" if close else "see --helpfull."
     raise UserError(f"there is no option --{name}; {hint}")
 

@@ -1,9 +1,9 @@
-"""Mistakes of the person at the keyboard, and the sentences they get back.
+"""Errors that a user can fix, and how their messages are written.
 
-A `UserError` carries one finished sentence: what was given, why it cannot
-work, and the nearest thing that would. The command line prints it and exits
-with 2; a notebook shows it as the message of a `ValueError`. Everything else
-that is raised is a bug of ours and keeps its traceback.
+The message of a `UserError` is one finished sentence: what was given, why it
+cannot work, and the nearest thing that would. The command line prints it and
+exits with 2; a notebook shows it as the message of a `ValueError`. Anything
+else that is raised is a bug of ours and keeps its traceback.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from collections.abc import Iterable
 
 
 class UserError(ValueError):
-    """A mistake that one sentence can explain and the user can mend."""
+    """An error that one sentence can explain and the user can fix."""
 
 
 class Locked(UserError):
-    """Another process works on the folder that is asked for."""
+    """Another process holds the folder."""
 
 
 class Lost(Exception):
-    """A process was lost for good; what it did until then can be resumed."""
+    """A process of a distributed run was lost; the run can be resumed."""
 
 
 class Diverged(ArithmeticError):
@@ -30,38 +30,47 @@ class Diverged(ArithmeticError):
 
 
 class Interrupted(Exception):
-    """Training was asked to stop; a checkpoint was saved first.
+    """Training was asked to stop, and saved a checkpoint first.
 
     Args:
         text: one sentence.
-        code: exit code of the process; `None` takes that of the interruption
-            which is being told in other words, else that of Ctrl-C.
+        code: exit code of the process. `None` takes that of the interruption
+            that is being handled, else that of Ctrl-C.
     """
 
     def __init__(self, text: str = "", code: int | None = None):
         super().__init__(text)
-        told = sys.exception()
-        inherited = told.code if isinstance(told, Interrupted) else 130
+        handled = sys.exception()
+        inherited = handled.code if isinstance(handled, Interrupted) else 130
         self.code = inherited if code is None else code
 
 
-def nearest(name: str, known: Iterable[str], count: int = 3) -> list[str]:
-    """Returns up to `count` known names that look like `name`, best first."""
+def close_matches(name: str, known: Iterable[str], count: int = 3) -> list[str]:
+    """Returns up to `count` known names similar to `name`, best first."""
     known = list(known)
     close = difflib.get_close_matches(name.lower(), known, count, cutoff=0.5)
     inside = [k for k in known if name and (name in k or k in name)]
     return list(dict.fromkeys([*close, *inside]))[:count]
 
 
-def join_words(words: Iterable[str], last: str = "or") -> str:
-    """Joins words as a sentence does: "a", "a or b", "a, b or c"."""
+def join_or(words: Iterable[str]) -> str:
+    """Joins words as in a sentence: "a", "a or b", "a, b or c"."""
+    return _join(words, "or")
+
+
+def join_and(words: Iterable[str]) -> str:
+    """Joins words as in a sentence: "a", "a and b", "a, b and c"."""
+    return _join(words, "and")
+
+
+def _join(words: Iterable[str], last: str) -> str:
     words = list(words)
     if len(words) < 2:
         return "".join(words)
     return f"{', '.join(words[:-1])} {last} {words[-1]}"
 
 
-def unknown(
+def unknown_name_error(
     kind: str,
     name: str,
     known: Iterable[str],
@@ -73,16 +82,16 @@ def unknown(
     Args:
         kind: what the name should have named, such as "model".
         name: what was given.
-        known: every valid name, in the order in which a person meets them.
+        known: every valid name, the most basic first.
         where: the command that lists them all, such as `zoo models`.
-        meant: those that are meant by it elsewhere; none goes by its looks.
+        meant: the names to suggest; if empty, those that are spelled alike.
     """
     known = list(known)
-    close = list(meant) or nearest(name, known)
+    close = list(meant) or close_matches(name, known)
     if close:
-        hint = f"did you mean {join_words(close)}?"
+        hint = f"did you mean {join_or(close)}?"
     elif len(known) <= 8:
-        hint = f"choose {join_words(known)}."
+        hint = f"choose {join_or(known)}."
     else:
         hint = f"choose one of {', '.join(known[:6])}, ..."
     tail = f" `{where}` lists them all." if where else ""

@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable
 from typing import Any
 
-from zoo.errors import UserError, join_words, nearest
+from zoo.errors import UserError, close_matches, join_or
 
 
 @dataclasses.dataclass(frozen=True)
@@ -168,7 +168,7 @@ def _is_number(value: Any) -> bool:
 def _allowed(option: Option) -> str:
     """Says in words what an option accepts; empty where anything goes."""
     if option.choices:
-        return f"choose {join_words(option.choices)}"
+        return f"choose {join_or(option.choices)}"
     if option.low is None:
         return ""
     word = f", or the word {option.kind.word}" if option.kind.word else ""
@@ -224,7 +224,7 @@ def _check_item(name: str, option: Option, item: Any, value: Any) -> None:
                 f"--{name}={shown} is out of range; {_allowed(option)}."
             )
     elif option.choices and item not in option.choices:
-        close = nearest(item, option.choices, 1)
+        close = close_matches(item, option.choices, 1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UserError(
             f"--{name}={shown} is not known; {hint}"

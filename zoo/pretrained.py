@@ -21,7 +21,7 @@ import re
 from typing import Any, NoReturn
 
 from zoo.commands import Target
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.run_folder import Run
 
 FOLDER = pathlib.Path(__file__).with_name("weights")
@@ -113,7 +113,7 @@ def find(name: str) -> Pretrained:
     model, _, weights = name.partition(":")
     raise UserError(
         f"no weights {weights!r} of {model} come with the zoo; there are "
-        f"{join_words(list_weights(), 'and')}."
+        f"{join_and(list_weights())}."
     )
 
 

@@ -10,7 +10,7 @@ import dataclasses
 import pathlib
 
 from zoo.commands import command
-from zoo.errors import UserError, join_words, unknown
+from zoo.errors import UserError, join_or, unknown_name_error
 
 SWEEPS = "sweeps/"  # the folder of recipes of `zoo sweep`
 HERE = pathlib.Path(__file__).resolve().parent
@@ -70,14 +70,16 @@ def find(name: str, sweeps: bool = False) -> Recipe:
     if len(fits) == 1:
         return fits[0]
     if fits:
-        names = join_words(recipe.name for recipe in fits)
+        names = join_or(recipe.name for recipe in fits)
         raise UserError(f"--recipe={name} fits several; choose {names}.")
     for other in [] if sweeps else _fitting(name, list_recipes(True)):
         raise UserError(
             f"--recipe={name} is about a sweep; type "
             f"`{command('sweep', recipe=other.name)}`."
         )
-    raise unknown("recipe", name, [r.name for r in known], "zoo recipes")
+    raise unknown_name_error(
+        "recipe", name, [r.name for r in known], "zoo recipes"
+    )
 
 
 def _fitting(name: str, known: list[Recipe]) -> list[Recipe]:

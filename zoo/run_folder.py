@@ -25,7 +25,7 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from zoo import files, keras_settings
+from zoo import backend, files
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError
@@ -169,7 +169,7 @@ def _rows(text: str) -> list[dict[str, float | None]]:
     ]
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def read_model(path: pathlib.Path):
     """Returns the Keras model of a file; `UserError` if there is none in it."""
     import keras

@@ -23,7 +23,7 @@ from typing import Any
 from zoo import files, runs
 from zoo.commands import Target
 from zoo.config import DEFAULTS
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.runs import GROUP_FILE, Run
 
 FORMAT = 1  # of group.json; a reader refuses what it does not know
@@ -216,7 +216,7 @@ def check_whole(names: Sequence[str], runs_dir: str) -> None:
 def left_out(without: Iterable[Run]) -> str:
     """Says in a line which runs of a group are not looked at, and why."""
     words = [f"{run.name} ({status(run)})" for run in without]
-    return f"left out, without a result: {join_words(words, 'and')}"
+    return f"left out, without a result: {join_and(words)}"
 
 
 def has_result(run: Run) -> bool:

@@ -11,10 +11,10 @@ import tempfile
 import time
 from collections.abc import Iterable, Iterator, Mapping
 
-from zoo import engines, pretrained, sweeps
+from zoo import backend, pretrained, sweeps
 from zoo.commands import Target
 from zoo.config import DEFAULTS
-from zoo.errors import UserError, join_words, nearest
+from zoo.errors import UserError, close_matches, join_and, join_or
 from zoo.run_folder import Run, created
 
 __all__ = [
@@ -128,7 +128,7 @@ def check_engine(folder: pathlib.Path, name: str) -> None:
             begun = run.resolved["machine"]["backend"]
         except (UserError, KeyError, TypeError):
             continue  # damaged, which is told of elsewhere
-        engines.check_same(name, begun)
+        backend.check_same(name, begun)
 
 
 def list_runs(runs_dir: str) -> list[Run]:
@@ -174,7 +174,7 @@ def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     if len(fits) > 1:
         raise UserError(
             f"{name!r} fits {len(fits)} runs, among them "
-            f"{join_words((r.name for r in fits[:3]), 'and')}; type more of it."
+            f"{join_and(r.name for r in fits[:3])}; type more of it."
         )
     folder = pathlib.Path(name)
     if (folder / "config.json").is_file():
@@ -188,8 +188,8 @@ def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
             f"there is no run {name!r}, and none at all in {runs_dir}; "
             "`zoo train` makes one."
         )
-    close = nearest(name, [run.name for run in known])
-    hint = f"did you mean {join_words(close)}?" if close else ""
+    close = close_matches(name, [run.name for run in known])
+    hint = f"did you mean {join_or(close)}?" if close else ""
     raise UserError(
         f"there is no run {name!r} in {runs_dir}; "
         f"{hint or 'try `last`.'} `zoo runs` lists them all."
@@ -205,7 +205,7 @@ def not_whole(name: str, fits: Iterable[str]) -> UserError:
     """
     return UserError(
         f"test images are opened to what is named whole, and {name!r} is not; "
-        f"type {join_words(list(fits)[:5])}."
+        f"type {join_or(list(fits)[:5])}."
     )
 
 

@@ -13,7 +13,7 @@ import pathlib
 from typing import Any
 
 from zoo import files, run_folder
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 
 CONFIG, LEDGER, RESULT = "sweep.json", "ledger.jsonl", "result.json"
 
@@ -115,7 +115,7 @@ def find(name: str, runs_dir: str) -> Folder | None:
     if len(fits) > 1:
         raise UserError(
             f"{name!r} fits {len(fits)} sweeps, among them "
-            f"{join_words((one.name for one in fits[:3]), 'and')}; type more "
+            f"{join_and(one.name for one in fits[:3])}; type more "
             "of it."
         )
     if fits:

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 
 from experiments import ladders
 from experiments.ladders import Ladder
-from zoo.errors import unknown
+from zoo.errors import unknown_name_error
 from zoo.tables import format_table
 
 HERE = pathlib.Path(__file__).parent
@@ -205,7 +205,7 @@ def find(name: str) -> Picture:
     """
     known = {picture.name: picture for picture in PICTURES}
     if name not in known:
-        raise unknown("figure", name, known, COMMAND)
+        raise unknown_name_error("figure", name, known, COMMAND)
     return known[name]
 
 

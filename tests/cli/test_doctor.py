@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from zoo import engines
+from zoo import backend
 from zoo.cli import checks, doctor, engine_checks, setup
 from zoo.cli.checks import Finding
 
@@ -71,7 +71,7 @@ def test_an_unknown_engine_is_trouble(monkeypatch):
 def test_an_engine_that_is_missing_is_trouble_with_its_command(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setattr(
-        engines, "_is_installed", lambda package: package != "jax"
+        backend, "_is_installed", lambda package: package != "jax"
     )
     found = engine_checks.check_choice({"jax": "install it"})
     assert (found.trouble, found.remedy) == (True, "install it")
@@ -217,4 +217,4 @@ def test_the_probe_finds_the_engines_of_this_python():
     found, reason = engine_checks.probe_engine()
     assert reason == ""
     assert set(found) == {"name", "version", "keras", "gpus", "seconds"}
-    assert found["name"] == engines.chosen()[0]
+    assert found["name"] == backend.selected()[0]

@@ -13,7 +13,7 @@ import pytest
 
 import zoo
 from tests.engines import environment
-from zoo import commands, engines
+from zoo import backend, commands
 from zoo.cli.main import main
 from zoo.commands import Target
 
@@ -193,7 +193,7 @@ def test_the_flags_of_the_table_are_those_of_the_commands(capfd):
 
 
 def test_a_target_quotes_what_a_shell_would_split(monkeypatch):
-    monkeypatch.setattr(engines, "default", lambda: "tensorflow")
+    monkeypatch.setattr(backend, "default", lambda: "tensorflow")
     target = Target("a run", "my runs", "jax")
     assert shlex.split(target.again(epochs=3)) == [
         "KERAS_BACKEND=jax", "zoo", "train", "--like=a run",

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo import processors
+from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.training import job, precision
@@ -18,8 +18,8 @@ def processor(tmp_path, monkeypatch):
     def become(flag):
         table = tmp_path / "cpuinfo"
         table.write_text(TABLE.format(flag))
-        known = processors.have_bfloat16(table)
-        monkeypatch.setattr(processors, "have_bfloat16", lambda: known)
+        known = backend.cpu_has_bfloat16(table)
+        monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda: known)
         monkeypatch.setattr(precision, "has_accelerator", lambda: False)
 
     return become

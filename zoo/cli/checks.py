@@ -17,7 +17,7 @@ import tomllib
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from zoo import processors
+from zoo import backend
 from zoo.cli.setup import is_ready
 from zoo.pythons import describe
 
@@ -146,13 +146,13 @@ def check_venv(root: Path, packages_fit: bool, remedy: str) -> Finding:
     return trouble("there is no .venv", remedy)
 
 
-def check_processor(cpuinfo: Path = processors.TABLE) -> Finding:
+def check_processor(cpuinfo: Path = backend.CPUINFO) -> Finding:
     """Says how many cores there are and what they are good at."""
     cores = os.cpu_count() or 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     text = f"{cores} processor core{'s' * (cores > 1)}"
-    if processors.have_bfloat16(cpuinfo):
+    if backend.cpu_has_bfloat16(cpuinfo):
         return Finding(f"{text}; --precision=auto is faster on them")
     return Finding(text)
 

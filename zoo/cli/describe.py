@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import OPTIONS, parse_option
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_or
 from zoo.models import describe
 
 BUILDER_FLAGS = [name for name in OPTIONS if OPTIONS[name].to_builder]
@@ -58,7 +58,7 @@ def _command() -> Command:
 def _rows(text: str | None) -> str | None:
     if text is not None and text not in describe.ROWS:
         raise UserError(
-            f"--rows={text} is invalid; give {join_words(describe.ROWS)}."
+            f"--rows={text} is invalid; give {join_or(describe.ROWS)}."
         )
     return text
 

@@ -20,10 +20,10 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from zoo import engines, files
+from zoo import backend, files
 from zoo.cli import lasting
 from zoo.cli.flags import Command
-from zoo.errors import Diverged, Interrupted, Lost, UserError, join_words
+from zoo.errors import Diverged, Interrupted, Lost, UserError, join_and
 from zoo.options import INT, Option, read_option
 from zoo.training.stopping import HANGUP, HUNG_UP, NUMBERS
 
@@ -68,16 +68,16 @@ def read(command: Command, verb: str) -> ProcessInfo | None:
     given = [f"--{name}" for name in FLAGS if texts[name] is not None]
     if not given:
         return None
-    name, _ = engines.chosen()
+    name, _ = backend.selected()
     if name != "jax":
         raise UserError(
             f"{given[0]}: training on several hosts needs JAX, and this is "
-            f"{engines.title(name)}, whose strategy for several hosts does "
-            f"not work with Keras 3; set {engines.VARIABLE}=jax."
+            f"{backend.title(name)}, whose strategy for several hosts does "
+            f"not work with Keras 3; set {backend.ENV_VARIABLE}=jax."
         )
     if texts["coordinator"] == AUTO and len(given) > 1:
         raise UserError(
-            f"--coordinator=auto detects {join_words(given[1:], 'and')}; leave "
+            f"--coordinator=auto detects {join_and(given[1:])}; leave "
             "that out, or give --coordinator=HOST:PORT."
         )
     from zoo.training.distributed.process_group import ProcessInfo
@@ -87,7 +87,7 @@ def read(command: Command, verb: str) -> ProcessInfo | None:
     missing = [f"--{name}" for name in FLAGS if texts[name] is None]
     if missing:
         raise UserError(
-            f"{join_words(given, 'and')} needs {join_words(missing, 'and')} "
+            f"{join_and(given)} needs {join_and(missing)} "
             "beside it; every process of a run gets all three."
         )
     coordinator = _address(texts["coordinator"])

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import zoo
-from zoo import engines
+from zoo import backend
 from zoo.cli import checks, engine_checks
 from zoo.cli.setup import ROOT, python_of
 from zoo.data.sources import SOURCES
@@ -72,7 +72,7 @@ def report(findings: Iterator[checks.Finding]) -> int:
 def examine(root: Path) -> Iterator[checks.Finding]:
     """Yields what is found, the foundations first."""
     yield checks.check_python(sys.version_info)
-    alone = engines.is_jax_alone()
+    alone = backend.is_jax_only()
     required = checks.requirements(root, without_tensorflow=alone)
     locked = [] if alone else _pins(root, "-r")
     reinstall = _pip(locked, *([] if locked else required))
@@ -96,7 +96,7 @@ def _engine(
     root: Path, reinstall: str, packages_fit: bool
 ) -> Iterator[checks.Finding]:
     pins = _pins(root, "-c")
-    names = {name: _pip(pins, name) for name in engines.NAMES}
+    names = {name: _pip(pins, name) for name in backend.TITLES}
     wrong = engine_checks.check_choice(names)
     if wrong:
         yield wrong
@@ -104,8 +104,8 @@ def _engine(
         return
     yield from engine_checks.check_settings()
     found, reason = engine_checks.probe_engine()
-    if os.environ.get(engines.VARIABLE):
-        reinstall = f"unset {engines.VARIABLE}"
+    if os.environ.get(backend.ENV_VARIABLE):
+        reinstall = f"unset {backend.ENV_VARIABLE}"
     yield engine_checks.check_engine(found, reason, reinstall)
     if found:
         cuda = _pip(pins, CUDA[found["name"]])

@@ -11,7 +11,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 
-from zoo import engines, keras_settings
+from zoo import backend
 from zoo.cli.checks import Finding, in_words, trouble
 
 # Run by a Python of its own: a broken engine kills the process that imports
@@ -63,10 +63,10 @@ def probe_engine() -> tuple[dict | None, str]:
 def check_engine(found: dict | None, reason: str, remedy: str) -> Finding:
     """Says whether Keras, its engine and TensorBoard really import."""
     if found is None:
-        name, place = engines.chosen()
+        name, place = backend.selected()
         reason += f" (with {place})" if place else ""
-        return trouble(f"importing {engines.title(name)}: {reason}", remedy)
-    name = engines.title(found["name"])
+        return trouble(f"importing {backend.title(name)}: {reason}", remedy)
+    name = backend.title(found["name"])
     return Finding(
         f"{name} {found['version']} and Keras {found['keras']} import in "
         f"{found['seconds']:.0f} s, and TensorBoard too"
@@ -79,24 +79,24 @@ def check_choice(remedies: dict[str, str]) -> Finding | None:
     Args:
         remedies: the command that installs an engine, by its name.
     """
-    found = engines.trouble()
+    found = backend.find_problem()
     if found is None or found.package == "keras":
         return None
-    default = f"export {engines.VARIABLE}={engines.DEFAULT}"
+    default = f"export {backend.ENV_VARIABLE}={backend.DEFAULT}"
     return trouble(
-        f"{found.what}; {found.remedy}", remedies.get(found.package, default)
+        f"{found.problem}; {found.remedy}", remedies.get(found.package, default)
     )
 
 
 def check_settings() -> Iterator[Finding]:
     """Names each setting of Keras that the zoo overrides, one a line."""
-    place = in_words(keras_settings.path())
-    for name, (given, used) in keras_settings.overridden().items():
+    place = in_words(backend.settings_path())
+    for name, (given, used) in backend.overridden_settings().items():
         yield Finding(
             f"{place} has {name} {json.dumps(given)}; the zoo uses "
             f"{json.dumps(used)}"
         )
-    for name in keras_settings.LIMIT_VARIABLES:
+    for name in backend.LIMIT_VARIABLES:
         if given := os.environ.get(name):
             yield Finding(f"{name}={given} is set; the zoo does not use it")
 
@@ -110,7 +110,7 @@ def check_gpu(name: str, gpus: int, driver: str | None, remedy: str) -> Finding:
         driver: where NVIDIA's `nvidia-smi` is; `None` where it is not.
         remedy: the command that gives it its CUDA libraries.
     """
-    title = engines.title(name)
+    title = backend.title(name)
     if gpus:
         return Finding(f"{title} sees {gpus} GPU{'s' * (gpus > 1)}")
     if driver:

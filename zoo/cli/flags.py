@@ -14,7 +14,7 @@ from absl import flags
 from zoo import synonyms
 from zoo.cli.help import Flag, text
 from zoo.config import BOOL, OPTIONS, TrainConfig, parse_option
-from zoo.errors import UserError, nearest
+from zoo.errors import UserError, close_matches
 
 
 class Command:
@@ -178,7 +178,7 @@ class Command:
     def _unknown(self, name: str) -> UserError:
         known = [*self._all, "flagfile"]
         meant = synonyms.FLAGS.get(name.lower().replace("-", "_"))
-        close = [meant] if meant in known else nearest(name, known, 1)
+        close = [meant] if meant in known else close_matches(name, known, 1)
         hint = (
             f"did you mean --{close[0]}?"
             if close

@@ -8,7 +8,7 @@ from pathlib import Path
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.data.sources import SOURCES, find_source
-from zoo.errors import UserError, nearest
+from zoo.errors import UserError, close_matches
 from zoo.program import as_typed
 
 
@@ -93,7 +93,7 @@ def name_of(word: str) -> str:
         )
     around = path.parent.iterdir() if path.parent.is_dir() else ()
     folders = [str(p.relative_to(path.parent)) for p in around if p.is_dir()]
-    close = nearest(path.name, [*folders, *names], 1)
+    close = close_matches(path.name, [*folders, *names], 1)
     hint = (
         f"did you mean {close[0]}?" if close else "give the path of a folder."
     )

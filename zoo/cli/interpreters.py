@@ -13,7 +13,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.pythons import NEWEST, OLDEST, SUITABLE, complaint, describe
 
 _QUESTION = (
@@ -102,7 +102,7 @@ def find(asked: str | None, apart_from: Path, ask=ask) -> Interpreter:
     if asked:
         raise UserError(_why_not(asked, found))
     versions = dict.fromkeys(python.version for python in found)
-    there = f"only {join_words(versions, 'and')}" if versions else "none"
+    there = f"only {join_and(versions)}" if versions else "none"
     raise UserError(
         f"the zoo needs a 64-bit {SUITABLE} with venv, and there is {there} "
         f"on this machine's path; install Python {describe(NEWEST)} from "

@@ -9,9 +9,9 @@ import sys
 import traceback
 
 import zoo
-from zoo import engines, news, program, synonyms
+from zoo import backend, news, program, synonyms
 from zoo.cli import lasting, stderr
-from zoo.errors import Diverged, Interrupted, Lost, UserError, nearest
+from zoo.errors import Diverged, Interrupted, Lost, UserError, close_matches
 
 DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -108,14 +108,14 @@ def _answered(argv: list[str]) -> int:
 def _run(verb: str, argv: list[str]) -> int:
     if verb not in VERBS:
         meant = synonyms.COMMANDS.get(verb.lstrip("-").lower())
-        close = [meant] if meant else nearest(verb, VERBS, 1)
+        close = [meant] if meant else close_matches(verb, VERBS, 1)
         hint = f"did you mean {close[0]}?" if close else ""
         raise UserError(
             f"there is no command {verb!r}; "
             f"{hint or 'choose one of ' + ', '.join(VERBS) + '.'}"
         )
     if verb not in WITHOUT_ENGINE and not set(HELP) & set(argv):
-        engines.check()
+        backend.check()
     run = importlib.import_module(f"zoo.cli.{verb}").run
     if "--json" not in argv:
         return run(argv)

@@ -12,7 +12,7 @@ from zoo.addresses import EXAMPLE, Address
 from zoo.cli.flags import Command
 from zoo.commands import command
 from zoo.config import TrainConfig
-from zoo.errors import Interrupted, UserError, join_words, nearest
+from zoo.errors import Interrupted, UserError, close_matches, join_and
 from zoo.options import INT_OR_AUTO, Option, read_option
 from zoo.program import shown
 from zoo.sweeps import Folder
@@ -69,7 +69,7 @@ def read(command: Command) -> Role:
     values = command.values
     name, text = values.role, values.chief
     if name not in (None, CHIEF, WORKER):
-        close = nearest(name, (CHIEF, WORKER), 1)
+        close = close_matches(name, (CHIEF, WORKER), 1)
         hint = f"did you mean {close[0]}? Choose" if close else "choose"
         raise UserError(f"--role={name} is not known; {hint} chief or worker.")
     if name is None and text is not None:
@@ -94,7 +94,7 @@ def read_worker(command: Command) -> None:
         raise UserError(
             f"--{other[0]} has no place with --role=worker: its chief says "
             f"what is trained; a worker takes "
-            f"{join_words((f'--{name}' for name in FLAGS[1:]), 'and')}."
+            f"{join_and(f'--{name}' for name in FLAGS[1:])}."
         )
 
 

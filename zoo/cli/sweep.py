@@ -12,7 +12,7 @@ from zoo.cli import roles, spaces, stderr, train
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.roles import Role
 from zoo.config import TrainConfig
-from zoo.errors import UserError, join_words, nearest
+from zoo.errors import UserError, close_matches, join_or
 from zoo.options import INT, Option, read_option
 from zoo.sweeps import Folder
 from zoo.tuning.settings import KEEP, OBJECTIVES, SCORED
@@ -234,11 +234,9 @@ def _number(name: str, text: str | None) -> int | str | None:
 def _choice(name: str, value: str | None, known) -> str | None:
     if value is None or value in known:
         return value
-    close = nearest(value, known, 1)
+    close = close_matches(value, known, 1)
     hint = f"did you mean {close[0]}? Choose" if close else "choose"
-    raise UserError(
-        f"--{name}={value} is not known; {hint} {join_words(known)}."
-    )
+    raise UserError(f"--{name}={value} is not known; {hint} {join_or(known)}.")
 
 
 def _name(name: str | None) -> str | None:

@@ -8,7 +8,7 @@ from zoo import commands
 from zoo.cli import repeating, train
 from zoo.cli.flags import Command
 from zoo.config import BOOL, OPTIONS
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.tuning.repeating.knob import FIXED, OTHER, Knob, divide, read
 
 EXAMPLE = "--learning_rate=1e-4,1e-3,1e-2"
@@ -101,7 +101,7 @@ def _stands_alone(name: str) -> bool:
 def _one(knobs: list[Flag], flags: list[Flag], words: list[Flag]) -> Knob:
     """Returns the knob, or says what to type instead."""
     if len(knobs) > 1:
-        names = join_words((f"--{flag.name}" for flag in knobs), "and")
+        names = join_and(f"--{flag.name}" for flag in knobs)
         raise UserError(
             f"vary turns one knob, and {names} have several values each; "
             "`zoo sweep --tuner=grid` tries all combinations."

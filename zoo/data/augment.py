@@ -16,7 +16,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.errors import unknown
+from zoo.errors import unknown_name_error
 
 KINDS = (
     *("none", "flip", "crop", "crop_flip"),
@@ -69,7 +69,7 @@ def draw(
             of each side if not given.
     """
     if kind not in KINDS:
-        raise unknown("augmentation", kind, KINDS, "")
+        raise unknown_name_error("augmentation", kind, KINDS, "")
     random = np.random.default_rng([seed, epoch, STREAM])
     mirrored = random.random(num_examples) < 0.5
     most = [side // 8 if padding is None else padding for side in image_shape]

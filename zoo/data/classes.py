@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from zoo.data.dataset import Dataset, Split
-from zoo.errors import UserError, join_words, unknown
+from zoo.errors import UserError, join_or, unknown_name_error
 
 
 def restricted(data: Dataset, chosen: Sequence[str]) -> Dataset:
@@ -55,7 +55,9 @@ def find_labels(
         )
     for name in chosen:
         if name not in class_names:
-            raise unknown(f"class of {data_name}", name, class_names, "")
+            raise unknown_name_error(
+                f"class of {data_name}", name, class_names, ""
+            )
     if len(set(chosen)) < len(chosen):
         twice = next(name for name in chosen if chosen.count(name) > 1)
         raise UserError(f"{flag} names {twice} twice; name each class once.")
@@ -63,7 +65,7 @@ def find_labels(
         others = [name for name in class_names if name not in chosen]
         raise UserError(
             f"{flag} is one class only, so there is nothing to tell apart; "
-            f"name at least two, such as {join_words([*chosen, others[0]])}."
+            f"name at least two, such as {join_or([*chosen, others[0]])}."
         )
     return sorted(class_names.index(name) for name in chosen)
 

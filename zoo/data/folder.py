@@ -16,7 +16,7 @@ from zoo.commands import command
 from zoo.data import formats, layout, pictures, walking
 from zoo.data.folder_arrays import Files, Reader
 from zoo.data.parts import TRAIN, Parts, Request
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 
 
 def read(request: Request) -> Parts:
@@ -72,7 +72,7 @@ def missing_classes(root: Path, classes: list[str]) -> str | None:
         return None
     shown = lacking[:5] + [f"{len(lacking) - 5} more"] * (len(lacking) > 5)
     noun = "class" if len(lacking) == 1 else "classes"
-    return f"{root} has no images of the {noun} {join_words(shown, 'and')}."
+    return f"{root} has no images of the {noun} {join_and(shown)}."
 
 
 def _list_files(
@@ -106,7 +106,7 @@ def unknown_class(root: Path, name: str, classes: list[str]) -> UserError:
     """Builds the error for a class that the training images lack."""
     return UserError(
         f"folder:{root} has the class {name}, which the training images lack; "
-        f"they have {join_words(classes, 'and')}."
+        f"they have {join_and(classes)}."
     )
 
 

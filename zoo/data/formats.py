@@ -11,7 +11,7 @@ import functools
 from collections.abc import Mapping
 from pathlib import Path
 
-from zoo.errors import join_words
+from zoo.errors import join_and, join_or
 
 # Formats that Pillow lists and that are not read here, and what they are.
 EXCLUDED = {
@@ -119,7 +119,7 @@ def named() -> str:
     """Returns the most usual suffixes in words, for an error message."""
     usual = (".png", ".jpg", ".jfif", ".webp", ".gif", ".bmp", ".tif", ".avif")
     found = [suffix for suffix in usual if suffix in suffixes()]
-    return join_words([*found, "another that Pillow reads"])
+    return join_or([*found, "another that Pillow reads"])
 
 
 def left_out(counts: Mapping[str, int]) -> str | None:
@@ -139,7 +139,7 @@ def left_out(counts: Mapping[str, int]) -> str | None:
     shown = kinds[:5] + [f"{len(kinds) - 5} other kinds"] * (len(kinds) > 5)
     text = (
         f"{total:,} {'file is' if total == 1 else 'files are'} left out, in "
-        f"no image format that is read here: {join_words(shown, 'and')}"
+        f"no image format that is read here: {join_and(shown)}"
     )
     if not HEIC.isdisjoint(counts):
         text += "; `pip install pillow-heif` makes HEIC readable"

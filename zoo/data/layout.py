@@ -24,7 +24,7 @@ from pathlib import Path
 
 from zoo.data import walking
 from zoo.data.parts import TEST, TRAIN, VAL
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and, join_or
 
 WORDS = {
     TRAIN: {"train", "training", "trainset", "trainingset", "traindata"},
@@ -125,7 +125,7 @@ def _with_parts(
         # Of several names, an empty folder or one of loose images is no part.
         usable = full[part] or ([] if part == TRAIN else _empty(found))
         if len(usable) > 1:
-            names = join_words((child.name for child in usable), "and")
+            names = join_and(child.name for child in usable)
             raise UserError(
                 f"folder:{root} has {names}, which both look like the {part} "
                 f"part; keep one of them there, called {part}."
@@ -142,7 +142,7 @@ def _with_parts(
                 "use `zoo predict` for images without a class."
             )
         else:
-            known = join_words(child.name for child in roots.values())
+            known = join_or(child.name for child in roots.values())
             notes.append(
                 f"{other} is not used: it lies beside {known} and has not the "
                 "name of a part, such as train, val or test."
@@ -198,7 +198,7 @@ def _refuse_parts_as_classes(
     ]
     if not suspects:
         return
-    names = join_words((child.name for child in suspects), "and")
+    names = join_and(child.name for child in suspects)
     looks = "looks like a part" if len(suspects) == 1 else "look like parts"
     if not others:
         raise UserError(
@@ -217,7 +217,7 @@ def _refuse_parts_as_classes(
 def _some(folders: list[Path]) -> str:
     shown = [folder.name for folder in folders[:3]]
     more = len(folders) - len(shown)
-    return join_words(shown + [f"{more} more"] * (more > 0), "and")
+    return join_and(shown + [f"{more} more"] * (more > 0))
 
 
 def _alike(children: list[Path]) -> tuple[str, ...]:
@@ -229,6 +229,6 @@ def _alike(children: list[Path]) -> tuple[str, ...]:
         return ()
     return (
         f"{_some(children)} are taken for the classes, and all hold the same "
-        f"folders ({join_words(below[0][:3], 'and')}, ...); if they are parts, "
+        f"folders ({join_and(below[0][:3])}, ...); if they are parts, "
         "call them train, val and test.",
     )

@@ -15,7 +15,7 @@ from zoo.data.arrays import check_classes, check_known, check_split
 from zoo.data.dataset import Split
 from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request, in_memory
 from zoo.data.pixel_range import are_apart, range_of
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and, join_or
 
 KEYS = {TRAIN: ("x", "y"), VAL: ("x_val", "y_val"), TEST: ("x_test", "y_test")}
 
@@ -57,9 +57,9 @@ def _splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:
         if part != TRAIN and len(missing) == 2:
             continue
         if missing:
-            held = join_words(arrays, "and") or "nothing"
+            held = join_and(arrays) or "nothing"
             raise UserError(
-                f"npz:{name} has no {join_words(missing)}; it holds {held}, "
+                f"npz:{name} has no {join_or(missing)}; it holds {held}, "
                 f"and {keys[0]} (images) and {keys[1]} (labels) are needed."
             )
         splits[part] = check_split(*(arrays[k] for k in keys), name, keys)

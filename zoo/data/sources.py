@@ -12,7 +12,7 @@ import shlex
 from collections.abc import Callable
 
 from zoo import synonyms
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 
 
 @dataclasses.dataclass(frozen=True)
@@ -183,4 +183,4 @@ def find_source(name: str) -> tuple[Source, str]:
             f"--dataset={shlex.quote(found)}?"
         )
     known = [s.name + "PATH" * s.name.endswith(":") for s in SOURCES]
-    raise unknown("data set", name, known, "zoo datasets")
+    raise unknown_name_error("data set", name, known, "zoo datasets")

@@ -17,7 +17,7 @@ from zoo.data.pictures import is_squeezed
 from zoo.data.pixel_range import dark
 from zoo.data_checks.near_duplicates import Pair
 from zoo.data_checks.stats import DatasetStats, ImageStats, count_values
-from zoo.errors import join_words
+from zoo.errors import join_and
 from zoo.tables import many
 
 # CRITICAL: training is impossible. ERROR: labels or metrics would be wrong.
@@ -121,8 +121,7 @@ def empty_classes(stats: DatasetStats) -> Iterator[DataFinding]:
         yield DataFinding(
             "empty_classes",
             CRITICAL,
-            f"the {classes} {join_words(names, 'and')} {have} no image to "
-            "train on",
+            f"the {classes} {join_and(names)} {have} no image to train on",
             "add images, or remove the folder",
             "`zoo train` refuses empty classes",
         )
@@ -468,7 +467,7 @@ def class_imbalance(stats: DatasetStats) -> Iterator[DataFinding]:
 def _class_list(stats: DatasetStats, mask: np.ndarray) -> str:
     names = [stats.class_names[k] for k in np.flatnonzero(mask)]
     shown = names[:3] + [f"{len(names) - 3} more"] * (len(names) > 3)
-    return join_words(shown, "and")
+    return join_and(shown)
 
 
 # Shortcuts (Geirhos et al. 2020, "Shortcut learning in deep neural networks",
@@ -517,7 +516,7 @@ def _shortcut(
     return DataFinding(
         "spurious_features",
         WARNING,
-        f"{join_words(properties, 'and')} alone {separates} {name} from "
+        f"{join_and(properties)} alone {separates} {name} from "
         f"{rest} (balanced accuracy; chance: 50%)",
         ", and ".join(SHORTCUT_REMEDIES[p] for p in accuracies),
         "a model may learn this shortcut, and fail on images from elsewhere",

@@ -17,7 +17,7 @@ from zoo.diagnostics.findings import (
     tag,
 )
 from zoo.diagnostics.run_stats import RunStats
-from zoo.errors import join_words
+from zoo.errors import join_and
 
 # Inputs as the network sees them.
 MIN_INPUT_STD, MAX_INPUT_STD = 0.05, 10.0
@@ -106,7 +106,7 @@ def _own_inputs(stats: RunStats, problem: str) -> Finding | None:
     """Inputs that the model rescales itself, as tutorials do, often to 0..1."""
     if MIN_INPUT_STD <= (stats.start["inputs"]["std"] or 0) <= MAX_INPUT_STD:
         return None
-    own = join_words(stats.own_preprocessing, "and")
+    own = join_and(stats.own_preprocessing)
     return Finding(
         "inputs",
         _input_severity(stats),

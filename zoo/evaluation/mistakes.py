@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import drawing, files, keras_settings, metrics
+from zoo import backend, drawing, files, metrics
 from zoo.commands import Target
 from zoo.data import Split
 from zoo.data_checks.contact_sheet import tile
@@ -82,7 +82,7 @@ def check_split(split: str) -> None:
         raise UserError(f"--split={split} is not known; choose val or train.")
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def find(run: Run, split: str, count: int) -> Mistakes:
     """Returns the wrong answers with the largest losses.
 

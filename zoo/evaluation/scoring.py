@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import keras_settings, metrics
+from zoo import backend, metrics
 from zoo.config import DEFAULTS
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
@@ -47,7 +47,7 @@ def score(
     return score_all([run], split, runs_dir)[0]
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def score_all(
     runs: Sequence[Run], split: str, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> list[dict[str, Any]]:
@@ -81,7 +81,7 @@ def score_all(
     return opening.record(runs, results, prints, runs_dir)
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def score_val(
     run: Run, parts: Parts, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> Scored:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_or
 from zoo.evaluation import drawn
 from zoo.evaluation.opening import verdict
 from zoo.tables import format_table
@@ -17,7 +17,7 @@ def check_split(split: str) -> None:
     """Raises `UserError` for a split that there is not."""
     if split not in SPLITS:
         raise UserError(
-            f"--split={split} is not known; choose {join_words(SPLITS)}."
+            f"--split={split} is not known; choose {join_or(SPLITS)}."
         )
 
 

@@ -19,7 +19,7 @@ import pathlib
 from typing import TYPE_CHECKING
 
 from zoo import runs
-from zoo.errors import UserError, nearest, unknown
+from zoo.errors import UserError, close_matches, unknown_name_error
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -103,8 +103,10 @@ def _find_run(spec: str, runs_dir: str) -> runs.Run:
     try:
         return runs.find(spec, runs_dir)
     except UserError as error:
-        if nearest(spec, FIXED):
-            raise unknown("kind of features", spec, FIXED, "") from None
+        if close_matches(spec, FIXED):
+            raise unknown_name_error(
+                "kind of features", spec, FIXED, ""
+            ) from None
         raise UserError(f"--features={spec} names no features: {error}") from (
             error
         )

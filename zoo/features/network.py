@@ -16,7 +16,7 @@ from typing import Any
 import keras
 
 from zoo import runs
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 from zoo.features.extractor import Extractor
 from zoo.models.build import feature_extractor
 
@@ -150,7 +150,9 @@ def application_key(spec: str) -> str:
     name = spec.removeprefix(PREFIX).partition(":")[0]
     key = name.replace("_", "").lower()
     if key not in _builders():
-        raise unknown("network of keras.applications", name, _builders(), "")
+        raise unknown_name_error(
+            "network of keras.applications", name, _builders(), ""
+        )
     return key
 
 

@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import keras_settings
+from zoo import backend
 from zoo.errors import UserError
 from zoo.models.build import (
     build_model,
@@ -46,7 +46,7 @@ def list_models(pattern: str = "*") -> list[str]:
     return MODELS.names(pattern)
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def create_model(
     name: str,
     num_classes: int | None = None,

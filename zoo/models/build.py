@@ -14,7 +14,7 @@ import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import keras_settings, pretrained, runs
+from zoo import backend, pretrained, runs
 from zoo.commands import command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
@@ -62,7 +62,7 @@ def build_model(
     return _end_at_features(entry, model) if ends_at_features else model
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def build_standardized(
     entry: ModelEntry,
     num_classes: int,
@@ -259,7 +259,7 @@ def load_model(
     return runs.find(os.fspath(name), runs_dir).load_model()
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def load_preprocessing(
     name: str | os.PathLike, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> keras.Model:

@@ -29,9 +29,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from zoo import keras_settings
+from zoo import backend
 from zoo.commands import command
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and, join_or
 from zoo.files import replacing
 from zoo.models import MODELS, build_model, builder_options
 from zoo.models.registry import ModelEntry
@@ -138,12 +138,12 @@ def _footnote(entries: list[dict[str, Any]]) -> str:
     sentences = []
     if families:
         sentences.append(
-            f"Any name that fits {join_words(families)} works, not only those "
+            f"Any name that fits {join_or(families)} works, not only those "
             "listed."
         )
     if pretrained:
         sentences.append(
-            f"Pretrained weights: {join_words(pretrained, 'and')}, as in "
+            f"Pretrained weights: {join_and(pretrained)}, as in "
             f"`{command('predict', pretrained[-1], 'photo.png')}`."
         )
     return "".join(
@@ -200,7 +200,7 @@ def count_all(entries: Iterable[ModelEntry]) -> dict[str, dict[str, int]]:
 # One model, layer by layer.
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def describe_model(
     name: str,
     input_shape: tuple[int, ...] | None = None,
@@ -479,7 +479,7 @@ def check_diagram(
     if path.suffix.lower() not in DIAGRAM_SUFFIXES:
         raise UserError(
             f"--diagram={path} is not an image file; use a name that ends in "
-            f"{join_words(DIAGRAM_SUFFIXES)}."
+            f"{join_or(DIAGRAM_SUFFIXES)}."
         )
     if path.exists():
         raise UserError(
@@ -493,7 +493,7 @@ def check_diagram(
         )
     if tools := missing():
         raise UserError(
-            f"--diagram={path} needs {join_words(tools, 'and')}, not found "
+            f"--diagram={path} needs {join_and(tools)}, not found "
             "here; without it, `zoo describe` prints the table only."
         )
 

@@ -17,7 +17,7 @@ from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
 from zoo.config import OPTIONS, TrainConfig
-from zoo.errors import UserError, join_words, nearest
+from zoo.errors import UserError, close_matches, join_and, join_or
 from zoo.models.registry import ModelEntry
 
 # Options that have a flag of their own; others are given by --model_arg.
@@ -177,7 +177,7 @@ def describe_type(hint: Any) -> str:
     """Returns a phrase for the values that an annotation allows."""
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if origin is Literal:
-        return join_words(map(str, inner))
+        return join_or(map(str, inner))
     if origin in (typing.Union, types.UnionType):
         return " or ".join(describe_type(part) for part in inner)
     if origin is Annotated:
@@ -238,7 +238,7 @@ def _unknown_option(
         )
     if name in STANDARD and entry.unsupported_reason:
         return UserError(f"{given}, which {entry.unsupported_reason}.")
-    close = nearest(name, known, 1)
+    close = close_matches(name, known, 1)
     hint = f"did you mean {close[0]}? It" if close else "it"
-    takes = join_words(known, "and") or "no options"
+    takes = join_and(known) or "no options"
     return UserError(f"{given}; {hint} takes {takes}.")

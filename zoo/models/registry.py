@@ -16,7 +16,7 @@ from types import MappingProxyType
 from typing import Any
 
 from zoo import synonyms
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
@@ -208,7 +208,7 @@ class Registry:
         for entry in sorted(self._entries, key=lambda entry: entry.is_family):
             if match := entry.match(name):
                 return match
-        raise unknown(
+        raise unknown_name_error(
             "model", name, self.names(), "zoo models", synonyms.models(name)
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.data.sources import Source, find_source
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
 from zoo.reporting.elements import (
@@ -95,7 +95,7 @@ def _cut(config: dict, found: dict) -> str:
 
 def _preprocessing(story: Story) -> Markup:
     if own := story.resolved.get("own_preprocessing"):
-        return joined(f"the model's own: {join_words(own, 'and')}.")
+        return joined(f"the model's own: {join_and(own)}.")
     found = story.resolved["statistics"]
     words = SUBTRACTED[found["mean_subtraction"]] + DIVIDED[found["scale"]]
     told = [f"{words}, measured on the training part"]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.evaluation.comparison import drawing, measuring, words
 from zoo.reporting import figures
 from zoo.reporting.elements import (
@@ -52,7 +52,7 @@ def _without(rest: Sequence[Story]) -> Markup:
     """Says which runs are in no test."""
     if not rest:
         return NOTHING
-    names = join_words((f"{s.name} ({s.status})" for s in rest), "and")
+    names = join_and(f"{s.name} ({s.status})" for s in rest)
     return element("p", f"Not compared, since without a result: {names}.")
 
 

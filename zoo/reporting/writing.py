@@ -5,7 +5,7 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from zoo import files, keras_settings
+from zoo import backend, files
 from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.reporting.gathering import gather, gather_all, parts_of
@@ -41,7 +41,7 @@ def check_target(path: str, overwrite: bool) -> pathlib.Path:
     return target
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def write(
     runs: Sequence[Run], runs_dir: str, target: pathlib.Path | None = None
 ) -> pathlib.Path:
@@ -64,7 +64,7 @@ def write(
     return target
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def write_at_end(run: Run, data: Dataset, runs_dir: str) -> pathlib.Path:
     """Writes the page of a run that has just ended, and returns where it is.
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.data import array_files
 from zoo.data.arrays import check_pixels
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 
 KEY = "x"  # of the images, where a .npz file holds several arrays
 
@@ -61,7 +61,7 @@ def read_values(path: Path) -> np.ndarray:
     if len(held) == 1:
         return next(iter(held.values()))
     raise UserError(
-        f"{path} holds {join_words(held, 'and') or 'no array'}; name the "
+        f"{path} holds {join_and(held) or 'no array'}; name the "
         f"array of examples {KEY}."
     )
 

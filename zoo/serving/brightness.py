@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from zoo.data.pixel_range import other_than_trained
-from zoo.errors import join_words
+from zoo.errors import join_and
 
 WHITE = 255
 # Training images that are dark or bright: their negatives are far from them.
@@ -80,7 +80,7 @@ class Likeness:
             looks, them = "looks like a negative", "it"
         given = means[is_negative].mean()
         return (
-            f"{join_words(shown, 'and')} {looks} of the training images (mean "
+            f"{join_and(shown)} {looks} of the training images (mean "
             f"gray value {given:.0f}, theirs {self._trained:.0f}); invert "
             f"{them}."
         )

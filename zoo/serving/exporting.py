@@ -6,7 +6,7 @@ import dataclasses
 from pathlib import Path
 from typing import Any
 
-from zoo import about, keras_settings
+from zoo import about, backend
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.serving import parity, target
@@ -28,7 +28,7 @@ class Exported:
     parity: parity.Parity
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def export(
     run: Run,
     format: str = "keras",

@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from zoo.data import formats, walking
-from zoo.errors import UserError, join_words, nearest
+from zoo.errors import UserError, close_matches, join_or
 
 
 @dataclasses.dataclass(frozen=True)
@@ -84,9 +84,9 @@ def _missing(path: Path) -> UserError:
             "of a picture."
         )
     names = [entry.name for entry in folder.iterdir()]
-    close = nearest(path.name, names)
+    close = close_matches(path.name, names)
     if close:
-        likely = join_words(str(folder / name) for name in close)
+        likely = join_or(str(folder / name) for name in close)
         return UserError(f"there is no file {path}; did you mean {likely}?")
     return UserError(
         f"there is no file {path}; give the path of a picture, of a folder of "

@@ -12,8 +12,8 @@ import importlib
 import importlib.util
 from types import ModuleType
 
-from zoo import engines
-from zoo.errors import UserError, join_words, unknown
+from zoo import backend
+from zoo.errors import UserError, join_and, unknown_name_error
 
 EXTRA = "export"  # of pyproject.toml
 
@@ -43,12 +43,12 @@ class Format:
 
     def check_engine(self) -> None:
         """Raises `UserError` if the engine in use cannot write it."""
-        if self.engine and self.engine != engines.chosen()[0]:
+        if self.engine and self.engine != backend.selected()[0]:
             raise UserError(
                 f"--format={self.name} is written by "
-                f"{engines.title(self.engine)} alone, which can load runs of "
-                f"any engine; set {engines.VARIABLE}={self.engine} and type "
-                "that again."
+                f"{backend.title(self.engine)} alone, which can load runs of "
+                f"either backend; set {backend.ENV_VARIABLE}={self.engine} and "
+                "type that again."
             )
 
     def check_packages(self) -> None:
@@ -61,7 +61,7 @@ class Format:
         if missing:
             verb = "is" if len(missing) == 1 else "are"
             raise UserError(
-                f"--format={self.name} needs {join_words(missing, 'and')}, "
+                f"--format={self.name} needs {join_and(missing)}, "
                 f"which {verb} not installed; run "
                 f"`pip install 'model-zoo[{EXTRA}]'`, or in a checkout "
                 f"`pip install -e '.[{EXTRA}]'`."
@@ -98,5 +98,7 @@ FORMATS = {
 def find_format(name: str) -> Format:
     """Returns a format by name, or says which ones there are."""
     if name not in FORMATS:
-        raise unknown("export format", name, FORMATS, "zoo export --help")
+        raise unknown_name_error(
+            "export format", name, FORMATS, "zoo export --help"
+        )
     return FORMATS[name]

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 import numpy as np
 
-from zoo import engines, metrics
+from zoo import backend, metrics
 from zoo.errors import UserError
 from zoo.evaluation.scoring import images_of
 from zoo.runs import Run
@@ -118,7 +118,7 @@ def full_precision() -> Iterator[None]:
 
     Other programs do not, and logits would differ by more than is allowed.
     """
-    if engines.chosen()[0] == "jax":
+    if backend.selected()[0] == "jax":
         import jax
 
         with jax.default_matmul_precision("highest"):

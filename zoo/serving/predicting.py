@@ -7,7 +7,7 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from zoo import keras_settings, metrics
+from zoo import backend, metrics
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.serving import batches, brightness, finding
@@ -44,7 +44,7 @@ class Answers:
     warnings: tuple[str, ...]
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def predict(
     run: Run, examples: Iterable[str] | np.ndarray, top: int = 2
 ) -> Answers:

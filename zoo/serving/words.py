@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from zoo.errors import join_words
+from zoo.errors import join_and
 from zoo.runs import Run
 from zoo.serving.exporting import Exported
 from zoo.serving.predicting import Answers
@@ -68,7 +68,7 @@ def about_unreadable(answers: Answers) -> str:
         shown.append(f"{lost - NAMED:,} more")
     return (
         f"{lost:,} of {lost + len(answers.predictions):,} files cannot be read "
-        f"as pictures, and are left out: {join_words(shown, 'and')}."
+        f"as pictures, and are left out: {join_and(shown)}."
     )
 
 

@@ -11,7 +11,7 @@ import time
 
 import numpy as np
 
-from zoo import keras_settings, metrics
+from zoo import backend, metrics
 from zoo.config import TrainConfig
 from zoo.diagnostics.optimization_rules import (
     MAX_INIT_LOSS_RATIO,
@@ -67,7 +67,7 @@ class Trial:
         self.has_classes = data.task == "classes"
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def check(config: TrainConfig) -> list[Answer]:
     """Looks at data and model as a training with this config would begin.
 

@@ -15,7 +15,7 @@ import fnmatch
 import keras
 
 from zoo.commands import command
-from zoo.errors import UserError, unknown
+from zoo.errors import UserError, unknown_name_error
 
 NONE = "none"
 FEATURES = "features"
@@ -104,6 +104,6 @@ def _matching(pattern: str, heavy: list, body: keras.Model, model: str) -> list:
             f"choose of {', '.join(names[:6])}, ..."
             f" `{command('describe', model)}` lists them all."
         )
-    raise unknown(
+    raise unknown_name_error(
         "layer with weights", pattern, names, command("describe", model)
     )

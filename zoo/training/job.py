@@ -10,7 +10,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from zoo import engines, keras_settings
+from zoo import backend
 from zoo.config import TrainConfig
 from zoo.data import Dataset, added_inputs, preprocess
 from zoo.features.extractor import Extractor
@@ -68,7 +68,7 @@ class Job:
     devices: DeviceSet = DeviceSet()
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def prepare(
     config: TrainConfig,
     data: Dataset | None,
@@ -88,7 +88,7 @@ def prepare(
     Raises:
         UserError: something in the config cannot work.
     """
-    engines.check()
+    backend.check()
     _fix_randomness(config)
     selected = devices.select_devices(config)
     if begun is None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import time
 
-from zoo import engines, keras_settings, kinds, run_names, runs
+from zoo import backend, kinds, run_names, runs
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.data import Dataset, pipeline
@@ -38,7 +38,7 @@ from zoo.training.stopping import listen
 from zoo.training.watch import Watch
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def train(
     config: TrainConfig,
     data: Dataset | None = None,
@@ -86,7 +86,7 @@ def train(
         return _run(job, run, state, console, until_epoch, group)
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def resume(
     run: Run,
     data: Dataset | None = None,
@@ -112,7 +112,7 @@ def resume(
     console = console or Console()
     with run.lock():
         resuming.check_resumable(run)
-        engines.check_same(run.name, run.resolved["machine"]["backend"])
+        backend.check_same(run.name, run.resolved["machine"]["backend"])
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
         resuming.check_files(run, state)

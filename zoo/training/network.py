@@ -8,7 +8,7 @@ from collections.abc import Callable
 import keras
 
 from zoo.data import added_inputs, preprocess
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.models import build_standardized, user_models
 from zoo.models.build import NETWORK
 from zoo.models.inference import predict_batched
@@ -66,7 +66,7 @@ def without_preprocessing(plan: Plan, body: StandardizedModel) -> Plan:
     for name in nothing:
         value = getattr(plan.asked, name)
         if value not in (None, "none"):
-            own = join_words(body.preprocessing, "and")
+            own = join_and(body.preprocessing)
             raise UserError(
                 f"--{name}={value} would scale images twice: {plan.entry.name} "
                 f"begins with preprocessing of its own, {own}; leave out one "

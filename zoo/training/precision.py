@@ -12,7 +12,7 @@ import contextlib
 import os
 from collections.abc import Iterator
 
-from zoo import processors
+from zoo import backend
 from zoo.errors import UserError
 
 
@@ -36,7 +36,7 @@ def resolve(asked: str) -> str:
         UserError: bfloat16 is asked for where nothing would compute in it.
     """
     if asked == "auto":
-        pays = has_accelerator() or (rewrites() and processors.have_bfloat16())
+        pays = has_accelerator() or (rewrites() and backend.cpu_has_bfloat16())
         return "bfloat16" if pays else "float32"
     if asked == "bfloat16" and not (is_mixed(asked) or rewrites()):
         raise UserError(
@@ -65,7 +65,7 @@ def in_words(resolved: dict) -> str:
     machine = resolved["machine"]
     if machine["device"] != "cpu" or machine["backend"] != "tensorflow":
         return "bfloat16 with weights in float32"
-    if processors.have_bfloat16():
+    if backend.cpu_has_bfloat16():
         return "bfloat16 by oneDNN"
     return "bfloat16, which these processors only imitate"
 

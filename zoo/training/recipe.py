@@ -12,7 +12,7 @@ from typing import Any
 
 from zoo.config import OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_or
 from zoo.models.registry import ModelEntry
 
 LARGE = 10_000  # training images from which a model's `large` recipe is used
@@ -124,7 +124,7 @@ def _refuse_the_useless(asked: TrainConfig, values: dict[str, Any]) -> None:
             shown = format_option(name, values[name])[0]
             raise UserError(
                 f"{shown} has no effect with --{other}={values.get(other)}; "
-                f"it belongs to --{other}={join_words(words)}."
+                f"it belongs to --{other}={join_or(words)}."
             )
 
 

@@ -16,7 +16,7 @@ from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import INFO, Finding
 from zoo.diagnostics.run_stats import RunStats
 from zoo.diagnostics.text import headline
-from zoo.errors import Diverged, join_words
+from zoo.errors import Diverged, join_and
 from zoo.runs import Run
 from zoo.training import balance, precision, result, transfer
 from zoo.training.checkpoints import Checkpoints
@@ -121,7 +121,7 @@ def _own_in_words(resolved: dict) -> dict[str, str]:
     lines = {}
     if own := resolved["own_preprocessing"]:
         lines["inputs"] = (
-            f"raw pixels, scaled by the model's own {join_words(own, 'and')}; "
+            f"raw pixels, scaled by the model's own {join_and(own)}; "
             "mean_subtraction and scale are off"
         )
     if resolved["softmax_removed"]:

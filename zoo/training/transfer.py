@@ -20,7 +20,7 @@ from typing import Any
 import keras
 
 from zoo.commands import command
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.features.extractor import hash_weights
 from zoo.run_folder import Run, read_model
 from zoo.training import network
@@ -117,14 +117,14 @@ def in_words(resolved: dict[str, Any]) -> dict[str, str]:
         parts = [f"{many(len(found['copied']), 'layer')} copied"]
         parts += [f"{name} {how}" for name, how in found["adapted"].items()]
         if found["new"]:
-            parts.append(f"{join_words(found['new'], 'and')} new")
+            parts.append(f"{join_and(found['new'])} new")
         rows["start"] = (
             f"{found['run']}: {', '.join(parts)}; preprocessing is "
             f"{found['preprocessing']}"
         )
     if layers := resolved["frozen"]:
         counts = resolved["parameters"]
-        named = join_words(_some(layers), "and")
+        named = join_and(_some(layers))
         rows["frozen"] = (
             f"{many(len(layers), 'layer')}: {named}; "
             f"{counts['trainable']:,} of {counts['total']:,} numbers learn"
@@ -168,4 +168,4 @@ def _check_targets(plan: Plan, origin: Origin, outputs: int) -> None:
 
 
 def _listed(names: tuple[str, ...]) -> str:
-    return f"{len(names)} classes ({join_words(_some(names), 'and')})"
+    return f"{len(names)} classes ({join_and(_some(names))})"

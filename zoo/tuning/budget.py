@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
-from zoo.errors import join_words
+from zoo.errors import join_and
 from zoo.tables import many
 from zoo.training.console import duration
 from zoo.tuning.confirming import recipes
@@ -60,7 +60,7 @@ def in_words(settings: SweepConfig) -> str:
     if budget.retrained:
         seeds = many(settings.confirm_seeds, "new seed")
         parts = {"winner": "the best trial", "default": "the default recipe"}
-        which = join_words(map(parts.get, recipes.names(settings)), "and")
+        which = join_and(map(parts.get, recipes.names(settings)))
         each = " each" if len(recipes.names(settings)) > 1 else ""
         text += f": {budget.searched} in the search, then {which} with "
         text += f"{seeds}{each}"

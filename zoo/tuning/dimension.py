@@ -20,7 +20,7 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from zoo.config import OPTIONS
-from zoo.errors import UserError, nearest
+from zoo.errors import UserError, close_matches
 from zoo.options import (
     ARGUMENTS,
     FLOAT,
@@ -136,7 +136,7 @@ def _reader(name: str) -> Callable[[str], Any]:
     option = OPTIONS.get(name)
     if option is None:
         free = [n for n in OPTIONS if _why_fixed(n, OPTIONS[n]) is None]
-        close = nearest(name, free, 1)
+        close = close_matches(name, free, 1)
         hint = f"did you mean {close[0]}?" if close else "see train --helpfull."
         raise UserError(f"there is no hyperparameter {name!r}; {hint}")
     why = _why_fixed(name, option)

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 from zoo import program
-from zoo.errors import join_words
+from zoo.errors import join_and
 from zoo.sweeps import Folder
 from zoo.tables import format_table
 from zoo.training.console import Console, duration, many
@@ -101,7 +101,7 @@ class Display:
         seeds = list(map(str, fresh_seeds(settings)))
         noun = "fresh seed" if len(seeds) == 1 else "fresh seeds"
         text = f"{trial_name(best.number)} with the {noun} "
-        text += join_words(seeds, "and")
+        text += join_and(seeds)
         if is_compared(settings):
             text += f"; the default recipe of {settings.config.model} with "
             text += "the same"

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import keras_settings, metrics
+from zoo import backend, metrics
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.evaluation.comparison import paired, seeds, settings
@@ -46,7 +46,7 @@ class Judged:
         return float(self.each.mean())
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def measure(runs: Sequence[Run]) -> dict[str, Any]:
     """Scores runs on the same validation examples, and tests differences.
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 
 from zoo.data.elsewhere import Other
-from zoo.errors import UserError, join_words, nearest
+from zoo.errors import UserError, close_matches, join_and
 
 # No folder can have a / in its name; a class of a published set may.
 SEPARATORS = re.compile(r"[\s_\-/]+")
@@ -34,7 +34,7 @@ def _check_numbers(other: Other, run: str, known: Sequence[str]) -> None:
     """Raises `UserError` where numbers are no names."""
     remedy = "save their names in it as class_names."
     if list(known) != [str(label) for label in range(len(known))]:
-        names = join_words(known[:3], "and")
+        names = join_and(known[:3])
         raise UserError(
             f"{other.name} has numbers for class names, and {run} knows "
             f"{len(known)} classes by name, such as {names}; {remedy}"
@@ -54,12 +54,12 @@ def _find(name: str, other: str, run: str, known: Sequence[str]) -> int:
     if len(fits) == 1:
         return fits[0]
     if fits:
-        both = join_words((known[k] for k in fits), "and")
+        both = join_and(known[k] for k in fits)
         raise UserError(
             f"{other} has the class {name!r}, which may be {both} of {run}; "
             "write it as one of them."
         )
-    close = nearest(name, known, 1)
+    close = close_matches(name, known, 1)
     if close:
         hint = f"did you mean {close[0]}?"
     else:

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import keras_settings, metrics
+from zoo import backend, metrics
 from zoo.config import DEFAULTS
 from zoo.data.dataset import fingerprint
 from zoo.data.elsewhere import ALL, Other, open_elsewhere
@@ -39,7 +39,7 @@ class Shown:
     mapping: dict[str, str]
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def score_elsewhere(
     runs: Sequence[Run],
     name: str,

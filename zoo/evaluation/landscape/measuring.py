@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import keras_settings
+from zoo import backend
 from zoo.config import DEFAULTS
 from zoo.data import Split
 from zoo.errors import UserError
@@ -35,7 +35,7 @@ BATCH_NORM = {
 }
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def measure(
     run: Run,
     request: Request,

@@ -10,7 +10,7 @@ from typing import Any
 
 import keras
 
-from zoo import engines
+from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 
@@ -91,7 +91,7 @@ def select_devices(config: TrainConfig) -> DeviceSet:
     Raises:
         UserError: there are not that many, or they cannot be used so.
     """
-    if engines.chosen()[0] != "jax":
+    if backend.selected()[0] != "jax":
         return _select_logical(config)
     import jax
 

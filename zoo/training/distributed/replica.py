@@ -7,7 +7,7 @@ import tempfile
 
 import keras
 
-from zoo import keras_settings
+from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
@@ -46,7 +46,7 @@ def broadcast_checkpoint(
         group.broadcast_checkpoint(pathlib.Path(folder, LAST))
 
 
-@keras_settings.fixed()
+@backend.fixed_settings()
 def run_replica(group: ProcessGroup, config: TrainConfig | None = None) -> None:
     """Trains along with process 0 to the end of its run.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from zoo.errors import join_words
+from zoo.errors import join_and
 from zoo.tables import format_table, many
 from zoo.tuning.results import trial_name
 
@@ -49,7 +49,7 @@ def interval_in_words(row: dict[str, Any]) -> str:
 def seeds_in_words(row: dict[str, Any]) -> str:
     """Writes the seeds of a recipe: `seeds 1, 2 and 3`."""
     seeds = list(map(str, row["seeds"]))
-    return f"seed{'s'[: len(seeds) - 1]} {join_words(seeds, 'and')}"
+    return f"seed{'s'[: len(seeds) - 1]} {join_and(seeds)}"
 
 
 def _fill(text: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 
 from zoo import files, runs
 from zoo.config import TrainConfig, format_option
-from zoo.errors import UserError, join_words
+from zoo.errors import UserError, join_and
 from zoo.run_groups import FORMAT, Group
 from zoo.runs import GROUP_FILE, Run
 from zoo.tuning.repeating.knob import Knob
@@ -145,12 +145,12 @@ def difference(old: Request, new: Request) -> str:
     if old.knob and new.knob:
         texts = [tuple(map(r.knob.text, r.knob.values)) for r in (old, new)]
         if not set(texts[0]) <= set(texts[1]):
-            return f"in which {old.knob.name} is {join_words(texts[0], 'and')}"
+            return f"in which {old.knob.name} is {join_and(texts[0])}"
     alone = bool(old.knob) and len(old.seeds) == 1 and len(new.seeds) > 1
     if alone:
         return "with one seed for each value"
     if not set(old.seeds) <= set(new.seeds):
-        seeds = join_words(map(str, old.seeds), "and")
+        seeds = join_and(map(str, old.seeds))
         return f"with the seed{'s'[: len(old.seeds) - 1]} {seeds}"
     return ""
 

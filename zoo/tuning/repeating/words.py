@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from zoo.errors import join_words
+from zoo.errors import join_and
 from zoo.evaluation.comparison.words import chance
 from zoo.evaluation.words import between, percent
 from zoo.tables import format_table
@@ -172,12 +172,12 @@ def _differences(found: dict) -> list[str]:
         known = f"{other} (p {chance(pair['p_corrected'])})"
         (worse if pair["better"] == best else level).append(known)
     name = f"{found['option']} {best}"
-    others = join_words(level, "and")
+    others = join_and(level)
     if not worse:
         sentence = f"There is no evidence that {name}, which scores best here, "
         sentence += f"differs from {others}."
     else:
-        sentence = f"{name} is better than {join_words(worse, 'and')}"
+        sentence = f"{name} is better than {join_and(worse)}"
         sentence += "; there is no evidence that it differs from " * bool(level)
         sentence += f"{others}."
     return [sentence, _how_tested(found)]

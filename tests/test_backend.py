@@ -1,16 +1,16 @@
-"""Engines: which one Keras would take, and what is said where it is missing."""
+"""The backend: which one Keras would take, and errors where it is missing."""
 
 import json
 
 import pytest
 
-from zoo import engines
+from zoo import backend
 from zoo.errors import UserError
 
 
 @pytest.fixture
 def settings(monkeypatch, tmp_path):
-    """Keras's file of settings, and no word in the environment."""
+    """Keras's settings file, and no variable in the environment."""
     monkeypatch.delenv("KERAS_BACKEND", raising=False)
     monkeypatch.setenv("KERAS_HOME", str(tmp_path))
     return tmp_path / "keras.json"
@@ -18,48 +18,48 @@ def settings(monkeypatch, tmp_path):
 
 def install(monkeypatch, *packages):
     """Pretends that these packages are installed, and no others."""
-    monkeypatch.setattr(engines, "_is_installed", packages.__contains__)
+    monkeypatch.setattr(backend, "_is_installed", packages.__contains__)
 
 
 def sentence():
     with pytest.raises(UserError) as error:
-        engines.check()
+        backend.check()
     return str(error.value)
 
 
 def test_tensorflow_is_the_default(settings):
-    assert engines.chosen() == ("tensorflow", "")
+    assert backend.selected() == ("tensorflow", "")
 
 
 @pytest.mark.parametrize("text", ["", "{", "[]", "{}", '{"backend": ""}'])
-def test_settings_that_name_no_engine_change_nothing(settings, text):
+def test_settings_without_a_backend_change_nothing(settings, text):
     settings.write_text(text)
-    assert engines.chosen() == ("tensorflow", "")
+    assert backend.selected() == ("tensorflow", "")
 
 
-def test_the_file_of_settings_names_an_engine_and_the_environment_overrides(
+def test_the_settings_file_names_a_backend_and_the_environment_overrides(
     settings, monkeypatch
 ):
     settings.write_text(json.dumps({"backend": "jax"}))
-    assert engines.chosen() == ("jax", str(settings))
+    assert backend.selected() == ("jax", str(settings))
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    assert engines.chosen() == ("tensorflow", "KERAS_BACKEND=tensorflow")
+    assert backend.selected() == ("tensorflow", "KERAS_BACKEND=tensorflow")
 
 
-def test_an_engine_that_is_installed_is_no_trouble(settings, monkeypatch):
+def test_an_installed_backend_is_no_problem(settings, monkeypatch):
     install(monkeypatch, "keras", "tensorflow")
-    engines.check()
+    backend.check()
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     install(monkeypatch, "keras", "jax")
-    engines.check()
-    assert engines.is_jax_alone()
+    backend.check()
+    assert backend.is_jax_only()
 
 
 def test_jax_that_is_missing_has_two_remedies(settings, monkeypatch):
     install(monkeypatch, "keras", "tensorflow")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     assert sentence() == (
-        "KERAS_BACKEND=jax asks for JAX, which is not installed; run `pip "
+        "KERAS_BACKEND=jax selects JAX, which is not installed; run `pip "
         "install jax`, or set KERAS_BACKEND=tensorflow."
     )
 
@@ -67,7 +67,7 @@ def test_jax_that_is_missing_has_two_remedies(settings, monkeypatch):
 def test_tensorflow_that_is_missing_has_two_remedies(settings, monkeypatch):
     install(monkeypatch, "keras")
     assert sentence() == (
-        "TensorFlow, which Keras computes with by default, is not installed; "
+        "TensorFlow, the default backend of Keras, is not installed; "
         "run `pip install tensorflow`, or run `pip install jax` and set "
         "KERAS_BACKEND=jax."
     )
@@ -76,12 +76,12 @@ def test_tensorflow_that_is_missing_has_two_remedies(settings, monkeypatch):
 
 
 @pytest.mark.parametrize("name", ["torch", "openvino", "numpy", "Jax"])
-def test_another_engine_is_refused_with_the_two(settings, monkeypatch, name):
+def test_another_backend_is_refused_with_the_two(settings, monkeypatch, name):
     install(monkeypatch, "keras", "tensorflow", "jax", name)
     settings.write_text(json.dumps({"backend": name}))
     assert sentence() == (
-        f"{name!r} in {settings} is no engine that the zoo computes with; "
-        "choose KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax."
+        f"unsupported Keras backend {name!r} in {settings}; "
+        "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax."
     )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import engines, keras_settings
+from zoo import backend
 from zoo.cli import engine_checks
 from zoo.errors import UserError
 from zoo.training.console import Console
@@ -59,9 +59,9 @@ def test_the_caller_s_settings_come_back_after_a_mistake(hostile):
 
 
 def test_inside_a_block_a_policy_that_is_set_there_stays():
-    with keras_settings.fixed():
+    with backend.fixed_settings():
         keras.config.set_dtype_policy("mixed_bfloat16")
-        with keras_settings.fixed():
+        with backend.fixed_settings():
             assert keras.config.dtype_policy().name == "mixed_bfloat16"
         keras.config.set_dtype_policy("float32")
 
@@ -143,7 +143,7 @@ def test_the_doctor_names_each_setting_that_is_overridden(file):
     assert len(texts) == 2
     for name, value in values.items():
         (line,) = [text for text in texts if name in text]
-        assert value in line and str(keras_settings.REQUIRED[name]) in line
+        assert value in line and str(backend.REQUIRED_SETTINGS[name]) in line
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"backend": "jax"}'])
@@ -159,6 +159,6 @@ def test_a_file_without_other_settings_overrides_nothing(file, text):
 def test_a_file_that_keras_cannot_read_is_named(file, values):
     file.write_text(json.dumps(values))
     with pytest.raises(UserError) as error:
-        engines.check()
+        backend.check()
     assert str(file) in str(error.value)
     assert next(iter(values)) in str(error.value)

@@ -1,0 +1,253 @@
+"""The Keras backend, TensorFlow or JAX, and Keras's global settings.
+
+Keras takes the backend that `KERAS_BACKEND` names, else the one in its
+settings file `keras.json`, else TensorFlow, and imports it together with
+itself. So everything here that can go wrong is reported before Keras is
+imported.
+
+The settings file also holds `image_data_format`, `floatx` and `epsilon`, and a
+program can change these and the dtype policy at any time. They decide what a
+builder builds: with `channels_first` the same code is another network. So
+whatever builds, trains, loads or evaluates a model runs inside
+`fixed_settings()`. Only the backend is the user's choice.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import importlib.util
+import json
+import os
+import pathlib
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+from zoo.errors import UserError, join_or
+
+ENV_VARIABLE = "KERAS_BACKEND"
+DEFAULT = "tensorflow"
+TITLES = {"tensorflow": "TensorFlow", "jax": "JAX"}
+
+# Keras's own defaults, by their names in `keras.json`.
+REQUIRED_SETTINGS = {
+    "image_data_format": "channels_last",
+    "floatx": "float32",
+    "epsilon": 1e-7,
+}
+# What Keras accepts in that file; with anything else its import fails.
+ACCEPTED_SETTINGS = {
+    "image_data_format": ("channels_last", "channels_first"),
+    "floatx": ("float16", "float32", "float64"),
+}
+# Keras's limits on epochs and steps are for debugging; a run has its own.
+LIMITS = ("max_epochs", "max_steps_per_epoch")
+LIMIT_VARIABLES = ("KERAS_MAX_EPOCHS", "KERAS_MAX_STEPS_PER_EPOCH")
+
+CPUINFO = pathlib.Path("/proc/cpuinfo")
+# Flags of processors with bfloat16 arithmetic: in vectors, or in tiles.
+BFLOAT16_FLAGS = frozenset({"avx512_bf16", "amx_bf16"})
+
+_active = threading.local()  # the dtype policy is thread-local, too
+
+
+def selected() -> tuple[str, str]:
+    """Returns the name of the selected backend, and what selected it.
+
+    Returns:
+        The name, and `KERAS_BACKEND=jax` or the path of the settings file;
+        empty where it is the default.
+    """
+    if name := os.environ.get(ENV_VARIABLE):
+        return name, f"{ENV_VARIABLE}={name}"
+    return _from_settings()
+
+
+def default() -> str:
+    """Returns the backend where no environment variable names one."""
+    return _from_settings()[0]
+
+
+def _from_settings() -> tuple[str, str]:
+    name = read_settings().get("backend")
+    return (name, str(settings_path())) if name else (DEFAULT, "")
+
+
+def title(name: str) -> str:
+    """Returns a backend's name as it is written in a sentence."""
+    return TITLES.get(name, name)
+
+
+def is_jax_only() -> bool:
+    """Whether JAX is selected and TensorFlow is not installed."""
+    return selected()[0] == "jax" and not _is_installed(DEFAULT)
+
+
+def check_same(name: str, original: str) -> None:
+    """Raises `UserError` if a run would be resumed on another backend.
+
+    Backends round differently and draw other random numbers, so a run that
+    changes its backend would not end as it would have otherwise.
+
+    Args:
+        name: of a run, or of a folder of runs.
+        original: name of the backend that it was started on.
+    """
+    if original != selected()[0]:
+        raise UserError(
+            f"{name} was started on {title(original)} and can only be resumed "
+            f"there; set {ENV_VARIABLE}={original} and run the command again."
+        )
+
+
+@dataclasses.dataclass(frozen=True)
+class BackendProblem:
+    """Why Keras could not import its backend.
+
+    Attributes:
+        problem: First half of a sentence: what is wrong.
+        remedy: Second half of the sentence: what to do.
+        package: Name of the missing package; empty if none is missing.
+    """
+
+    problem: str
+    remedy: str
+    package: str = ""
+
+
+def find_problem() -> BackendProblem | None:
+    """Returns what is wrong with the selected backend; `None` if nothing is."""
+    name, source = selected()
+    if name not in TITLES:
+        choice = join_or(f"{ENV_VARIABLE}={known}" for known in TITLES)
+        unsupported = f"unsupported Keras backend {name!r} in {source}"
+        if source.startswith(ENV_VARIABLE):
+            unsupported = f"{source} is not a supported backend"
+        return BackendProblem(unsupported, f"set {choice}")
+    if not _is_installed("keras"):
+        return BackendProblem(
+            "Keras is not installed", "run `zoo doctor` for help", "keras"
+        )
+    if wrong := invalid_setting():
+        key, value, accepted = wrong
+        return BackendProblem(
+            f"{settings_path()} has {json.dumps(value)} for {key}, with which "
+            "Keras cannot be imported",
+            f"change it to {accepted}, or remove the file",
+        )
+    if _is_installed(name):
+        return None
+    if name == "jax":
+        return BackendProblem(
+            f"{source} selects JAX, which is not installed",
+            f"run `pip install jax`, or set {ENV_VARIABLE}={DEFAULT}",
+            name,
+        )
+    jax = "" if _is_installed("jax") else "run `pip install jax` and "
+    return BackendProblem(
+        "TensorFlow, the default backend of Keras, is not installed",
+        f"run `pip install tensorflow`, or {jax}set {ENV_VARIABLE}=jax",
+        name,
+    )
+
+
+def check() -> None:
+    """Raises `UserError` if Keras could not import its backend."""
+    if found := find_problem():
+        raise UserError(f"{found.problem}; {found.remedy}.")
+
+
+def _is_installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
+
+
+@contextlib.contextmanager
+def fixed_settings() -> Iterator[None]:
+    """Applies `REQUIRED_SETTINGS`, and restores the caller's settings.
+
+    Also a decorator. A nested call changes nothing, so that a policy set
+    inside, such as that of mixed precision, stays in force.
+    """
+    if getattr(_active, "is_fixed", False):
+        yield
+        return
+    import keras
+
+    previous = {
+        name: getattr(keras.config, name)()
+        for name in (*REQUIRED_SETTINGS, *LIMITS)
+    }
+    policy = keras.config.dtype_policy()
+    _active.is_fixed = True
+    try:
+        _set({**REQUIRED_SETTINGS, **dict.fromkeys(LIMITS)})
+        keras.config.set_dtype_policy(REQUIRED_SETTINGS["floatx"])
+        yield
+    finally:
+        _active.is_fixed = False
+        _set(previous)
+        keras.config.set_dtype_policy(policy)
+
+
+def _set(values: dict[str, Any]) -> None:
+    import keras
+
+    for name, value in values.items():
+        getattr(keras.config, f"set_{name}")(value)
+
+
+def settings_path() -> pathlib.Path:
+    """Returns the path of Keras's settings file, which need not exist."""
+    home = os.environ.get("KERAS_HOME", "~/.keras")
+    return pathlib.Path(home).expanduser() / "keras.json"
+
+
+def read_settings() -> dict[str, Any]:
+    """Returns the contents of the settings file; empty if unreadable."""
+    try:
+        settings = json.loads(settings_path().read_text())
+    except (OSError, ValueError):
+        return {}  # Keras does not read it either
+    return settings if isinstance(settings, dict) else {}
+
+
+def overridden_settings() -> dict[str, tuple[Any, Any]]:
+    """Returns the settings in the file that `fixed_settings` overrides.
+
+    Returns:
+        Value in the file and value in force, by name.
+    """
+    settings = read_settings()
+    return {
+        name: (settings[name], value)
+        for name, value in REQUIRED_SETTINGS.items()
+        if settings.get(name, value) != value
+    }
+
+
+def invalid_setting() -> tuple[str, Any, str] | None:
+    """Returns the first setting with which Keras cannot be imported.
+
+    Returns:
+        Its name, its value, and a description of the accepted values; `None`
+        if all are valid.
+    """
+    settings = read_settings()
+    for name, accepted in ACCEPTED_SETTINGS.items():
+        if name in settings and settings[name] not in accepted:
+            return name, settings[name], " or ".join(accepted)
+    if not isinstance(settings.get("epsilon", 1e-7), float):
+        return "epsilon", settings["epsilon"], "a number such as 1e-07"
+    return None
+
+
+def cpu_has_bfloat16(cpuinfo: pathlib.Path = CPUINFO) -> bool:
+    """Whether the processor computes in bfloat16; false where unknown.
+
+    Args:
+        cpuinfo: Linux's table of processor flags.
+    """
+    return cpuinfo.is_file() and not BFLOAT16_FLAGS.isdisjoint(
+        cpuinfo.read_text().split()
+    )
