@@ -100,10 +100,10 @@ def main() -> None:
             watch.note("built")
             super().log_to(path)
 
-        def table(self, rows):
+        def print_fields(self, rows):
             if "untrained" in rows:
                 watch.note("looked")
-            super().table(rows)
+            super().print_fields(rows)
 
         def progress(self, now, state, plan, clock):
             watch.note("first_step")

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from benchmarks.asked import Row
-from zoo import files
 from zoo.errors import UserError
+from zoo.io import atomic_write
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 FORMAT = 2  # of the file; 1 had no parts
@@ -77,7 +77,7 @@ def check_writable(path: pathlib.Path) -> None:
 def write(path: pathlib.Path, results: dict[str, Any]) -> None:
     """Writes the file, whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    with files.replacing(path) as file:
+    with atomic_write(path) as file:
         file.write(f"{json.dumps(results, indent=1)}\n".encode())
 
 

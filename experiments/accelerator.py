@@ -23,11 +23,11 @@ from typing import Any
 
 from experiments import ladders
 from experiments.commands import DONE, FAILED, ended, say
-from zoo import files
 from zoo.config import DEFAULTS
+from zoo.console import format_table
 from zoo.errors import UserError
+from zoo.io import atomic_write
 from zoo.run_folder import Run
-from zoo.tables import format_table
 
 LADDER = "accelerator"
 SHORT = 1  # rungs, without --whole
@@ -74,7 +74,7 @@ def _train(flags: argparse.Namespace) -> int:
         for label, group in climb.groups.items()
         if not climb.reasons.get((label, group.members[0].config.seed))
     }
-    with files.replacing(root / "speed.json") as file:
+    with atomic_write(root / "speed.json") as file:
         told = {**best, "rungs": rows}
         file.write(f"{json.dumps(told, indent=1)}\n".encode())
     say(f"\n{table(best, rows)}")

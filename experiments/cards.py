@@ -6,9 +6,9 @@ import textwrap
 from typing import Any
 
 from zoo import metrics, recipes
+from zoo.console import format_count, format_shape
 from zoo.models import MODELS
 from zoo.pretrained import Pretrained
-from zoo.tables import format_count, format_shape
 
 NAME = "card.md"
 STORED = {

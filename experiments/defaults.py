@@ -29,10 +29,11 @@ from typing import Any
 import numpy as np
 
 from experiments.commands import DONE, ended, say
-from zoo import files, load_dataset
+from zoo import load_dataset
 from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.errors import UserError, unknown_name_error
+from zoo.io import atomic_write
 from zoo.training.recipe import LARGE
 
 RESULTS = pathlib.Path(__file__).with_name("defaults.json")
@@ -256,7 +257,7 @@ def write(rows: list[dict[str, Any]]) -> None:
         (RESULTS, json.dumps(rows, indent=1) + "\n"),
         (PAGE, text(rows)),
     ):
-        with files.replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(words.encode())
 
 

@@ -14,9 +14,9 @@ from collections.abc import Mapping
 from zoo import recipes
 from zoo.cli import train
 from zoo.config import TrainConfig
+from zoo.console import pluralize
 from zoo.data import sources, tfds
 from zoo.errors import UserError, unknown_name_error
-from zoo.tables import many
 
 FILE = pathlib.Path(__file__).with_name("ladders.toml")
 SCALES = ("smoke", "laptop", "full")
@@ -142,7 +142,7 @@ def listing() -> str:
     known = list_ladders()
     width = max(map(len, known))
     lines = [
-        f"{name:<{width}}  {many(len(one.labels), 'recipe')}: {one.about}"
+        f"{name:<{width}}  {pluralize(len(one.labels), 'recipe')}: {one.about}"
         for name, one in known.items()
     ]
     return "\n".join(lines)

@@ -7,9 +7,8 @@ from typing import Any
 
 from experiments import headers, ladders
 from zoo import metrics, recipes
+from zoo.console import format_count, format_duration
 from zoo.evaluation.spread import LIMITS, spread
-from zoo.tables import format_count
-from zoo.training.console import duration
 
 Rows = Sequence[dict[str, Any]]
 NOT_RUN = "not run yet"
@@ -117,7 +116,7 @@ def _cells(recipe: recipes.Recipe, rows: Rows) -> tuple[str, ...]:
         _share(rows, "test"),
         against,
         budget,
-        duration(seconds),
+        format_duration(seconds),
         _verdict(recipe, rows),
     )
 

@@ -22,11 +22,12 @@ from typing import Any
 from benchmarks.machine import cpu_model
 from experiments import bases, page
 from experiments.figures import page as figures_page
-from zoo import files, recipes, runs
+from zoo import recipes, runs
 from zoo.cli import train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation.elsewhere.original import recorded_test
+from zoo.io import atomic_write
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
 PAGE = pathlib.Path(__file__).with_name("RESULTS.md")
@@ -159,7 +160,7 @@ def main(argv: list[str] | None = None) -> int:
         (PAGE, page.text(results)),
         (figures_page.PAGE, figures_page.text()),
     ):
-        with files.replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(text.encode())
     return 0
 

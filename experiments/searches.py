@@ -17,10 +17,11 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from zoo import files, recipes, sweeps
+from zoo import recipes, sweeps
 from zoo.cli import sweep
+from zoo.console import pluralize
 from zoo.errors import UserError
-from zoo.tables import many
+from zoo.io import atomic_write
 from zoo.tuning.confirming import words
 from zoo.tuning.folder import read_settings
 from zoo.tuning.settings import SweepConfig
@@ -93,7 +94,7 @@ def page(results: dict[recipes.Recipe, dict[str, Any]]) -> str:
 def _section(recipe: recipes.Recipe, result: dict[str, Any]) -> str:
     found = result["confirmation"]
     model = sweep.read([f"--recipe={recipe.name}"]).config.model
-    trials = many(result["trials"], "trial")
+    trials = pluralize(result["trials"], "trial")
     lines = [f"## `{recipe.name}`\n", f"{recipe.about}. {trials}"]
     lines[-1] += f", {result['failed']} of them without a score. The winner:"
     lines += [f"{in_words(found['values'])}.\n"]
@@ -118,7 +119,7 @@ def main(argv: Iterable[str] | None = None) -> int:
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2
-    with files.replacing(PAGE) as file:
+    with atomic_write(PAGE) as file:
         file.write(page(kept()).encode())
     return 0
 

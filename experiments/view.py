@@ -7,10 +7,10 @@ from typing import Any
 
 from experiments.climbing import Climb
 from zoo.config import DEFAULTS
+from zoo.console import format_table
 from zoo.evaluation.comparison import drawing
 from zoo.evaluation.words import between, percent
 from zoo.run_groups import has_result
-from zoo.tables import format_table
 from zoo.tuning.repeating import summary
 
 CURVES = "curves.png"

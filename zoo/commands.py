@@ -1,7 +1,7 @@
 """Commands that are printed: made in one place, so that they work when typed.
 
 A sentence holds a command between backquotes, "`zoo train --epochs=3`";
-`zoo.program.as_typed` puts there how `zoo` is called on this machine.
+`zoo.console.expand_commands` puts there how `zoo` is called on this machine.
 """
 
 from __future__ import annotations

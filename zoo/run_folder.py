@@ -25,10 +25,11 @@ import shlex
 from collections.abc import Callable
 from typing import Any
 
-from zoo import backend, files
+from zoo import backend
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError
+from zoo.io import atomic_write, exclusive
 
 
 @dataclasses.dataclass(frozen=True)
@@ -123,7 +124,7 @@ class Run:
 
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run, whole or not at all."""
-        with files.replacing(self.path / name) as file:
+        with atomic_write(self.path / name) as file:
             file.write(text.encode())
 
     def is_locked(self) -> bool:
@@ -140,7 +141,7 @@ class Run:
         Raises:
             UserError: another process holds it.
         """
-        return files.alone_in(self.path, f"{self.name} is running")
+        return exclusive(self.path, f"{self.name} is running")
 
     def _parse(self, name: str, parse: Callable[[str], Any]) -> Any:
         try:

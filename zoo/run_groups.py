@@ -20,10 +20,11 @@ import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from zoo import files, runs
+from zoo import runs
 from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_and
+from zoo.io import exclusive
 from zoo.runs import GROUP_FILE, Run
 
 FORMAT = 1  # of group.json; a reader refuses what it does not know
@@ -93,7 +94,7 @@ class Group:
         Raises:
             UserError: another process holds it.
         """
-        return files.alone_in(self.path, f"{self.name} is worked on")
+        return exclusive(self.path, f"{self.name} is worked on")
 
 
 def list_groups(runs_dir: str) -> list[Group]:

@@ -12,8 +12,9 @@ import json
 import pathlib
 from typing import Any
 
-from zoo import files, run_folder
+from zoo import run_folder
 from zoo.errors import UserError, join_and
+from zoo.io import exclusive
 
 CONFIG, LEDGER, RESULT = "sweep.json", "ledger.jsonl", "result.json"
 
@@ -85,7 +86,7 @@ class Folder:
         Raises:
             UserError: another process holds it.
         """
-        return files.alone_in(self.path, f"the sweep {self.name} is running")
+        return exclusive(self.path, f"the sweep {self.name} is running")
 
 
 def list_sweeps(runs_dir: str) -> list[Folder]:

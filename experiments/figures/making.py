@@ -10,8 +10,8 @@ import numpy as np
 
 from experiments.climbing import Climb
 from experiments.figures.table import Picture
-from zoo import files
 from zoo.errors import UserError
+from zoo.io import atomic_write
 from zoo.run_folder import Run
 from zoo.run_groups import has_result
 from zoo.tuning.repeating.folder import Repeats
@@ -105,5 +105,5 @@ def draw(
         small = Image.fromarray(pixels).quantize(
             COLOURS, dither=Image.Dither.NONE
         )
-        with files.replacing(target) as file:
+        with atomic_write(target) as file:
             small.save(file, "PNG", optimize=True)

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 
 from experiments import ladders
 from experiments.ladders import Ladder
+from zoo.console import format_table
 from zoo.errors import unknown_name_error
-from zoo.tables import format_table
 
 HERE = pathlib.Path(__file__).parent
 COMMAND = "python -m experiments.figures"

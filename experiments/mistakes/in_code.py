@@ -14,7 +14,7 @@ import sys
 
 import numpy as np
 
-from zoo.tables import format_table
+from zoo.console import format_table
 
 Arrays = tuple[np.ndarray, np.ndarray]
 Pair = tuple[float, float]

@@ -48,7 +48,7 @@ def typed(words, capfd):
 def here(tmp_path, monkeypatch):
     """A folder to work in, so that `runs` and relative paths are its own."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("zoo.program.shutil.which", lambda name: None)
+    monkeypatch.setattr("zoo.console.shutil.which", lambda name: None)
     random = np.random.default_rng(0)
     from PIL import Image
 
@@ -115,7 +115,7 @@ def test_an_interrupted_run_says_how_to_resume_it(here, capfd, monkeypatch):
     assert code == 130
     monkeypatch.undo()
     os.chdir(here)
-    monkeypatch.setattr("zoo.program.shutil.which", lambda name: None)
+    monkeypatch.setattr("zoo.console.shutil.which", lambda name: None)
     (words,) = commands_in(text)
     assert words[0] == "resume"
     assert typed(words, capfd)[0] == 0

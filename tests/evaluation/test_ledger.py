@@ -166,7 +166,7 @@ def test_what_was_told_is_kept_when_its_writer_is_killed(ledger, after):
 
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
-from zoo import ledgers
+from zoo import io
 from zoo.evaluation import ledger
 class Os:
     def __getattr__(self, name):
@@ -174,7 +174,7 @@ class Os:
     def fsync(self, number):
         os.ftruncate(number, os.fstat(number).st_size - 5)
         os.kill(os.getpid(), signal.SIGKILL)
-ledgers.os = Os()
+io.os = Os()
 look = {"dataset": "digits", "split": "11", "runs": [{"run": "torn"}]}
 ledger.Ledger(sys.argv[1]).record([look])
 """

@@ -6,6 +6,7 @@ import keras
 import pytest
 
 from zoo.cli.main import main
+from zoo.console import format_bytes
 from zoo.errors import UserError
 from zoo.models import create_model
 from zoo.models.describe import (
@@ -16,7 +17,6 @@ from zoo.models.describe import (
     parse_shape,
 )
 from zoo.models.layers import stage_of
-from zoo.tables import format_bytes
 
 # Part: output, parameters with biases, multiply-adds in millions. They follow
 # from the widths of the paper's table 1, whose own counts are rounded.

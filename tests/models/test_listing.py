@@ -6,6 +6,7 @@ import sys
 
 import pytest
 
+from zoo.console import format_table
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.describe import (
@@ -14,7 +15,6 @@ from zoo.models.describe import (
     list_entries,
     read_counts,
 )
-from zoo.tables import format_table
 
 LISTING_WITHOUT_KERAS = """
 import sys

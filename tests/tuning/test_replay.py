@@ -15,7 +15,7 @@ from tests.tuning.sweeping import (
     sweep,
     work,
 )
-from zoo import ledgers
+from zoo import io
 from zoo.errors import UserError
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
@@ -41,8 +41,8 @@ def at_write(monkeypatch, count, error):
         def __getattr__(self, name):
             return getattr(os, name)
 
-    monkeypatch.setattr(ledgers, "os", Os())
-    monkeypatch.setattr(ledgers, "_sync_folder", lambda folder: None)
+    monkeypatch.setattr(io, "os", Os())
+    monkeypatch.setattr(io, "_sync_folder", lambda folder: None)
     return calls
 
 

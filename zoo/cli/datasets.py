@@ -6,8 +6,8 @@ import dataclasses
 import json
 
 from zoo.cli.flags import Command
+from zoo.console import format_count, format_shape, format_table
 from zoo.data.sources import Source, list_datasets
-from zoo.tables import format_count, format_shape, format_table
 
 HEADS = ("data set", "classes", "input", "train", "test", "what it shows")
 

@@ -20,10 +20,11 @@ import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from zoo import backend, files
+from zoo import backend
 from zoo.cli import lasting
 from zoo.cli.flags import Command
 from zoo.errors import Diverged, Interrupted, Lost, UserError, join_and
+from zoo.io import atomic_write
 from zoo.options import INT, Option, read_option
 from zoo.training.stopping import HANGUP, HUNG_UP, NUMBERS
 
@@ -245,7 +246,7 @@ def join(info: ProcessInfo | None) -> Iterator[ProcessGroup]:
     message = pathlib.Path(os.environ.pop(EXIT_MESSAGE))
 
     def set_exit_message(text: str, code: int) -> None:
-        with files.replacing(message) as file:
+        with atomic_write(message) as file:
             file.write(json.dumps([text, code]).encode())
 
     group = ProcessGroup(info, set_exit_message)

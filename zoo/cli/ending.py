@@ -23,11 +23,13 @@ def console(held: Held, runs_dir: str) -> Console:
             from zoo.reporting import writing
 
             place = writing.write_at_end(run, data, runs_dir)
-            found.table({"report": str(place)})
+            found.print_fields({"report": str(place)})
         except (Exception, KeyboardInterrupt):
             # The run has ended and its numbers are safe; this is but a view.
             _log(run, traceback.format_exc())
-            found.table({"report": "could not be written; log.txt says why"})
+            found.print_fields(
+                {"report": "could not be written; log.txt says why"}
+            )
 
     found = Console(on_log=held.move_to, on_end=on_end)
     return found

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from zoo.cli import stderr
 from zoo.cli.flags import Command
+from zoo.console import expand_commands
 from zoo.data.sources import SOURCES, find_source
 from zoo.errors import UserError, close_matches
-from zoo.program import as_typed
 
 
 def run(argv: list[str]) -> int:
@@ -67,7 +67,7 @@ def _report(
     told = (
         "is kept as it was; --overwrite draws it anew" if kept else "is drawn"
     )
-    report = as_typed(text.format_report(stats, findings))
+    report = expand_commands(text.format_report(stats, findings))
     return f"{report}\n\ncontact sheet {sheet} {told}"
 
 

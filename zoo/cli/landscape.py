@@ -10,11 +10,9 @@ from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS as TRAIN_DEFAULTS
+from zoo.console import Progress, format_duration, tensorboard_command
 from zoo.evaluation.landscape.request import DEFAULTS, OPTIONS, Request
 from zoo.options import format_option, read_option
-from zoo.program import tensorboard
-
-REFRESH_SECONDS = 0.2
 
 
 def run(argv: list[str]) -> int:
@@ -40,7 +38,7 @@ def run(argv: list[str]) -> int:
     request = _request(command)
     runs_dir = command.values.runs_dir
     found = runs.find(words[0], runs_dir)
-    progress = Progress(sys.stdout)
+    progress = PointsProgress(sys.stdout)
     with stderr.hold():
         from zoo.evaluation.landscape import folder, measuring
 
@@ -51,7 +49,7 @@ def run(argv: list[str]) -> int:
         place = folder.save(found, numbers)
     print("\n".join(lines(numbers)))
     print(f"pictures  {place}")
-    print(f"watch     {tensorboard(runs_dir)}")
+    print(f"watch     {tensorboard_command(runs_dir)}")
     return 0
 
 
@@ -63,36 +61,27 @@ def _request(command: Command) -> Request:
     return Request(**given)
 
 
-class Progress:
-    """Shows on a terminal how far the points are, and how long they take."""
+class PointsProgress:
+    """Shows on a terminal how many points are done, and the time left."""
 
     def __init__(self, stream: TextIO):
-        self._stream = stream
-        self._shown = self._began = time.monotonic()
+        self._progress = Progress(stream, plain=False)
         self._first: float | None = None
 
     def __call__(self, done: int, total: int) -> None:
-        """Is told how many points of how many are measured."""
+        """Is called with the number of points that are done, and of all."""
         now = time.monotonic()
         if self._first is None:
             self._first = now  # the first point builds the network, and waits
-        if not self._stream.isatty() or now - self._shown < REFRESH_SECONDS:
-            return
-        from zoo.training.console import duration
-
-        text = f"measuring the loss surface: {done:,} of {total:,} points"
+        details = ""
         if done > 1:
             left = (now - self._first) / (done - 1) * (total - done)
-            text += f", {duration(left)} left"
-        self._stream.write(f"\r\x1b[K{text}")
-        self._stream.flush()
-        self._shown = now
+            details = f"{format_duration(left)} left"
+        self._progress.update("loss surface", done, total, details)
 
     def clear(self) -> None:
-        """Takes the line away."""
-        if self._stream.isatty():
-            self._stream.write("\r\x1b[K")
-            self._stream.flush()
+        """Removes the bar."""
+        self._progress.clear()
 
 
 def lines(found: dict[str, Any]) -> list[str]:

@@ -9,8 +9,9 @@ import sys
 import traceback
 
 import zoo
-from zoo import backend, news, program, synonyms
+from zoo import backend, synonyms
 from zoo.cli import lasting, stderr
+from zoo.console import expand_commands, redirect_status
 from zoo.errors import Diverged, Interrupted, Lost, UserError, close_matches
 
 DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
@@ -119,12 +120,12 @@ def _run(verb: str, argv: list[str]) -> int:
     run = importlib.import_module(f"zoo.cli.{verb}").run
     if "--json" not in argv:
         return run(argv)
-    with news.told_to(stderr.Real()):  # a program reads the answer
+    with redirect_status(stderr.Real()):  # a program reads the answer
         return run(argv)
 
 
 def _complain(error, code: int) -> int:
-    stderr.show(f"zoo: {program.as_typed(str(error))}\n")
+    stderr.show(f"zoo: {expand_commands(str(error))}\n")
     return code
 
 

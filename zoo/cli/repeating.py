@@ -100,7 +100,7 @@ def train(
         from zoo.training.console import Console
         from zoo.tuning.repeating import running
 
-        return _code(running.begin(request, parent, workers, Console().say))
+        return _code(running.begin(request, parent, workers, Console().print))
 
 
 def resume(group: Group, workers: int) -> int:
@@ -112,7 +112,7 @@ def resume(group: Group, workers: int) -> int:
         from zoo.training.console import Console
         from zoo.tuning.repeating import running
 
-        return _code(running.go_on(repeats, workers, Console().say))
+        return _code(running.go_on(repeats, workers, Console().print))
 
 
 def _code(ending) -> int:

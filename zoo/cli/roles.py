@@ -12,9 +12,9 @@ from zoo.addresses import EXAMPLE, Address
 from zoo.cli.flags import Command
 from zoo.commands import command
 from zoo.config import TrainConfig
+from zoo.console import expand_command
 from zoo.errors import Interrupted, UserError, close_matches, join_and
 from zoo.options import INT_OR_AUTO, Option, read_option
-from zoo.program import shown
 from zoo.sweeps import Folder
 from zoo.tuning import pool
 from zoo.tuning.devices import LIMIT
@@ -126,7 +126,7 @@ def serve(role: Role, config: TrainConfig) -> int:
         count(role.workers),
         runs_dir=config.runs_dir,
         data_dir=config.data_dir,
-        say=Console().say,
+        say=Console().print,
         patience=helper.PATIENCE,
     ).serve()
     return 0
@@ -194,7 +194,10 @@ def _invitation(address: Address, runs_dir: str) -> str:
         chief=str(address.from_elsewhere()),
         runs_dir=runs_dir,
     )
-    lines = ["waiting for workers; one joins with", f"  {shown(worker)}"]
+    lines = [
+        "waiting for workers; one joins with",
+        f"  {expand_command(worker)}",
+    ]
     if address.is_private:
         lines.append(
             f"on this machine: no other can call {address.host}; "

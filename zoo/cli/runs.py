@@ -8,7 +8,7 @@ import math
 from zoo import runs, sweeps
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
-from zoo.training.console import many
+from zoo.console import pluralize
 
 
 def run(argv: list[str]) -> int:
@@ -41,7 +41,7 @@ def _sweep_in_words(folder: sweeps.Folder) -> str:
     result = folder.result
     count = result.get("trials", folder.executions)
     noun = "trial" if result else "training"
-    text = f"sweep {folder.name}  {folder.status}  {many(count, noun)}"
+    text = f"sweep {folder.name}  {folder.status}  {pluralize(count, noun)}"
     for best in result.get("best", ()):
         score = f"{result['objective']} {best['score']:.4f}"
         text += f", best {best['runs'][0]} with {score}"

@@ -112,7 +112,7 @@ def go(folder: Folder, settings, workers: int | str, held, door) -> None:
     console = Console(sys.stdout, on_log=held.move_to)
     display = Display(console, folder, settings, number)
     with folder.lock():
-        work = roles.work(door, folder, settings, console.say)
+        work = roles.work(door, folder, settings, console.print)
         run_sweep(folder, settings, display, workers=number, work=work)
 
 

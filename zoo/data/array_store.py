@@ -24,9 +24,9 @@ from typing import Any
 
 import numpy as np
 
-from zoo import files
 from zoo.data.dataset import Split
 from zoo.errors import UserError
+from zoo.io import wait_for_lock
 
 FORMAT = 1
 FILES = IMAGES, LABELS, HASHES = "images.npy", "labels.npy", "hashes.npy"
@@ -144,7 +144,7 @@ def keep(
     Raises:
         NotKept: the folder cannot be written. Nothing is left in it.
     """
-    with _writing(folder), files.in_turn(folder / LOCK, wait):
+    with _writing(folder), wait_for_lock(folder / LOCK, wait):
         with contextlib.suppress(Damaged):
             if find(folder, origin) is not None:
                 return

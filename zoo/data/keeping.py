@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from zoo import news
+from zoo.console import print_status, status_stream
 from zoo.data import array_store
 from zoo.data.array_store import Kept, Piece
 from zoo.data.dataset import Split
@@ -48,19 +48,19 @@ def read(
     kept = _sound(folder, origin, name)
     if kept is not None:
         return kept
-    news.tell(f"{name}: reading {count:,} images, once; kept in {folder}")
+    print_status(f"{name}: reading {count:,} images, once; kept in {folder}")
 
     def reading() -> Iterator[Piece]:
         return shown(pieces(), count, name)
 
     def wait() -> None:
-        news.tell(f"{name}: another process keeps them now; waiting for it")
+        print_status(f"{name}: another process keeps them now; waiting for it")
 
     try:
         array_store.keep(folder, origin, about, count, reading, wait)
         kept = array_store.find(folder, origin)
     except array_store.NotKept as error:
-        news.tell(f"{name}: {error}; reading without, as each time")
+        print_status(f"{name}: {error}; reading without, as each time")
     return kept or into_memory(reading(), count, about)
 
 
@@ -77,7 +77,7 @@ def _sound(folder: Path, origin: str, name: str) -> Kept | None:
     try:
         return found(folder, origin, name)
     except array_store.Damaged as error:
-        news.tell(f"{name}: {error}; making it anew")
+        print_status(f"{name}: {error}; making it anew")
         return None
 
 
@@ -113,7 +113,7 @@ def shown(
         number: images in one of them.
         noun: what is counted, if not images.
     """
-    stream, done = news.stream(), 0
+    stream, done = status_stream(), 0
     terminal, last = stream.isatty(), time.monotonic()
     pause = REFRESH_SECONDS if terminal else SILENCE_SECONDS
     try:

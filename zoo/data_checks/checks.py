@@ -12,13 +12,13 @@ from collections.abc import Callable, Iterable, Iterator
 import numpy as np
 
 from zoo import metrics
+from zoo.console import pluralize
 from zoo.data import formats
 from zoo.data.pictures import is_squeezed
 from zoo.data.pixel_range import dark
 from zoo.data_checks.near_duplicates import Pair
 from zoo.data_checks.stats import DatasetStats, ImageStats, count_values
 from zoo.errors import join_and
-from zoo.tables import many
 
 # CRITICAL: training is impossible. ERROR: labels or metrics would be wrong.
 # WARNING: costs a good part of the possible accuracy. INFO: good to know.
@@ -102,8 +102,8 @@ def unreadable_files(stats: DatasetStats) -> Iterator[DataFinding]:
         yield DataFinding(
             "unreadable_files",
             CRITICAL,
-            f"{len(stats.unreadable):,} of {many(total, 'file')} cannot be "
-            "read as an image",
+            f"{len(stats.unreadable):,} of {pluralize(total, 'file')} cannot "
+            "be read as an image",
             "replace or remove them, or skip them with --skip_unreadable",
             "`zoo train` refuses them",
             tuple(f"{file.name}: {file.reason}" for file in stats.unreadable),
@@ -217,7 +217,7 @@ def different_sizes(stats: DatasetStats) -> Iterator[DataFinding]:
     yield DataFinding(
         "different_sizes",
         CRITICAL,
-        f"{many(len(stats.images), 'image')} have {len(sizes)} different "
+        f"{pluralize(len(stats.images), 'image')} have {len(sizes)} different "
         f"sizes, {format_size(most)} in {count:,} of them, from "
         f"{format_size(small)} to {format_size(large)} pixels (height x width)",
         "choose a size to resize to, for example --image_size="
@@ -272,8 +272,9 @@ def conflicting_labels(stats: DatasetStats) -> Iterator[DataFinding]:
         yield DataFinding(
             "conflicting_labels",
             ERROR,
-            f"{many(sum(map(len, groups)), 'image')} with the same pixels have "
-            f"different labels, in {many(len(groups), 'group')}",
+            f"{pluralize(sum(map(len, groups)), 'image')} with the same "
+            "pixels have "
+            f"different labels, in {pluralize(len(groups), 'group')}",
             "decide which label is correct, and remove the others",
             "in each group at least one label is wrong",
             _group_lines(stats, groups),
@@ -288,7 +289,7 @@ def train_val_leakage(stats: DatasetStats) -> Iterator[DataFinding]:
         yield DataFinding(
             "train_val_leakage",
             ERROR,
-            f"{many(count, 'validation image')} "
+            f"{pluralize(count, 'validation image')} "
             f"{'is' if count == 1 else 'are'} among the training images too",
             "remove them from one of the two",
             "memorized images raise the validation accuracy",
@@ -303,8 +304,8 @@ def conflicting_near_duplicates(stats: DatasetStats) -> Iterator[DataFinding]:
         yield DataFinding(
             "conflicting_near_duplicates",
             INFO if _is_typical(stats, pairs) else ERROR,
-            f"{many(len(pairs), 'pair')} of images look nearly the same and "
-            "have different labels",
+            f"{pluralize(len(pairs), 'pair')} of images look nearly the same "
+            "and have different labels",
             "check them, the closest first",
             "one of the two labels may be wrong, as where an image was saved "
             "twice",
@@ -328,8 +329,8 @@ def near_duplicates(stats: DatasetStats) -> Iterator[DataFinding]:
     yield DataFinding(
         "near_duplicates",
         INFO if _is_typical(stats, pairs) else WARNING,
-        f"{many(len(pairs), 'pair')} of images of one class look nearly the "
-        "same",
+        f"{pluralize(len(pairs), 'pair')} of images of one class look nearly "
+        "the same",
         remedy,
         "with one in training and the other in validation, validation "
         "accuracy is too high",
@@ -427,7 +428,7 @@ def small_validation_set(stats: DatasetStats) -> Iterator[DataFinding]:
         yield DataFinding(
             "small_validation_set",
             WARNING if len(val) < MIN_VAL_IMAGES / 2 else INFO,
-            f"the validation split would have {many(len(val), 'image')}",
+            f"the validation split would have {pluralize(len(val), 'image')}",
             "add images, or hold out more with --val_fraction=0.3",
             f"the 95% CI of {ci.correct} correct of {ci.examples} is "
             f"{ci.low:.2f} to {ci.high:.2f}, too wide to compare models",
@@ -456,7 +457,7 @@ def class_imbalance(stats: DatasetStats) -> Iterator[DataFinding]:
     yield DataFinding(
         "class_imbalance",
         WARNING if ratio > STRONG_IMBALANCE_RATIO else INFO,
-        f"the class {names[most]} has {many(int(counts[most]), 'image')}, "
+        f"the class {names[most]} has {pluralize(int(counts[most]), 'image')}, "
         f"{ratio:.1f} times as many as {names[least]} with {counts[least]:,}",
         "use balanced accuracy, try --class_weight=balanced, or add images of "
         f"{names[least]}",

@@ -6,10 +6,11 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import drawing, files
+from zoo import drawing
 from zoo.data_checks.stats import DatasetStats
 from zoo.drawing import BAD, GAP, INK, LINE, MARGIN, PALE
 from zoo.errors import UserError
+from zoo.io import atomic_write
 
 TILE_SIDE = 96  # pixels
 COLUMNS = 8
@@ -48,7 +49,7 @@ def write(path: Path, stats: DatasetStats) -> None:
     from PIL import Image
 
     sheet = draw(stats)
-    with files.replacing(path) as file:
+    with atomic_write(path) as file:
         Image.fromarray(sheet).save(file, "PNG")
 
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.console import format_table, pluralize
 from zoo.data_checks.checks import (
     CRITICAL,
     SEVERITIES,
@@ -15,7 +16,6 @@ from zoo.data_checks.checks import (
     size_range,
 )
 from zoo.data_checks.stats import DatasetStats, count_values
-from zoo.tables import format_table, many
 
 MAX_LINES = 8  # of images under a finding
 MAX_VALUES = 4  # sizes, modes or formats in a line
@@ -46,8 +46,8 @@ def format_report(stats: DatasetStats, findings: Sequence[DataFinding]) -> str:
 def _summary(stats: DatasetStats) -> dict[str, str]:
     images = stats.images
     summary = {
-        "data": f"{stats.dataset}: {many(len(images), 'image')} of "
-        f"{many(len(stats.class_names), 'class', 'classes')}",
+        "data": f"{stats.dataset}: {pluralize(len(images), 'image')} of "
+        f"{pluralize(len(stats.class_names), 'class', 'classes')}",
         "sizes": _format_sizes(stats),
         "modes": _format_counts(image.mode for image in images),
     }
@@ -70,8 +70,8 @@ def _format_scope(stats: DatasetStats) -> str:
         return "every image; the test split is not held out yet"
     return (
         "training and validation images; the "
-        f"{many(stats.num_test, 'test image')} of the held-out test set are "
-        "not read"
+        f"{pluralize(stats.num_test, 'test image')} of the held-out test set "
+        "are not read"
     )
 
 

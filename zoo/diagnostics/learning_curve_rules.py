@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from zoo import metrics
+from zoo.console import pluralize
 from zoo.diagnostics.findings import (
     ERROR,
     INFO,
@@ -17,7 +18,6 @@ from zoo.diagnostics.findings import (
 )
 from zoo.diagnostics.optimization_rules import MAX_UPDATE_RATIO
 from zoo.diagnostics.run_stats import RunStats
-from zoo.tables import many
 
 MIN_PROGRESS = 0.1  # of the way from the majority baseline to perfect
 IMBALANCED_FRACTION = 0.6  # of examples in the largest class
@@ -91,7 +91,7 @@ def few_steps(stats: RunStats) -> Finding | None:
     return Finding(
         "few_steps",
         ERROR if stats.is_failing else INFO,
-        f"only {many(round(stats.steps), 'training step')}, of {size:,} "
+        f"only {pluralize(round(stats.steps), 'training step')}, of {size:,} "
         "examples each",
         "loss",
         propose(
@@ -345,8 +345,8 @@ def early_stopping(stats: RunStats) -> Finding | None:
         "early_stopping",
         WARNING,
         "early stopping ended training too soon: after "
-        f"{many(len(stats.history), 'epoch')}, with a patience of {patience}, "
-        f"training accuracy is {100 * stats.train_accuracy:.1f}%",
+        f"{pluralize(len(stats.history), 'epoch')}, with a patience of "
+        f"{patience}, training accuracy is {100 * stats.train_accuracy:.1f}%",
         "loss, train against val",
         propose(
             stats,

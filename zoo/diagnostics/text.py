@@ -6,10 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from zoo import program
+from zoo.console import expand_commands, pluralize
 from zoo.diagnostics.findings import INFO, Finding
 from zoo.diagnostics.run_stats import RunStats
-from zoo.tables import many
 
 COLUMNS = 80
 
@@ -31,7 +30,7 @@ def headline(stats: RunStats, findings: Sequence[Finding]) -> str:
     if not findings:
         return no_problems(stats, findings)
     first = findings[0]
-    return program.as_typed(f"{first.text}; try {first.advice}.")
+    return expand_commands(f"{first.text}; try {first.advice}.")
 
 
 def no_problems(stats: RunStats, findings: Sequence[Finding]) -> str:
@@ -48,7 +47,7 @@ def no_problems(stats: RunStats, findings: Sequence[Finding]) -> str:
 
 def status_line(stats: RunStats) -> str:
     """Returns status, epochs and the last accuracy of a run."""
-    parts = [stats.status, many(len(stats.history), "epoch")]
+    parts = [stats.status, pluralize(len(stats.history), "epoch")]
     if stats.val_accuracy is not None:
         parts.append(f"validation accuracy {stats.val_accuracy:.4f} at the end")
     elif stats.train_accuracy is not None:
@@ -96,7 +95,7 @@ def as_json(stats: RunStats, findings: Sequence[Finding]) -> dict[str, Any]:
                 "severity": f.severity,
                 "text": f.text,
                 "tag": f.tag,
-                "advice": program.as_typed(f.advice),
+                "advice": expand_commands(f.advice),
             }
             for f in findings
         ],
@@ -113,7 +112,7 @@ def _entry(number: int, finding: Finding) -> list[str]:
     ]
     lines = [line for row in rows for line in _wrapped(row, indent)]
     # A command is not wrapped, so that it can be pasted.
-    advice, _, command = program.as_typed(finding.advice).partition("`")
+    advice, _, command = expand_commands(finding.advice).partition("`")
     lines += _wrapped(
         f"{indent}Try {advice.rstrip(' :')}{':' * bool(command)}", indent
     )

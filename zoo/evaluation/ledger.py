@@ -24,7 +24,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.ledgers import Lines
+from zoo.io import JsonlFile
 from zoo.pretrained import Pretrained
 from zoo.runs import Run
 
@@ -40,11 +40,11 @@ class Ledger:
 
     def __init__(self, runs_dir: str | os.PathLike):
         self.path = pathlib.Path(runs_dir) / NAME
-        self._lines = Lines(
+        self._lines = JsonlFile(
             self.path,
             lambda look: (look["dataset"], look["split"], look["runs"]),
             noun="look at a test set",
-            promise="no look at test examples goes unrecorded",
+            on_failure="no look at test examples goes unrecorded",
         )
 
     def looks(self) -> list[dict[str, Any]]:
@@ -84,7 +84,7 @@ class Ledger:
             UserError: the ledger is damaged, cannot be written, or is held.
         """
         when = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-        with self._lines.held():
+        with self._lines.locked():
             looks = self.looks()
             self._lines.append([{"when": when, **look} for look in new])
         dataset, split = new[0]["dataset"], new[0]["split"]

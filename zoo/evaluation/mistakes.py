@@ -15,13 +15,14 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import backend, drawing, files, metrics
+from zoo import backend, drawing, metrics
 from zoo.commands import Target
 from zoo.data import Split
 from zoo.data_checks.contact_sheet import tile
 from zoo.drawing import BAD, GOOD, PALE
 from zoo.errors import UserError
 from zoo.evaluation import scoring
+from zoo.io import atomic_write
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.summaries.mistakes import percent
@@ -170,11 +171,11 @@ def save(found: Mistakes, folder: Path) -> list[Path]:
     from PIL import Image
 
     written = [folder / f"mistakes-{found.split}.csv"]
-    with files.replacing(written[0]) as file:
+    with atomic_write(written[0]) as file:
         file.write(as_csv(found).encode())
     if found.part.images.ndim == 4:
         written.append(folder / f"mistakes-{found.split}.png")
-        with files.replacing(written[1]) as file:
+        with atomic_write(written[1]) as file:
             Image.fromarray(draw(found)).save(file, "PNG")
     return written
 

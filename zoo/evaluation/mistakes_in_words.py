@@ -6,9 +6,8 @@ import dataclasses
 from typing import Any
 
 from zoo.commands import Target
+from zoo.console import expand_command, format_table
 from zoo.evaluation.mistakes import SPLITS, Mistakes, headline
-from zoo.program import shown
-from zoo.tables import format_table
 
 SHOWN = 10
 HEADS = ("image", "label", "answer", "sure", "of label", "loss")
@@ -41,7 +40,7 @@ def _without(wrong: Mistakes, target: Target) -> str:
     """Says that there is no mistake, and where else to look."""
     other = ""
     if wrong.split != "train":
-        command = shown(target.typed("misclassified", split="train"))
+        command = expand_command(target.typed("misclassified", split="train"))
         other = f"; `{command}` looks at the others"
     return (
         f"{wrong.run} has no mistake among {len(wrong.part):,} "

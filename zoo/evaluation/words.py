@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.console import format_table
 from zoo.errors import UserError, join_or
 from zoo.evaluation import drawn
 from zoo.evaluation.opening import verdict
-from zoo.tables import format_table
 
 SPLITS = {"val": "validation", "train": "training", "test": "test"}
 

@@ -16,11 +16,12 @@ from collections.abc import Callable
 
 import numpy as np
 
-from zoo import files, news
+from zoo.console import print_status
 from zoo.data.dataset import Split
 from zoo.data.rows import chunks
 from zoo.errors import UserError
 from zoo.features.extractor import Extractor
+from zoo.io import atomic_write
 
 FOLDER = ".features"
 # Pixels of the images in a batch. Intermediate values are a few hundred
@@ -101,7 +102,7 @@ def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
         *(zipfile.BadZipFile, zlib.error),
     ):
         pass
-    news.tell(f"features: {path} is damaged; computing them anew")
+    print_status(f"features: {path} is damaged; computing them anew")
     return None
 
 
@@ -114,7 +115,7 @@ def _write(path: pathlib.Path, vectors: np.ndarray) -> None:
     own = path.with_suffix(f".{os.getpid()}.npz")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(own) as file:
+        with atomic_write(own) as file:
             np.savez(file, vectors=vectors, sha256=_hash(vectors))
         os.replace(own, path)
     except OSError as error:

@@ -31,17 +31,12 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import backend
 from zoo.commands import command
+from zoo.console import format_bytes, format_count, format_shape, format_table
 from zoo.errors import UserError, join_and, join_or
-from zoo.files import replacing
+from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
 from zoo.models.registry import ModelEntry
 from zoo.pretrained import list_weights
-from zoo.tables import (
-    format_bytes,
-    format_count,
-    format_shape,
-    format_table,
-)
 
 if TYPE_CHECKING:
     import keras
@@ -513,7 +508,7 @@ def draw_diagram(
     with tempfile.TemporaryDirectory() as folder:
         drawn = Path(folder, f"diagram{path.suffix.lower()}")
         plot(model, drawn, show_shapes=True, show_layer_names=True)
-        with replacing(path) as file:
+        with atomic_write(path) as file:
             file.write(drawn.read_bytes())
 
 

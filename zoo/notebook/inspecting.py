@@ -15,6 +15,7 @@ def inspect(dataset: str, *, data_dir: str | None = None) -> Answer:
     Raises:
         UserError: there is no such data set, or it has no images.
     """
+    from zoo.console import expand_commands
     from zoo.data_checks import (
         contact_sheet,
         inspect,
@@ -22,7 +23,6 @@ def inspect(dataset: str, *, data_dir: str | None = None) -> Answer:
         read_folder,
         text,
     )
-    from zoo.program import as_typed
 
     kind, _, place = dataset.partition(":")
     if kind == "folder" and place:
@@ -32,6 +32,6 @@ def inspect(dataset: str, *, data_dir: str | None = None) -> Answer:
     findings = inspect(stats)
     return Answer(
         text.as_json(stats, findings, None),
-        as_typed(text.format_report(stats, findings)),
+        expand_commands(text.format_report(stats, findings)),
         lambda: contact_sheet.draw(stats),
     )

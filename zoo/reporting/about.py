@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.console import format_bytes, format_count, format_shape
 from zoo.data.sources import Source, find_source
 from zoo.errors import UserError, join_and
 from zoo.models import MODELS
@@ -19,7 +20,6 @@ from zoo.reporting.elements import (
 )
 from zoo.reporting.gathering import Story
 from zoo.reporting.numbers import significant
-from zoo.tables import format_bytes, format_count, format_shape
 from zoo.training import network
 
 CHANNELS = 4  # of whose statistics all are told

@@ -5,11 +5,10 @@ from __future__ import annotations
 import datetime
 
 from zoo.commands import Target
+from zoo.console import format_duration, format_shape, pluralize
 from zoo.evaluation.opening import ordinal
 from zoo.reporting.elements import NOTHING, Markup, element, joined, sentence
 from zoo.reporting.gathering import Story
-from zoo.tables import format_shape
-from zoo.training.console import duration, many
 
 STANDING = {
     "running": "This run is still at work; its numbers are of this moment.",
@@ -37,7 +36,7 @@ def notice(story: Story) -> Markup:
     """Says what a reader must know before the numbers; nothing if healthy."""
     told = []
     if story.status in STANDING:
-        steps = many(story.steps, "update")
+        steps = pluralize(story.steps, "update")
         text = STANDING[story.status].format(
             steps=steps, resume=Target.of(story.run).resume()
         )
@@ -89,13 +88,15 @@ def summary(story: Story) -> Markup:
 
 def _shape(shape: list[int]) -> str:
     if len(shape) == 1:
-        return f"of {many(shape[0], 'number')}"
+        return f"of {pluralize(shape[0], 'number')}"
     return f"of {format_shape(shape).replace('x', '×')}"
 
 
 def _span(story: Story) -> Markup:
     if not story.metrics:
-        return joined(f"{many(story.resolved['total_steps'], 'update')} in all")
+        return joined(
+            f"{pluralize(story.resolved['total_steps'], 'update')} in all"
+        )
     show = story.numbers
     return joined(
         show.count("metrics.epochs"),
@@ -112,7 +113,9 @@ def _when(story: Story) -> str:
     if not story.metrics:
         return f"{day}."
     status = story.status.replace("_", " ")
-    return f"{day}; {status} in {duration(story.metrics['wall_seconds'])}."
+    return (
+        f"{day}; {status} in {format_duration(story.metrics['wall_seconds'])}."
+    )
 
 
 def _results(story: Story) -> list[Markup]:

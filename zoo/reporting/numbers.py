@@ -11,9 +11,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from zoo.console import format_count
 from zoo.evaluation import words
 from zoo.reporting.elements import Markup, element
-from zoo.tables import format_count
 
 Write = Callable[[Any], str]
 LARGE = 1e5

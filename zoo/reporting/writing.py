@@ -5,9 +5,10 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Sequence
 
-from zoo import backend, files
+from zoo import backend
 from zoo.data import Dataset
 from zoo.errors import UserError
+from zoo.io import atomic_write
 from zoo.reporting.gathering import gather, gather_all, parts_of
 from zoo.reporting.page import page
 from zoo.runs import Run
@@ -59,7 +60,7 @@ def write(
     if target is None:
         folder = pathlib.Path(runs_dir) if runs[1:] else runs[0].path
         target = folder / NAME
-    with files.replacing(target) as file:
+    with atomic_write(target) as file:
         file.write(text.encode())
     return target
 

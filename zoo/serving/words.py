@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from zoo.console import format_bytes, format_shape, format_table
 from zoo.errors import join_and
 from zoo.runs import Run
 from zoo.serving.exporting import Exported
 from zoo.serving.predicting import Answers
-from zoo.tables import format_bytes, format_shape, format_table
 
 NAMED = 3  # unreadable files that are named, of more
 

@@ -16,7 +16,7 @@ from numpy.lib import format as npy
 from PIL import Image
 
 from zoo.drawing import Colour
-from zoo.files import replacing
+from zoo.io import atomic_write
 from zoo.summaries import scenes
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Snapshot
@@ -40,7 +40,7 @@ def write(log: EventLog, snapshot: Snapshot) -> None:
     steps, values = keep(path, snapshot.step, scenes.numbers(snapshot))
     if snapshot.last:
         pictures = scenes.pictures(snapshot, steps, values)
-        with replacing(snapshot.folder / GIF) as file:
+        with atomic_write(snapshot.folder / GIF) as file:
             file.write(gif(pictures, scenes.colours(snapshot)))
 
 

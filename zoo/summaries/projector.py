@@ -14,7 +14,7 @@ import numpy as np
 from PIL import Image
 
 from zoo import drawing
-from zoo.files import replacing
+from zoo.io import atomic_write
 from zoo.summaries.events import EventLog
 from zoo.summaries.snapshot import Judged, Snapshot
 
@@ -60,7 +60,7 @@ def write_files(
     name = f"{points.shape[1]} principal components of " if reduced else ""
     files[CONFIG] = _config(f"{name}features", points.shape, side)
     for file_name, content in files.items():
-        with replacing(folder / file_name) as file:
+        with atomic_write(folder / file_name) as file:
             file.write(content)
 
 

@@ -25,9 +25,9 @@ import zlib
 import keras
 import numpy as np
 
-from zoo import files
 from zoo.commands import command
 from zoo.errors import UserError
+from zoo.io import atomic_write
 from zoo.training.state import TrainState
 
 LAST = "last.npz"
@@ -61,7 +61,7 @@ def _arrays(model: keras.Model, kinds: tuple[str, ...]) -> dict:
 
 def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(exist_ok=True)
-    with files.replacing(path) as file:
+    with atomic_write(path) as file:
         np.savez(file, **arrays)
 
 

@@ -8,6 +8,7 @@ import time
 from zoo import backend, kinds, run_names, runs
 from zoo.commands import Target
 from zoo.config import TrainConfig
+from zoo.console import pluralize
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted
 from zoo.runs import Run
@@ -23,7 +24,7 @@ from zoo.training import (
     transfer,
 )
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.console import Console, many
+from zoo.training.console import Console
 from zoo.training.distributed import replica
 from zoo.training.distributed.data_parallel import DistributedRecorder
 from zoo.training.distributed.process_group import (
@@ -130,13 +131,15 @@ def resume(
             checkpoints.restore_last(job.model)
         console.log_to(run.path / "log.txt")
         if state:
-            console.say(
-                f"resuming {run.name} after {many(state.epoch, 'epoch')}, "
-                f"{many(state.step, 'update')}"
+            console.print(
+                f"resuming {run.name} after {pluralize(state.epoch, 'epoch')}, "
+                f"{pluralize(state.step, 'update')}"
             )
         else:
             checkpoints.start_over()
-            console.say(f"resuming {run.name} at its start: no checkpoint yet")
+            console.print(
+                f"resuming {run.name} at its start: no checkpoint yet"
+            )
         state = state or TrainState(run_id=resuming.run_id(run))
         return _run(job, run, state, console, until_epoch, group)
 
@@ -190,7 +193,7 @@ def _train(
             status = ending
         except Interrupted:
             raise Interrupted(
-                f"stopped after {many(state.step, 'update')} and saved; "
+                f"stopped after {pluralize(state.step, 'update')} and saved; "
                 f"{Target.of(run).resume()} resumes it."
             ) from None
         except Diverged as error:

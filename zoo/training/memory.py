@@ -6,8 +6,8 @@ import time
 
 import keras
 
+from zoo.console import pluralize
 from zoo.data import pipeline
-from zoo.training.console import many
 from zoo.training.job import Job
 from zoo.training.network import Logs, body_of
 from zoo.training.recorder import Recorder, history_csv
@@ -29,8 +29,8 @@ def learn(job: Job, recorder: Recorder) -> None:
         plan.data.train.labels,
     )
     state.seconds = time.perf_counter() - began
-    recorder.console.say(
-        f"remembered {many(len(plan.data.train), plan.source.noun[:-1])}"
+    recorder.console.print(
+        f"remembered {pluralize(len(plan.data.train), plan.source.noun[:-1])}"
     )
     _record(recorder, _validate(job))
 

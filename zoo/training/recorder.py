@@ -143,7 +143,7 @@ class Recorder(keras.callbacks.Callback):
         self._attach()
         snapshot = self.watch.snapshot(self.state)
         text = debug.text(snapshot, now.accuracy, self.watch.probe.split)
-        self.console.say(text)
+        self.console.print(text)
         self.summaries.write_text("debug", f"```\n{text}\n```", self.state.step)
 
     def _write_train_point(self, now: Logs, batch: int) -> None:

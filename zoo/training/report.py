@@ -7,9 +7,15 @@ import math
 
 import numpy as np
 
-from zoo import metrics, program
+from zoo import metrics
 from zoo.commands import Target
 from zoo.config import TrainConfig
+from zoo.console import (
+    expand_command,
+    expand_commands,
+    pluralize,
+    tensorboard_command,
+)
 from zoo.data import Dataset
 from zoo.data.pixel_range import dark
 from zoo.diagnostics import diagnose
@@ -20,7 +26,7 @@ from zoo.errors import Diverged, join_and
 from zoo.runs import Run
 from zoo.training import balance, precision, result, transfer
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.console import Console, many
+from zoo.training.console import Console
 from zoo.training.distributed import devices
 from zoo.training.network import enlarged_size
 from zoo.training.plan import Plan
@@ -40,7 +46,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
     """Says what will be trained, on what, how and where."""
     machine = resolved["machine"]
     shared = devices.describe(machine, plan.config.batch_size)
-    console.table(
+    console.print_fields(
         {
             "data": _data_in_words(plan),
             **_notes_in_words(plan.source),
@@ -55,7 +61,7 @@ def before(console: Console, plan: Plan, resolved: dict, run: Run) -> None:
             f"{shared}{precision.in_words(resolved)}, "
             f"Keras {machine['keras']} on {machine['backend']}",
             "run": str(run.path),
-            "watch": program.tensorboard(plan.config.runs_dir),
+            "watch": tensorboard_command(plan.config.runs_dir),
         }
     )
 
@@ -77,7 +83,7 @@ def _notes_in_words(data: Dataset) -> dict[str, str]:
     """Tells of files that were left out, and of pixels far below 255."""
     notes = [*data.notes, dark(data.pixel_range)]
     # Labels of lines are keys: spaces tell several notes apart.
-    told = [program.as_typed(note.rstrip(".")) for note in notes if note]
+    told = [expand_commands(note.rstrip(".")) for note in notes if note]
     return {"note" + " " * i: note for i, note in enumerate(told)}
 
 
@@ -99,7 +105,7 @@ def _features_in_words(resolved: dict) -> dict[str, str]:
     found = resolved["features"]
     if found is None:
         return {}
-    size = many(found["size"], "number")
+    size = pluralize(found["size"], "number")
     return {"features": f"{found['name']}: {size}, {found['about']}"}
 
 
@@ -136,9 +142,9 @@ def _recipe_in_words(plan: Plan) -> str:
     config = plan.config
     if plan.entry.is_nonparametric:
         return "every training example is remembered; no weight is learned"
-    span = many(plan.total_steps, "update")
+    span = pluralize(plan.total_steps, "update")
     if not config.steps:
-        span = f"{many(config.epochs, 'epoch')} = {span}"
+        span = f"{pluralize(config.epochs, 'epoch')} = {span}"
     return (
         f"{config.optimizer}, rate {config.learning_rate:g}, batch "
         f"{config.batch_size}, {span}; {_options_in_words(config)}"
@@ -167,7 +173,7 @@ def _shape_in_words(shape: tuple[int, ...]) -> str:
     """Returns `28x28x1` for images, `of 2 numbers` for vectors."""
     if len(shape) > 1:
         return _sides(shape)
-    return f"of {many(shape[0], 'number')}"
+    return f"of {pluralize(shape[0], 'number')}"
 
 
 def _sides(shape: tuple) -> str:
@@ -187,7 +193,7 @@ def untrained(
     part = plan.data.val if probe.split == "val" else plan.data.train
     text = _start_in_words(logits, probe.labels, part.labels)
     split = "validation" if probe.split == "val" else "training"
-    console.table(
+    console.print_fields(
         {
             "untrained": f"{text}, on {len(probe.labels):,} {split} "
             f"{plan.source.noun}"
@@ -231,18 +237,18 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
 def after(console: Console, plan: Plan, run: Run, metrics: dict) -> None:
     """Prints what came of it, and up to three commands to run next."""
     if metrics["status"] == "paused":
-        done = many(metrics["epochs"], "epoch")
-        resume = program.as_typed(Target.of(run).resume())
-        console.say(f"paused after {done}; {resume} resumes it")
+        done = pluralize(metrics["epochs"], "epoch")
+        resume = expand_commands(Target.of(run).resume())
+        console.print(f"paused after {done}; {resume} resumes it")
         return
-    console.say(result.work(plan, metrics))
-    console.table(result.table(plan, metrics))
+    console.print(result.work(plan, metrics))
+    console.print_fields(result.table(plan, metrics))
     # The run is still held here, and would call itself running.
     stats = dataclasses.replace(RunStats.of(run), status=metrics["status"])
     findings = diagnose(stats)
-    console.table({"finding": headline(stats, findings)})
+    console.print_fields({"finding": headline(stats, findings)})
     commands = next_commands(stats, findings)
-    console.table({k: program.shown(c) for k, c in commands.items()})
+    console.print_fields({k: expand_command(c) for k, c in commands.items()})
 
 
 def next_commands(stats: RunStats, findings: list[Finding]) -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from zoo.console import format_duration, pluralize
 from zoo.metrics import binomial_ci, r2_score
 from zoo.training import expected
-from zoo.training.console import duration, many
 from zoo.training.plan import Plan
 
 UNTOUCHED = {  # options that leave a default recipe what it is
@@ -16,18 +16,18 @@ UNTOUCHED = {  # options that leave a default recipe what it is
 
 def work(plan: Plan, metrics: dict) -> str:
     """Returns what was done, and how long it took."""
-    span = duration(metrics["wall_seconds"])
+    span = format_duration(metrics["wall_seconds"])
     if plan.entry.is_nonparametric:
         return f"done in {span}, without an update"
     words = "trained"
     if metrics["status"] == "stopped_early":
-        patience = many(plan.config.early_stopping_patience, "epoch")
+        patience = pluralize(plan.config.early_stopping_patience, "epoch")
         words = f"stopped early, {patience} without a better validation loss"
     rate = metrics["examples_per_second"]
     pace = f", {rate:,.0f} {plan.source.noun}/s" if rate else ""
     return (
-        f"{words}: {many(metrics['epochs'], 'epoch')}, "
-        f"{many(metrics['steps'], 'update')} in {span}{pace}"
+        f"{words}: {pluralize(metrics['epochs'], 'epoch')}, "
+        f"{pluralize(metrics['steps'], 'update')} in {span}{pace}"
     )
 
 

@@ -20,11 +20,11 @@ from typing import Any
 import keras
 
 from zoo.commands import command
+from zoo.console import pluralize
 from zoo.errors import UserError, join_and
 from zoo.features.extractor import hash_weights
 from zoo.run_folder import Run, read_model
 from zoo.training import network
-from zoo.training.console import many
 from zoo.training.fitting import Fit
 from zoo.training.freezing import HEAD, before_head
 from zoo.training.origins import Origin
@@ -114,7 +114,7 @@ def in_words(resolved: dict[str, Any]) -> dict[str, str]:
     """Returns rows for the log: what was taken over, and what is frozen."""
     rows = {}
     if found := resolved["weights"]:
-        parts = [f"{many(len(found['copied']), 'layer')} copied"]
+        parts = [f"{pluralize(len(found['copied']), 'layer')} copied"]
         parts += [f"{name} {how}" for name, how in found["adapted"].items()]
         if found["new"]:
             parts.append(f"{join_and(found['new'])} new")
@@ -126,7 +126,7 @@ def in_words(resolved: dict[str, Any]) -> dict[str, str]:
         counts = resolved["parameters"]
         named = join_and(_some(layers))
         rows["frozen"] = (
-            f"{many(len(layers), 'layer')}: {named}; "
+            f"{pluralize(len(layers), 'layer')}: {named}; "
             f"{counts['trainable']:,} of {counts['total']:,} numbers learn"
         )
     return rows

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable
 
+from zoo.console import format_duration, pluralize
 from zoo.errors import join_and
-from zoo.tables import many
-from zoo.training.console import duration
 from zoo.tuning.confirming import recipes
 from zoo.tuning.oracles import hyperband_plan
 from zoo.tuning.pool import Outcome
@@ -56,9 +55,9 @@ class Budget:
 def in_words(settings: SweepConfig) -> str:
     """Says how many models a sweep trains, of which kinds and how long."""
     budget = Budget.of(settings)
-    text = many(budget.models, "model")
+    text = pluralize(budget.models, "model")
     if budget.retrained:
-        seeds = many(settings.confirm_seeds, "new seed")
+        seeds = pluralize(settings.confirm_seeds, "new seed")
         parts = {"winner": "the best trial", "default": "the default recipe"}
         which = join_and(map(parts.get, recipes.names(settings)))
         each = " each" if len(recipes.names(settings)) > 1 else ""
@@ -70,14 +69,16 @@ def in_words(settings: SweepConfig) -> str:
 def _length_in_words(settings: SweepConfig, budget: Budget) -> str:
     if settings.epochs is None:
         steps = settings.config.steps
-        return f"; {many(steps, 'step')} each" if steps else ""
+        return f"; {pluralize(steps, 'step')} each" if steps else ""
     varies = settings.config.early_stopping_patience or any(
         one.name in ("epochs", "early_stopping_patience")
         for one in settings.dimensions.dimensions
     )
     up_to = "up to " if varies or settings.tuner == "hyperband" else ""
     in_all = f"up to {budget.epochs:,}" if varies else f"{budget.epochs:,}"
-    return f"; {up_to}{many(settings.epochs, 'epoch')} each, {in_all} in all"
+    return (
+        f"; {up_to}{pluralize(settings.epochs, 'epoch')} each, {in_all} in all"
+    )
 
 
 class TimeLeft:
@@ -130,7 +131,8 @@ class TimeLeft:
         at_once = self._workers if self._by_epochs else min(self._workers, left)
         seconds = self._seconds / self._measured * left / at_once
         noun = "epoch" if self._by_epochs else "model"
-        return f"about {duration(seconds)} left, for {many(left, noun)}"
+        span = format_duration(seconds)
+        return f"about {span} left, for {pluralize(left, noun)}"
 
     def _amount(self, run: str, epochs: int) -> int:
         before = self._trained.get(run, 0)

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from zoo.commands import Target, command
+from zoo.console import expand_command
 from zoo.evaluation.opening import verdict
-from zoo.program import shown
 from zoo.run_folder import Run
 from zoo.run_groups import Group
 from zoo.sweeps import Folder
@@ -66,20 +66,23 @@ def _next(folder: Folder, best: Trial, result: dict[str, Any]) -> Rows:
     """Says what one can do now."""
     found = result["confirmation"]
     flags = str(folder.path / flagfile.NAME)
-    rows = [("winner", shown(command("train", flagfile=flags)))]
+    rows = [("winner", expand_command(command("train", flagfile=flags)))]
     if not (found and found[WINNER] and found[WINNER]["scores"]):
         run = Run(folder.run_path(best.runs[0]), best.runs[0])
-        return [*rows, ("next", shown(Target.of(run).typed("evaluate")))]
+        return [
+            *rows,
+            ("next", expand_command(Target.of(run).typed("evaluate"))),
+        ]
     winner = _group(folder, WINNER)
     if found[DEFAULT] and found[DEFAULT]["scores"]:
         pair = (_group(folder, DEFAULT).name, winner.name)
         runs_dir = winner.runs_dir
         compare = command("compare", *pair, runs_dir=runs_dir)
-        rows.append(("next", shown(compare)))
+        rows.append(("next", expand_command(compare)))
     run = Run(folder.run_path(best.runs[0]), best.runs[0])
     if result["test"] or not _has_test(run):
         return rows
-    test = shown(winner.typed("evaluate", split="test"))
+    test = expand_command(winner.typed("evaluate", split="test"))
     return [*rows, ("test set", test)]
 
 

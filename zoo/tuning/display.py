@@ -5,11 +5,15 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from zoo import program
+from zoo.console import (
+    format_duration,
+    format_table,
+    pluralize,
+    tensorboard_command,
+)
 from zoo.errors import join_and
 from zoo.sweeps import Folder
-from zoo.tables import format_table
-from zoo.training.console import Console, duration, many
+from zoo.training.console import Console
 from zoo.tuning import budget, closing
 from zoo.tuning.budget import TimeLeft
 from zoo.tuning.confirming.ledger import Confirmation
@@ -56,7 +60,7 @@ class Display:
         done += [(one.run, one.epochs) for one in confirmed]
         self._time_left = TimeLeft(settings, self._workers, done)
         self._console.log_to(self._folder.path / "log.txt")
-        self._console.table(
+        self._console.print_fields(
             {
                 "sweep": self._plan_in_words(),
                 "train": budget.in_words(settings),
@@ -64,20 +68,22 @@ class Display:
                 "judged by": self._objective_in_words(),
                 "kept": self._kept_in_words(),
                 "folder": str(self._folder.path),
-                "watch": program.tensorboard(self._folder.path),
+                "watch": tensorboard_command(self._folder.path),
             }
         )
         if self._has_ended:
-            self._console.say("it has ended before; this is what there is")
+            self._console.print("it has ended before; this is what there is")
         elif trials := search.trials():
-            self._console.say(f"going on after {many(len(trials), 'trial')}")
+            self._console.print(
+                f"going on after {pluralize(len(trials), 'trial')}"
+            )
 
     def trained(self, outcome: Outcome) -> None:
         """Counts a training; after the first one, says what the rest takes."""
         is_first = not self._time_left.is_measured
         self._time_left.add(outcome)
         if is_first and (text := self._time_left.in_words()):
-            self._console.table({"time": text})
+            self._console.print_fields({"time": text})
 
     def trial(self, trial: Trial, trials: list[Trial]) -> None:
         """Says what came of a trial, and how far the sweep is."""
@@ -89,11 +95,12 @@ class Display:
             if ranked(trials, self._settings)[0].number == trial.number:
                 text += "  best"
         if self._settings.tuner == "hyperband":
-            text = f"{many(trial.epochs, 'epoch')}, {text}"
-        self._console.say(
+            text = f"{pluralize(trial.epochs, 'epoch')}, {text}"
+        self._console.print(
             f"{trial_name(trial.number)}  {in_words(trial.values)}  {text}"
         )
-        self._console.passing(self._progress(trials))
+        total, details = self._settings.trials, self._details(trials)
+        self._console.show_progress("trials", len(trials), total, details, True)
 
     def confirm(self, best: Trial) -> None:
         """Says which runs come after the last trial."""
@@ -105,7 +112,7 @@ class Display:
         if is_compared(settings):
             text += f"; the default recipe of {settings.config.model} with "
             text += "the same"
-        self._console.table({"confirm": text})
+        self._console.print_fields({"confirm": text})
 
     def confirmed(self, one: Confirmation) -> None:
         """Says what came of a fresh seed."""
@@ -113,7 +120,7 @@ class Display:
         if one.score is not None:
             text = f"{self._settings.objective} {one.score:.4f}"
         name = one.run.removeprefix(f"{self._folder.name}/")
-        self._console.say(f"{name}  {text}")
+        self._console.print(f"{name}  {text}")
 
     def end(self, trials: list[Trial], result: dict[str, Any]) -> None:
         """Prints the best trials, the failed ones, and what to do next.
@@ -125,34 +132,34 @@ class Display:
         settings = self._settings
         best = ranked(trials, settings)
         if not self._has_ended:
-            span = duration(time.monotonic() - self._began)
+            span = format_duration(time.monotonic() - self._began)
             word = "incomplete" if result["lost"] else "done"
-            self._console.say(f"{word}: {many(len(trials), 'trial')} in {span}")
+            self._console.print(
+                f"{word}: {pluralize(len(trials), 'trial')} in {span}"
+            )
         wanted, lost = settings.trials, result["lost"]
         if wanted is not None and len(trials) < wanted and not lost:
-            self._console.say(
+            self._console.print(
                 f"the tuner found no other point after these, of {wanted}"
             )
         if best:
-            self._console.say(self._table(best[:SHOWN]))
+            self._console.print(self._table(best[:SHOWN]))
         for trial in trials:
             if failure := trial.failure:
-                self._console.say(
+                self._console.print(
                     f"{trial_name(trial.number)} {failure.status}: "
                     f"{in_words(trial.values)}: {failure.reason}"
                 )
         text = closing.text(self._folder, settings, best[:1], result)
-        self._console.say(text)
+        self._console.print(text)
 
-    def _progress(self, trials: list[Trial]) -> str:
-        text = f"{len(trials)} trials done"
-        if self._settings.trials:
-            text = f"{len(trials)} of {self._settings.trials} trials done"
-        best = ranked(trials, self._settings)
-        if best:
-            text += f", best {best[0].score:.4f} ({trial_name(best[0].number)})"
-        left = self._time_left.in_words()
-        return f"{text}, {left}" if left else text
+    def _details(self, trials: list[Trial]) -> str:
+        """Returns the best trial so far and the time left."""
+        details = [self._time_left.in_words()]
+        if best := ranked(trials, self._settings)[:1]:
+            name, score = trial_name(best[0].number), best[0].score
+            details.insert(0, f"best {score:.4f} ({name})")
+        return "  ".join(filter(None, details))
 
     def _plan_in_words(self) -> str:
         settings = self._settings
@@ -160,11 +167,11 @@ class Display:
         if settings.tuner == "hyperband":
             trials = hyperband_plan(settings.epochs, settings.factor)[0]
             number = (
-                f"{many(trials, 'trial')}, which follows from --epochs="
+                f"{pluralize(trials, 'trial')}, which follows from --epochs="
                 f"{settings.epochs} and --factor={settings.factor}"
             )
         else:
-            number = many(settings.trials, "trial")
+            number = pluralize(settings.trials, "trial")
         text = f"{config.model} on {config.dataset}, {settings.tuner}: {number}"
         if settings.executions > 1:
             text += f", each with {settings.executions} seeds"

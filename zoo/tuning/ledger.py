@@ -14,11 +14,11 @@ import dataclasses
 import pathlib
 from typing import Any
 
-from zoo.ledgers import Lines
+from zoo.io import JsonlFile
 from zoo.tuning.worker import Outcome
 
 NAME = "ledger.jsonl"
-PROMISE = "what was finished before is kept, and `zoo resume` goes on"
+ON_FAILURE = "what was finished before is kept, and `zoo resume` goes on"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,17 +56,17 @@ class Ledger:
     """Both files of a sweep folder."""
 
     def __init__(self, folder: pathlib.Path):
-        self._executions = Lines(
+        self._executions = JsonlFile(
             folder / NAME,
             lambda row: Execution(**row),
             noun="finished execution",
-            promise=PROMISE,
+            on_failure=ON_FAILURE,
         )
-        self._proposals = Lines(
+        self._proposals = JsonlFile(
             folder / "proposals.jsonl",
             lambda row: (row["proposal"], row["after"], row["values"]),
             noun="proposal",
-            promise=PROMISE,
+            on_failure=ON_FAILURE,
         )
 
     def executions(self) -> list[Execution]:
@@ -79,12 +79,12 @@ class Ledger:
 
     def add(self, execution: Execution) -> None:
         """Writes down a finished execution, for good."""
-        with self._executions.held():
+        with self._executions.locked():
             self._executions.append([dataclasses.asdict(execution)])
 
     def add_proposal(self, row: dict[str, Any]) -> None:
         """Writes down a proposal, for good."""
-        with self._proposals.held():
+        with self._proposals.locked():
             self._proposals.append([row])
 
 
@@ -97,11 +97,11 @@ class Losses:
     """
 
     def __init__(self, folder: pathlib.Path):
-        self._lines = Lines(
+        self._lines = JsonlFile(
             folder / "lost.jsonl",
             lambda row: (row["run"], row["until_epoch"], row["reason"]),
             noun="lost training",
-            promise=PROMISE,
+            on_failure=ON_FAILURE,
         )
         self._known = {
             (row["run"], row["until_epoch"]) for row in self._lines.read()
@@ -114,6 +114,6 @@ class Losses:
         if key in self._known:
             return True
         row = {"run": key[0], "until_epoch": key[1], "reason": outcome.reason}
-        with self._lines.held():
+        with self._lines.locked():
             self._lines.append([row])
         return False

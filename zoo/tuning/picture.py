@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import files
+from zoo.io import atomic_write
 from zoo.sweeps import Folder
 from zoo.tuning.ledger import Execution
 from zoo.tuning.results import Trial, ranked, trial_name, trials_of
@@ -61,7 +61,7 @@ def save(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(draw(executions, settings))
-    with files.replacing(folder.path / NAME) as file:
+    with atomic_write(folder.path / NAME) as file:
         canvas.print_png(file)
 
 

@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from zoo.commands import Target
+from zoo.console import pluralize
 from zoo.errors import Interrupted, Lost, UserError
 from zoo.sweeps import Folder
-from zoo.tables import many
 from zoo.tuning import ending, pool, pruning, table
 from zoo.tuning.confirming.running import Confirming
 from zoo.tuning.display import Display
@@ -123,7 +123,7 @@ def _check_lost(result: dict[str, Any], folder: Folder) -> None:
     """Raises `Lost` if trainings of a sweep are missing."""
     if lost := result["lost"]:
         raise Lost(
-            f"{many(len(lost), 'training')} of {folder.name} lost "
+            f"{pluralize(len(lost), 'training')} of {folder.name} lost "
             f"{'its worker' if len(lost) == 1 else 'their workers'}; "
             f"`{Target.of(folder).typed('resume')}` tries again."
         )

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable
 from typing import Any
 
-from zoo import files
+from zoo.io import atomic_write
 from zoo.sweeps import Folder
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.ledger import Execution
@@ -26,7 +26,7 @@ def write(
     folder: Folder, executions: Iterable[Execution], settings: SweepConfig
 ) -> None:
     """Writes the table of a sweep into its folder."""
-    with files.replacing(folder.path / NAME) as file:
+    with atomic_write(folder.path / NAME) as file:
         file.write(text(executions, settings).encode())
 
 

@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from zoo.cli.landscape import Progress
+from zoo.cli.landscape import PointsProgress
 from zoo.cli.main import main
 from zoo.evaluation.landscape import drawing, folder
 from zoo.evaluation.landscape.measuring import measure
@@ -91,7 +91,7 @@ def test_the_command_draws_and_says_what_it_found(linear, runs_dir, capfd):
 
 def test_nothing_moves_where_there_is_no_terminal():
     stream = io.StringIO()
-    progress = Progress(stream)
+    progress = PointsProgress(stream)
     for done in range(1, 9):
         progress(done, 8)
     progress.clear()

@@ -9,13 +9,14 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import files, news
+from zoo.console import print_status
 from zoo.data.dataset import Split
 from zoo.data.parts import TEST, TRAIN, Parts, Request, in_memory
 from zoo.data.street_digits.camera import SIDE, digit_mask
 from zoo.data.street_digits.light import photograph
 from zoo.data.tfds import find_dir
 from zoo.errors import UserError
+from zoo.io import atomic_write
 
 VERSION = 1  # of the drawing: what changes a pixel changes this
 NAMES = tuple(str(digit) for digit in range(10))
@@ -29,7 +30,7 @@ def read(request: Request) -> Parts:
     path = folder / f"{request.source.name}-{VERSION}.npz"
     splits = _kept(path, sizes)
     if splits is None:
-        news.tell(
+        print_status(
             f"street_digits: drawing {sum(sizes.values()):,} images, once; "
             f"they are kept in {folder}"
         )
@@ -77,7 +78,7 @@ def _keep(path: Path, splits: dict[str, Split]) -> None:
     arrays |= {f"{name}_y": s.labels for name, s in splits.items()}
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(own) as file:
+        with atomic_write(own) as file:
             np.savez(file, **arrays)
         os.replace(own, path)
     except OSError as error:

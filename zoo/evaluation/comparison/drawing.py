@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from zoo import files
 from zoo.errors import UserError
 from zoo.evaluation.kinship import by_recipe
+from zoo.io import atomic_write
 from zoo.models.registry import NO_OPTIONS
 from zoo.runs import Run
 
@@ -66,7 +66,7 @@ def save(
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     canvas = FigureCanvasAgg(draw(runs, labels))
-    with files.replacing(target) as file:
+    with atomic_write(target) as file:
         canvas.print_png(file)
 
 

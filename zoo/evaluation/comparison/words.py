@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
-from zoo.tables import format_count, format_table
+from zoo.console import format_count, format_table
 
 NAMED = 3  # runs of a recipe that a table names; the others are counted
 SMALLEST = 0.0001  # p below this is written as less

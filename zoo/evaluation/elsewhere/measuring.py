@@ -10,6 +10,7 @@ import numpy as np
 
 from zoo import backend, metrics
 from zoo.config import DEFAULTS
+from zoo.console import format_shape
 from zoo.data.dataset import fingerprint
 from zoo.data.elsewhere import ALL, Other, open_elsewhere
 from zoo.data.parts import TEST
@@ -21,7 +22,6 @@ from zoo.evaluation.elsewhere.original import find_original
 from zoo.metrics import difference_ci
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
-from zoo.tables import format_shape
 
 
 @dataclasses.dataclass(frozen=True)

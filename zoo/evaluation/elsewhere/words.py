@@ -6,9 +6,9 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.console import format_table
 from zoo.evaluation.opening import verdict
 from zoo.evaluation.words import SPLITS, between, classes_table, percent
-from zoo.tables import format_table
 
 COLUMNS = 80
 PARTS = {**SPLITS, "all": "all of it"}

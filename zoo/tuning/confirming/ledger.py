@@ -5,9 +5,9 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 
-from zoo.ledgers import Lines
+from zoo.io import JsonlFile
 from zoo.tuning.confirming.recipes import Tag
-from zoo.tuning.ledger import PROMISE
+from zoo.tuning.ledger import ON_FAILURE
 
 NAME = "confirmations.jsonl"
 
@@ -48,11 +48,11 @@ class Confirmations:
     """The file of one sweep folder."""
 
     def __init__(self, folder: pathlib.Path):
-        self._lines = Lines(
+        self._lines = JsonlFile(
             folder / NAME,
             lambda row: Confirmation(**row),
             noun="finished run",
-            promise=PROMISE,
+            on_failure=ON_FAILURE,
         )
 
     def read(self) -> list[Confirmation]:
@@ -61,5 +61,5 @@ class Confirmations:
 
     def add(self, one: Confirmation) -> None:
         """Writes down a finished run, for good."""
-        with self._lines.held():
+        with self._lines.locked():
             self._lines.append([dataclasses.asdict(one)])

@@ -5,8 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from zoo.console import format_table, pluralize
 from zoo.errors import join_and
-from zoo.tables import format_table, many
 from zoo.tuning.results import trial_name
 
 HEADS = (
@@ -116,10 +116,10 @@ def _optimism(found: dict) -> str:
     if row["deviation"] is None:
         said = f"one fresh seed says {mean}"
     elif not has_interval(row):
-        said = f"{many(len(row['scores']), 'fresh seed')} all say {mean}"
+        said = f"{pluralize(len(row['scores']), 'fresh seed')} all say {mean}"
     else:
         said = (
-            f"{many(len(row['scores']), 'fresh seed')} say {mean} "
+            f"{pluralize(len(row['scores']), 'fresh seed')} say {mean} "
             f"({interval_in_words(row)}, Student's t)"
         )
     examples = "validation examples"

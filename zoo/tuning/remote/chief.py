@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from zoo.console import pluralize
 from zoo.errors import Interrupted
-from zoo.tables import many
 from zoo.training.stopping import listen
 from zoo.tuning.pool import Job, Outcome
 from zoo.tuning.remote import messages
@@ -164,8 +164,8 @@ class Chief:
         elif event.kind == "joined":
             self._peers.append(peer)
             self._say(
-                f"{peer.name} joins: {many(peer.places, 'trial')} at once, "
-                f"runs in {peer.runs_dir}"
+                f"{peer.name} joins: {pluralize(peer.places, 'trial')} at "
+                f"once, runs in {peer.runs_dir}"
             )
         elif peer not in self._peers:
             pass  # it was given up, and its jobs are somebody else's

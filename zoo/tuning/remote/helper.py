@@ -15,9 +15,9 @@ from collections.abc import Callable
 
 from zoo.addresses import Address
 from zoo.commands import command
+from zoo.console import pluralize
 from zoo.errors import Interrupted, UserError
 from zoo.sweeps import CONFIG
-from zoo.tables import many
 from zoo.tuning import pool
 from zoo.tuning.remote.line import TALK, WORKER, Line, Refused
 from zoo.tuning.remote.sitting import Sitting, Work
@@ -152,7 +152,7 @@ class Helper:
     def _tell(self, folder: pathlib.Path) -> None:
         self._say(
             f"working for the chief at {self._address}, "
-            f"{many(self._workers, 'trial')} at once; runs go to {folder}"
+            f"{pluralize(self._workers, 'trial')} at once; runs go to {folder}"
         )
         if not (folder / CONFIG).is_file():
             self._say(

@@ -10,8 +10,8 @@ import os
 import pathlib
 import secrets
 
-from zoo import files
 from zoo.errors import UserError
+from zoo.io import atomic_write
 
 NAME = "chief.key"  # beside the runs
 VARIABLE = "ZOO_SWEEP_KEY"
@@ -33,7 +33,7 @@ def make(runs_dir: str) -> bytes:
     path = pathlib.Path(runs_dir, NAME)
     if VARIABLE not in os.environ and not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
-        with files.replacing(path) as file:
+        with atomic_write(path) as file:
             os.chmod(file.name, 0o600)
             file.write(f"{secrets.token_hex(32)}\n".encode())
     return read(runs_dir)

@@ -11,9 +11,10 @@ import json
 import pathlib
 from typing import Any
 
-from zoo import files, runs
+from zoo import runs
 from zoo.config import TrainConfig, format_option
 from zoo.errors import UserError, join_and
+from zoo.io import atomic_write
 from zoo.run_groups import FORMAT, Group
 from zoo.runs import GROUP_FILE, Run
 from zoo.tuning.repeating.knob import Knob
@@ -43,7 +44,7 @@ class Repeats:
             root, name = str(self.group.runs_dir), self.group.name
             runs.create(root, name, name, {GROUP_FILE: text})
             return
-        with files.replacing(self.group.path / GROUP_FILE) as file:
+        with atomic_write(self.group.path / GROUP_FILE) as file:
             file.write(text.encode())
 
     def _facts(self) -> dict[str, Any]:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from zoo.console import format_duration
 from zoo.evaluation.words import percent
-from zoo.training.console import duration
 
 
 class Progress:
@@ -53,7 +53,7 @@ class Progress:
         left = self._total - self._done
         if left:
             seconds = (self._clock() - self._began) / self._done * left
-            parts.append(f"about {duration(math.ceil(seconds))} left")
+            parts.append(f"about {format_duration(math.ceil(seconds))} left")
         self._say("; ".join(parts))
 
 
@@ -61,7 +61,7 @@ def _outcome(status: str, metrics: dict[str, Any], reason: str) -> str:
     """Returns what came of a run, in words."""
     if status not in ("completed", "stopped_early"):
         return f"{status}: {reason.rstrip('.')}" if reason else status
-    span = duration(metrics["wall_seconds"])
+    span = format_duration(metrics["wall_seconds"])
     if metrics.get("best_val_accuracy") is not None:
         score = f"accuracy {percent(metrics['best_val_accuracy'])} %"
     elif metrics.get("best_val_loss") is not None:

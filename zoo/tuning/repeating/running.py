@@ -8,14 +8,13 @@ import pathlib
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from zoo import files
 from zoo.commands import Target
+from zoo.console import expand_command, pluralize, tensorboard_command
 from zoo.errors import Interrupted
 from zoo.evaluation.comparison import drawing
-from zoo.program import shown, tensorboard
+from zoo.io import atomic_write
 from zoo.run_groups import has_ended, has_result
 from zoo.runs import Run
-from zoo.tables import many
 from zoo.tuning import devices, pool
 from zoo.tuning.pool import Outcome
 from zoo.tuning.repeating import checking, folder, summary, words
@@ -108,7 +107,7 @@ def _announce(
     text += _length_in_words(repeats, left)
     say(f"runs       {text}, in {group.path}")
     if left:
-        say(f"watch      {tensorboard(group.path)}")
+        say(f"watch      {tensorboard_command(group.path)}")
 
 
 def _length_in_words(repeats: Repeats, left: list[Member]) -> str:
@@ -117,10 +116,10 @@ def _length_in_words(repeats: Repeats, left: list[Member]) -> str:
     if not left or None in epochs:
         return ""
     same = len(set(epochs)) == 1
-    each = f"{many(epochs[0], 'epoch')} each, " if same else ""
+    each = f"{pluralize(epochs[0], 'epoch')} each, " if same else ""
     patience = any(m.config.early_stopping_patience for m in left)
     up_to = "up to " if patience else ""
-    return f"; {up_to}{each}{many(sum(epochs), 'epoch')} in all"
+    return f"; {up_to}{each}{pluralize(sum(epochs), 'epoch')} in all"
 
 
 def _train(
@@ -178,7 +177,7 @@ def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
     """Writes and prints what came of the runs."""
     group, kind = repeats.group, repeats.request.kind
     found = summary.summarize(repeats, ended)
-    with files.replacing(group.path / f"{kind}.json") as file:
+    with atomic_write(group.path / f"{kind}.json") as file:
         file.write((json.dumps(found, indent=1) + "\n").encode())
     say("")
     say(words.text(found))
@@ -194,8 +193,8 @@ def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
     lost = sum(row["status"] == "lost" for row in found["runs"])
     if lost:
         say(
-            f"next       {shown(Target.of(group).typed('resume'))}  "
-            f"(tries the {many(lost, 'lost run')} again)"
+            f"next       {expand_command(Target.of(group).typed('resume'))}  "
+            f"(tries the {pluralize(lost, 'lost run')} again)"
         )
     else:
         _say_next(repeats, found, say)
@@ -234,4 +233,4 @@ def _say_next(repeats: Repeats, found: dict[str, Any], say: Say) -> None:
     if has_test:
         commands["test set"] = tested.typed("evaluate", split="test")
     for label, command in commands.items():
-        say(f"{label:<10} {shown(command)}")
+        say(f"{label:<10} {expand_command(command)}")

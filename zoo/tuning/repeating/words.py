@@ -5,10 +5,10 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
+from zoo.console import format_table
 from zoo.errors import join_and
 from zoo.evaluation.comparison.words import chance
 from zoo.evaluation.words import between, percent
-from zoo.tables import format_table
 
 HUGE = 1000  # losses from here on need no digits after the point
 

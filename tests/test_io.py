@@ -1,0 +1,145 @@
+"""Files that are whole or not there, and locks."""
+
+import contextlib
+import errno
+import os
+import pathlib
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import zoo
+from zoo.errors import Locked, UserError
+from zoo.io import atomic_write, exclusive, file_lock, wait_for_lock
+
+
+@pytest.fixture
+def path(tmp_path):
+    old = tmp_path / "metrics.json"
+    old.write_text("old")
+    return old
+
+
+def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(path):
+    with atomic_write(path) as file:
+        file.write(b"new")
+        file.flush()
+        assert path.read_text() == "old"
+    assert path.read_text() == "new"
+
+
+def test_a_full_disk_leaves_the_old_file_alone(path, monkeypatch):
+    def full(file_number):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="No space left on device"):
+        with atomic_write(path) as file:
+            file.write(b"new")
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["metrics.json"]
+
+
+def test_an_error_of_the_writer_leaves_the_old_file_alone(path):
+    with pytest.raises(KeyError), atomic_write(path) as file:
+        file.write(b"half")
+        raise KeyError
+    assert path.read_text() == "old"
+    assert os.listdir(path.parent) == ["metrics.json"]
+
+
+def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(path):
+    code = (
+        "import os, pathlib, signal; from zoo.io import atomic_write\n"
+        f"with atomic_write(pathlib.Path({str(path)!r})) as file:\n"
+        "    file.write(b'half'); file.flush()\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = pathlib.Path(zoo.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], cwd=root)
+    assert path.read_text() == "old"
+
+
+def test_what_a_kill_left_is_overwritten_by_the_next_write(path):
+    path.with_name(".metrics.json.new").write_text("half of an older one")
+    with atomic_write(path) as file:
+        file.write(b"new")
+    assert path.read_text() == "new"
+    assert os.listdir(path.parent) == ["metrics.json"]
+
+
+def test_a_lock_is_held_once(tmp_path):
+    with file_lock(tmp_path / "lock"):
+        with pytest.raises(OSError), file_lock(tmp_path / "lock"):
+            pass
+    with file_lock(tmp_path / "lock"):
+        assert (tmp_path / "lock").exists()
+
+
+def test_a_write_does_not_follow_a_link_in_its_way(path, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("kept")
+    path.with_name(".metrics.json.new").symlink_to(other)
+    with atomic_write(path) as file:
+        file.write(b"new")
+    assert (path.read_text(), other.read_text()) == ("new", "kept")
+
+
+def test_a_lock_is_not_written_through_a_link(tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("kept")
+    (tmp_path / "lock").symlink_to(other)
+    with pytest.raises(UserError, match="lock cannot be written: "):
+        with exclusive(tmp_path, "it is running"):
+            pass
+    assert other.read_text() == "kept"
+
+
+def test_a_folder_that_is_held_is_named(tmp_path):
+    with exclusive(tmp_path, "it is running"):
+        with pytest.raises(Locked, match="^it is running in another process"):
+            with exclusive(tmp_path, "it is running"):
+                pass
+
+
+@pytest.mark.parametrize("error", [errno.ENOLCK, errno.EIO, errno.EACCES])
+def test_a_lock_that_the_system_refuses_is_not_taken_for_a_held_one(
+    tmp_path, monkeypatch, error
+):
+    fcntl = pytest.importorskip("fcntl")
+
+    def refuse(file_number, operation):
+        raise OSError(error, os.strerror(error))
+
+    monkeypatch.setattr(fcntl, "flock", refuse)
+    with pytest.raises(UserError) as found, exclusive(tmp_path, "busy"):
+        pass
+    assert not isinstance(found.value, Locked)
+    assert os.strerror(error) in str(found.value)
+
+
+def test_a_lock_ends_with_its_process(tmp_path):
+    code = (
+        "import os, pathlib, signal; from zoo.io import file_lock\n"
+        f"with file_lock(pathlib.Path({str(tmp_path / 'lock')!r})):\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = pathlib.Path(zoo.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], cwd=root)
+    with file_lock(tmp_path / "lock"):
+        pass
+
+
+def test_waiting_for_a_lock_is_reported_once(tmp_path):
+    waits = []
+    holder = contextlib.ExitStack()
+    holder.enter_context(file_lock(tmp_path / "lock"))
+
+    def release():
+        waits.append("waiting")
+        threading.Timer(0.2, holder.close).start()
+
+    with wait_for_lock(tmp_path / "lock", release):
+        assert waits == ["waiting"]

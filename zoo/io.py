@@ -1,0 +1,248 @@
+"""Atomic writes, file locks, and files of JSON lines.
+
+A file that is written here is there as a whole or not at all, whatever kills
+the writer, and what was written is on the disk. Locks are those of the
+operating system, by way of filelock: they end with their process, however that
+ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import pathlib
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, BinaryIO
+
+from zoo.errors import Locked, UserError
+
+LOCK_TIMEOUT_S = 30.0  # to append to a file, which takes milliseconds
+POLL_INTERVAL_S = 0.01
+
+
+@contextlib.contextmanager
+def atomic_write(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """Yields a file to write, which replaces `path` when the block ends.
+
+    A reader sees the old file or the new one, never a mixture; after an error
+    the old one is still there.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    # Always the same name: what a kill leaves is overwritten by the next try.
+    temporary = path.with_name(f".{path.name}.new")
+    try:
+        # Never through a link that lies there under this name.
+        temporary.unlink(missing_ok=True)
+        with open(temporary, "xb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise UserError(
+            f"{path} cannot be written: {reason}; the previous file is kept."
+        ) from error
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def file_lock(path: pathlib.Path, timeout: float = 0.0) -> Iterator[None]:
+    """Holds a lock file while the block runs.
+
+    Args:
+        path: of the lock file; it exists only while it is held.
+        timeout: seconds to wait for another process; negative waits forever.
+
+    Raises:
+        TimeoutError: another process holds it.
+        OSError: the file cannot be written, or not be locked.
+    """
+    import filelock
+
+    lock = filelock.FileLock(
+        path,
+        timeout=timeout,
+        poll_interval=POLL_INTERVAL_S,
+        thread_local=False,
+    )
+    try:
+        lock.acquire()
+    except NotImplementedError as error:  # a file system without locks
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+@contextlib.contextmanager
+def wait_for_lock(
+    path: pathlib.Path, on_wait: Callable[[], None]
+) -> Iterator[None]:
+    """Holds a lock file while the block runs, as soon as it is free.
+
+    Args:
+        path: of the lock file.
+        on_wait: called once if another process holds it now.
+
+    Raises:
+        OSError: the file cannot be written, or not be locked.
+    """
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(path))
+        except TimeoutError:
+            on_wait()
+            stack.enter_context(file_lock(path, timeout=-1))
+        yield
+
+
+@contextlib.contextmanager
+def exclusive(folder: pathlib.Path, busy: str) -> Iterator[None]:
+    """Holds the file `lock` of a folder while the block runs.
+
+    Args:
+        folder: of a run, a group or a sweep.
+        busy: start of the error's sentence, such as "lr-digits is running".
+
+    Raises:
+        Locked: another process holds it.
+        UserError: the file cannot be written.
+    """
+    path = folder / "lock"
+    with contextlib.ExitStack() as stack:
+        try:
+            stack.enter_context(file_lock(path))
+        except TimeoutError:
+            raise Locked(
+                f"{busy} in another process; wait for it, or stop it first."
+            ) from None
+        except OSError as error:
+            reason = os.strerror(error.errno or 0)
+            raise UserError(f"{path} cannot be written: {reason}.") from error
+        yield
+
+
+class JsonlFile:
+    """A file of JSON objects, one a line, to which lines are only appended.
+
+    A line is on the disk when `append` returns. A line that is half written,
+    because its writer was killed, is not read, and the next `append` removes
+    it. Several processes may append, each while it holds `locked`.
+
+    Args:
+        path: of the file, which need not exist.
+        check: raises KeyError, TypeError or ValueError for an object that is
+            not a valid line of this file.
+        noun: what a line is, such as "trial".
+        on_failure: end of the sentence that says that nothing could be
+            written.
+    """
+
+    def __init__(
+        self,
+        path: pathlib.Path,
+        check: Callable[[dict[str, Any]], Any],
+        noun: str,
+        on_failure: str,
+    ):
+        self.path = path
+        self._check = check
+        self._noun = noun
+        self._on_failure = on_failure
+
+    def read(self) -> list[dict[str, Any]]:
+        """Returns every complete line, oldest first.
+
+        Raises:
+            UserError: the file cannot be read, or a line is invalid.
+        """
+        try:
+            text = self.path.read_bytes()
+        except FileNotFoundError:
+            return []
+        except OSError as error:
+            raise self._error("read", error) from error
+        complete, _, _ = text.rpartition(b"\n")
+        lines = complete.splitlines()
+        return [self._parse(i, line) for i, line in enumerate(lines, 1)]
+
+    def append(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Appends lines; call it while `locked`.
+
+        Raises:
+            UserError: they cannot be written.
+        """
+        lines = "".join(json.dumps(row) + "\n" for row in rows).encode()
+        try:
+            with open(self.path, "a+b") as file:
+                _remove_torn_line(file)
+                file.write(lines)
+                file.flush()
+                os.fsync(file.fileno())
+            _sync_folder(self.path.parent)
+        except OSError as error:
+            raise self._error("written", error) from error
+
+    @contextlib.contextmanager
+    def locked(self) -> Iterator[None]:
+        """Keeps other processes from appending while the block runs.
+
+        Raises:
+            UserError: another process does not release it in time, or the
+                lock file cannot be written.
+        """
+        path = self.path.with_name(f".{self.path.stem}.lock")
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(file_lock(path, LOCK_TIMEOUT_S))
+            except TimeoutError as error:
+                raise UserError(
+                    f"another process has held {self.path} for "
+                    f"{LOCK_TIMEOUT_S:.0f} s; wait for it, or stop it first."
+                ) from error
+            except OSError as error:
+                raise self._error("written", error) from error
+            yield
+
+    def _parse(self, number: int, line: bytes) -> dict[str, Any]:
+        try:
+            row = json.loads(line)
+            self._check(row)
+            return row
+        except (ValueError, TypeError, KeyError) as error:
+            raise UserError(
+                f"{self.path} is damaged: line {number} is not a valid "
+                f"{self._noun}; correct it, or remove it."
+            ) from error
+
+    def _error(self, verb: str, error: OSError) -> UserError:
+        reason = os.strerror(error.errno or 0)
+        return UserError(
+            f"{self.path} cannot be {verb}: {reason}; {self._on_failure}."
+        )
+
+
+def _remove_torn_line(file) -> None:
+    """Removes what stands behind the last end of a line."""
+    file.seek(0)
+    text = file.read()
+    if not text.endswith(b"\n"):
+        file.truncate(text.rfind(b"\n") + 1)
+
+
+def _sync_folder(folder: pathlib.Path) -> None:
+    """Puts the name of a new file on the disk; Windows has no such call."""
+    if os.name == "nt":
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
