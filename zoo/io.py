@@ -9,7 +9,6 @@ ends.
 from __future__ import annotations
 
 import contextlib
-import errno
 import json
 import os
 import pathlib
@@ -56,7 +55,7 @@ def file_lock(path: pathlib.Path, timeout: float = 0.0) -> Iterator[None]:
     """Holds a lock file while the block runs.
 
     Args:
-        path: of the lock file; it exists only while it is held.
+        path: of the lock file, which stays when it is released.
         timeout: seconds to wait for another process; negative waits forever.
 
     Raises:
@@ -65,20 +64,19 @@ def file_lock(path: pathlib.Path, timeout: float = 0.0) -> Iterator[None]:
     """
     import filelock
 
+    # Errors first: filelock would make missing folders, and report what
+    # cannot be opened as a timeout.
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    os.close(os.open(path, flags, 0o666))
     lock = filelock.FileLock(
         path,
         timeout=timeout,
         poll_interval=POLL_INTERVAL_S,
         thread_local=False,
+        fallback_to_soft=False,  # such a lock would outlive its process
     )
-    try:
-        lock.acquire()
-    except NotImplementedError as error:  # a file system without locks
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK)) from error
-    try:
+    with lock:
         yield
-    finally:
-        lock.release()
 
 
 @contextlib.contextmanager

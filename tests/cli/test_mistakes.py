@@ -11,7 +11,7 @@ import pytest
 # One row a mistake: what is typed after `zoo`, and words of the answer.
 TYPED = [
     # Names that no table has.
-    ("lenet", "no command 'lenet'", "train"),
+    ("lenet", "no command 'lenet'"),
     ("trian", "did you mean train"),
     ("train --model=wrn28_01", "no model 'wrn28_01'", "wrn28_10"),
     ("train --model=lenet", "no model 'lenet'", "lenet5"),
