@@ -7,7 +7,7 @@ import pytest
 from zoo import runs
 from zoo.cli.main import main
 from zoo.config import TrainConfig
-from zoo.reporting import writing
+from zoo.reporting import render
 from zoo.training.console import Console
 from zoo.training.loop import train
 
@@ -53,7 +53,7 @@ def test_out_writes_elsewhere_and_replaces_only_if_told(answer, folder):
     flags = ["report", "a", f"--runs_dir={folder}", f"--out={out}"]
     assert main(flags) == 0
     out.write_text("mine")
-    assert "is there already" in answer(*flags)
+    assert "exists already" in answer(*flags)
     assert out.read_text() == "mine"
     assert main([*flags, "--overwrite"]) == 0
     assert out.read_text().startswith("<!doctype html>")
@@ -99,9 +99,7 @@ def test_a_run_that_is_not_finished_has_a_page(folder):
     (folder / "a" / "metrics.json").unlink()
     (folder / "a" / "model.keras").unlink()
     assert main(["report", "a", f"--runs_dir={folder}"]) == 0
-    assert (
-        "ended without saying so" in (folder / "a" / "report.html").read_text()
-    )
+    assert "was killed" in (folder / "a" / "report.html").read_text()
 
 
 # At the end of training.
@@ -132,10 +130,10 @@ def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
     def fail(*words):
         raise ZeroDivisionError("as a bug would")
 
-    monkeypatch.setattr(writing, "page", fail)
+    monkeypatch.setattr(render, "render", fail)
     code, page, said = typed()
     assert (code, page, said.err) == (0, None, "")
-    assert "report     could not be written; log.txt says why" in said.out
+    assert "report     could not be written; see log.txt" in said.out
     log = (tmp_path / "a" / "log.txt").read_text()
     assert "ZeroDivisionError: as a bug would" in log
     assert runs.find("a", str(tmp_path)).status == "completed"

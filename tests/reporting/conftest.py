@@ -1,4 +1,4 @@
-"""Runs of every sort, and their pages as programs read them."""
+"""Runs of every kind, and their reports as a parser reads them."""
 
 import html.parser
 import json
@@ -9,8 +9,8 @@ import pytest
 from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import Diverged
-from zoo.reporting import gathering
-from zoo.reporting.page import page
+from zoo.reporting.context import collect_all
+from zoo.reporting.render import render
 from zoo.training.console import Console
 from zoo.training.loop import train
 
@@ -36,16 +36,17 @@ class Page(html.parser.HTMLParser):
     Attributes:
         tags: (name, attributes) of every element.
         numbers: (key, value, text) of every `data` element.
-        words: all text that a person sees.
+        words: the visible text, runs of whitespace as one space.
     """
 
     def __init__(self, text):
         super().__init__()
-        self.text, self.tags, self.numbers, self.words = text, [], [], ""
-        self._open = []
+        self.text, self.tags, self.numbers = text, [], []
+        self._open, self._texts = [], []
         self.feed(text)
         self.close()
         assert self._open == []
+        self.words = " ".join("".join(self._texts).split())
 
     def handle_starttag(self, tag, attrs):
         attrs = dict(attrs)
@@ -65,7 +66,7 @@ class Page(html.parser.HTMLParser):
     def handle_data(self, data):
         if self._open and self._open[-1] == "style":
             return
-        self.words += data
+        self._texts.append(data)
         if self._open and self._open[-1] == "data":
             key, value, text = self.numbers[-1]
             self.numbers[-1] = (key, value, text + data)
@@ -106,7 +107,7 @@ def read(trained):
 
     def make(*names, folder=trained):
         found = [runs.find(name, str(folder)) for name in names]
-        return Page(page(gathering.gather_all(found, str(folder))))
+        return Page(render(collect_all(found, str(folder))))
 
     return make
 

@@ -1,4 +1,4 @@
-"""Every number on a page is the one that other commands tell."""
+"""Every number on a page is the one that other commands print."""
 
 import json
 import math
@@ -93,7 +93,9 @@ def test_no_page_opens_the_test_split(read, trained):
 
 
 def test_a_test_result_is_shown_once_it_was_opened(read, folder, capfd):
-    assert "sealed" in read("digits", folder=folder).words
+    words = read("digits", folder=folder).words
+    assert "not evaluated on the test set yet" in words
+    assert "Test-set evaluations: none so far" in words
     flags = ["--split=test", f"--runs_dir={folder}", "--json"]
     for _ in range(3):
         assert main(["evaluate", "digits", *flags]) == 0
@@ -105,11 +107,11 @@ def test_a_test_result_is_shown_once_it_was_opened(read, folder, capfd):
     for end in ("accuracy_low", "accuracy_high"):
         key = f"test.corrected.{end}"
         assert numbers[key] == pytest.approx(said["corrected"][end])
-    assert "for 3 looks, Bonferroni" in page.words
-    assert "3rd look at this test set; no longer a clean test" in page.words
+    assert "for 3 evaluations, Bonferroni" in page.words
+    assert "The latest one was the 3rd" in page.words
     # Another run of the same data was not tested, and says who was.
     other = read("other", folder=folder)
-    assert "opened 3 times for other runs" in other.words
+    assert "Test-set evaluations: 3, all of other runs" in other.words
     assert not any(key.startswith("test.") for key, _, _ in other.numbers)
 
 

@@ -1,8 +1,6 @@
-"""What is left behind when a run ends: its page, whatever becomes of that."""
+"""The console of a training whose end leaves a report in the run folder."""
 
 from __future__ import annotations
-
-import traceback
 
 from zoo.cli.stderr import Held
 from zoo.data import Dataset
@@ -11,33 +9,19 @@ from zoo.training.console import Console
 
 
 def console(held: Held, runs_dir: str) -> Console:
-    """Returns a console for a run that leaves a page in its folder.
+    """Returns a console for a run that leaves a report in its folder.
 
     Args:
         held: standard error, which goes to the run's log.
-        runs_dir: where the ledger of looks at test sets is.
+        runs_dir: folder of the log of test-set evaluations.
     """
 
     def on_end(run: Run, data: Dataset) -> None:
-        try:
-            from zoo.reporting import writing
+        from zoo.reporting.render import write_after_training
 
-            place = writing.write_at_end(run, data, runs_dir)
-            found.print_fields({"report": str(place)})
-        except (Exception, KeyboardInterrupt):
-            # The run has ended and its numbers are safe; this is but a view.
-            _log(run, traceback.format_exc())
-            found.print_fields(
-                {"report": "could not be written; log.txt says why"}
-            )
+        path = write_after_training(run, data, runs_dir)
+        failed = "could not be written; see log.txt"
+        found.print_fields({"report": str(path or failed)})
 
     found = Console(on_log=held.move_to, on_end=on_end)
     return found
-
-
-def _log(run: Run, text: str) -> None:
-    try:
-        with (run.path / "log.txt").open("a") as file:
-            file.write(text)
-    except OSError:
-        pass  # as on a full disk: nowhere is left to say it

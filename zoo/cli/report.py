@@ -31,10 +31,10 @@ def run(argv: list[str]) -> int:
     if out is None and overwrite:
         raise UserError("--overwrite is about --out; give that too.")
     with stderr.hold():
-        from zoo.reporting import writing
+        from zoo.reporting import render
 
-        target = None if out is None else writing.check_target(out, overwrite)
-        target = writing.write(found, values.runs_dir, target)
+        target = None if out is None else render.check_path(out, overwrite)
+        target = render.write_report(found, values.runs_dir, target)
     print(target)
     if without:
         print(run_groups.left_out(without))

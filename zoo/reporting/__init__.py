@@ -1,11 +1,12 @@
-"""A run as one page of HTML, to read, to print and to send.
+"""A run, or several runs side by side, as one self-contained HTML page.
 
-gathering.py   from run folders to what a page is made of
-elements.py    HTML whose texts are escaped, always
-numbers.py     numbers with the name of what they are
-figures.py     pictures by matplotlib, in the page's own colours
-page.py        the whole page; one file a section beside it
-writing.py     into a file, at the end of a run or when asked
+context.py     `ReportContext`: everything a page shows about one run
+sections.py    the contents of each section, as plain values
+figures.py     plots as SVG in the page's own colors, images as PNG
+render.py      Jinja2 templates to HTML, HTML to a file
+templates/     one macro per section; every value is escaped (autoescape)
+page.css       the style sheet, which is embedded in the page
 
-A page has no script and asks for nothing: it is whole wherever it is opened.
+A page has no scripts and loads nothing, so it can be read offline, printed
+and sent by e-mail.
 """

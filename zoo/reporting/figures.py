@@ -1,7 +1,7 @@
-"""Pictures for a page: matplotlib's SVG, in the page's own colours.
+"""Plots as SVG in the page's own colors, and images as PNG.
 
-Figures are drawn in colours that stand for others; in the page these become
-variables of its style sheet, which differ by light and dark.
+Matplotlib draws in placeholder colors, which `svg` replaces by variables of
+the style sheet, so that a plot follows the light or dark theme of the page.
 """
 
 from __future__ import annotations
@@ -9,39 +9,46 @@ from __future__ import annotations
 import base64
 import contextlib
 import io
+import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from markupsafe import Markup, escape
 
-from zoo.reporting.elements import Markup, element
+from zoo import drawing, metrics
+from zoo.evaluation.comparison import drawing as comparison_plot
+from zoo.reporting.context import ReportContext
+from zoo.summaries import function, plane
+from zoo.summaries.chart import Axes, Chart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-INK, QUIET, RULE, PAPER = "#010101", "#020202", "#030303", "#040404"
-ACCENT, SECOND, BAD = "#050505", "#060606", "#070707"
-VARIABLES = {
-    INK: "ink",
-    QUIET: "quiet",
-    RULE: "rule",
-    PAPER: "paper",
+# Placeholder colors, each for a variable of page.css.
+TEXT, MUTED, BORDER, BACKGROUND = "#010101", "#020202", "#030303", "#040404"
+ACCENT, ACCENT2, ERROR = "#050505", "#060606", "#070707"
+CSS_VARIABLES = {
+    TEXT: "text",
+    MUTED: "muted",
+    BORDER: "border",
+    BACKGROUND: "background",
     ACCENT: "accent",
-    SECOND: "second",
-    BAD: "bad",
-    "#000000": "ink",
+    ACCENT2: "accent2",
+    ERROR: "error",
+    "#000000": "text",
 }
 STYLE = {
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     "font.size": 9,
-    "text.color": INK,
-    "text.parse_math": False,  # names with a dollar are no formulas
-    "axes.edgecolor": RULE,
+    "text.color": TEXT,
+    "text.parse_math": False,  # a dollar in a name starts no formula
+    "axes.edgecolor": BORDER,
     "axes.facecolor": "none",
-    "axes.labelcolor": QUIET,
-    "axes.titlecolor": INK,
+    "axes.labelcolor": MUTED,
+    "axes.titlecolor": TEXT,
     "axes.titlesize": 9.5,
     "axes.titlelocation": "left",
     "axes.spines.top": False,
@@ -52,28 +59,237 @@ STYLE = {
     "axes.axisbelow": True,
     "axes.prop_cycle": "cycler('color', ['#050505', '#060606'])",
     "figure.facecolor": "none",
-    "grid.color": RULE,
+    "grid.color": BORDER,
     "grid.linewidth": 0.7,
     "legend.frameon": False,
-    "xtick.color": QUIET,
-    "ytick.color": QUIET,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
     "xtick.major.size": 3,
     "ytick.major.size": 0,
     "lines.linewidth": 1.6,
     "lines.solid_capstyle": "round",
 }
-LARGEST = 100  # pixels of the page for an inch; letters are 12 pixels high
-# Marks of matplotlib's own, and what no page needs of them.
-NAMES = re.compile(r' id="[A-Za-z0-9_.]*_\d+"')
+PIXELS_PER_INCH = 100  # of a plot at its full width
+# What a page does not need of matplotlib's SVG.
+GENERATED_IDS = re.compile(r' id="[A-Za-z0-9_.]*_\d+"')
 COMMENTS = re.compile(r"<!--.*?-->\s*", re.DOTALL)
-SIZE = re.compile(r' (?:width|height)="[\d.]+pt"')
-DEFAULTS = re.compile(r"<defs>\s*<style.*?</style>\s*</defs>\s*", re.DOTALL)
-FONT = re.compile(r"font(-family)?: ([^;\"]*)")
+SIZE_ATTRIBUTES = re.compile(r' (?:width|height)="[\d.]+pt"')
+DEFAULT_STYLES = re.compile(
+    r"<defs>\s*<style.*?</style>\s*</defs>\s*", re.DOTALL
+)
+FONT_STYLES = re.compile(r"font(-family)?: ([^;\"]*)")
+
+
+CURVE_SIZE = (3.9, 2.5)  # inches
+LOG_SCALE_RATIO = 50  # of the largest to the smallest loss
+CURVES = (("", "training", ACCENT), ("val_", "validation", ACCENT2))
+BOUNDARY_PIXELS = 420
+MAX_IMAGE_PIXELS = 96  # side of an image in the page
+CALIBRATION_BINS = 15
+
+
+def learning_curves(run: ReportContext) -> list[Markup]:
+    """Plots loss and accuracy by epoch; nothing before the first epoch."""
+    if not run.stats.history or not run.stats.history[-1]["step"]:
+        return []
+    return [
+        _learning_curve(run, column)
+        for column in ("loss", "accuracy")
+        if any(_points(run, prefix + column) for prefix, _, _ in CURVES)
+    ]
+
+
+def _learning_curve(run: ReportContext, column: str) -> Markup:
+    points = {prefix: _points(run, prefix + column) for prefix, _, _ in CURVES}
+    with theme():
+        figure, axes = new(*CURVE_SIZE)
+        for prefix, name, color in CURVES:
+            if points[prefix]:
+                epochs, values = zip(*points[prefix], strict=True)
+                marker = "o" if len(epochs) == 1 else None
+                axes.plot(
+                    epochs, values, color=color, label=name, marker=marker
+                )
+        _mark_best(axes, run, points["val_"])
+        if column == "loss" and _needs_log_scale(points):
+            _set_log_scale(axes)
+        loss = run.config["loss"].replace("_", " ")
+        axes.set_title("Accuracy" if column == "accuracy" else f"Loss ({loss})")
+        axes.set_xlabel("epoch")
+        axes.xaxis.get_major_locator().set_params(integer=True, nbins=8)
+        axes.margins(x=0.02)
+        axes.legend(handlelength=1.2, borderaxespad=0.2)
+        return svg(figure, _curve_alt(run, column, points))
+
+
+def _points(run: ReportContext, column: str) -> list[tuple[float, float]]:
+    return [
+        (row["epoch"], row[column])
+        for row in run.stats.history
+        if row.get(column) is not None and math.isfinite(row[column])
+    ]
+
+
+def _mark_best(axes: Any, run: ReportContext, points: list) -> None:
+    """Marks the epoch whose weights were saved as the result."""
+    best = run.metrics.get("best_epoch")
+    if not best:
+        return
+    axes.axvline(best, color=MUTED, linewidth=0.8, linestyle=(0, (2, 2)))
+    for epoch, value in points:
+        if epoch == best:
+            axes.plot(
+                [epoch], [value], "o", markersize=6, color=BACKGROUND,
+                markeredgecolor=TEXT, markeredgewidth=1.2,
+                label=f"best epoch ({best})", linestyle="none", zorder=5,
+            )  # fmt: skip
+
+
+def _needs_log_scale(points: dict[str, list]) -> bool:
+    values = [value for line in points.values() for _, value in line]
+    return min(values) > 0 and max(values) > LOG_SCALE_RATIO * min(values)
+
+
+def _set_log_scale(axes: Any) -> None:
+    from matplotlib.ticker import FormatStrFormatter, NullFormatter
+
+    axes.set_yscale("log")
+    axes.yaxis.set_major_formatter(FormatStrFormatter("%g"))
+    axes.yaxis.set_minor_formatter(NullFormatter())
+    axes.tick_params(axis="y", which="minor", length=0)
+
+
+def _curve_alt(run: ReportContext, column: str, points: dict) -> str:
+    ends = [
+        f"{name} {line[0][1]:.4g} to {line[-1][1]:.4g}"
+        for prefix, name, _ in CURVES
+        if (line := points[prefix])
+    ]
+    return f"Curves of {column} by epoch of {run.name}: {', '.join(ends)}"
+
+
+def compared_curves(runs: Sequence[ReportContext]) -> Markup | None:
+    """Plots validation loss and accuracy of several runs by epoch."""
+    if not any(run.stats.history for run in runs):
+        return None
+    with theme():
+        figure = comparison_plot.draw([run.run for run in runs])
+        figure.set_size_inches(8.2, 3)
+        return svg(figure, "Validation loss and accuracy by epoch")
+
+
+def reliability_diagram(run: ReportContext) -> Markup:
+    """Plots accuracy against confidence, on the validation examples."""
+    bins = metrics.calibration_bins(
+        run.scored.outputs, run.scored.part.labels, CALIBRATION_BINS
+    )
+    bins = [each for each in bins if each.examples]
+    centers = [50 * (each.low + each.high) for each in bins]
+    accuracy = [100 * each.accuracy for each in bins]
+    gap = [100 * max(0, each.confidence - each.accuracy) for each in bins]
+    with theme():
+        figure, axes = new(3.4, 2.7)
+        width = 100 / CALIBRATION_BINS * 0.86
+        axes.bar(centers, accuracy, width, color=ACCENT, alpha=0.75)
+        axes.bar(centers, gap, width, bottom=accuracy, color=ERROR, alpha=0.35)
+        axes.plot([0, 100], [0, 100], color=MUTED, linewidth=1)
+        axes.set_xlim(0, 100)
+        axes.set_ylim(0, 102)
+        axes.set_xlabel("confidence, %")
+        axes.set_title("Accuracy, %")
+        return svg(figure, f"Reliability diagram of {run.name}")
+
+
+def decision_boundary(run: ReportContext) -> Markup | None:
+    """Draws the prediction at every point; `None` if inputs are not 2-D."""
+    if run.is_regression or tuple(run.data["input_shape"]) != (2,):
+        return None
+    if not _has_finite_outputs(run):
+        return None
+    scored, names = run.scored, run.class_names
+    inputs, labels = scored.part.images, scored.part.labels
+    axes = Axes.around(inputs, BOUNDARY_PIXELS, BOUNDARY_PIXELS)
+    maps = plane.scores_on(_Predictor(scored.model), axes)
+    chart = Chart(axes, plane.painted(maps, axes))
+    correct = scored.outputs.argmax(axis=1) == labels
+    plane.mark_points(chart, inputs, labels, correct)
+    picture = chart.picture(("first number", "second number"))
+    legend = plane.legend(tuple(names), picture.shape[1])
+    pixels = np.concatenate([legend, picture])
+    return png(pixels, f"Decision boundary of {run.name}", class_="card")
+
+
+def regression_plot(run: ReportContext) -> Markup | None:
+    """Plots the fitted function of one input, else predictions by targets."""
+    if not run.is_regression or not _has_finite_outputs(run):
+        return None
+    if tuple(run.data["input_shape"]) == (1,):
+        return _fitted_function(run)
+    return _predicted_by_target(run)
+
+
+def _fitted_function(run: ReportContext) -> Markup:
+    part = run.scored.part
+    x = function.places(part.images)
+    y = _Predictor(run.scored.model).logits(x)[:, 0]
+    with theme():
+        figure, axes = new(5.6, 3)
+        axes.plot(
+            part.images[:, 0], part.labels, "o", color=ACCENT,
+            markersize=3, alpha=0.5, label="validation points",
+        )  # fmt: skip
+        axes.plot(x[:, 0], y, color=ACCENT2, linewidth=2, label="prediction")
+        axes.legend()
+        axes.set_xlabel("input")
+        axes.set_title("Target")
+        return svg(figure, f"Validation points and the fit of {run.name}")
+
+
+def _predicted_by_target(run: ReportContext) -> Markup:
+    labels, outputs = run.scored.part.labels, run.scored.outputs
+    ends = [labels.min(), labels.max()]
+    with theme():
+        figure, axes = new(4, 3.4)
+        axes.plot(ends, ends, color=MUTED, linewidth=1)
+        axes.plot(
+            labels, outputs[:, 0], "o", color=ACCENT, markersize=3, alpha=0.5
+        )
+        axes.set_xlabel("target")
+        axes.set_title("Prediction")
+        return svg(figure, f"Predictions of {run.name} against targets")
+
+
+def _has_finite_outputs(run: ReportContext) -> bool:
+    return run.scored is not None and bool(
+        np.isfinite(run.scored.outputs).all()
+    )
+
+
+class _Predictor:
+    """A model with the method that the plots of `zoo.summaries` call."""
+
+    def __init__(self, model):
+        self._model = model
+
+    def logits(self, inputs: np.ndarray) -> np.ndarray:
+        return self._model.predict(inputs, batch_size=len(inputs), verbose=0)
+
+
+def example_image(run: ReportContext, index: int, alt: str) -> Markup:
+    """Returns a validation image, scaled down if it is large."""
+    pixels = drawing.to_pixels(run.scored.part.images[index], 0, 255)
+    pixels = drawing.in_colour(pixels)
+    if max(pixels.shape[:2]) > MAX_IMAGE_PIXELS:
+        pixels = drawing.resized(pixels[None], MAX_IMAGE_PIXELS)[0]
+    return png(pixels, alt)
+
+
+# Matplotlib and Pillow to markup.
 
 
 @contextlib.contextmanager
 def theme() -> Iterator[None]:
-    """Draws in the page's colours while the block runs."""
+    """Draws in the page's placeholder colors while the block runs."""
     import matplotlib
 
     with matplotlib.rc_context(STYLE):
@@ -81,7 +297,7 @@ def theme() -> Iterator[None]:
 
 
 def new(width: float, height: float) -> tuple[Figure, Any]:
-    """Returns a figure of so many inches, with axes; use it in `theme`."""
+    """Returns a figure of a size in inches, and its axes; use it in `theme`."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height))
@@ -93,63 +309,54 @@ def svg(figure: Figure, alt: str) -> Markup:
     """Returns a figure as an SVG element; use it in `theme`.
 
     Args:
-        alt: what a person hears who does not see it; no two of a page are
-            the same.
+        alt: Text for screen readers, unique in the page.
     """
     import matplotlib
     from matplotlib.backends.backend_svg import FigureCanvasSVG
 
-    text = io.StringIO()
-    nothing = dict.fromkeys(("Creator", "Date", "Format", "Type"))
-    # Clip paths are called after what they are of; others' must not be theirs.
+    buffer = io.StringIO()
+    no_metadata = dict.fromkeys(("Creator", "Date", "Format", "Type"))
+    # The ids of clip paths are hashes, which differ from plot to plot.
     with matplotlib.rc_context({"svg.hashsalt": alt}):
-        FigureCanvasSVG(figure).print_svg(text, metadata=nothing)
-    found = text.getvalue()
-    found = found[found.index("<svg") :]
-    start, _, rest = found.partition(">")
-    most = LARGEST * figure.get_figwidth()
-    start = SIZE.sub("", start) + f' style="max-width: {most:.0f}px"'
-    start += f' role="img" {_label(alt)}>'
-    for unwanted in (COMMENTS, NAMES, DEFAULTS):
+        FigureCanvasSVG(figure).print_svg(buffer, metadata=no_metadata)
+    text = buffer.getvalue()
+    start, _, rest = text[text.index("<svg") :].partition(">")
+    width = PIXELS_PER_INCH * figure.get_figwidth()
+    start = (
+        SIZE_ATTRIBUTES.sub("", start) + f' style="max-width: {width:.0f}px"'
+    )
+    start += f' role="img" aria-label="{escape(alt)}">'
+    for unwanted in (COMMENTS, GENERATED_IDS, DEFAULT_STYLES):
         rest = unwanted.sub("", rest)
-    rest = FONT.sub(_font, rest)
-    for colour, variable in VARIABLES.items():
-        rest = rest.replace(f": {colour}", f": var(--{variable})")
+    rest = FONT_STYLES.sub(_inherit_font, rest)
+    for color, variable in CSS_VARIABLES.items():
+        rest = rest.replace(f": {color}", f": var(--{variable})")
     rest = re.sub(r"\s*\n\s*", "\n", rest)
+    # Matplotlib has escaped every text in it.
     return Markup(start + rest)
 
 
-def _label(alt: str) -> str:
-    return element("x", aria_label=alt)[3:].partition("></x>")[0]
-
-
-def _font(found: re.Match) -> str:
-    """Leaves the family to the page, and the size as it is."""
-    if found[1]:
+def _inherit_font(match: re.Match) -> str:
+    """Takes the family from the page, and keeps the size."""
+    if match[1]:
         return "font-family: inherit"
-    size = re.search(r"[\d.]+px", found[2])
-    return f"font-size: {size[0]}" if size else found[0]
+    size = re.search(r"[\d.]+px", match[2])
+    return f"font-size: {size[0]}" if size else match[0]
 
 
-def png(pixels: np.ndarray, alt: str, **attributes: Any) -> Markup:
-    """Returns uint8 `[H, W, 3]` as an image inside the page."""
+def png(pixels: np.ndarray, alt: str, class_: str = "") -> Markup:
+    """Returns uint8 `[H, W, 3]` as an image element."""
     from PIL import Image
 
     buffer = io.BytesIO()
     Image.fromarray(pixels).save(buffer, "PNG", optimize=True)
-    data = base64.b64encode(buffer.getvalue()).decode()
     height, width = pixels.shape[:2]
-    return element(
-        "img",
-        src=f"data:image/png;base64,{data}",
-        alt=alt,
-        width=width,
-        height=height,
-        **attributes,
+    return Markup(
+        '<img src="data:image/png;base64,{}" alt="{}" width="{}" height="{}"{}>'
+    ).format(
+        base64.b64encode(buffer.getvalue()).decode(),
+        alt,
+        width,
+        height,
+        Markup(' class="{}"').format(class_) if class_ else "",
     )
-
-
-def figure(picture: Markup, *caption: Any, class_: str | None = None) -> Markup:
-    """Returns a picture with a line below it."""
-    below = element("figcaption", *caption) if caption else None
-    return element("figure", picture, below, class_=class_)

@@ -12,8 +12,9 @@ import pytest
 from zoo import runs
 from zoo.data.dataset import Split
 from zoo.evaluation import judging, scoring
-from zoo.reporting import figures, gathering
-from zoo.reporting.page import page as page_of
+from zoo.reporting import figures
+from zoo.reporting.context import collect
+from zoo.reporting.render import render
 
 EVERY = ["digits", "moons", "sine", "wild", "none"]
 LARGEST = 1_000_000  # bytes
@@ -70,43 +71,42 @@ def test_what_a_picture_refers_to_is_in_it(pages):
 
 def test_pictures_are_in_the_colours_of_the_page(pages):
     for page in pages.values():
-        for colour in figures.VARIABLES:
-            assert f": {colour}" not in page.text
+        for color in figures.CSS_VARIABLES:
+            assert f": {color}" not in page.text
 
 
 def test_a_classifier_of_images_has_every_section(pages):
     titles = re.findall(r"<h2>(.*?)</h2>", pages["digits"].text)
     assert titles == [
-        "How it learned", "What its numbers say", "Class by class",
-        "What is taken for what", "Surest mistakes", "How sure it is", "Data",
-        "Model", "Settings", "Machine", "Looks at the test set",
-        "What the numbers do not say",
+        "Learning curves", "Diagnostics", "Per-class metrics",
+        "Confusion matrix", "Most confident errors", "Calibration", "Data",
+        "Model", "Settings", "Environment", "Test-set evaluations", "Caveats",
     ]  # fmt: skip
 
 
 def test_points_have_a_picture_of_the_plane_and_curves_one_of_the_function(
     pages,
 ):
-    assert "What it says of the plane" in pages["moons"].words
+    assert "Decision boundary" in pages["moons"].words
     assert pages["moons"].count("img", **{"class": "card"}) == 1
-    assert "What it predicts" in pages["sine"].words
-    assert "Class by class" not in pages["sine"].words
+    assert "Predictions" in pages["sine"].words
+    assert "Per-class metrics" not in pages["sine"].words
 
 
-def test_every_mistake_has_truth_answer_and_probability(pages, trained):
-    story = gathering.gather(runs.find("digits", str(trained)), str(trained))
-    outputs, labels = story.scored.outputs, story.scored.part.labels
+def test_every_error_has_label_prediction_and_probability(pages, trained):
+    context = collect(runs.find("digits", str(trained)), str(trained))
+    outputs, labels = context.scored.outputs, context.scored.part.labels
     wrong = int((outputs.argmax(axis=1) != labels).sum())
     assert wrong
     alts = [a["alt"] for tag, a in pages["digits"].tags if tag == "img"]
     assert len(alts) == min(wrong, 12)
     for alt in alts:
         found = re.fullmatch(
-            r"An image of (\d), taken for (\d) with ([\d.]+) %", alt
+            r"Image of class (\d), predicted as (\d) with probability .*%", alt
         )
         assert found and found[1] != found[2]
-    shares = [float(alt.split()[-2]) for alt in alts]
-    assert shares == sorted(shares, reverse=True)
+    probabilities = [float(alt.split()[-1].rstrip("%")) for alt in alts]
+    assert probabilities == sorted(probabilities, reverse=True)
 
 
 def test_data_and_model_are_told_with_origin_licence_and_fingerprint(
@@ -116,14 +116,15 @@ def test_data_and_model_are_told_with_origin_licence_and_fingerprint(
     data = runs.find("digits", str(trained)).resolved["data"]
     assert data["fingerprint"] in words
     assert "Alpaydin and Kaynak, 1998" in words and "CC BY 4.0" in words
-    assert "multiply-adds" in words and "activations for one example" in words
+    assert "multiply-adds per image" in words
+    assert "activations for one example" in words
 
 
 # How a run ended.
 
 
 def test_a_page_of_a_diverged_run_says_so_first(pages):
-    head = pages["wild"].words.partition("How it learned")[0]
+    head = pages["wild"].words.partition("Learning curves")[0]
     assert "This run diverged" in head
     assert "--split=test" not in pages["wild"].words
     assert pages["wild"].count("img") == 0
@@ -142,11 +143,11 @@ def test_a_run_that_has_not_ended_says_how_it_stands(
     if status == "running":
         with runs.find("digits", str(folder)).lock():
             words = read("digits", folder=folder).words
-        assert "still at work" in words
+        assert "still training" in words
     else:
         words = read("digits", folder=folder).words
         assert f"zoo resume digits --runs_dir={folder}" in words
-    assert "How it learned" in words
+    assert "Learning curves" in words
 
 
 def test_a_run_without_an_epoch_has_a_page(read, folder):
@@ -161,16 +162,16 @@ def test_data_that_cannot_be_loaded_are_told_and_the_rest_is_shown(
 ):
     spoil(folder / "digits", "resolved.json", data__handed_over=True)
     page = read("digits", folder=folder)
-    head = page.words.partition("How it learned")[0]
-    assert "Made from stored numbers: digits was trained on arrays" in head
-    assert "Validation accuracy, as stored" in head
-    assert "Class by class" not in page.words
-    assert "Machine" in page.words
+    head = page.words.partition("Learning curves")[0]
+    assert "Based on stored metrics only: digits was trained on arrays" in head
+    assert "Validation accuracy (stored)" in head
+    assert "Per-class metrics" not in page.words
+    assert "Environment" in page.words
 
 
 def test_a_run_without_validation_examples_claims_no_score(pages):
-    head = pages["none"].words.partition("How it learned")[0]
-    assert "Training accuracy, of the last epoch" in head
+    head = pages["none"].words.partition("Learning curves")[0]
+    assert "Training accuracy (last epoch)" in head
     assert "Validation accuracy" not in head
 
 
@@ -180,8 +181,8 @@ def test_random_labels_are_told_at_the_top_and_among_the_limits(
     changes = {"config__randomize_labels": 0.5}
     spoil(folder / "digits", "resolved.json", **changes)
     words = read("digits", folder=folder).words
-    assert "50 % of the training labels were replaced" in words
-    assert "learned by heart" in words
+    assert "50% of the training labels were replaced" in words
+    assert "memorizes" in words
 
 
 def test_a_model_that_would_answer_for_long_is_left_alone_at_a_runs_end(
@@ -189,9 +190,9 @@ def test_a_model_that_would_answer_for_long_is_left_alone_at_a_runs_end(
 ):
     run = runs.find("digits", str(folder))
     spoil(run.path, "metrics.json", examples_per_second=1.0)
-    story = gathering.gather(run, str(folder), patience=30)
-    assert story.scored is None and "48 s" in story.left_out
-    assert gathering.gather(run, str(folder)).scored is not None
+    context = collect(run, str(folder), max_seconds=30)
+    assert context.scored is None and "48 s" in context.missing_reason
+    assert collect(run, str(folder)).scored is not None
 
 
 def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
@@ -204,7 +205,7 @@ def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
     outputs = random.normal(size=(2000, 100)).astype(np.float32)
     outputs[np.arange(2000), labels] += 3
     images = random.integers(0, 256, (2000, 32, 32, 3), dtype=np.uint8)
-    whole = gathering.gather(run, str(folder))
+    whole = collect(run, str(folder))
     result = {
         **whole.scored.result,
         **judging.of_classes(outputs, labels, names, lambda y, z: 0.0),
@@ -213,11 +214,11 @@ def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
     scored = scoring.Scored(
         Split(images, labels), whole.scored.model, outputs, result
     )
-    text = page_of([dataclasses.replace(whole, scored=scored)])
-    assert "The 20 classes of 100 with the lowest recall" in text
+    text = render([dataclasses.replace(whole, scored=scored)])
+    assert "The 20 of 100 classes with the lowest recall" in text
     assert "The other 80 classes" in text
-    assert len(re.findall('class="right"', text)) == 20
-    assert "among the five surest answers" in text
+    assert len(re.findall('class="correct"', text)) == 20
+    assert "Top-5 accuracy" in text
     assert len(text.encode()) < LARGEST
 
 
@@ -227,8 +228,8 @@ def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
 def test_several_runs_are_compared_first_and_then_told_one_by_one(pages):
     titles = re.findall(r"<h2>(.*?)</h2>", pages["two"].text)
     assert titles[:4] == [
-        "Side by side", "Differences", "Settings that differ",
-        "How they learned",
+        "Summary", "Pairwise differences", "Settings that differ",
+        "Learning curves",
     ]  # fmt: skip
     assert [a["data-run"] for _, a in pages["two"].tags if "data-run" in a] == [
         "digits",
@@ -238,7 +239,7 @@ def test_several_runs_are_compared_first_and_then_told_one_by_one(pages):
 
 def test_runs_that_cannot_be_compared_are_still_told(pages):
     words = pages["odd"].words
-    assert "No test was made: sine predicts numbers" in words
+    assert "The runs cannot be compared: sine predicts numbers" in words
     assert pages["odd"].count("article") == 3
 
 

@@ -4,25 +4,27 @@ import shlex
 
 from zoo import runs
 from zoo.cli.flags import Command
-from zoo.reporting import settings
+from zoo.reporting import sections
 
 
 def test_settings_that_differ_from_the_recipe_are_told(trained):
-    found = settings.departures(runs.find("wild", str(trained)))
+    found = sections.recipe_diff(runs.find("wild", str(trained)))
     assert ("learning_rate", 1e30) in [row[:2] for row in found]
     assert {"seed", "run_name", "runs_dir"}.isdisjoint(r[0] for r in found)
 
 
-def test_a_default_recipe_has_no_departures(folder, spoil):
+def test_a_default_recipe_has_no_differences(folder, spoil):
     run = runs.find("digits", str(folder))
-    used = {f"config__{name}": own for name, _, own in settings.departures(run)}
+    used = {
+        f"config__{name}": own for name, _, own in sections.recipe_diff(run)
+    }
     spoil(run.path, "resolved.json", **used)
-    assert settings.departures(run) == []
+    assert sections.recipe_diff(run) == []
 
 
 def test_the_command_repeats_the_run(trained):
     run = runs.find("wild", str(trained))
-    words = shlex.split(settings.command(run).replace("\\\n", " "))
+    words = shlex.split(sections.train_command(run).replace("\\\n", " "))
     assert words[:2] == ["zoo", "train"]
     command = Command("zoo train", "")
     command.options()
@@ -35,4 +37,4 @@ def test_a_run_that_repeats_another_names_it(read, folder, spoil):
     parent = {"run": "first", "changed": {"l2": [None, 0.01]}}
     spoil(folder / "digits", "resolved.json", parent=parent)
     words = read("digits", folder=folder).words
-    assert "It repeats first with these changed: l2." in words
+    assert "Based on the run first; changed options: l2." in words

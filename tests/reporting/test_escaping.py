@@ -1,49 +1,69 @@
-"""HTML whose texts are escaped, whatever they are."""
+"""Names of runs, classes and files are escaped, whatever they are."""
 
-import html
 import json
 import shutil
 
 import hypothesis
+import numpy as np
 import pytest
 from hypothesis import strategies as st
+from markupsafe import Markup, escape
 
 from tests.reporting.conftest import Page
 from zoo.reporting import figures
-from zoo.reporting.elements import Markup, element, joined, sentence, table
+from zoo.reporting.context import ReportNumbers
+from zoo.reporting.render import _environment, with_code
 
 EVIL = "<script>alert('x')</script>\"&"
 TEXTS = st.text(st.characters(exclude_categories=("Cs", "Cc")))
 
 
-@hypothesis.given(TEXTS, TEXTS)
-def test_text_and_attributes_come_back_as_they_were(text, attribute):
-    page = Page(element("p", text + EVIL, title=attribute + EVIL))
-    assert page.words == text + EVIL
-    assert page.tags == [("p", {"title": attribute + EVIL})]
+def macro(name):
+    """Returns a macro of macros.html, to be called by a test."""
+    return getattr(_environment().get_template("macros.html").module, name)
+
+
+@hypothesis.given(TEXTS)
+def test_text_of_a_template_comes_back_as_it_was(text):
+    page = Page(macro("term")(EVIL + text, EVIL))
+    assert page.words == " ".join((EVIL + text + EVIL).split())
+    assert {tag for tag, _ in page.tags} == {"div", "dt", "dd"}
 
 
 @hypothesis.given(TEXTS)
 def test_code_in_a_sentence_is_escaped_too(text):
-    page = Page(sentence(f"{EVIL}{text}`{EVIL}`"))
+    page = Page(with_code(f"{EVIL}{text}`{EVIL}`"))
     assert {tag for tag, _ in page.tags} <= {"code"}
+    assert page.words.endswith(EVIL)
 
 
-def test_markup_stands_as_it_is_and_nothing_is_nothing():
-    inner = element("b", "<")
-    assert isinstance(inner, Markup)
-    assert joined(inner, None, ["&", 3]) == "<b>&lt;</b>&amp;3"
-    assert element("img", alt=None, hidden=True) == "<img hidden>"
+def test_markup_is_not_escaped_twice():
+    assert macro("term")("a", Markup("<b>&lt;</b>")).count("<b>&lt;</b>") == 1
 
 
-def test_a_table_heads_its_rows_and_sets_numbers_right():
-    page = Page(table(("name", "count"), [("a", 1), ("b", 22)], right=(1,)))
+def test_a_term_without_a_value_is_left_out():
+    assert [macro("term")("a", value).strip() for value in (None, "")] == [
+        "",
+        "",
+    ]
+
+
+def test_a_table_has_row_headers_and_aligns_numbers_right():
+    page = Page(macro("table")(("name", "count"), [("a", 1), ("b", 22)], (1,)))
     assert page.count("th", scope="row") == 2
     assert page.count("td", **{"class": "number"}) == 2
 
 
+def test_a_number_has_its_key_and_its_exact_value():
+    numbers = ReportNumbers({"a": {"b": [0.123456]}})
+    assert numbers.percent("a.b.0") == (
+        '<data data-key="a.b.0" value="0.123456">12.35%</data>'
+    )
+    assert "–" in numbers.percent("a.c")
+
+
 @pytest.mark.parametrize("name", ["$a_b$", "_hidden", "a-->b", EVIL, "]]>"])
-def test_words_in_a_picture_stay_words(name):
+def test_text_in_a_plot_stays_text(name):
     with figures.theme():
         figure, axes = figures.new(3, 2)
         axes.plot([1, 2], [3, 4])
@@ -52,6 +72,12 @@ def test_words_in_a_picture_stay_words(name):
     assert name in page.words
     assert page.count("svg", **{"aria-label": name}) == 1
     assert page.count("script") == 0
+
+
+def test_the_description_of_an_image_is_escaped():
+    page = Page(figures.png(np.zeros((2, 2, 3), np.uint8), EVIL, EVIL))
+    ((_, attributes),) = page.tags
+    assert attributes["alt"] == attributes["class"] == EVIL
 
 
 def test_names_of_runs_classes_and_data_are_escaped_on_a_page(
@@ -77,4 +103,4 @@ def test_names_of_runs_classes_and_data_are_escaped_on_a_page(
         assert page.count("script") == 0
         assert named.name in page.words and EVIL in page.words
         assert "<script" not in page.text
-        assert html.escape(EVIL) in page.text
+        assert str(escape(EVIL)) in page.text

@@ -1,0 +1,271 @@
+"""Everything that a report shows about one run, collected from its folder."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from functools import cached_property
+from typing import Any
+
+from markupsafe import Markup
+
+from zoo.config import DEFAULTS
+from zoo.console import format_count
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import Finding
+from zoo.diagnostics.run_stats import RunStats
+from zoo.errors import UserError
+from zoo.evaluation import opening, scoring
+from zoo.evaluation.kinship import config_fingerprint
+from zoo.evaluation.ledger import Ledger, home
+from zoo.runs import Run
+
+FINISHED = ("completed", "stopped_early")
+# Examples per second of inference, relative to training.
+INFERENCE_SPEEDUP = 3
+# Numbers from here on are written in scientific notation.
+MAX_DECIMAL = 1e5
+
+
+@dataclasses.dataclass(frozen=True)
+class ReportContext:
+    """One run with everything that its report shows.
+
+    Attributes:
+        run: Run folder.
+        stats: Statistics of the run that the diagnostics are computed from.
+        metrics: Contents of `metrics.json`; empty while the run is unfinished.
+        resolved: Contents of `resolved.json`.
+        scored: Predictions on the validation examples; `None` if missing.
+        missing_reason: Why `scored` is missing, as a sentence; else empty.
+        test_evaluations: Logged test-set evaluations of the run's data set,
+            by any run, oldest first.
+        test_result: Latest test-set result of this run, with the interval
+            corrected for all evaluations; `None` if there is none.
+    """
+
+    run: Run
+    stats: RunStats
+    metrics: dict[str, Any]
+    resolved: dict[str, Any]
+    scored: scoring.Scored | None
+    missing_reason: str
+    test_evaluations: list[dict[str, Any]]
+    test_result: dict[str, Any] | None
+
+    @cached_property
+    def numbers(self) -> ReportNumbers:
+        """Every number that a page may show, by name."""
+        return ReportNumbers(
+            {
+                "evaluate": self.scored.result if self.scored else None,
+                "metrics": self.metrics,
+                "resolved": self.resolved,
+                "test": self.test_result,
+            }
+        )
+
+    @cached_property
+    def findings(self) -> list[Finding]:
+        """Findings of the diagnostics, the most severe first."""
+        return diagnose(self.stats)
+
+    @property
+    def name(self) -> str:
+        """Name of the run."""
+        return self.run.name
+
+    @property
+    def status(self) -> str:
+        """Status of the run, such as `completed` or `diverged`."""
+        return self.stats.status
+
+    @property
+    def is_finished(self) -> bool:
+        """Whether the run ended normally and has a trained model."""
+        return self.status in FINISHED
+
+    @property
+    def is_regression(self) -> bool:
+        """Whether the targets are numbers instead of classes."""
+        return self.resolved["data"].get("task") == "numbers"
+
+    @property
+    def step(self) -> int:
+        """Number of training steps done so far."""
+        rows = self.stats.history
+        last = rows[-1]["step"] if rows else 0
+        return int(self.metrics.get("steps") or last)
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Options of the run, defaults filled in."""
+        return self.resolved["config"]
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """RunStats of the data set: name, sizes, class names, fingerprint."""
+        return self.resolved["data"]
+
+    @property
+    def class_names(self) -> list[str]:
+        """Names of the classes; empty for a regression."""
+        return self.data["class_names"]
+
+    @property
+    def unit_name(self) -> str:
+        """What an example is: `images` or `points`."""
+        return "images" if len(self.data["input_shape"]) == 3 else "points"
+
+
+def collect(
+    run: Run,
+    runs_dir: str = DEFAULTS["runs_dir"],
+    *,
+    parts: scoring.Parts | None = None,
+    max_seconds: float | None = None,
+    status: str | None = None,
+) -> ReportContext:
+    """Reads a run, and evaluates its model on the validation examples.
+
+    The test set is never read.
+
+    Args:
+        run: Finished or not.
+        runs_dir: Folder of the test-set log, for runs that are in there.
+        parts: Data that are in memory already.
+        max_seconds: Longest estimated time that the evaluation may take; it
+            is left out if it would take longer. No limit if not given.
+        status: Status of the run, if this process still holds its lock.
+    """
+    resolved, stats, metrics = run.resolved, RunStats.of(run), run.metrics
+    if status is not None:
+        stats = dataclasses.replace(stats, status=status)
+    missing = _without_model(run, stats)
+    missing = missing or _too_slow(metrics, resolved, max_seconds)
+    scored = None
+    if not missing:
+        try:
+            scored = scoring.score_val(run, parts or scoring.Parts(), runs_dir)
+        except UserError as error:
+            missing = str(error)
+    evaluations = Ledger(home(run, runs_dir)).related(run.config.dataset)
+    return ReportContext(
+        run,
+        stats,
+        metrics,
+        resolved,
+        scored,
+        missing,
+        evaluations,
+        _test_result(run, evaluations),
+    )
+
+
+def collect_all(runs: Sequence[Run], runs_dir: str) -> list[ReportContext]:
+    """Reads several runs; a data set that they share is loaded once."""
+    parts = scoring.Parts()
+    return [collect(run, runs_dir, parts=parts) for run in runs]
+
+
+def _without_model(run: Run, stats: RunStats) -> str:
+    if (run.path / "model.keras").exists():
+        return ""
+    return f"the run has the status {stats.status} and no saved model."
+
+
+def _too_slow(metrics: dict, resolved: dict, max_seconds: float | None) -> str:
+    throughput = metrics.get("examples_per_second")
+    if max_seconds is None or not throughput:
+        return ""
+    seconds = resolved["data"]["val"] / (INFERENCE_SPEEDUP * throughput)
+    if seconds <= max_seconds:
+        return ""
+    return (
+        f"evaluating all validation examples would take about {seconds:,.0f} "
+        "s; `zoo report` does it."
+    )
+
+
+def _test_result(
+    run: Run, evaluations: Sequence[dict]
+) -> dict[str, Any] | None:
+    config = config_fingerprint(run)
+    results = [
+        (evaluation, entry["result"])
+        for evaluation in evaluations
+        for entry in evaluation["runs"]
+        if (entry["run"], entry["config"]) == (run.name, config)
+    ]
+    if not results:
+        return None
+    evaluation, result = results[-1]
+    count = len(evaluations)
+    result = {**result, "when": evaluation.get("when"), "openings": count}
+    if "correct" in result:
+        result["corrected"] = opening.corrected(result, count)
+    return result
+
+
+class ReportNumbers:
+    """The numbers of one run, each written with the name of what it is.
+
+    `percent("evaluate.accuracy")` is
+    `<data data-key="evaluate.accuracy" value="0.9822">98.22%</data>`: the text
+    is rounded, the value is not. So programs can read a page, and tests can
+    compare every number with its source.
+
+    Args:
+        sources: Nested dicts and lists, by the first word of a key.
+    """
+
+    def __init__(self, sources: Mapping[str, Any]):
+        self._sources = sources
+
+    def value(self, key: str) -> Any:
+        """Returns the value of a key such as `evaluate.classes.0.recall`.
+
+        `None` if there is no such value.
+        """
+        value: Any = self._sources
+        for word in key.split("."):
+            if isinstance(value, list):
+                value = value[int(word)]
+            elif isinstance(value, Mapping):
+                value = value.get(word)
+            else:
+                return None
+        return value
+
+    def format(self, key: str, write: Callable[[Any], str]) -> Markup:
+        """Returns the value of a key, written by a function."""
+        value = self.value(key)
+        if value is None:
+            return Markup('<span class="none">–</span>')
+        return Markup('<data data-key="{}" value="{}">{}</data>').format(
+            key, value, write(value)
+        )
+
+    def percent(self, key: str, sign: str = "%") -> Markup:
+        """Returns a fraction in percent, with two decimals."""
+        return self.format(key, lambda value: f"{100 * value:.2f}{sign}")
+
+    def count(self, key: str) -> Markup:
+        """Returns an integer with separators of thousands."""
+        return self.format(key, format_count)
+
+    def rounded(self, key: str) -> Markup:
+        """Returns a number without decimals."""
+        return self.format(key, lambda value: f"{value:,.0f}")
+
+    def decimal(self, key: str) -> Markup:
+        """Returns a number with four decimals."""
+        return self.format(key, _decimal)
+
+    def significant(self, key: str) -> Markup:
+        """Returns a number with four significant digits."""
+        return self.format(key, lambda value: f"{value:.4g}")
+
+
+def _decimal(value: float) -> str:
+    return f"{value:.4f}" if abs(value) < MAX_DECIMAL else f"{value:.4g}"

@@ -1,0 +1,159 @@
+"""Jinja2 templates to HTML, and HTML to a file."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import pathlib
+import traceback
+from collections.abc import Sequence
+
+import jinja2
+from markupsafe import Markup, escape
+
+import zoo
+from zoo import backend
+from zoo.data import Dataset
+from zoo.errors import UserError
+from zoo.evaluation import scoring
+from zoo.io import atomic_write
+from zoo.reporting import figures, sections
+from zoo.reporting.context import ReportContext, collect, collect_all
+from zoo.runs import Run
+
+FILE = "report.html"
+STYLE_SHEET = pathlib.Path(__file__).with_name("page.css")
+# Longest evaluation, in seconds, that the end of a training waits for.
+MAX_SECONDS_AFTER_TRAINING = 30.0
+
+
+@backend.fixed_settings()
+def write_report(
+    runs: Sequence[Run], runs_dir: str, path: pathlib.Path | None = None
+) -> pathlib.Path:
+    """Writes the report of one run, or of several, and returns its path.
+
+    Args:
+        runs: One or more runs, finished or not.
+        runs_dir: Folder of the test-set log, for runs that are in there.
+        path: File to write; by default `report.html` in the folder of the one
+            run, or in `runs_dir`. An existing file is replaced.
+    """
+    if path is None and len(runs) == 1:
+        runs[0].check_writable()
+    text = render(collect_all(runs, runs_dir))
+    if path is None:
+        folder = pathlib.Path(runs_dir) if len(runs) > 1 else runs[0].path
+        path = folder / FILE
+    with atomic_write(path) as file:
+        file.write(text.encode())
+    return path
+
+
+def write_after_training(
+    run: Run, dataset: Dataset, runs_dir: str
+) -> pathlib.Path | None:
+    """Writes the report of a run that has just ended, and returns its path.
+
+    The run and its metrics are saved by then, so no error is raised: it is
+    written to the run's log.
+
+    Args:
+        run: Run whose lock this process still holds.
+        dataset: Its data set, which is in memory.
+        runs_dir: Folder of the test-set log.
+
+    Returns:
+        `None` if the report could not be written.
+    """
+    try:
+        run.write(FILE, _render_after_training(run, dataset, runs_dir))
+        return run.path / FILE
+    except (Exception, KeyboardInterrupt):
+        # The disk may be full: then there is no log either.
+        with contextlib.suppress(OSError):
+            with (run.path / "log.txt").open("a") as log:
+                log.write(traceback.format_exc())
+        return None
+
+
+@backend.fixed_settings()
+def _render_after_training(run: Run, dataset: Dataset, runs_dir: str) -> str:
+    parts = scoring.Parts()
+    parts.keep(run, dataset)
+    context = collect(
+        run,
+        runs_dir,
+        parts=parts,
+        max_seconds=MAX_SECONDS_AFTER_TRAINING,
+        status=run.metrics["status"],
+    )
+    return render([context])
+
+
+def check_path(path: str, overwrite: bool) -> pathlib.Path:
+    """Returns the path of a report, if it can be written there.
+
+    Raises:
+        UserError: it is a folder, its folder does not exist, or it exists and
+            may not be replaced.
+    """
+    target = pathlib.Path(path)
+    if target.is_dir() or not target.name:
+        raise UserError(
+            f"--out={path} is a folder; write for example "
+            f"--out={target / FILE}."
+        )
+    if not target.parent.is_dir():
+        raise UserError(
+            f"--out={path} cannot be written: there is no folder "
+            f"{target.parent}."
+        )
+    if target.exists() and not overwrite:
+        raise UserError(
+            f"--out={path} exists already; choose another name, or add "
+            "--overwrite."
+        )
+    return target
+
+
+def render(runs: Sequence[ReportContext]) -> str:
+    """Returns the HTML of a report about one run, or about several."""
+    now = datetime.datetime.now()
+    return (
+        _environment()
+        .get_template("page.html")
+        .render(
+            runs=runs,
+            title=", ".join(run.name for run in runs),
+            # Our own file, which is CSS: the only text that is not escaped.
+            style=Markup(STYLE_SHEET.read_text(encoding="utf-8")),
+            version=zoo.__version__,
+            written=f"{now.day} {now:%B %Y, %H:%M}",
+        )
+    )
+
+
+@functools.cache
+def _environment() -> jinja2.Environment:
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("zoo.reporting"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters["with_code"] = with_code
+    environment.globals.update(sections=sections, figures=figures)
+    return environment
+
+
+def with_code(text: str) -> Markup:
+    """Returns a sentence in which the text between backquotes is code."""
+    parts = text.split("`")
+    return Markup("").join(
+        Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
+        for index, part in enumerate(parts)
+    )
