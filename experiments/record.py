@@ -45,7 +45,7 @@ def recipe_options(name: str) -> dict[str, Any]:
 
 def what_counts(config: TrainConfig) -> dict[str, Any]:
     """Returns the options that make a config the recipe it is, as JSON."""
-    asked = {k: v for k, v in config.asked().items() if k not in FREE}
+    asked = {k: v for k, v in config.overrides().items() if k not in FREE}
     if config.weights:
         asked["weights"] = bases.without_seed(config.weights, config.seed)
     return json.loads(json.dumps({"model": config.model, **asked}))

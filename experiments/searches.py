@@ -47,13 +47,13 @@ def recipe_of(settings: SweepConfig) -> recipes.Recipe:
     Raises:
         UserError: there is none.
     """
-    asked = settings.config.replace(runs_dir="runs").asked()
+    asked = settings.config.replace(runs_dir="runs").overrides()
     for recipe in recipes.list_recipes(sweeps=True):
         if not recipe.is_sweep:
             continue
         found = sweep.read([f"--recipe={recipe.name}"])
         same_space = set(found.choices["texts"]) == set(settings.space)
-        if same_space and found.config.asked() == asked:
+        if same_space and found.config.overrides() == asked:
             return recipe
     raise UserError(
         "this sweep was not made by a recipe; `zoo recipes` lists them."

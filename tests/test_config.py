@@ -79,7 +79,7 @@ def test_no_digit_of_a_list_is_lost_on_the_way_through_a_flag(epochs):
 
 
 def test_only_what_is_not_default_was_asked():
-    assert TrainConfig(seed=3, model="lenet5").asked() == {"seed": 3}
+    assert TrainConfig(seed=3, model="lenet5").overrides() == {"seed": 3}
 
 
 def test_a_config_cannot_be_changed():
@@ -94,8 +94,8 @@ def test_every_option_has_a_group_and_a_help_text():
 
 
 def test_about_a_dozen_options_are_everyday_ones():
-    everyday = [n for n, option in OPTIONS.items() if option.everyday]
-    assert 10 <= len(everyday) <= 14
+    common = [n for n, option in OPTIONS.items() if option.common]
+    assert 10 <= len(common) <= 14
 
 
 @pytest.mark.parametrize(

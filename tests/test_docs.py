@@ -75,6 +75,6 @@ def test_every_link_of_readme_into_the_project_leads_somewhere():
 )
 def test_every_recipe_is_understood_and_says_what_it_shows(recipe):
     config, parent = train.read([f"--recipe={recipe.name}"])
-    assert config.asked()
+    assert config.overrides()
     assert parent is None
     assert recipe.about[0].isupper()

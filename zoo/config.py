@@ -1,19 +1,19 @@
 """`TrainConfig`: every option of a training run, each defined exactly once.
 
 Flags, help texts, checks, run folders, sweeps and tests all read the fields
-of this one class. A field holds what was *asked*; `None` stands for "not
-given", and `zoo.training.plan` then takes the value of the model's recipe.
+of this one class. A field holds what was requested; `None` stands for "not
+given", and the model's recipe then decides.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from collections.abc import Mapping
 from typing import Any
 
-from zoo import kinds, synonyms
-from zoo.combinations import check_combinations
+from zoo import synonyms
 from zoo.errors import UserError, close_matches
 from zoo.options import (
     ARGUMENTS,
@@ -26,8 +26,8 @@ from zoo.options import (
     NAMES,
     NUMBERS,
     TEXT,
-    Kind,
     Option,
+    ValueType,
     check_option,
     format_option,
     read_option,
@@ -45,18 +45,21 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "lenet5"
+RUN_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
 GROUPS = {
-    "model": "What is trained",
-    "data": "What it is trained on",
-    "optimization": "How it is trained",
-    "regularization": "What holds it back from learning by heart",
-    "run": "Where and how it runs",
-    "summaries": "What is shown",
+    "model": "Model",
+    "data": "Data",
+    "optimization": "Optimization",
+    "regularization": "Regularization",
+    "run": "Run",
+    "summaries": "Summaries",
 }
 
 
-def _option(default: Any, kind: Kind, group: str, help: str, **facts) -> Any:
-    option = Option(kind=kind, help=help, group=group, **facts)
+def _option(
+    default: Any, type: ValueType, group: str, help: str, **facts
+) -> Any:
+    option = Option(type=type, help=help, group=group, **facts)
     if isinstance(default, dict):
         return dataclasses.field(
             default_factory=dict, metadata={"option": option}
@@ -66,36 +69,38 @@ def _option(default: Any, kind: Kind, group: str, help: str, **facts) -> Any:
 
 @dataclasses.dataclass(frozen=True)
 class TrainConfig:
-    """One training run, as asked for; `None` leaves a choice to the recipe.
+    """Options of one training run; `None` takes the recipe's value.
+
+    `zoo train --helpfull` describes each of them.
 
     Raises:
         UserError: a value has the wrong type, is out of range, or contradicts
-            another one. The message is one sentence.
+            another one.
     """
 
     # fmt: off
-    # Not given, it is that of the run to start from, or else DEFAULT_MODEL.
+    # The default is the model of `weights`, else DEFAULT_MODEL.
     model: str | None = _option(
-        None, TEXT, "model", everyday=True,
+        None, TEXT, "model", common=True,
         help="model to train; `zoo models` lists them")
     model_arg: Mapping[str, Any] = _option(
         {}, ARGUMENTS, "model",
-        help="an argument of this model alone, as name=value; repeatable")
+        help="argument of this model's builder, as name=value; repeatable")
     activation: str | None = _option(
-        None, TEXT, "model", to_builder=True,
+        None, TEXT, "model", is_model_arg=True,
         choices=("relu", "leaky_relu", "elu", "gelu", "gelu_tanh", "softplus",
                  "sigmoid", "tanh", "none"),
-        help="activation of the hidden layers; gelu_tanh is the fast "
-             "approximation of gelu by tanh")
+        help="activation of the hidden layers; gelu_tanh is the tanh "
+             "approximation of GELU")
     norm: str | None = _option(
-        None, TEXT, "model", to_builder=True,
+        None, TEXT, "model", is_model_arg=True,
         choices=("none", "batch", "local_response"),
-        help="normalization in the hidden layers")
+        help="normalization of the hidden layers")
     initializer: str | None = _option(
-        None, TEXT, "model", to_builder=True,
+        None, TEXT, "model", is_model_arg=True,
         choices=("he_normal", "he_uniform", "glorot_normal", "glorot_uniform",
                  "lecun_normal", "torch_uniform", "small_normal", "equal"),
-        help="initial values of the kernels")
+        help="kernel initializer")
     features: str | None = _option(
         None, TEXT, "model",
         help="what lr, mlp or knn see in place of pixels: hog, colour, words, "
@@ -112,198 +117,201 @@ class TrainConfig:
              "needs --weights")
     freeze: str = _option(
         "none", TEXT, "model",
-        help="layers whose weights stay as they are: none; features, which "
-             "is all before `logits`; or names such as conv1*,conv3")
+        help="layers to freeze: none, features (all before `logits`), or "
+             "names such as conv1*,conv3")
 
     dataset: str = _option(
-        "digits", TEXT, "data", everyday=True,
+        "digits", TEXT, "data", common=True,
         help="data set, folder:PATH or npz:PATH; `zoo datasets` lists them")
     data_dir: str | None = _option(
         None, TEXT, "data",
-        help="folder of tensorflow-datasets and of arrays that are kept (else "
-             "TFDS_DATA_DIR, else ~/tensorflow_datasets)")
+        help="folder of tensorflow-datasets and of cached arrays (default: "
+             "TFDS_DATA_DIR, or ~/tensorflow_datasets)")
     image_size: int | None = _option(
         None, INT, "data", low=4, high=1024,
-        help="side in pixels to which every image is resized when read")
+        help="height and width to which images are resized, in pixels")
     val_fraction: float = _option(
         0.1, FLOAT, "data", low=0, high=1, open_high=True,
-        help="share of the training images held out for validation")
+        help="fraction of the training images held out for validation")
     train_examples: int | None = _option(
         None, INT, "data", low=1,
-        help="use only so many of the training images, of every class its "
-             "share; which, the images decide")
+        help="number of training examples to use, stratified by class")
     randomize_labels: float = _option(
         0.0, FLOAT, "data", low=0, high=1,
-        help="share of the training labels that are replaced by classes drawn "
-             "at random, to see whether they can be learned by heart; "
-             "validation and test keep the true ones")
+        help="fraction of training labels replaced by random classes (Zhang "
+             "et al. 2017); validation and test labels are kept")
     classes: tuple[str, ...] = _option(
         (), NAMES, "data",
-        help="use only these of the classes, by name, numbered anew; of the "
-             "validation and test images too")
+        help="names of the classes to use, in training, validation and test")
     group_by: str | None = _option(
         None, TEXT, "data",
-        help="for folder: keep files of one group in one split: `folder`, or "
-             "a regular expression whose match in the file's name is the group")
+        help="keep files of one group in one split: `folder`, or a regular "
+             "expression whose match in the file name is the group; needs "
+             "--dataset=folder:PATH")
     skip_unreadable: bool = _option(
         False, BOOL, "data",
-        help="for folder: leave out files that cannot be read as an image, "
-             "and say how many, rather than stop at the first")
+        help="skip image files that cannot be read, instead of stopping at "
+             "the first; needs --dataset=folder:PATH")
     extra_features: tuple[str, ...] = _option(
         (), NAMES, "data", choices=("x2", "xy", "sin"),
-        help="for points: also the squares of the coordinates, their products "
-             "and their sines are inputs")
+        help="extra inputs for points: squares, products and sines of the "
+             "coordinates")
     mean_subtraction: str | None = _option(
-        None, TEXT, "data", everyday=True,
+        None, TEXT, "data", common=True,
         choices=("none", "channel", "pixel", "image"),
-        help="what is subtracted: each channel's mean, the mean image, or "
-             "each image's own channel means (else channel)")
+        help="mean to subtract: of each channel, of each pixel, or of each "
+             "image's channels (default: channel)")
     scale: str | None = _option(
         None, TEXT, "data", choices=("none", "unit", "std"),
-        help="what pixels are divided by: nothing, 255, or each channel's "
-             "standard deviation (else std)")
+        help="divisor of the pixels: none, 255 (unit), or the standard "
+             "deviation of each channel (default: std)")
     augment: str | None = _option(
         None, TEXT, "data",
         choices=("none", "flip", "crop", "crop_flip", "alternating_flip",
                  "crop_alternating_flip"),
-        help="random changes of the training images: crops after padding by "
-             "reflection, and mirroring; alternating: an image is mirrored in "
-             "every second epoch, drawn by lot in the first")
+        help="augmentation of the training images: random crops after "
+             "reflection padding, and horizontal flips; alternating: an "
+             "image is flipped in every other epoch")
     crop_padding: int | None = _option(
         None, INT, "data", low=1,
-        needs=("augment", ("crop", "crop_flip", "crop_alternating_flip")),
-        help="pixels by which a crop moves an image at most (else an eighth "
-             "of the side)")
+        depends_on=("augment", ("crop", "crop_flip", "crop_alternating_flip")),
+        help="padding before random crops, in pixels (default: an eighth of "
+             "the side)")
 
     optimizer: str | None = _option(
-        None, TEXT, "optimization", everyday=True,
+        None, TEXT, "optimization", common=True,
         choices=("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"),
-        help="update rule")
+        help="optimizer")
     learning_rate: float | None = _option(
-        None, FLOAT, "optimization", everyday=True, low=0, open_low=True,
-        help="step size at its highest")
+        None, FLOAT, "optimization", common=True, low=0, open_low=True,
+        help="peak learning rate")
     momentum: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1, open_high=True,
-        needs=("optimizer", ("momentum", "nesterov", "rmsprop")),
-        help="share of the last update that is kept")
+        depends_on=("optimizer", ("momentum", "nesterov", "rmsprop")),
+        help="momentum")
     schedule: str | None = _option(
         None, TEXT, "optimization",
         choices=("constant", "step", "cosine", "linear", "exponential"),
-        help="how the learning rate falls")
+        help="learning rate schedule")
     schedule_epochs: tuple[float, ...] | None = _option(
-        None, NUMBERS, "optimization", low=0, needs=("schedule", ("step",)),
-        help="epochs at whose end the rate is multiplied by schedule_factor")
+        None, NUMBERS, "optimization", low=0,
+        depends_on=("schedule", ("step",)),
+        help="milestones (epochs) of the step schedule")
     schedule_factor: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1, open_low=True,
-        needs=("schedule", ("step", "exponential")),
-        help="factor at each step, or each epoch if exponential")
+        depends_on=("schedule", ("step", "exponential")),
+        help="learning rate factor at each milestone, or at each epoch if "
+             "exponential")
     warmup_epochs: float | None = _option(
         None, FLOAT, "optimization", low=0,
-        help="epochs over which the rate rises from zero, or from "
-             "warmup_start")
+        help="epochs of linear learning rate warm-up")
     warmup_start: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1,
-        help="share of the learning rate at which the warm-up starts")
+        help="learning rate at the start of the warm-up, as a fraction of "
+             "the peak (default: 0)")
     schedule_end: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1, open_high=True,
-        needs=("schedule", ("cosine", "linear")),
-        help="share of the learning rate that is left at the end")
+        depends_on=("schedule", ("cosine", "linear")),
+        help="final learning rate, as a fraction of the peak")
     norm_bias_factor: float | None = _option(
         None, FLOAT, "optimization", low=0, open_low=True,
-        help="factor on the learning rate of the biases of batch norm, not on "
-             "their weight decay")
+        help="learning rate factor of batch norm biases; their weight decay "
+             "is not scaled")
     lookahead_every: int | None = _option(
         None, INT, "optimization", low=1,
-        help="updates after which the weights are averaged with a slow copy "
-             "of themselves, and go on from there; towards the end the copy "
-             "counts for more")
+        help="average the weights with a slow copy every N steps "
+             "(Lookahead); the weight of the copy grows during training")
     batch_size: int | str | None = _option(
-        None, INT_OR_FULL, "optimization", everyday=True, low=1,
-        help="images in an update, or `full` for all of them")
+        None, INT_OR_FULL, "optimization", common=True, low=1,
+        help="batch size, or `full` for all training examples")
     epochs: int | None = _option(
-        None, INT, "optimization", everyday=True, low=1,
-        help="passes over the training images")
+        None, INT, "optimization", common=True, low=1,
+        help="number of epochs")
     steps: int | None = _option(
         None, INT, "optimization", low=1,
-        help="updates to make, instead of --epochs")
+        help="number of training steps, instead of --epochs")
     clip_norm: float | None = _option(
         None, FLOAT, "optimization", low=0, open_low=True,
-        help="largest norm of the gradient of all weights together")
+        help="maximum global norm of the gradients")
     loss: str | None = _option(
         None, TEXT, "optimization",
         choices=("cross_entropy", "hinge", "squared_error"),
-        help="what is minimized (else cross_entropy, or squared_error where "
-             "a number is predicted)")
+        help="loss function (default: cross_entropy, or squared_error for "
+             "regression)")
     label_smoothing: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1, open_high=True,
-        needs=("loss", ("cross_entropy",)),
-        help="share of each label that is spread over all classes")
+        depends_on=("loss", ("cross_entropy",)),
+        help="label smoothing factor")
     class_weight: str = _option(
         "none", TEXT, "optimization", choices=("none", "balanced"),
-        help="what an example counts in the loss that is minimized: all the "
-             "same, or the less the more examples its class has")
+        help="class weighting of the loss: none, or inversely proportional "
+             "to class frequency")
     recompute_batch_norm: bool = _option(
         False, BOOL, "optimization",
-        help="before each validation, compute the averages of batch norm anew "
-             "over the training images, without augmentation and dropout")
+        help="recompute batch norm statistics over the training images "
+             "before each validation (precise batch norm)")
     early_stopping_patience: int | None = _option(
         None, INT, "optimization", low=1,
-        help="epochs without a better validation loss before stopping")
+        help="epochs without improvement of the validation loss before "
+             "training stops")
 
     dropout: float | None = _option(
-        None, FLOAT, "regularization", everyday=True, low=0, high=1,
-        open_high=True, to_builder=True,
-        help="share of the units dropped at each update")
+        None, FLOAT, "regularization", common=True, low=0, high=1,
+        open_high=True, is_model_arg=True,
+        help="dropout rate, 0 to <1")
     l1: float | None = _option(
-        None, FLOAT, "regularization", low=0, to_builder=True,
-        help="l1 * sum |w| over every kernel is added to the loss")
+        None, FLOAT, "regularization", low=0, is_model_arg=True,
+        help="L1 regularization: adds l1 * sum |w| over all kernels to the "
+             "loss")
     l2: float | None = _option(
-        None, FLOAT, "regularization", everyday=True, low=0, to_builder=True,
-        help="l2 * sum w^2 over every kernel is added to the loss")
+        None, FLOAT, "regularization", common=True, low=0, is_model_arg=True,
+        help="L2 regularization: adds l2 * sum w^2 over all kernels to the "
+             "loss")
     weight_decay: float | None = _option(
         None, FLOAT, "regularization", low=0,
-        help="the papers' decay: w/2 * sum v^2 over every trainable variable, "
-             "biases and norms too; decoupled for adamw alone")
+        help="weight decay w as in the papers: adds w/2 * sum v^2 over all "
+             "trainable variables to the loss; decoupled for adamw only")
 
     seed: int = _option(
-        0, INT, "run", everyday=True, low=0, high=2**31 - 1,
-        help="fixes initial weights, order, augmentation and dropout")
+        0, INT, "run", common=True, low=0, high=2**31 - 1,
+        help="random seed of initial weights, data order, augmentation and "
+             "dropout")
     deterministic: bool = _option(
         False, BOOL, "run",
-        help="same seed, same machine, same bits; slower")
+        help="use deterministic ops: the same seed gives the same bits on "
+             "the same machine; slower")
     devices: int | str = _option(
         1, INT_OR_ALL, "run", low=1,
         help="devices of each machine that share every batch, or all; the "
              "batch size is that of all together")
     precision: str = _option(
         "float32", TEXT, "run", choices=("float32", "bfloat16", "auto"),
-        help="number format of the arithmetic; auto takes bfloat16 where the "
-             "processor or accelerator has it")
+        help="compute dtype; auto: bfloat16 where the hardware supports it")
     jit: str = _option(
         "auto", TEXT, "run", choices=("auto", "on", "off"),
-        help="compile with XLA; auto leaves it off on processors")
+        help="XLA compilation; auto: off on CPUs")
     steps_per_execution: int | str = _option(
         "auto", INT_OR_AUTO, "run", low=1,
-        help="updates made between two looks at Python")
+        help="training steps per compiled call (as in Keras)")
     checkpoint_every: int | None = _option(
         None, INT, "run", low=1,
-        help="updates between checkpoints, besides those at epoch ends")
+        help="save a checkpoint every N steps, in addition to epoch ends")
     runs_dir: str = _option(
-        "runs", TEXT, "run", help="folder that holds the run folders")
+        "runs", TEXT, "run", help="folder of the run folders")
     run_name: str | None = _option(
-        None, TEXT, "run", everyday=True,
-        help="name of the run folder (else model, data set, what differs)")
+        None, TEXT, "run", common=True,
+        help="name of the run folder (default: model, data set and changed "
+             "options)")
 
     summaries: tuple[str, ...] = _option(
         ("default",), NAMES, "summaries",
-        choices=kinds.GROUPS + kinds.NAMES,
-        help="kinds written to TensorBoard; `default,gradients` adds one")
+        help="TensorBoard summaries to write; `default,gradients` adds one")
     summary_every: int = _option(
         1, INT, "summaries", low=1,
-        help="epochs between summaries that are no scalars")
+        help="log images and histograms every N epochs")
     debug_every: int | None = _option(
         None, INT, "summaries", low=1,
-        help="updates between the lecture's debugging prints")
+        help="print sample predictions every N steps")
     # fmt: on
 
     def __post_init__(self):
@@ -317,18 +325,19 @@ class TrainConfig:
                 object.__setattr__(
                     self, name, check_option(name, option, value)
                 )
-        check_combinations(self)
+        _check_run_name(self.run_name)
+        _check_conflicts(self)
 
     def replace(self, **changes) -> TrainConfig:
         """Returns a copy with some values changed, checked again."""
         return dataclasses.replace(self, **changes)
 
     def as_dict(self) -> dict[str, Any]:
-        """Returns every option with its value, in the order of this class."""
+        """Returns the value of every option, in the order of this class."""
         return {name: getattr(self, name) for name in OPTIONS}
 
-    def asked(self) -> dict[str, Any]:
-        """Returns the options whose value is not the default."""
+    def overrides(self) -> dict[str, Any]:
+        """Returns the options whose value differs from the default."""
         return {
             name: value
             for name, value in self.as_dict().items()
@@ -341,7 +350,11 @@ class TrainConfig:
 
     @classmethod
     def from_json(cls, text: str) -> TrainConfig:
-        """Reads back what `to_json` wrote; unknown keys are an error."""
+        """Reads what `to_json` wrote.
+
+        Raises:
+            UserError: there is an unknown option, or an invalid value.
+        """
         values = json.loads(text)
         for name in values:
             option_named(name)
@@ -371,7 +384,11 @@ DEFAULTS: dict[str, Any] = {
 
 
 def option_named(name: str) -> Option:
-    """Returns the option `name`, or says which ones look like it."""
+    """Returns the option of a name.
+
+    Raises:
+        UserError: there is none; the message suggests similar names.
+    """
     if name in OPTIONS:
         return OPTIONS[name]
     meant = synonyms.FLAGS.get(name.lower())
@@ -381,5 +398,61 @@ def option_named(name: str) -> Option:
 
 
 def parse_option(name: str, text: str) -> Any:
-    """Reads the value of one option from the text of a flag."""
+    """Parses the value of an option from text."""
     return read_option(name, option_named(name), text)
+
+
+def _check_run_name(name: str | None) -> None:
+    if name is None:
+        return
+    if not RUN_NAME.fullmatch(name) or any(
+        part.startswith(".") for part in name.split("/")
+    ):
+        raise UserError(
+            f"--run_name={name} cannot name a folder in --runs_dir; use "
+            "letters, digits and _ . - (and / between folders), with no part "
+            "starting with a dot."
+        )
+
+
+def _check_conflicts(config: TrainConfig) -> None:
+    """Raises `UserError` for options that contradict each other."""
+    if config.epochs is not None and config.steps is not None:
+        raise UserError(
+            f"--epochs={config.epochs} and --steps={config.steps} contradict "
+            "each other; give one of them."
+        )
+    if config.early_stopping_patience is not None and not config.val_fraction:
+        raise UserError(
+            "--early_stopping_patience needs validation images, and "
+            "--val_fraction=0 leaves none; give --val_fraction=0.1."
+        )
+    if config.new_head and config.weights is None:
+        raise UserError(
+            "--new_head has no effect on weights that are all new; it needs "
+            "--weights=RUN."
+        )
+    if config.weights is not None and config.features is not None:
+        raise UserError(
+            f"--weights={config.weights} starts from weights that were "
+            f"trained on images, and --features={config.features} replaces "
+            "images; give one of them."
+        )
+    frozen = [name.strip() for name in config.freeze.split(",")]
+    if "" in frozen or "none" in frozen and len(frozen) > 1:
+        raise UserError(
+            f"--freeze={config.freeze} is not a list of layers; write for "
+            "example --freeze=features, or --freeze=conv1*,conv3."
+        )
+    if config.dataset.startswith("folder:"):
+        return
+    if config.group_by is not None:
+        raise UserError(
+            f"--group_by groups files by name, and {config.dataset} has no "
+            "files; it needs --dataset=folder:PATH."
+        )
+    if config.skip_unreadable:
+        raise UserError(
+            f"--skip_unreadable skips image files, and {config.dataset} has "
+            "none; it needs --dataset=folder:PATH."
+        )

@@ -1,7 +1,7 @@
-"""What an option is: a type of value, its bounds, and sentences about them.
+"""Option: the type, range and help of one setting, and errors about values.
 
-Values come as text from flags and flagfiles, or as they are from Python; both
-are checked here, and refused in one voice.
+Values come as text from flags and flagfiles, or as they are from Python. Both
+are checked here, with the same error messages.
 """
 
 from __future__ import annotations
@@ -16,27 +16,28 @@ from zoo.errors import UserError, close_matches, join_or
 
 
 @dataclasses.dataclass(frozen=True)
-class Kind:
-    """A type of value: how to read it from text, and how to say what it is.
+class ValueType:
+    """How to parse and describe a type of value.
 
     Attributes:
-        python: the types that a value may have.
-        parse: reads a value from text.
-        noun: what it is, in words.
-        example: as it is typed.
-        word: the one word that may stand in its place, if any.
+        python: Python types of the value.
+        parse: Function that reads a value from text.
+        noun: Description of a value, such as "a whole number".
+        example: Value as it is typed.
+        keyword: Word that is accepted instead of a value; empty for none.
     """
 
     python: tuple[type, ...]
     parse: Callable[[str], Any]
     noun: str
     example: str
-    word: str = ""
+    keyword: str = ""
 
     @property
-    def words(self) -> str:
-        """Everything that it may be, in words."""
-        return self.noun + (f" or the word {self.word}" if self.word else "")
+    def description(self) -> str:
+        """Description of everything that is accepted."""
+        keyword = f" or the word {self.keyword}" if self.keyword else ""
+        return self.noun + keyword
 
 
 def _parse_bool(text: str) -> bool:
@@ -64,34 +65,23 @@ def _parse_arguments(text: str) -> dict[str, Any]:
         return {name: value}
 
 
-INT = Kind((int,), int, "a whole number", "10")
-FLOAT = Kind((int, float), float, "a number", "0.001")
-TEXT = Kind((str,), str, "a name", "name")
-BOOL = Kind((bool,), _parse_bool, "true or false", "true")
-NUMBERS = Kind((tuple,), _parse_numbers, "a list of numbers", "60,120,160")
-NAMES = Kind((tuple,), _parse_names, "a list of names", "scalars,logits")
-ARGUMENTS = Kind((dict,), _parse_arguments, "name=value", "depth=28")
-INT_OR_FULL = Kind(
-    (int, str),
-    lambda text: text if text == "full" else int(text),
-    "a whole number",
-    "64",
-    "full",
-)
-INT_OR_AUTO = Kind(
-    (int, str),
-    lambda text: text if text == "auto" else int(text),
-    "a whole number",
-    "8",
-    "auto",
-)
-INT_OR_ALL = Kind(
-    (int, str),
-    lambda text: text if text == "all" else int(text),
-    "a whole number",
-    "2",
-    "all",
-)
+def _int_or(keyword: str, example: str) -> ValueType:
+    def parse(text: str) -> int | str:
+        return text if text == keyword else int(text)
+
+    return ValueType((int, str), parse, "a whole number", example, keyword)
+
+
+INT = ValueType((int,), int, "a whole number", "10")
+FLOAT = ValueType((int, float), float, "a number", "0.001")
+TEXT = ValueType((str,), str, "a name", "name")
+BOOL = ValueType((bool,), _parse_bool, "true or false", "true")
+NUMBERS = ValueType((tuple,), _parse_numbers, "a list of numbers", "60,120,160")
+NAMES = ValueType((tuple,), _parse_names, "a list of names", "scalars,logits")
+ARGUMENTS = ValueType((dict,), _parse_arguments, "name=value", "depth=28")
+INT_OR_FULL = _int_or("full", "64")
+INT_OR_AUTO = _int_or("auto", "8")
+INT_OR_ALL = _int_or("all", "2")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -99,19 +89,21 @@ class Option:
     """What is known of an option besides its default.
 
     Attributes:
-        kind: its type of value.
-        help: one line for `--help`; names the unit.
-        group: the heading it stands under, a key of `GROUPS`.
-        choices: the allowed words, where it is a choice.
-        low, high: the allowed range; `None` is no bound.
-        open_low, open_high: whether that bound itself is refused.
-        needs: other options and the values they must have for this one to
-            have an effect, as (option, values).
-        everyday: whether `--help` shows it, or only `--helpfull`.
-        to_builder: whether the model's builder takes it as an argument.
+        type: Type of its value.
+        help: Line for `--help`.
+        group: Heading in `--help`, a key of `GROUPS`.
+        choices: Allowed names; empty for any.
+        low: Lower bound; `None` for none.
+        high: Upper bound; `None` for none.
+        open_low: Whether the lower bound itself is excluded.
+        open_high: Whether the upper bound itself is excluded.
+        depends_on: Another option, and the values it must have for this one
+            to have an effect.
+        common: Whether `--help` shows it; `--helpfull` shows all.
+        is_model_arg: Whether it is an argument of the model's builder.
     """
 
-    kind: Kind
+    type: ValueType
     help: str
     group: str
     choices: tuple[str, ...] = ()
@@ -119,27 +111,27 @@ class Option:
     high: float | None = None
     open_low: bool = False
     open_high: bool = False
-    needs: tuple[str, tuple[str, ...]] | None = None
-    everyday: bool = False
-    to_builder: bool = False
+    depends_on: tuple[str, tuple[str, ...]] | None = None
+    common: bool = False
+    is_model_arg: bool = False
 
 
 def read_option(name: str, option: Option, text: str) -> Any:
-    """Reads the value of one option from the text of a flag.
+    """Parses the value of an option from text.
 
     Raises:
-        UserError: the text is no such value, or one that is not allowed.
+        UserError: the text is not such a value, or the value is not allowed.
     """
     try:
-        return check_option(name, option, option.kind.parse(text))
+        return check_option(name, option, option.type.parse(text))
     except UserError:
         raise
     except (ValueError, KeyError):
-        raise _wrong_kind(name, option, text) from None
+        raise _type_error(name, option, text) from None
 
 
 def format_option(name: str, value: Any) -> list[str]:
-    """Writes one option as the flags that `parse_option` reads back."""
+    """Formats an option as the flags that `read_option` reads back."""
     if isinstance(value, dict):
         return [f"--{name}={key}={arg}" for key, arg in value.items()]
     if isinstance(value, tuple):
@@ -149,34 +141,85 @@ def format_option(name: str, value: Any) -> list[str]:
     return [f"--{name}={value}"]
 
 
-def _digits(item: Any) -> str:
-    """Writes every digit of a number, without an empty fraction."""
-    text = str(item)
-    return text.removesuffix(".0") if isinstance(item, float) else text
+def check_option(name: str, option: Option, value: Any) -> Any:
+    """Returns the value in its own type.
+
+    Raises:
+        UserError: it is of another type, or is not allowed.
+    """
+    if isinstance(value, list):
+        value = tuple(value)
+    is_valid = isinstance(value, option.type.python)
+    if isinstance(value, bool) and bool not in option.type.python:
+        is_valid = False
+    if not is_valid:
+        raise _type_error(name, option, _format(value))
+    for item in value if isinstance(value, tuple) else (value,):
+        _check_item(name, option, item, value)
+    return float(value) if option.type is FLOAT else value
 
 
-def _shown(value: Any) -> str:
-    """Writes a value as it would be typed."""
-    items = value if isinstance(value, tuple) else (value,)
-    return ",".join(map(_digits, items))
+def _check_item(name: str, option: Option, item: Any, value: Any) -> None:
+    text = _format(value)
+    if isinstance(item, int | float) and not isinstance(item, bool):
+        if not _is_in_range(option, item):
+            raise UserError(
+                f"--{name}={text} is out of range; {_allowed(option)}."
+            )
+    elif option.choices and item not in option.choices:
+        raise UserError(
+            f"--{name}={text} is not known; "
+            f"{suggest_choice(item, option.choices)}"
+        )
+    elif isinstance(item, str) and option.type.python == (int, str):
+        if item != option.type.keyword:
+            raise UserError(
+                f"--{name}={text} is not {option.type.description}."
+            )
 
 
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _is_in_range(option: Option, number: float) -> bool:
+    low, high = option.low, option.high
+    if not math.isfinite(number):
+        return False
+    if low is not None and (number < low or option.open_low and number == low):
+        return False
+    return high is None or (
+        number < high or number == high and not option.open_high
+    )
+
+
+def suggest_choice(name: str, choices: tuple[str, ...]) -> str:
+    """Returns the end of the error for a name that is not among some choices.
+
+    Returns:
+        Such as "did you mean adam? Choose sgd, adam or rmsprop."
+    """
+    choose = f"hoose {join_or(choices)}."
+    if close := close_matches(name, choices, 1):
+        return f"did you mean {close[0]}? C{choose}"
+    return f"c{choose}"
+
+
+def _type_error(name: str, option: Option, text: str) -> UserError:
+    remedy = _allowed(option) or f"write for example {option.type.example}"
+    return UserError(
+        f"--{name}={text} is not {option.type.description}; {remedy}."
+    )
 
 
 def _allowed(option: Option) -> str:
-    """Says in words what an option accepts; empty where anything goes."""
+    """Describes what an option accepts; empty where anything goes."""
     if option.choices:
         return f"choose {join_or(option.choices)}"
     if option.low is None:
         return ""
-    word = f", or the word {option.kind.word}" if option.kind.word else ""
-    return f"give {option.kind.noun} {_span(option)}{word}"
+    word = option.type.keyword
+    keyword = f", or the word {word}" if word else ""
+    return f"give {option.type.noun} {_describe_range(option)}{keyword}"
 
 
-def _span(option: Option) -> str:
-    """Says in words what lies between the bounds of an option."""
+def _describe_range(option: Option) -> str:
     low = _digits(option.low)
     if option.high is None:
         return f"above {low}" if option.open_low else f"of at least {low}"
@@ -186,50 +229,13 @@ def _span(option: Option) -> str:
     return f"from {low} to {'below ' if option.open_high else ''}{high}"
 
 
-def check_option(name: str, option: Option, value: Any) -> Any:
-    """Returns the value in its own type.
-
-    Raises:
-        UserError: it is of another type, or not allowed.
-    """
-    if isinstance(value, list):
-        value = tuple(value)
-    right_type = isinstance(value, option.kind.python)
-    if isinstance(value, bool) and bool not in option.kind.python:
-        right_type = False
-    if not right_type:
-        raise _wrong_kind(name, option, _shown(value))
-    for item in value if isinstance(value, tuple) else (value,):
-        _check_item(name, option, item, value)
-    return float(value) if option.kind is FLOAT else value
+def _digits(item: Any) -> str:
+    """Writes every digit of a number, without an empty fraction."""
+    text = str(item)
+    return text.removesuffix(".0") if isinstance(item, float) else text
 
 
-def _wrong_kind(name: str, option: Option, shown: str) -> UserError:
-    right = _allowed(option) or f"write for example {option.kind.example}"
-    return UserError(f"--{name}={shown} is not {option.kind.words}; {right}.")
-
-
-def _check_item(name: str, option: Option, item: Any, value: Any) -> None:
-    shown = _shown(value)
-    if _is_number(item):
-        low, high = option.low, option.high
-        if (
-            not math.isfinite(item)
-            or low is not None
-            and (item < low or option.open_low and item == low)
-            or high is not None
-            and (item > high or option.open_high and item == high)
-        ):
-            raise UserError(
-                f"--{name}={shown} is out of range; {_allowed(option)}."
-            )
-    elif option.choices and item not in option.choices:
-        close = close_matches(item, option.choices, 1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UserError(
-            f"--{name}={shown} is not known; {hint}"
-            f"{_allowed(option).capitalize() if hint else _allowed(option)}."
-        )
-    elif isinstance(item, str) and option.kind.python == (int, str):
-        if item != option.kind.word:
-            raise UserError(f"--{name}={shown} is not {option.kind.words}.")
+def _format(value: Any) -> str:
+    """Formats a value as it would be typed."""
+    items = value if isinstance(value, tuple) else (value,)
+    return ",".join(map(_digits, items))

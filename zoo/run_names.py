@@ -23,7 +23,7 @@ def default_name(asked: TrainConfig) -> str:
     for a folder; each is named whole.
     """
     words = [asked.model, slug(asked.dataset)]
-    for name, value in asked.asked().items():
+    for name, value in asked.overrides().items():
         if name not in NAMELESS:
             words += [
                 flag.removeprefix("--").removeprefix("model_arg=")

@@ -48,11 +48,11 @@ TYPED = [
     ("--factor=1 --tuner=hyperband", "--factor=1", "at least 2"),
     ("--sweep_name=../x", "--sweep_name=../x", "letters"),
     ("--run_name=x", "--run_name=x has no place", "--sweep_name"),
-    ("--spaec=l2=0:1", "no flag --spaec", "--space"),
+    ("--spaec=l2=0:1", "unknown flag --spaec", "--space"),
     ("--recipe=mlp_digit", "no recipe 'mlp_digit'", "sweeps/mlp_digits"),
     ("--confirm_seeds=-1", "--confirm_seeds=-1", "at least 0"),
     ("--confirm_seeds=some", "--confirm_seeds=some", "whole number"),
-    ("--compare_default=maybe", "--compare_default=maybe", "true nor false"),
+    ("--compare_default=maybe", "--compare_default=maybe", "true or false"),
     # What does not go together.
     ("--confirm_seeds=0 --open_test", "--open_test", "--confirm_seeds=3"),
     (

@@ -44,8 +44,8 @@ def test_a_help_text_fits_a_terminal_of_80_columns(capsys, monkeypatch, argv):
 def test_the_short_help_of_train_has_the_everyday_flags_only(capsys):
     text = shown(capsys, "train", "--help")
     flags = re.findall(r"^  --(\w+)  ", text, re.MULTILINE)
-    everyday = [name for name in OPTIONS if OPTIONS[name].everyday]
-    assert flags == ["recipe", "like", "seeds", "workers", *everyday]
+    common = [name for name in OPTIONS if OPTIONS[name].common]
+    assert flags == ["recipe", "like", "seeds", "workers", *common]
     assert 10 <= len(flags) <= 18
     assert "--helpfull" in text
 

@@ -69,7 +69,7 @@ def test_a_sweep_is_repeated_by_its_again_flags(folder):
     settings = read_settings(folder)
     assert asked.choices["texts"] == settings.space
     assert asked.choices["trials"] == 3
-    assert asked.config.asked() == {"model": "lr", "val_fraction": 0.2}
+    assert asked.config.overrides() == {"model": "lr", "val_fraction": 0.2}
 
 
 def test_settings_come_back_as_they_were_written(folder):

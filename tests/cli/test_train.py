@@ -129,7 +129,7 @@ def equal(first, second):
 def test_again_flags_repeat_a_run(train):
     first = train(*QUICK, "--seed=3", "--scale=unit", name="first")
     again = train(f"--flagfile={first.path}/flags.txt", name="again")
-    assert again.config.asked().keys() == first.config.asked().keys()
+    assert again.config.overrides().keys() == first.config.overrides().keys()
     assert equal(first, again)
 
 

@@ -106,5 +106,5 @@ def test_what_has_no_effect_leaves_no_hole(name):
 
 
 def test_every_option_that_depends_on_another_has_a_neutral_value():
-    depends = {name for name, option in OPTIONS.items() if option.needs}
+    depends = {name for name, option in OPTIONS.items() if option.depends_on}
     assert depends == set(hparams.NEUTRAL)

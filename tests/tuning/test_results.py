@@ -244,7 +244,7 @@ def test_the_space_of_every_model_has_nothing_that_it_lacks(entry):
         options = {
             name: getattr(config, name)
             for name in point
-            if name in OPTIONS and OPTIONS[name].to_builder
+            if name in OPTIONS and OPTIONS[name].is_model_arg
         }
         arguments = {n: v for n, v in config.model_arg.items()}
         assert not any(name.startswith(ARGUMENT) for name in arguments)

@@ -11,7 +11,7 @@ from zoo.config import OPTIONS, parse_option
 from zoo.errors import UserError, join_or
 from zoo.models import describe
 
-BUILDER_FLAGS = [name for name in OPTIONS if OPTIONS[name].to_builder]
+BUILDER_FLAGS = [name for name in OPTIONS if OPTIONS[name].is_model_arg]
 
 
 def run(argv: list[str]) -> int:

@@ -55,7 +55,7 @@ def define(command: Command) -> None:
         "process_id": "number of this process, from 0",
     }
     for name in FLAGS:
-        command.text(name, None, about[name], everyday=False)
+        command.text(name, None, about[name], common=False)
 
 
 def read(command: Command, verb: str) -> ProcessInfo | None:

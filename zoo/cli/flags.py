@@ -1,31 +1,61 @@
-"""Flags from the options of `TrainConfig`, read by absl.
+"""Flags of commands, read by absl, and their help texts.
 
-Every flag is read as text and handed to `zoo.config.parse_option`, so that
-the command line, flagfiles and Python check values in one place and complain
-in one voice.
+The value of every flag is read as text and parsed by
+`zoo.config.parse_option`, so that the command line, flagfiles and Python check
+values in one place, with the same error messages.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import shlex
+import textwrap
+from collections.abc import Iterable
 
 from absl import flags
 
-from zoo import synonyms
-from zoo.cli.help import Flag, text
-from zoo.config import BOOL, OPTIONS, TrainConfig, parse_option
+from zoo import kinds, synonyms
+from zoo.config import (
+    BOOL,
+    DEFAULTS,
+    GROUPS,
+    OPTIONS,
+    TrainConfig,
+    format_option,
+    parse_option,
+)
 from zoo.errors import UserError, close_matches
+
+HELP_COLUMNS = 80
+HELP_FLAGS = ("--help", "-h", "-help", "--helpfull")
+TITLES = {"": "Command", **GROUPS}
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """A flag, as the help text shows it.
+
+    Attributes:
+        name: Name without dashes.
+        help: Line that describes it.
+        group: Heading that it stands under, a key of `TITLES`.
+        common: Whether `--help` shows it; `--helpfull` shows all.
+    """
+
+    name: str
+    help: str
+    group: str = ""
+    common: bool = True
 
 
 class Command:
-    """The flags and words that one verb takes.
+    """The flags and arguments of one command.
 
     Args:
-        usage: the first line of its help, such as `zoo resume RUN`.
-        about: what it does, in a sentence.
-        words: names of the words it needs besides flags; a last one that
-            ends in `...` stands for one or more; one in brackets may be left
-            out.
+        usage: first line of its help, such as `zoo resume RUN`.
+        about: what it does, in a few sentences.
+        words: names of its arguments besides flags; a last one that ends in
+            `...` stands for one or more; one in brackets is optional.
     """
 
     def __init__(self, usage: str, about: str, words: tuple[str, ...] = ()):
@@ -37,19 +67,19 @@ class Command:
         self._all: dict[str, Flag] = {}
 
     def text(
-        self, name: str, default: str | None, help: str, everyday: bool = True
+        self, name: str, default: str | None, help: str, common: bool = True
     ) -> None:
-        """Defines a flag that takes a text; --help shows everyday ones."""
+        """Defines a flag with a text value; --help shows common ones."""
         flags.DEFINE_string(name, default, help, flag_values=self.values)
-        self._all[name] = Flag(name, help, everyday=everyday)
+        self._all[name] = Flag(name, help, common=common)
 
     def texts(self, name: str, help: str) -> None:
-        """Defines a flag that takes a text, and may be given repeatedly."""
+        """Defines a flag with a text value that may be given repeatedly."""
         flags.DEFINE_multi_string(name, None, help, flag_values=self.values)
         self._all[name] = Flag(name, help)
 
     def switch(self, name: str, help: str) -> None:
-        """Defines a flag that is there or not."""
+        """Defines a flag that is true or false."""
         flags.DEFINE_boolean(name, False, help, flag_values=self.values)
         self._all[name] = Flag(name, help)
 
@@ -57,7 +87,7 @@ class Command:
         """Defines a flag for each option of `TrainConfig`, or for some."""
         for name in names or OPTIONS:
             option = OPTIONS[name]
-            if option.kind is BOOL:
+            if option.type is BOOL:
                 define = flags.DEFINE_boolean
             elif name == "model_arg":
                 define = flags.DEFINE_multi_string
@@ -65,23 +95,24 @@ class Command:
                 define = flags.DEFINE_string
             define(name, None, option.help, flag_values=self.values)
             self._all[name] = Flag(
-                name, option.help, option.group, option.everyday
+                name, option.help, option.group, option.common
             )
 
     def parse(self, argv: list[str]) -> list[str] | None:
-        """Reads the words after the verb.
+        """Parses the words after the command.
 
         Returns:
-            The words that are no flags; `None` if help was asked for and
-            shown.
+            The words that are not flags; `None` if help was requested and
+            printed.
 
         Raises:
-            UserError: an unknown flag, a missing value, a missing word or
+            UserError: an unknown flag, a missing value, a missing argument or
                 one too many.
         """
-        if any(a in ("--help", "-h", "-help", "--helpfull") for a in argv):
-            everything = "--helpfull" in argv
-            print(text(self.usage, self.about, self._all.values(), everything))
+        if set(HELP_FLAGS) & set(argv):
+            show_all = "--helpfull" in argv
+            flags_ = self._all.values()
+            print(help_text(self.usage, self.about, flags_, show_all))
             return None
         self._check_values(argv)
         self._typed = {word.lstrip("-").partition("=")[0] for word in argv}
@@ -95,7 +126,8 @@ class Command:
             raise _no_switch(str(error)) from None
         except UnicodeDecodeError:
             raise UserError(
-                "--flagfile is no text; give a file with a flag in each line."
+                "--flagfile is not a text file; give a file with one flag a "
+                "line."
             ) from None
         except (flags.Error, ValueError, OSError) as error:
             raise UserError(_one_sentence(str(error))) from None
@@ -112,17 +144,17 @@ class Command:
         return words
 
     def given(self) -> list[str]:
-        """Returns the flags that were given, be it by a flagfile."""
+        """Returns the names of the given flags, those of flagfiles too."""
         return [name for name in self._all if self.values[name].present]
 
     def config(self) -> TrainConfig:
-        """Returns the config that the flags ask for."""
+        """Returns the config that the flags request."""
         given = {}
         for name, option in OPTIONS.items():
             value = getattr(self.values, name)
             if value is None:
                 continue
-            if option.kind is BOOL:
+            if option.type is BOOL:
                 given[name] = value
             elif name == "model_arg":
                 given[name] = {}
@@ -153,16 +185,13 @@ class Command:
                 )
 
     def _too_many(self, word: str) -> UserError:
-        """Builds the error for a word that no flag announces."""
-        return UserError(
-            f"unexpected argument {word!r} of "
-            f"`{' '.join(self.usage.split()[:2])}`; {self._meant(word)}"
-        )
+        """Builds the error for an argument too many."""
+        return UserError(f"unexpected argument {word!r}; {self._meant(word)}")
 
     def _meant(self, word: str) -> str:
-        """Returns which flag a word without one was meant for, as a hint."""
+        """Suggests the flag that an argument may have been meant for."""
         if "model" not in self._all:
-            return "flags start with --."
+            return f"write `{self.usage}`."
         name, equals, value = word.partition("=")
         if equals and name in self._all:
             return f"did you mean {shlex.quote(f'--{word}')}?"
@@ -173,7 +202,7 @@ class Command:
 
         if word in [source.name for source in SOURCES]:
             return f"did you mean --dataset={word}?"
-        return f"a model is named by {shlex.quote(f'--model={word}')}."
+        return f"to choose a model, write {shlex.quote(f'--model={word}')}."
 
     def _unknown(self, name: str) -> UserError:
         known = [*self._all, "flagfile"]
@@ -184,13 +213,13 @@ class Command:
             if close
             else f"`{' '.join(self.usage.split()[:2])} --helpfull` lists all."
         )
-        return UserError(f"there is no flag --{name}; {hint}")
+        return UserError(f"unknown flag --{name}; {hint}")
 
 
 def expand_flagfile(argv: list[str], name: str, path_of) -> list[str]:
     """Replaces `--NAME=value` by the flagfile that it stands for.
 
-    The flagfile is put first, so that flags given besides override it,
+    The flagfile is put first, so that flags given besides override it
     wherever they stand.
 
     Args:
@@ -217,7 +246,7 @@ def _example(name: str) -> str:
     option = OPTIONS.get(name)
     if option is None:
         return "NAME"
-    return option.choices[0] if option.choices else option.kind.example
+    return option.choices[0] if option.choices else option.type.example
 
 
 def _no_flagfile(error: OSError) -> UserError:
@@ -230,9 +259,57 @@ def _no_flagfile(error: OSError) -> UserError:
 def _no_switch(text: str) -> UserError:
     """Builds the error for `--switch=value`; absl's text starts with it."""
     given = text.partition(":")[0].removeprefix("flag ")
-    return UserError(f"{given} is neither true nor false; give one of them.")
+    return UserError(f"{given} is not a boolean; give true or false.")
 
 
 def _one_sentence(text: str) -> str:
     text = " ".join(text.split()).rstrip(".")
     return f"{text[:1].lower()}{text[1:]}."
+
+
+def help_text(
+    usage: str, about: str, flags: Iterable[Flag], show_all: bool
+) -> str:
+    """Returns the help text of a command, its flags in groups.
+
+    Args:
+        usage: how the command is written.
+        about: what it does, in a few sentences.
+        flags: all of the command.
+        show_all: whether to show flags that are not common, too.
+    """
+    flags = list(flags)
+    shown = [flag for flag in flags if show_all or flag.common]
+    width = max((len(flag.name) for flag in shown), default=0)
+    lines = [usage]
+    lines += textwrap.wrap(
+        f"  {about}", subsequent_indent="  ", break_on_hyphens=False
+    )
+    for group, title in TITLES.items():
+        members = [flag for flag in shown if flag.group == group]
+        if members:
+            lines += ["", f"{title}:"]
+        for flag in members:
+            lines += textwrap.wrap(
+                flag.help + _choices_and_default(flag.name),
+                HELP_COLUMNS,
+                initial_indent=f"  --{flag.name:<{width}}  ",
+                subsequent_indent=" " * (width + 6),
+            )
+    if len(shown) < len(flags):
+        lines += ["", "--helpfull shows all flags."]
+    return "\n".join(lines)
+
+
+def _choices_and_default(name: str) -> str:
+    """Returns choices and default of an option, in brackets."""
+    if name not in OPTIONS:
+        return ""
+    choices, default = OPTIONS[name].choices, DEFAULTS[name]
+    if name == "summaries":
+        choices = kinds.GROUPS + kinds.NAMES
+    parts = [" | ".join(choices)] if choices else []
+    if default not in (None, {}, (), False):
+        (flag,) = format_option(name, default)
+        parts.append(f"default: {flag.partition('=')[2]}")
+    return f" ({'; '.join(parts)})" if parts else ""

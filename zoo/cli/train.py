@@ -43,7 +43,8 @@ def _define(command: Command) -> None:
 def _command() -> Command:
     return Command(
         "zoo train [--model=NAME] [--dataset=NAME] [--flags]",
-        "Train a model; what is not given is the model's own recipe.",
+        "Train a model. Options that are not given take the values of the "
+        "model's recipe.",
     )
 
 
@@ -64,8 +65,12 @@ def read(
         was asked for and shown.
     """
     command = command or _command()
-    command.text("recipe", None, "recipe of `zoo recipes` to start from")
-    command.text("like", None, "run to repeat, with what else is given changed")
+    command.text(
+        "recipe", None, "recipe to start from; `zoo recipes` lists them"
+    )
+    command.text(
+        "like", None, "start from this run's settings; other flags override"
+    )
     if define is not None:
         define(command)
     command.options()

@@ -94,7 +94,7 @@ def _flags(argv: list[str]):
 def _stands_alone(name: str) -> bool:
     """Whether a flag needs no value behind it."""
     option = OPTIONS.get(name) or OPTIONS.get(name.removeprefix("no"))
-    is_switch = option is not None and option.kind is BOOL
+    is_switch = option is not None and option.type is BOOL
     return is_switch or name.startswith("help") or name == "h"
 
 

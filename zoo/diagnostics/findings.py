@@ -100,7 +100,7 @@ def applies(stats: RunStats, name: str, value: Any) -> bool:
         return False
     if stats.is_nonparametric and name in config:
         return False
-    if OPTIONS[name].to_builder and stats.model_options is not None:
+    if OPTIONS[name].is_model_arg and stats.model_options is not None:
         if name not in stats.model_options:
             return False
     if name in IMAGE_OPTIONS and not stats.sees_images:
@@ -114,7 +114,7 @@ def applies(stats: RunStats, name: str, value: Any) -> bool:
         return False
     if name == "early_stopping_patience" and not stats.num_val:
         return False
-    needs = OPTIONS[name].needs
+    needs = OPTIONS[name].depends_on
     return not needs or config.get(needs[0]) in needs[1]
 
 

@@ -21,7 +21,7 @@ from zoo.errors import UserError, close_matches, join_and, join_or
 from zoo.models.registry import ModelEntry
 
 # Options that have a flag of their own; others are given by --model_arg.
-STANDARD = tuple(name for name in OPTIONS if OPTIONS[name].to_builder)
+STANDARD = tuple(name for name in OPTIONS if OPTIONS[name].is_model_arg)
 
 # Parameters of every builder that are not options: `input_shape` and
 # `num_classes`, and the seed, which belongs to the run.

@@ -451,7 +451,7 @@ def recipe_diff(run: Run) -> list[tuple[str, Any, Any]] | None:
 
 def settings(run: ReportContext) -> dict[str, Any]:
     """Returns the difference to the recipe, the parent, and the commands."""
-    diff, asked = recipe_diff(run.run), run.run.config.asked()
+    diff, asked = recipe_diff(run.run), run.run.config.overrides()
     parent = run.resolved["parent"]
     return {
         "diff": diff
@@ -478,7 +478,7 @@ def train_command(run: Run) -> str:
     """Returns the command that repeats a run, one flag per line."""
     flags = [
         shlex.quote(flag)
-        for name, value in run.config.asked().items()
+        for name, value in run.config.overrides().items()
         if name not in LOCATION_OPTIONS
         for flag in format_option(name, value)
     ]
@@ -577,7 +577,7 @@ def _selection_caveat(run: ReportContext) -> str:
 def _expected_score(run: ReportContext) -> str:
     """Compares the score of an unchanged default recipe with its range."""
     accuracy = run.metrics.get("best_val_accuracy")
-    if accuracy is None or set(run.run.config.asked()) - result.UNTOUCHED:
+    if accuracy is None or set(run.run.config.overrides()) - result.UNTOUCHED:
         return ""
     text = expected.verdict(run.config["model"], run.data["name"], accuracy)
     return f"The validation accuracy is {text}." if text else ""

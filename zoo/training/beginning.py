@@ -38,7 +38,7 @@ def again_flags(
             f"# It started from the weights of {transferred.run}, SHA-256",
             f"# {transferred.weights_sha256}",
         ]
-    for name, value in {"model": config.model, **config.asked()}.items():
+    for name, value in {"model": config.model, **config.overrides()}.items():
         if name not in ("run_name", "runs_dir"):
             lines += format_option(name, value)
     return "\n".join(lines) + "\n"

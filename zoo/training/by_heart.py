@@ -32,7 +32,7 @@ def refuse(asked: TrainConfig, data: Dataset) -> None:
             f"{asked.model} lets examples vote for classes, and {data.name} "
             "asks for numbers; use --model=mlp."
         )
-    for name, value in asked.asked().items():
+    for name, value in asked.overrides().items():
         if name in USELESS:
             raise UserError(
                 f"{format_option(name, value)[0]} has no effect on "

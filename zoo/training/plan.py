@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from zoo import features, runs
+from zoo import features, kinds, runs
 from zoo.config import OPTIONS, TrainConfig
 from zoo.data import Dataset, added_inputs, load_dataset
 from zoo.data import random_labels as noise
@@ -19,6 +19,7 @@ from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
+from zoo.options import suggest_choice
 from zoo.training import by_heart, origins, recipe
 from zoo.training.state import TrainState
 
@@ -87,7 +88,7 @@ class Plan:
         chosen = {
             name: getattr(self.config, name)
             for name, option in OPTIONS.items()
-            if option.to_builder and getattr(self.config, name) is not None
+            if option.is_model_arg and getattr(self.config, name) is not None
         }
         if self.entry.is_nonparametric:
             chosen["num_examples"] = len(self.data.train)
@@ -104,6 +105,13 @@ def check_names(asked: TrainConfig) -> None:
     if asked.features is not None:
         features.settle(asked.features, asked.runs_dir)
     runs.check_free(asked.runs_dir, asked.run_name)
+    known = kinds.GROUPS + kinds.NAMES
+    for name in asked.summaries:
+        if name not in known:
+            raise UserError(
+                f"--summaries={','.join(asked.summaries)}: {name!r} is not "
+                f"known; {suggest_choice(name, known)}"
+            )
 
 
 def settle(asked: TrainConfig) -> TrainConfig:
@@ -188,7 +196,7 @@ def _check_unused(asked: TrainConfig, data: Dataset) -> None:
         "dataset", "data_dir", "image_size", "val_fraction", "group_by",
         "skip_unreadable",
     )  # fmt: skip
-    for name in asked.asked():
+    for name in asked.overrides():
         if name in loading and asked.dataset != data.name:
             raise UserError(
                 f"{name}={getattr(asked, name)} has no effect on images that "

@@ -113,9 +113,9 @@ def fill(
 def _refuse_the_useless(asked: TrainConfig, values: dict[str, Any]) -> None:
     """Drops a recipe's values that have no effect; refuses asked ones."""
     for name, option in OPTIONS.items():
-        if option.needs is None or values.get(name) is None:
+        if option.depends_on is None or values.get(name) is None:
             continue
-        other, words = option.needs
+        other, words = option.depends_on
         if values.get(other) in words:
             continue
         if getattr(asked, name) is None:

@@ -51,7 +51,7 @@ def table(plan: Plan, metrics: dict) -> dict[str, str]:
             f"{metrics['best_val_balanced_accuracy']:.4f}, the mean of the "
             "classes' own accuracies"
         )
-    if not set(plan.asked.asked()) - UNTOUCHED:
+    if not set(plan.asked.overrides()) - UNTOUCHED:
         rows["expected"] = expected.verdict(
             plan.config.model, plan.data.name, metrics["best_val_accuracy"]
         )

@@ -95,12 +95,12 @@ def _others() -> list[str]:
     return [
         name
         for name, option in OPTIONS.items()
-        if option.everyday and name not in hparams.PLACES
+        if option.common and name not in hparams.PLACES
     ]
 
 
 def _everyday(name: str) -> api_pb2.HParamInfo:
-    kind = OPTIONS[name].kind
+    kind = OPTIONS[name].type
     info = api_pb2.HParamInfo(name=name, description=OPTIONS[name].help)
     info.type = api_pb2.DATA_TYPE_STRING
     if kind in NUMERIC:

@@ -149,7 +149,7 @@ def _default_space(fixed: TrainConfig, plan: Plan) -> Space:
 def _given(fixed: TrainConfig) -> dict[str, Any]:
     """Returns what was given for all trials, by name of a dimension."""
     arguments = {ARGUMENT + k: v for k, v in fixed.model_arg.items()}
-    return fixed.asked() | arguments
+    return fixed.overrides() | arguments
 
 
 def _fits(config: TrainConfig, plan: Plan) -> bool:

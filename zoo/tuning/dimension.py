@@ -156,7 +156,7 @@ def _why_fixed(name: str, option: Option) -> str | None:
 
 def _bare(option: Option, word: str) -> str:
     """Takes the parentheses off a choice that is a list."""
-    is_list = option.kind in (NUMBERS, NAMES)
+    is_list = option.type in (NUMBERS, NAMES)
     return word.strip("()").strip(",") if is_list else word
 
 
@@ -169,7 +169,7 @@ def _is_range(name: str, words: str) -> bool:
     if name.startswith(ARGUMENT):
         first, *rest = words.split(":")
         return bool(rest) and (first == "log" or bool(NUMBER.fullmatch(first)))
-    return ":" in words and OPTIONS[name].kind in NUMERIC
+    return ":" in words and OPTIONS[name].type in NUMERIC
 
 
 def _range(

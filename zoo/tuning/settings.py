@@ -125,7 +125,7 @@ class SweepConfig:
                 if isinstance(value, bool):
                     value = str(value).lower()
                 lines.append(f"--{field.name}={value}")
-        for name, value in self.config.asked().items():
+        for name, value in self.config.overrides().items():
             if name not in PLACES:
                 lines += format_option(name, value)
         return "\n".join(lines) + "\n"

@@ -62,7 +62,7 @@ class Space:
 
         `None` stands for one that always has an effect.
         """
-        needs = OPTIONS[one.name].needs if one.name in OPTIONS else None
+        needs = OPTIONS[one.name].depends_on if one.name in OPTIONS else None
         names = [other.name for other in self.dimensions]
         return needs if needs and needs[0] in names else None
 

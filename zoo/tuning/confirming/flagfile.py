@@ -62,7 +62,7 @@ def text(
     lines[-1] += f"{zoo.__version__}; `zoo train --flagfile={NAME}` repeats it"
     # Both are said even where they are what nothing said would mean.
     said = {"model": config.model, "dataset": config.dataset}
-    for name, value in (said | config.asked()).items():
+    for name, value in (said | config.overrides()).items():
         if name not in PLACES:
             lines += format_option(name, value)
     return "\n".join(lines) + "\n"

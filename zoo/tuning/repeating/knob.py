@@ -116,7 +116,7 @@ def divide(option: str, text: str) -> list[str]:
         name, equals, words = text.partition("=")
         return [f"{name}{equals}{word}" for word in _words(words, False)]
     try:
-        kind = option_named(option).kind
+        kind = option_named(option).type
     except UserError:
         return [text]
     return _words(text, kind in (NUMBERS, NAMES))
