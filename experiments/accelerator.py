@@ -27,7 +27,7 @@ from zoo.config import DEFAULTS
 from zoo.console import format_table
 from zoo.errors import UserError
 from zoo.io import atomic_write
-from zoo.run_folder import Run
+from zoo.runs import Run
 
 LADDER = "accelerator"
 SHORT = 1  # rungs, without --whole

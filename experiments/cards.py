@@ -8,7 +8,7 @@ from typing import Any
 from zoo import metrics, recipes
 from zoo.console import format_count, format_shape
 from zoo.models import MODELS
-from zoo.pretrained import Pretrained
+from zoo.pretrained import PretrainedRun
 
 NAME = "card.md"
 STORED = {
@@ -23,7 +23,7 @@ LIKE = {
 }
 
 
-def text(kept: Pretrained) -> str:
+def text(kept: PretrainedRun) -> str:
     """Returns the card, in Markdown."""
     parts = [
         f"# `{kept.name}`\n",
@@ -42,7 +42,7 @@ def text(kept: Pretrained) -> str:
     return "\n".join(parts)
 
 
-def summary(kept: Pretrained) -> str:
+def summary(kept: PretrainedRun) -> str:
     """Returns size and score in a line."""
     facts = kept.facts
     return (
@@ -60,7 +60,7 @@ def _share(found: dict[str, Any]) -> str:
     return str(metrics.binomial_ci(found["correct"], found["examples"]))
 
 
-def _model(kept: Pretrained) -> str:
+def _model(kept: PretrainedRun) -> str:
     resolved = kept.resolved
     entry = MODELS.find(resolved["config"]["model"])
     paper = f" ({entry.paper})" if entry.paper else ""
@@ -98,7 +98,7 @@ def _numbers(values: list | None) -> str:
     return ", ".join(f"{value:.2f}" for value in values)
 
 
-def _use(kept: Pretrained) -> str:
+def _use(kept: PretrainedRun) -> str:
     shape = format_shape(kept.resolved["data"]["input_shape"])
     return (
         "```python\n"
@@ -161,7 +161,7 @@ def _stored(facts: dict[str, Any]) -> str:
     )
 
 
-def _limits(kept: Pretrained) -> str:
+def _limits(kept: PretrainedRun) -> str:
     data = kept.resolved["data"]
     shape = format_shape(data["input_shape"])
     return (
@@ -175,7 +175,7 @@ def _limits(kept: Pretrained) -> str:
     )
 
 
-def _training(kept: Pretrained) -> str:
+def _training(kept: PretrainedRun) -> str:
     resolved, metrics = kept.resolved, kept.metrics
     data, machine = resolved["data"], resolved["machine"]
     best = metrics["best_epoch"]
@@ -189,7 +189,7 @@ def _training(kept: Pretrained) -> str:
     )
 
 
-def _flags(kept: Pretrained) -> str:
+def _flags(kept: PretrainedRun) -> str:
     recipe = recipes.find(kept.facts["recipe"])
     flags = [
         line
@@ -204,7 +204,7 @@ def _flags(kept: Pretrained) -> str:
     )
 
 
-def _table(kept: Pretrained) -> str:
+def _table(kept: PretrainedRun) -> str:
     facts = kept.facts
     data = kept.resolved["data"]
     rows = (

@@ -15,7 +15,7 @@ from typing import Any
 from experiments import bases
 from experiments.ladders import Ladder, Rung
 from zoo.errors import UserError
-from zoo.run_groups import Group, has_ended
+from zoo.runs import RunGroup
 from zoo.training.plan import settle
 from zoo.tuning import devices, pool
 from zoo.tuning.repeating import folder
@@ -84,12 +84,14 @@ class Climb:
                 f"{self.root} cannot be made: {error.strerror}; choose another "
                 "--runs_dir."
             ) from error
-        return Group(self.root, self.root.name).lock()
+        return RunGroup(self.root, self.root.name).lock()
 
     def _left(self) -> int:
         """Returns how many runs of those that are asked for have not ended."""
         return sum(
-            not has_ended(Group(self.root / rung.label, rung.label).run(place))
+            not RunGroup(self.root / rung.label, rung.label)
+            .run(place)
+            .has_ended
             for rung in self.rungs
             for place in _places(rung, self.seeds)
         )
@@ -109,7 +111,7 @@ class Climb:
             self.groups[rung.label] = repeats
             for member in repeats.members:
                 run = repeats.run(member)
-                if not has_ended(run):
+                if not run.has_ended:
                     config = member.config.replace(
                         run_name=run.name, runs_dir=str(self.root)
                     )
@@ -123,7 +125,7 @@ class Climb:
         """Whether another rung's run is still to come, or under way."""
         repeats = self.groups.get(name)
         return repeats is not None and not all(
-            has_ended(repeats.run(member))
+            repeats.run(member).has_ended
             or (name, member.config.seed) in self.reasons
             for member in repeats.members
         )
@@ -138,7 +140,9 @@ class Climb:
         for other in self.rungs:
             base = other.config()
             if base.run_name == name:
-                return Group(self.root, name).run(bases.place(base, seed)).name
+                return (
+                    RunGroup(self.root, name).run(bases.place(base, seed)).name
+                )
         return name
 
     def _settled(self, rung: Rung) -> Repeats:
@@ -151,7 +155,7 @@ class Climb:
         where = [f"--data_dir={self.data_dir}"] if self.data_dir else []
         asked = rung.config(f"--runs_dir={self.root}", *where)
         config = settle(asked.replace(run_name=None))
-        group = Group(self.root / rung.label, rung.label)
+        group = RunGroup(self.root / rung.label, rung.label)
         if asked.run_name:  # others start from it by this name
             request = Request(config, seeds_from(config.seed, self.seeds))
             members = [

@@ -16,10 +16,11 @@ import argparse
 import sys
 
 from experiments import cards
-from zoo import pretrained, runs
+from zoo import pretrained
 from zoo.cli import stderr
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
+from zoo.run_store import RunStore
 
 
 def _write_cards() -> None:
@@ -41,7 +42,7 @@ def main(argv: list[str] | None = None) -> int:
     flags = parser.parse_args(argv)
     try:
         for name in flags.runs:
-            run = runs.find(name, flags.runs_dir)
+            run = RunStore(flags.runs_dir).find(name)
             with stderr.hold():
                 from experiments.keeping import keep
 

@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from experiments import cards, record, storing
-from zoo import metrics, pretrained, runs
+from zoo import metrics, pretrained
 from zoo.config import DEFAULTS
 from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.evaluation import judging, scoring
 from zoo.evaluation.elsewhere.original import recorded_test
 from zoo.models.inference import predict_batched
-from zoo.pretrained import FACTS, Pretrained
+from zoo.pretrained import FACTS, PretrainedRun
+from zoo.runs import Run
 from zoo.serving.target import replacing
 
 PROJECT = pathlib.Path(__file__).parents[1] / "pyproject.toml"
@@ -32,8 +33,8 @@ KEPT += ("brier_score",)
 
 
 def keep(
-    run: runs.Run, runs_dir: str, root: pathlib.Path = pretrained.FOLDER
-) -> Pretrained:
+    run: Run, runs_dir: str, root: pathlib.Path = pretrained.FOLDER
+) -> PretrainedRun:
     """Writes the folder of one run's weights, in the place of an older one.
 
     Args:
@@ -52,7 +53,7 @@ def keep(
     folder = pretrained.folder_of(name, root)
     with replacing(folder) as temporary:
         temporary.mkdir()
-        kept = Pretrained(temporary, name)
+        kept = PretrainedRun(temporary, name)
         _copy_files(run, temporary)
         facts = {"name": name, "recipe": recipe, **_store(run, temporary)}
         _write(temporary / FACTS, facts)  # the model is loaded by its checksum
@@ -63,7 +64,7 @@ def keep(
     return dataclasses.replace(kept, path=folder)
 
 
-def _check(run: runs.Run) -> None:
+def _check(run: Run) -> None:
     """Refuses runs whose model would not do what its name promises."""
     resolved = run.resolved
     data = resolved["data"]
@@ -79,7 +80,7 @@ def _check(run: runs.Run) -> None:
         )
 
 
-def _copy_files(run: runs.Run, folder: pathlib.Path) -> None:
+def _copy_files(run: Run, folder: pathlib.Path) -> None:
     """Copies the run's small files, without where it was kept."""
     for name in ("flags.txt", "history.csv"):
         (folder / name).write_text((run.path / name).read_text())
@@ -95,7 +96,7 @@ def _copy_files(run: runs.Run, folder: pathlib.Path) -> None:
     _write(folder / "metrics.json", run.metrics)
 
 
-def _store(run: runs.Run, folder: pathlib.Path) -> dict[str, Any]:
+def _store(run: Run, folder: pathlib.Path) -> dict[str, Any]:
     """Writes the model; returns what is told of the file."""
     parameters = run.resolved["parameters"]["total"]
     precision = storing.precision_for(parameters)
@@ -114,7 +115,7 @@ def _store(run: runs.Run, folder: pathlib.Path) -> dict[str, Any]:
 
 
 def _scores(
-    run: runs.Run, kept: Pretrained, runs_dir: str, precision: str
+    run: Run, kept: PretrainedRun, runs_dir: str, precision: str
 ) -> dict[str, Any]:
     """Returns how good the stored weights are, and what rounding changed."""
     part = scoring.images_of(run, "val")
@@ -142,9 +143,7 @@ def _scores(
     }
 
 
-def _test(
-    run: runs.Run, runs_dir: str, precision: str
-) -> dict[str, Any] | None:
+def _test(run: Run, runs_dir: str, precision: str) -> dict[str, Any] | None:
     """Returns what the ledger tells of the run on test images, if it does."""
     found = recorded_test(run, runs_dir)
     if found is None:

@@ -22,12 +22,14 @@ from typing import Any
 from benchmarks.machine import cpu_model
 from experiments import bases, page
 from experiments.figures import page as figures_page
-from zoo import recipes, runs
+from zoo import recipes
 from zoo.cli import train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation.elsewhere.original import recorded_test
 from zoo.io import atomic_write
+from zoo.run_store import RunStore
+from zoo.runs import Run
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
 PAGE = pathlib.Path(__file__).with_name("RESULTS.md")
@@ -51,7 +53,7 @@ def what_counts(config: TrainConfig) -> dict[str, Any]:
     return json.loads(json.dumps({"model": config.model, **asked}))
 
 
-def record(run: runs.Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
+def record(run: Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
     """Returns the recipe that a finished run belongs to, and its figures.
 
     Args:
@@ -72,7 +74,7 @@ def record(run: runs.Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
     )
 
 
-def _named(names: Iterable[str], runs_dir: str) -> Iterator[runs.Run]:
+def _named(names: Iterable[str], runs_dir: str) -> Iterator[Run]:
     """Yields the runs of these names; a folder stands for all that are in it.
 
     Of a folder, runs are left out that are no recipe's, or are not finished.
@@ -80,10 +82,10 @@ def _named(names: Iterable[str], runs_dir: str) -> Iterator[runs.Run]:
     for name in names:
         start = f"{name.rstrip('/')}/"
         inside = [
-            r for r in runs.list_runs(runs_dir) if r.name.startswith(start)
+            r for r in RunStore(runs_dir).runs() if r.name.startswith(start)
         ]
         if not inside:
-            yield runs.find(name, runs_dir)
+            yield RunStore(runs_dir).find(name)
         for run in inside:
             try:
                 record(run, runs_dir)
@@ -93,9 +95,7 @@ def _named(names: Iterable[str], runs_dir: str) -> Iterator[runs.Run]:
                 yield run
 
 
-def figures(
-    run: runs.Run, options: dict[str, Any], runs_dir: str
-) -> dict[str, Any]:
+def figures(run: Run, options: dict[str, Any], runs_dir: str) -> dict[str, Any]:
     """Returns what is kept of a run; of its test split if it was opened."""
     metrics, resolved = run.metrics, run.resolved
     test = recorded_test(run, runs_dir) or {}

@@ -17,11 +17,12 @@ import sys
 from collections.abc import Iterable
 from typing import Any
 
-from zoo import recipes, sweeps
+from zoo import recipes
 from zoo.cli import sweep
 from zoo.console import pluralize
 from zoo.errors import UserError
 from zoo.io import atomic_write
+from zoo.runs import SWEEP_FILE, SweepFolder
 from zoo.tuning.confirming import words
 from zoo.tuning.folder import read_settings
 from zoo.tuning.settings import SweepConfig
@@ -60,7 +61,7 @@ def recipe_of(settings: SweepConfig) -> recipes.Recipe:
     )
 
 
-def keep(folder: sweeps.Folder) -> None:
+def keep(folder: SweepFolder) -> None:
     """Copies the result and the table of a finished sweep.
 
     Raises:
@@ -113,9 +114,9 @@ def main(argv: Iterable[str] | None = None) -> int:
     try:
         for name in parser.parse_args(argv).folders:
             path = pathlib.Path(name)
-            if not (path / sweeps.CONFIG).is_file():
+            if not (path / SWEEP_FILE).is_file():
                 raise UserError(f"{name} is no folder of a sweep.")
-            keep(sweeps.Folder(path, path.resolve().name))
+            keep(SweepFolder(path, path.resolve().name))
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2

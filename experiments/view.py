@@ -10,7 +10,6 @@ from zoo.config import DEFAULTS
 from zoo.console import format_table
 from zoo.evaluation.comparison import drawing
 from zoo.evaluation.words import between, percent
-from zoo.run_groups import has_result
 from zoo.tuning.repeating import summary
 
 CURVES = "curves.png"
@@ -31,7 +30,7 @@ def show(climb: Climb, say: Callable[[str], None]) -> bool:
         rows.append(_row(rung.label, found, climb, repeats))
         for member, row in zip(repeats.members, found["runs"], strict=True):
             run = repeats.run(member)
-            failed |= row["status"] == "not begun"
+            failed |= row["status"] == "not started"
             if any(r.get("val_loss") is not None for r in _history(run)):
                 drawn[run.path] = run, rung.label
     say("")
@@ -53,12 +52,12 @@ def show(climb: Climb, say: Callable[[str], None]) -> bool:
 
 
 def _history(run) -> list[dict[str, Any]]:
-    return run.history if has_result(run) else []
+    return run.history if run.has_model else []
 
 
 def _without(label: str, climb: Climb) -> tuple[str, ...]:
     reasons = [why for (rung, _), why in climb.reasons.items() if rung == label]
-    why = reasons[0] if reasons else "not begun"
+    why = reasons[0] if reasons else "not started"
     return (label, "", "-", "-", "-", "-", "-", f"failed: {why}")
 
 
@@ -84,7 +83,7 @@ def _row(
 def _training(repeats) -> float | None:
     """Returns the mean training accuracy of the last epochs."""
     runs = map(repeats.run, repeats.members)
-    known = [r.metrics["train_accuracy"] for r in runs if has_result(r)]
+    known = [r.metrics["train_accuracy"] for r in runs if r.has_model]
     known = [value for value in known if value is not None]
     return sum(known) / len(known) if known else None
 
@@ -95,7 +94,9 @@ def _remark(label: str, found: dict[str, Any], climb: Climb) -> str:
     for row in found["runs"]:
         if row["status"] not in ("completed", "stopped_early"):
             why = climb.reasons.get((label, row["seed"]), "")
-            status = "failed" if row["status"] == "not begun" else row["status"]
+            status = (
+                "failed" if row["status"] == "not started" else row["status"]
+            )
             words.append(f"{status}: {why}" if why else status)
         elif row["status"] == "stopped_early":
             words.append("stopped early")

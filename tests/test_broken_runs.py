@@ -13,7 +13,6 @@ import pytest
 from keras import layers
 from sklearn.datasets import load_digits
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.diagnostics import diagnose
@@ -21,6 +20,7 @@ from zoo.diagnostics.findings import INFO
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Diverged
 from zoo.models import register_model
+from zoo.run_store import RunStore
 from zoo.training import train
 from zoo.training.console import Console
 
@@ -142,7 +142,7 @@ def troubles(folder, options, data, seed):
         train(config, given, console=Console(quiet=True))
     except Diverged:
         pass  # as some of them should
-    findings = diagnose(RunStats.of(runs.find("run", str(folder))))
+    findings = diagnose(RunStats.of(RunStore(str(folder)).find("run")))
     return [f.name for f in findings if f.severity > INFO]
 
 

@@ -21,7 +21,7 @@ from experiments.figures.looking import look
 from zoo import recipes
 from zoo.data import curves
 from zoo.errors import UserError
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.summaries import function, plane
 from zoo.summaries.chart import Axes
 

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from experiments import cards, keep_weights, keeping, record, storing
-from zoo import metrics, run_folder
+from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import UserError
 from zoo.evaluation import scoring
-from zoo.pretrained import Pretrained
+from zoo.pretrained import PretrainedRun
+from zoo.runs import Run
 from zoo.training import train
 from zoo.training.console import Console
 
@@ -176,4 +177,4 @@ def test_a_run_that_is_not_there_is_told(tmp_path, capsys):
 def test_the_numbers_are_those_of_the_folder(kept):
     told = json.loads((kept.path / "weights.json").read_text())
     assert told == kept.facts
-    assert isinstance(kept, Pretrained) and isinstance(kept, run_folder.Run)
+    assert isinstance(kept, PretrainedRun) and isinstance(kept, Run)

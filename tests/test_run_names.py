@@ -4,7 +4,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from zoo.config import TrainConfig
-from zoo.run_names import default_name
+from zoo.run_store import default_name
 
 
 def test_the_default_name_says_model_data_and_what_differs():

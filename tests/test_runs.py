@@ -7,17 +7,20 @@ import sys
 
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.run_store import RunStore
+from zoo.runs import FORMAT
 
 
 def make(folder, name, asked_for=True):
     files = {
         "config.json": TrainConfig().to_json(),
-        "resolved.json": json.dumps({"format": runs.FORMAT}),
+        "resolved.json": json.dumps({"format": FORMAT}),
     }
-    return runs.create(str(folder), name if asked_for else None, name, files)
+    return RunStore(str(folder)).create(
+        name if asked_for else None, name, files
+    )
 
 
 def test_a_default_name_that_is_taken_gets_a_counter(tmp_path):
@@ -34,7 +37,7 @@ def test_an_asked_name_that_is_taken_is_refused_and_leaves_nothing(tmp_path):
 
 def test_a_name_with_a_slash_makes_folders(tmp_path):
     assert make(tmp_path, "sweep/3").path == tmp_path / "sweep" / "3"
-    assert [run.name for run in runs.list_runs(str(tmp_path))] == ["sweep/3"]
+    assert [run.name for run in RunStore(str(tmp_path)).runs()] == ["sweep/3"]
 
 
 def test_a_run_is_found_by_name_prefix_folder_and_last(tmp_path):
@@ -42,23 +45,23 @@ def test_a_run_is_found_by_name_prefix_folder_and_last(tmp_path):
     latest = make(tmp_path, "lr-digits")
     os.utime(latest.path / "config.json", (4e9, 4e9))
     root = str(tmp_path)
-    assert runs.find("lenet5-digits", root).name == "lenet5-digits"
-    assert runs.find("len", root).name == "lenet5-digits"
-    assert runs.find("last", root).name == "lr-digits"
-    assert runs.find(str(latest.path), root).path == latest.path
+    assert RunStore(root).find("lenet5-digits").name == "lenet5-digits"
+    assert RunStore(root).find("len").name == "lenet5-digits"
+    assert RunStore(root).find("last").name == "lr-digits"
+    assert RunStore(root).find(str(latest.path)).path == latest.path
 
 
 def test_a_name_goes_before_longer_names_that_it_begins(tmp_path):
     make(tmp_path, "a")
     make(tmp_path, "a-2")
-    assert runs.find("a", str(tmp_path)).name == "a"
+    assert RunStore(str(tmp_path)).find("a").name == "a"
 
 
 def test_a_prefix_of_several_runs_is_refused_with_their_names(tmp_path):
     make(tmp_path, "a-1")
     make(tmp_path, "a-2")
     with pytest.raises(UserError, match="a-1 and a-2"):
-        runs.find("a-", str(tmp_path))
+        RunStore(str(tmp_path)).find("a-")
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 99}'])
@@ -66,14 +69,14 @@ def test_a_run_that_cannot_be_understood_is_refused(tmp_path, text):
     run = make(tmp_path, "a")
     (run.path / "resolved.json").write_text(text)
     with pytest.raises(UserError, match="damaged|format 99"):
-        runs.find("a", str(tmp_path))
+        RunStore(str(tmp_path)).find("a")
 
 
 def test_a_lock_is_seen_by_another_process_and_freed_by_its_death(tmp_path):
     run = make(tmp_path, "a")
     code = (
-        "import sys, pathlib, time; from zoo.runs import Run\n"
-        f"with Run(pathlib.Path({str(run.path)!r}), 'a').lock():\n"
+        "import sys, pathlib, time; from zoo.runs import Run, RunWriter\n"
+        f"with RunWriter(Run(pathlib.Path({str(run.path)!r}), 'a')).lock():\n"
         "    print('held', flush=True); time.sleep(60)"
     )
     holder = subprocess.Popen(

@@ -22,8 +22,8 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from zoo import runs
 from zoo.config import TrainConfig
+from zoo.run_store import RunStore
 from zoo.training import resume, train
 from zoo.training.console import Console
 
@@ -148,7 +148,7 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
             begin("killed")
         if not (tmp_path / "killed").exists():
             continue  # killed before there was a run
-        run = runs.find("killed", str(tmp_path))
+        run = RunStore(str(tmp_path)).find("killed")
         assert result(resume(run, console=Console(quiet=True))) == undisturbed
         shutil.rmtree(run.path)
         resumed += 1
@@ -200,7 +200,7 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_bits(tmp_path):
     process = start("train", *argv, "--run_name=a")
     err = interrupt(process, signal.SIGINT, epoch=2)
     assert f"zoo resume a --runs_dir={tmp_path}` resumes it." in err
-    run = runs.find("a", str(tmp_path))
+    run = RunStore(str(tmp_path)).find("a")
     assert run.status == "interrupted"
     assert 2 <= run.metrics["epochs"] < 9
     assert not (run.path / "model.keras").exists()
@@ -208,7 +208,7 @@ def test_an_interrupted_run_says_so_and_resumes_to_the_same_bits(tmp_path):
     assert 5 <= run.metrics["epochs"] < 9
     end(start("resume", run.path))
     end(undisturbed)
-    expected = result(runs.find("undisturbed", str(tmp_path)))
+    expected = result(RunStore(str(tmp_path)).find("undisturbed"))
     assert result(run) == expected
 
 
@@ -239,7 +239,7 @@ def test_ten_kills_at_random_moments_change_nothing(
     assert process.stdout.readline().startswith("data ")
     start_up = time.monotonic() - began
     end(process)
-    undisturbed = runs.find("undisturbed", str(tmp_path))
+    undisturbed = RunStore(str(tmp_path)).find("undisturbed")
     assert undisturbed.metrics["epochs"] > 25
 
     moments = random.Random(steps_per_execution)
@@ -255,7 +255,7 @@ def test_ten_kills_at_random_moments_change_nothing(
         kill_after(
             process, epochs, moments.uniform(0, 0.3 if epochs else start_up)
         )
-    killed = runs.find("killed", str(tmp_path))
+    killed = RunStore(str(tmp_path)).find("killed")
     assert killed.status == "killed"
     assert killed.history[-1]["epoch"] >= 10
     end(start("resume", killed.path))

@@ -25,7 +25,7 @@ _HOMES = {
     "load_model": "zoo.models",
     "load_preprocessing": "zoo.models",
     "train": "zoo.training",
-    "load_run": "zoo.runs",
+    "load_run": "zoo.run_store",
     "quiet": "zoo.notebook.quiet",
     "inspect": "zoo.notebook.inspecting",
     "evaluate": "zoo.notebook.asking",

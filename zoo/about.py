@@ -14,7 +14,7 @@ from typing import Any
 
 import zoo
 from zoo.errors import UserError
-from zoo.run_folder import Run
+from zoo.runs import Run
 
 FILE = "about.json"  # its name, where a format holds files
 OUTPUTS = ("logits", "probabilities")  # of an export

@@ -13,7 +13,6 @@ them from finished runs of recipes.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import json
 import pathlib
@@ -22,15 +21,15 @@ from typing import Any, NoReturn
 
 from zoo.commands import Target
 from zoo.errors import UserError, join_and
-from zoo.run_folder import Run
+from zoo.runs import Run
 
 FOLDER = pathlib.Path(__file__).with_name("weights")
 FACTS = "weights.json"
 SPEC = re.compile(r"([A-Za-z][A-Za-z0-9_]*):([A-Za-z0-9_]+)")
 
 
-class Pretrained(Run):
-    """A run that comes with the zoo: to be read, and not to be changed."""
+class PretrainedRun(Run):
+    """A run that ships with the zoo, and is read-only."""
 
     @property
     def argument(self) -> str:
@@ -74,14 +73,6 @@ class Pretrained(Run):
             f"`{Target.of(self).again()}`."
         )
 
-    def write(self, name: str, text: str) -> NoReturn:
-        """Raises `UserError`; see `check_writable`."""
-        self.check_writable()
-
-    def lock(self) -> contextlib.AbstractContextManager[None]:
-        """Raises `UserError`: who locks a run is going to change it."""
-        self.check_writable()
-
 
 def list_weights(model: str | None = None) -> list[str]:
     """Returns the names of all weights that come with the zoo.
@@ -101,7 +92,7 @@ def list_weights(model: str | None = None) -> list[str]:
     ]
 
 
-def find(name: str) -> Pretrained:
+def find(name: str) -> PretrainedRun:
     """Returns the weights of a name such as `lenet5:mnist`.
 
     Raises:
@@ -127,8 +118,8 @@ def folder_of(name: str, root: pathlib.Path = FOLDER) -> pathlib.Path:
     return root / name.replace(":", "-")
 
 
-def _all() -> list[Pretrained]:
+def _all() -> list[PretrainedRun]:
     folders = [path.parent for path in FOLDER.glob(f"*/{FACTS}")]
     # Model names have no `-`, so that the last one is the colon.
-    found = [Pretrained(p, ":".join(p.name.rsplit("-", 1))) for p in folders]
+    found = [PretrainedRun(p, ":".join(p.name.rsplit("-", 1))) for p in folders]
     return sorted(found, key=lambda run: (run.facts["bytes"], run.name))

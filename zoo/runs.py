@@ -1,248 +1,396 @@
-"""Run folders among others: making, listing and finding them."""
+"""Run folders, and folders of several runs: what is in them.
+
+runs/lenet5-digits-dropout0.5/
+    config.json       the requested options
+    flags.txt         the same as a flagfile: --flagfile=.../flags.txt
+    resolved.json     what was used: versions, data, recipe, model
+    history.csv       one row an epoch
+    vitals.json       statistics of layers, which `zoo diagnose` reads
+    train/ val/       TensorBoard events
+    checkpoints/      last and best
+    model.keras       the trained model; stock Keras loads it
+    metrics.json      status and scores
+    report.html       a page about it
+    log.txt           the console, and what libraries print
+runs/lr-digits-seeds/
+    group.json        what was requested, and the runs of the group
+    seed0/ seed1/     ordinary runs
+    seeds.json        their scores; vary.json of a varied option
+    curves.png        their learning curves
+runs/lr-digits-random/
+    sweep.json        what was requested
+    trial-000/        ordinary runs
+
+`Run`, `RunGroup` and `SweepFolder` read; `RunWriter` writes and locks.
+`zoo.run_store` creates runs and finds them by name.
+"""
 
 from __future__ import annotations
 
-import errno
-import os
+import contextlib
+import csv
+import dataclasses
+import json
 import pathlib
-import secrets
-import shutil
-import tempfile
-import time
-from collections.abc import Iterable, Iterator, Mapping
+import posixpath
+import shlex
+from collections.abc import Callable
+from typing import Any
 
-from zoo import backend, pretrained, sweeps
-from zoo.commands import Target
-from zoo.config import DEFAULTS
-from zoo.errors import UserError, close_matches, join_and, join_or
-from zoo.run_folder import Run, created
+from zoo import backend, io
+from zoo.commands import Target, command
+from zoo.config import DEFAULTS, TrainConfig
+from zoo.errors import Locked, UserError
 
-__all__ = [
-    "FORMAT",
-    "GROUP_FILE",
-    "Run",
-    "check_engine",
-    "check_free",
-    "create",
-    "find",
-    "list_runs",
-    "load_run",
-    "new_id",
-    "with_counters",
-]
-
-FORMAT = 1  # of the run folder; a reader refuses what it does not know
-GROUP_FILE = "group.json"  # in the folder of runs that belong together
+FORMAT = 1  # of a run folder; another one is refused
+GROUP_FORMAT = 1  # of group.json; another one is refused
+GROUP_FILE = "group.json"
+SWEEP_FILE = "sweep.json"
+RESULT_FILE = "result.json"  # of a sweep
+TRIALS_FILE = "ledger.jsonl"  # of a sweep
+# Statuses of runs with which nothing is left to do.
+ENDED = ("completed", "stopped_early", "diverged")
+NOT_STARTED = "not started"
 
 
-def new_id() -> str:
-    """Returns what tells a run from every other, and orders them by creation.
+@dataclasses.dataclass(frozen=True)
+class Run:
+    """A run folder, which is read when an attribute is.
 
-    Nanoseconds since 1970 in 20 digits, and 8 random bytes in hex.
+    Attributes:
+        path: Path of the folder.
+        name: Name of the run, relative to the folder of runs.
     """
-    return f"{time.time_ns():020d}-{secrets.token_hex(8)}"
 
+    path: pathlib.Path
+    name: str
 
-def check_free(runs_dir: str, name: str | None) -> None:
-    """Raises `UserError` if a run of this name is there already."""
-    if name and (pathlib.Path(runs_dir) / name).exists():
-        resume = Target(name, runs_dir).typed("resume")
+    @property
+    def argument(self) -> str:
+        """RUN as it is typed: the name, or the path of a run elsewhere."""
+        return _argument(self.path, self.name)
+
+    def name_from(self, runs_dir: str) -> str:
+        """Returns what finds the run again: its name, or else its path.
+
+        Args:
+            runs_dir: folder in which runs are looked for.
+        """
+        is_below = pathlib.Path(runs_dir, self.name) == self.path
+        return self.name if is_below else str(self.path)
+
+    @property
+    def config(self) -> TrainConfig:
+        """Requested options."""
+        return self._parse("config.json", TrainConfig.from_json)
+
+    @property
+    def resolved(self) -> dict[str, Any]:
+        """What was really used: options, versions, data, model."""
+        return self._parse("resolved.json", json.loads)
+
+    @property
+    def metrics(self) -> dict[str, Any]:
+        """Status and scores; empty before the run has ended."""
+        if not (self.path / "metrics.json").exists():
+            return {}
+        return self._parse("metrics.json", json.loads)
+
+    @property
+    def history(self) -> list[dict[str, float | None]]:
+        """Metrics of each epoch; `None` where there is none."""
+        if not (self.path / "history.csv").exists():
+            return []
+        return self._parse("history.csv", _parse_history)
+
+    @property
+    def vitals(self) -> list[dict[str, Any]]:
+        """Statistics of layers at a few steps; empty if there are none."""
+        if not (self.path / "vitals.json").exists():
+            return []
+        return self._parse("vitals.json", json.loads)
+
+    @property
+    def status(self) -> str:
+        """Status: running, completed, ...; killed if it has no other."""
+        if not (self.path / "config.json").exists():
+            return NOT_STARTED
+        if self.is_locked():
+            return "running"
+        return self.metrics.get("status", "killed")
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether nothing is left to do."""
+        return self.status in ENDED
+
+    @property
+    def has_model(self) -> bool:
+        """Whether a trained model is saved."""
+        return (self.path / "model.keras").exists()
+
+    def load_model(self):
+        """Returns the trained Keras model: raw pixels in, logits out.
+
+        Raises:
+            UserError: there is none, or it cannot be read.
+        """
+        return read_model(self.model_path())
+
+    def model_path(self) -> pathlib.Path:
+        """Returns the path of the trained model.
+
+        Raises:
+            UserError: there is none.
+        """
+        path = self.path / "model.keras"
+        if path.exists():
+            return path
+        status = self.status
+        if status in ("completed", "stopped_early"):
+            flags = str(self.path / "flags.txt")
+            raise UserError(
+                f"{self.name} no longer has a model.keras, as trials that are "
+                "not among a sweep's best; "
+                f"`{command('train', flagfile=flags)}` trains it again."
+            )
+        if status == "diverged":
+            raise UserError(
+                f"{self.name} diverged and has no model.keras; "
+                f"`{Target.of(self).typed('diagnose')}` says what to try."
+            )
         raise UserError(
-            f"there is a run {name!r} in {runs_dir} already; choose another "
-            f"--run_name, or go on with `{resume}`."
+            f"{self.name} has no model.keras, its status is {status}; "
+            f"{Target.of(self).resume()} finishes it."
         )
 
-
-def create(
-    runs_dir: str, name: str | None, default: str, texts: Mapping[str, str]
-) -> Run:
-    """Makes a run folder with its first files, whole or not at all.
-
-    Args:
-        runs_dir: folder of all runs; made if it is not there.
-        name: the name that was asked for; `None` takes the default, with a
-            counter where that is taken.
-        default: the name to use otherwise.
-        texts: text of each file to write, by name.
-
-    Raises:
-        UserError: the name is taken, or the folder cannot be written.
-    """
-    root = pathlib.Path(runs_dir)
-    try:
-        root.mkdir(parents=True, exist_ok=True)
-        temporary = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=root))
-    except OSError as error:
-        raise UserError(
-            f"--runs_dir={runs_dir} cannot be written: "
-            f"{os.strerror(error.errno or 0)}; choose another folder."
-        ) from error
-    try:
-        temporary.chmod(0o755)
-        for file_name, text in texts.items():
-            Run(temporary, default).write(file_name, text)
-        for candidate in [name] if name else with_counters(default):
-            if _rename(temporary, root / candidate):
-                return Run(root / candidate, candidate)
-        check_free(runs_dir, name)
-        raise UserError(
-            f"--run_name={name} cannot be made in {runs_dir}: "
-            "a file of such a name is in the way."
-        )
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-
-
-def with_counters(name: str) -> Iterator[str]:
-    """Yields a name, and then the same with 2, 3, ... behind it."""
-    yield name
-    count = 2
-    while True:
-        yield f"{name}-{count}"
-        count += 1
-
-
-def _rename(source: pathlib.Path, target: pathlib.Path) -> bool:
-    """Moves a folder to a name that is free; returns whether it was."""
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-        if target.exists():
-            return False
-        os.rename(source, target)
-        return True
-    except OSError as error:
-        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
-            return False
-        raise
-
-
-def check_engine(folder: pathlib.Path, name: str) -> None:
-    """Raises `UserError` if runs were made on another engine of Keras.
-
-    Args:
-        folder: of runs that belong together, such as those of a sweep.
-        name: what it is called.
-    """
-    for run in list_runs(str(folder)):
+    def is_locked(self) -> bool:
+        """Whether a process is working on this run."""
         try:
-            begun = run.resolved["machine"]["backend"]
-        except (UserError, KeyError, TypeError):
-            continue  # damaged, which is told of elsewhere
-        backend.check_same(name, begun)
+            with io.exclusive(self.path, self.name):
+                return False
+        except Locked:
+            return True
+        except UserError:
+            return False  # in a folder that nobody can write, no run runs
+
+    def check_writable(self) -> None:
+        """Raises `UserError` if nothing may be added to this run."""
+
+    def _parse(self, name: str, parse: Callable[[str], Any]) -> Any:
+        try:
+            return parse((self.path / name).read_text())
+        except (OSError, ValueError, TypeError) as error:
+            raise UserError(
+                f"{self.path} is damaged: {name} cannot be read."
+            ) from error
 
 
-def list_runs(runs_dir: str) -> list[Run]:
-    """Returns every run below a folder, oldest first.
-
-    The order is that of their creation, as the runs themselves keep it: what
-    is copied, moved or touched keeps its place.
-    """
-    root = pathlib.Path(runs_dir)
-    files = [
-        path
-        for path in root.rglob("config.json")
-        if not any(p.startswith(".") for p in path.relative_to(root).parts)
-    ]
-    found = [
-        Run(path.parent, path.parent.relative_to(root).as_posix())
-        for path in files
-    ]
-    return sorted(
-        found, key=lambda run: (created(run.path / "resolved.json"), run.name)
-    )
-
-
-def find(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
-    """Finds a run by `last`, its name, a unique prefix of it, or its folder.
-
-    `lenet5:mnist` and the like are weights that come with the zoo.
-
-    Raises:
-        UserError: there is none, or the prefix fits several.
-    """
-    if pretrained.is_spec(name):
-        return pretrained.find(name)
-    known = list_runs(runs_dir)
-    if name == "last" and known:
-        return _checked(_last(known, runs_dir))
-    if (pathlib.Path(runs_dir, name) / GROUP_FILE).is_file():
-        raise _several(name.rstrip("/"), known)
-    fits = [run for run in known if run.name == name]
-    fits = fits or [run for run in known if run.name.startswith(name)]
-    if len(fits) == 1:
-        return _checked(fits[0])
-    if len(fits) > 1:
-        raise UserError(
-            f"{name!r} fits {len(fits)} runs, among them "
-            f"{join_and(r.name for r in fits[:3])}; type more of it."
-        )
-    folder = pathlib.Path(name)
-    if (folder / "config.json").is_file():
-        return _checked(Run(folder, folder.name))
-    if folder.is_dir():
-        raise UserError(
-            f"{name} is a folder but no run: it has no config.json."
-        )
-    if not known:
-        raise UserError(
-            f"there is no run {name!r}, and none at all in {runs_dir}; "
-            "`zoo train` makes one."
-        )
-    close = close_matches(name, [run.name for run in known])
-    hint = f"did you mean {join_or(close)}?" if close else ""
-    raise UserError(
-        f"there is no run {name!r} in {runs_dir}; "
-        f"{hint or 'try `last`.'} `zoo runs` lists them all."
-    )
-
-
-def not_whole(name: str, fits: Iterable[str]) -> UserError:
-    """Builds the error for a name that test images are not opened to.
+class RunWriter:
+    """Writes files of a run folder.
 
     Args:
-        name: as it was typed: a beginning, or `last`.
-        fits: whole names that it could stand for.
+        run: which run.
+
+    Raises:
+        UserError: nothing may be added to this run.
     """
-    return UserError(
-        f"test images are opened to what is named whole, and {name!r} is not; "
-        f"type {join_or(list(fits)[:5])}."
-    )
+
+    def __init__(self, run: Run):
+        run.check_writable()
+        self.run = run
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Locks the run for this process while a block runs.
+
+        Raises:
+            Locked: another process holds it.
+        """
+        return io.exclusive(self.run.path, f"{self.run.name} is running")
+
+    def write(self, name: str, text: str) -> None:
+        """Writes a file of the run, atomically."""
+        with io.atomic_write(self.run.path / name) as file:
+            file.write(text.encode())
 
 
-def _several(name: str, known: Iterable[Run]) -> UserError:
-    """Builds the error for the name of a group where one run is meant."""
-    inside = [run.name for run in known if run.name.startswith(f"{name}/")]
-    example = f", such as {inside[0]}" if inside else ""
-    count = f"{len(inside)} run{'' if len(inside) == 1 else 's'}"
-    return UserError(
-        f"{name!r} is a group of {count}; name one of them{example}."
-    )
+@dataclasses.dataclass(frozen=True)
+class RunGroup:
+    """A folder of runs that vary one option, or have several seeds.
+
+    Its name stands for its runs wherever several runs can be named.
+
+    Attributes:
+        path: Path of the folder.
+        name: Name of the group, relative to the folder of runs.
+    """
+
+    path: pathlib.Path
+    name: str
+
+    @property
+    def argument(self) -> str:
+        """The group as it is typed: its name, or the path of one elsewhere."""
+        return _argument(self.path, self.name)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """Contents of `group.json`.
+
+        Raises:
+            UserError: it cannot be read, or is of another version of zoo.
+        """
+        path = self.path / GROUP_FILE
+        try:
+            metadata = json.loads(path.read_text())
+            version = metadata["format"]
+        except (OSError, ValueError, TypeError, KeyError) as error:
+            raise UserError(f"{path} is damaged: it cannot be read.") from error
+        if version != GROUP_FORMAT:
+            raise UserError(
+                f"{path} has the format {version} of another version of zoo; "
+                f"this one reads format {GROUP_FORMAT}."
+            )
+        return metadata
+
+    @property
+    def runs_dir(self) -> pathlib.Path:
+        """Folder of runs, to which its name and those of its runs relate."""
+        return self.path.parents[len(self.name.split("/")) - 1]
+
+    def run(self, path: str) -> Run:
+        """Returns one of its runs, which need not have started.
+
+        Args:
+            path: of the run, relative to the group's folder.
+        """
+        name = posixpath.normpath(f"{self.name}/{path}")
+        # A run that varies another may lie beside the group, not above it.
+        if name.split("/")[0] in ("..", ".") or "\0" in name:
+            raise UserError(
+                f"{self.path / GROUP_FILE} is damaged: {path!r} leads out of "
+                "the folder of runs."
+            )
+        return Run(self.runs_dir / name, name)
+
+    def runs(self) -> list[Run]:
+        """Returns its runs, started or not, in the order of `group.json`."""
+        return [self.run(row["run"]) for row in self.metadata["members"]]
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Locks the group for this process while a block runs.
+
+        Raises:
+            Locked: another process holds it.
+        """
+        return io.exclusive(self.path, f"{self.name} is running")
 
 
-def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
-    """Returns a run by name, prefix, folder or `last`, for notebooks."""
-    return find(name, runs_dir)
+@dataclasses.dataclass(frozen=True)
+class SweepFolder:
+    """A folder of the trials of a sweep.
+
+    Attributes:
+        path: Path of the folder.
+        name: Name of the sweep, relative to the folder of runs.
+    """
+
+    path: pathlib.Path
+    name: str
+
+    @property
+    def runs_dir(self) -> str:
+        """Folder of runs, to which its name and those of its trials relate."""
+        depth = len(pathlib.PurePath(self.name).parts)
+        return str(self.path.parents[depth - 1])
+
+    @property
+    def result(self) -> dict[str, Any]:
+        """Result of the sweep; empty before it has ended."""
+        try:
+            return json.loads((self.path / RESULT_FILE).read_text())
+        except (OSError, ValueError):
+            return {}
+
+    @property
+    def executions(self) -> int:
+        """Number of finished training runs."""
+        try:
+            return (self.path / TRIALS_FILE).read_bytes().count(b"\n")
+        except OSError:
+            return 0
+
+    @property
+    def status(self) -> str:
+        """Status: running, completed, ...; killed if it has no other."""
+        try:
+            with self.lock():
+                return self.result.get("status", "killed")
+        except Locked:
+            return "running"
+        except UserError:
+            return self.result.get("status", "killed")
+
+    def run_path(self, name: str) -> pathlib.Path:
+        """Returns the folder of one of its runs.
+
+        Args:
+            name: of the run, as files of the sweep have it.
+
+        Raises:
+            UserError: it does not lie in this sweep.
+        """
+        relative = pathlib.PurePosixPath(name.removeprefix(f"{self.name}/"))
+        path = self.path / relative
+        is_inside = path.resolve().is_relative_to(self.path.resolve())
+        if not relative.parts or ".." in relative.parts or not is_inside:
+            raise UserError(
+                f"{self.path} is damaged: {name!r} is not a run of this sweep."
+            )
+        return path
+
+    def lock(self) -> contextlib.AbstractContextManager[None]:
+        """Locks the sweep for this process while a block runs.
+
+        Raises:
+            Locked: another process holds it.
+        """
+        return io.exclusive(self.path, f"the sweep {self.name} is running")
 
 
-def _last(known: list[Run], runs_dir: str) -> Run:
-    """Returns the newest run that is no trial of a sweep."""
-    for run in reversed(known):
-        if sweeps.home(run.path) is None:
-            return run
-    raise UserError(
-        f"`last` is no trial of a sweep, and {runs_dir} has no other runs; "
-        f"name one, such as {known[-1].name}."
-    )
+def run_id_in(path: pathlib.Path) -> str:
+    """Returns the `run_id` in a JSON file, by which runs are ordered.
+
+    Empty where the file is damaged, which other readers report.
+    """
+    try:
+        return str(json.loads(path.read_text())["run_id"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
 
 
-def _checked(run: Run) -> Run:
-    resolved = run.resolved
-    version = resolved.get("format") if isinstance(resolved, dict) else None
-    if version is None:
-        raise UserError(f"{run.path} is damaged: resolved.json has no format.")
-    if version != FORMAT:
-        raise UserError(
-            f"{run.path} has the format {version} of another version of zoo; "
-            f"this one reads format {FORMAT}."
-        )
-    return run
+@backend.fixed_settings()
+def read_model(path: pathlib.Path):
+    """Returns the Keras model in a file.
+
+    Raises:
+        UserError: the file cannot be read as a model.
+    """
+    import keras
+
+    try:
+        return keras.models.load_model(path, compile=False)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path} cannot be read as a model.") from error
+
+
+def _argument(path: pathlib.Path, name: str) -> str:
+    is_below = path == pathlib.Path(DEFAULTS["runs_dir"], name)
+    return name if is_below else shlex.quote(str(path))
+
+
+def _parse_history(text: str) -> list[dict[str, float | None]]:
+    return [
+        {key: float(cell) if cell else None for key, cell in row.items()}
+        for row in csv.DictReader(text.splitlines())
+    ]

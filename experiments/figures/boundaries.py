@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.figures.looking import Look, look
 from zoo import metrics
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.summaries import plane
 from zoo.summaries.chart import Axes
 

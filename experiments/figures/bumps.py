@@ -13,7 +13,7 @@ import numpy as np
 from experiments.figures.looking import Look, look
 from zoo.data import curves
 from zoo.evaluation.comparison.drawing import COLOURS, STYLES
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.summaries import function
 from zoo.summaries.function import Fit
 

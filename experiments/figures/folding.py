@@ -14,7 +14,7 @@ import numpy as np
 
 from experiments.figures import boundaries
 from experiments.figures.looking import look
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.summaries import plane
 from zoo.summaries.chart import Axes
 from zoo.summaries.view import View

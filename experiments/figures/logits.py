@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from experiments.figures.events import tensors
-from zoo.run_folder import Run
+from zoo.runs import Run
 
 TAG = "logits"
 COLUMNS = 3

@@ -6,7 +6,7 @@ import dataclasses
 
 import numpy as np
 
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.summaries.view import View
 from zoo.training import losses, network
 from zoo.training.checkpoints import Checkpoints

@@ -12,8 +12,7 @@ from experiments.climbing import Climb
 from experiments.figures.table import Picture
 from zoo.errors import UserError
 from zoo.io import atomic_write
-from zoo.run_folder import Run
-from zoo.run_groups import has_result
+from zoo.runs import Run
 from zoo.tuning.repeating.folder import Repeats
 from zoo.tuning.repeating.request import seeds_from
 
@@ -92,7 +91,7 @@ def draw(
     from PIL import Image
 
     for run in (run for group in runs.values() for run in group):
-        if not has_result(run):
+        if not run.has_model:
             raise UserError(f"{run.path} has no result; it is {run.status}.")
     kind = importlib.import_module(f"experiments.figures.{picture.module}")
     with matplotlib.rc_context(STYLE):

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments.figures.events import tensors
 from zoo.evaluation.comparison.drawing import COLOURS, STYLES
-from zoo.run_folder import Run
+from zoo.runs import Run
 
 TAG = "loss"
 FEW = 20  # points that are marked one by one

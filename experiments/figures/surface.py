@@ -19,7 +19,7 @@ from zoo.evaluation.landscape.measuring import sample
 from zoo.evaluation.landscape.shape import is_convex
 from zoo.evaluation.landscape.surface import Surface
 from zoo.evaluation.landscape.weights import Places, Weights
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.training import losses, network
 from zoo.training.job import prepare
 

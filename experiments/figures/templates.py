@@ -9,7 +9,7 @@ import numpy as np
 
 from experiments.figures.looking import look
 from zoo import drawing
-from zoo.run_folder import Run
+from zoo.runs import Run
 from zoo.summaries import templates
 
 SHARE = 96  # percent of the weights that are told apart; others are extreme

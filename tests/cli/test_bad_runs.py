@@ -59,8 +59,8 @@ def test_a_name_inside_another_run_is_refused(answer, copy):
 HOLD = """
 import sys
 from pathlib import Path
-from zoo.runs import Run
-with Run(Path(sys.argv[1]), "done").lock():
+from zoo.runs import Run, RunWriter
+with RunWriter(Run(Path(sys.argv[1]), "done")).lock():
     print("held", flush=True)
     sys.stdin.read()
 """
@@ -173,7 +173,7 @@ def test_a_damaged_ledger_is_named_and_nothing_is_shown(answer, copy):
 
 def test_a_prefix_of_several_runs_is_refused(answer, copy):
     shutil.copytree(copy, copy.with_name("donkey"))
-    assert "fits 2 runs" in answer("resume", "don")
+    assert "matches 2 runs" in answer("resume", "don")
 
 
 def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(

@@ -83,9 +83,9 @@ def test_original_and_new_stand_side_by_side_with_the_drop(
     for name in ("examples", "correct", "accuracy", "accuracy_low"):
         assert found["original"][name] == original[name]
     with np.load(tmp_path / "new.npz") as file:
-        from zoo.runs import find
+        from zoo.run_store import RunStore
 
-        model = find("a", str(folder)).load_model()
+        model = RunStore(str(folder)).find("a").load_model()
         answers = model.predict(file["x"], verbose=0).argmax(axis=1)
         assert found["correct"] == (answers == file["y"]).sum()
     drop = difference_ci(

@@ -10,9 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from zoo import interrupts, runs
+from zoo import interrupts
 from zoo.cli import lasting, stderr
 from zoo.errors import Interrupted
+from zoo.run_store import RunStore
 from zoo.training.stopping import listen
 
 ROOT = Path(__file__).parents[2]
@@ -155,7 +156,7 @@ def test_a_run_whose_output_nobody_reads_comes_to_its_end(tmp_path):
     with process.stderr:
         err = process.stderr.read()
     assert (process.wait(), err) == (0, "")
-    run = runs.find("a", str(tmp_path))
+    run = RunStore(str(tmp_path)).find("a")
     assert run.metrics["status"] == "completed"
     assert "epoch 3/3" in (run.path / "log.txt").read_text()
 
@@ -178,7 +179,7 @@ def test_many_runs_whose_output_nobody_reads_are_all_made(tmp_path, argv):
     with process.stderr:
         err = process.stderr.read()
     assert (process.wait(), err) == (0, "")
-    statuses = [run.status for run in runs.list_runs(str(tmp_path))]
+    statuses = [run.status for run in RunStore(str(tmp_path)).runs()]
     assert statuses == ["completed"] * 2
 
 
@@ -194,7 +195,7 @@ def test_a_closed_terminal_saves_and_the_run_goes_on_later(tmp_path):
     process.stderr.close()
     process.send_signal(signal.SIGHUP)
     assert process.wait() == 129
-    run = runs.find("a", str(tmp_path))
+    run = RunStore(str(tmp_path)).find("a")
     assert run.status == "interrupted"
     again = start("resume", run.path)
     assert again.communicate()[1] == ""

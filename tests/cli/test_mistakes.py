@@ -43,7 +43,7 @@ TYPED = [
     ("resume last", "no run 'last'", "zoo train` makes one"),
     ("evaluate last --split=foo", "--split=foo", "val, train or test"),
     ("evaluate foo bar", "no run 'foo'"),
-    ("evaluate --split=test", "named whole", "zoo runs"),
+    ("evaluate --split=test", "full name", "zoo runs"),
     ("compare foo bar", "no run 'foo'"),
     ("compare foo", "a RUN is missing", "zoo compare RUN RUN"),
     ("compare a b --json --markdown", "--json and --markdown contradict"),

@@ -4,10 +4,10 @@ import shutil
 
 import pytest
 
-from zoo import runs
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.reporting import render
+from zoo.run_store import RunStore
 from zoo.training.console import Console
 from zoo.training.loop import train
 
@@ -136,7 +136,7 @@ def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
     assert "report     could not be written; see log.txt" in said.out
     log = (tmp_path / "a" / "log.txt").read_text()
     assert "ZeroDivisionError: as a bug would" in log
-    assert runs.find("a", str(tmp_path)).status == "completed"
+    assert RunStore(str(tmp_path)).find("a").status == "completed"
 
 
 def test_a_run_that_diverges_leaves_a_page_that_says_so(typed):

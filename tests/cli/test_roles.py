@@ -6,10 +6,10 @@ import stat
 import pytest
 
 from tests.tuning.remote.meeting import free_address
-from zoo import runs
 from zoo.addresses import Address
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.run_store import RunStore
 from zoo.tuning.folder import open_folder
 from zoo.tuning.remote import helper, key
 from zoo.tuning.remote.door import Door
@@ -61,7 +61,7 @@ def test_roles_have_no_place_where_one_run_is_resumed(answer, tmp_path):
     runs_dir = str(tmp_path / "runs")
     config = TrainConfig(model="lr", runs_dir=runs_dir)
     texts = {"config.json": config.to_json(), "resolved.json": "{}"}
-    runs.create(runs_dir, "single", "", texts)
+    RunStore(runs_dir).create("single", "", texts)
     open_folder(SweepConfig(config, ("l2=0,0.1",), trials=2), "mine")
     sentence = answer("resume", "single", "--role=chief")
     assert "--role=chief has no effect on a single run" in sentence

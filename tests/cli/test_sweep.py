@@ -2,10 +2,11 @@
 
 import pytest
 
-from zoo import recipes, runs, sweeps
+from zoo import recipes
 from zoo.cli.main import main
 from zoo.cli.sweep import read
 from zoo.config import TrainConfig
+from zoo.run_store import RunStore
 from zoo.tuning.folder import open_folder, read_settings
 from zoo.tuning.settings import SweepConfig
 from zoo.tuning.space import Space
@@ -60,7 +61,7 @@ def folder(tmp_path):
         "config.json": config.to_json(),
         "resolved.json": '{"format": 1}',
     }
-    runs.create(str(tmp_path), "mine/trial-000", "", texts)
+    RunStore(str(tmp_path)).create("mine/trial-000", "", texts)
     return made
 
 
@@ -88,21 +89,23 @@ def test_a_sweep_is_one_line_among_the_runs(folder, capsys):
 
 def test_last_is_no_trial_of_a_sweep(folder):
     with pytest.raises(ValueError, match="mine/trial-000"):
-        runs.find("last", folder.runs_dir)
+        RunStore(folder.runs_dir).find("last")
     texts = {
         "config.json": TrainConfig().to_json(),
         "resolved.json": '{"format": 1}',
     }
-    runs.create(folder.runs_dir, "single", "", texts)
-    runs.create(folder.runs_dir, "mine/trial-001", "", texts)
-    assert runs.find("last", folder.runs_dir).name == "single"
+    RunStore(folder.runs_dir).create("single", "", texts)
+    RunStore(folder.runs_dir).create("mine/trial-001", "", texts)
+    assert RunStore(folder.runs_dir).find("last").name == "single"
 
 
 def test_a_sweep_is_found_by_name_prefix_and_folder(folder):
-    found = sweeps.find("mine", folder.runs_dir)
-    assert found == sweeps.find("mi", folder.runs_dir) == folder
-    assert sweeps.find(str(folder.path), "elsewhere").path == folder.path
-    assert sweeps.find("yours", folder.runs_dir) is None
+    found = RunStore(folder.runs_dir).find_sweep("mine")
+    assert found == RunStore(folder.runs_dir).find_sweep("mi") == folder
+    assert (
+        RunStore("elsewhere").find_sweep(str(folder.path)).path == folder.path
+    )
+    assert RunStore(folder.runs_dir).find_sweep("yours") is None
 
 
 def test_resume_takes_a_sweep_whose_trials_are_newest_for_last(

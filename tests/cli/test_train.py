@@ -12,10 +12,10 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.cli.main import main
 from zoo.cli.train import read
 from zoo.config import TrainConfig
+from zoo.run_store import RunStore
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256"]
@@ -111,7 +111,7 @@ def train(tmp_path):
     def run(*argv, name, code=0):
         where = [f"--runs_dir={tmp_path}", f"--run_name={name}"]
         assert main(["train", *argv, *where]) == code
-        return runs.find(name, str(tmp_path))
+        return RunStore(str(tmp_path)).find(name)
 
     return run
 
@@ -149,7 +149,8 @@ def test_like_looks_for_its_run_however_runs_dir_is_written(train, tmp_path):
     argv = ["train", "--like", "first", "--runs_dir", str(tmp_path)]
     assert main([*argv, "--run_name", "second"]) == 0
     assert (
-        runs.find("second", str(tmp_path)).resolved["parent"]["changed"] == {}
+        RunStore(str(tmp_path)).find("second").resolved["parent"]["changed"]
+        == {}
     )
 
 
@@ -242,7 +243,7 @@ def test_a_full_disk_is_one_sentence_and_the_checkpoint_is_kept(tmp_path):
     done = zoo(20_000, *argv, code=LIMITED)
     assert done.returncode == 2
     assert re.fullmatch(r"zoo: .*: File too large; .*\.\n", done.stderr)
-    run = runs.find("a", str(tmp_path))
+    run = RunStore(str(tmp_path)).find("a")
     assert files(run.path) == FILES - {"model.keras", "report.html"}
     assert main(["resume", str(run.path)]) == 0
     assert files(run.path) == FILES

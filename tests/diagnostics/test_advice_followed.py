@@ -14,7 +14,7 @@ import pytest
 from zoo.cli.main import main
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.run_stats import RunStats
-from zoo.runs import find
+from zoo.run_store import RunStore
 
 pytestmark = pytest.mark.slow
 
@@ -160,7 +160,7 @@ def trained(words, runs_dir, name):
     """Types a command, and returns the run and its findings."""
     own = [f"--runs_dir={runs_dir}", f"--run_name={name}"]
     assert main([*words, *own, "--summaries=scalars"]) in (0, 3)
-    run = find(name, str(runs_dir))
+    run = RunStore(str(runs_dir)).find(name)
     return run, diagnose(RunStats.of(run))
 
 

@@ -83,18 +83,19 @@ def resumed(folder):
 
     All but the last sitting end inside an epoch, after a checkpoint.
     """
-    from zoo import runs
+    pass
+    from zoo.run_store import RunStore
     from zoo.training.loop import resume
 
     options = {"dropout": 0.2, "norm": "batch", "checkpoint_every": 4}
     alone = train(folder, "alone", 1, options)
     with killed_after(epoch=1):
         train(folder, "turns", 2, options)
-    turns = runs.find("turns", folder)
+    turns = RunStore(folder).find("turns")
     with killed_after(epoch=3):
         resume(turns, devices=1)
     resume(turns, devices=2)
-    turns = runs.find("turns", folder)
+    turns = RunStore(folder).find("turns")
     sizes = [file_sizes(run.path) for run in (alone, turns)]
     return {"losses": [losses(alone), losses(turns)], "files": sizes}
 

@@ -5,7 +5,7 @@ import subprocess
 import pytest
 
 from tests.engines import environment
-from zoo import runs
+from zoo.run_store import RunStore
 
 pytestmark = pytest.mark.jax
 
@@ -33,7 +33,7 @@ def train(python, tmp_path_factory):
             text=True,
         )  # fmt: skip
         assert done.returncode == code, done.stdout + done.stderr
-        return done.stderr if code else runs.find(name, str(runs_dir))
+        return done.stderr if code else RunStore(str(runs_dir)).find(name)
 
     return typed
 

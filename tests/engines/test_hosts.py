@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from tests.engines import environment
-from zoo import runs
+from zoo.run_store import RunStore
 
 pytestmark = pytest.mark.jax
 
@@ -115,7 +115,7 @@ def together(begin, *words, code=0):
 
 
 def history(folder):
-    run = runs.find("run", str(folder))
+    run = RunStore(str(folder)).find("run")
     return [row["loss"] for row in run.history]
 
 
@@ -143,7 +143,7 @@ def test_two_processes_learn_what_one_does(begin, tmp_path):
     one, two = (history(tmp_path / name) for name in ("runsalone", "runs0"))
     assert len(one) == 5
     assert two == pytest.approx(one, rel=1e-4)
-    resolved = runs.find("run", str(tmp_path / "runs0")).resolved
+    resolved = RunStore(str(tmp_path / "runs0")).find("run").resolved
     assert resolved["machine"]["processes"] == 2
 
 

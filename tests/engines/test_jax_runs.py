@@ -9,10 +9,10 @@ import pytest
 
 from tests.engines import environment
 from tests.test_survival import curves, kill_after, result
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation import scoring
+from zoo.run_store import RunStore, check_backend
 from zoo.training import resume, train
 from zoo.training.console import Console
 
@@ -49,7 +49,7 @@ def runs_dir(tmp_path_factory):
 @pytest.fixture(scope="module")
 def on_jax(zoo, runs_dir):
     zoo("train", *WORDS, f"--runs_dir={runs_dir}", "--run_name=jax")
-    return runs.find("jax", str(runs_dir))
+    return RunStore(str(runs_dir)).find("jax")
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +78,7 @@ def test_a_kill_changes_nothing(python, zoo, runs_dir, on_jax):
         text=True,
     )
     kill_after(process, epochs=2, delay=0.1)
-    killed = runs.find("killed", str(runs_dir))
+    killed = RunStore(str(runs_dir)).find("killed")
     assert killed.status == "killed"
     zoo("resume", killed.path)
     assert result(killed) == result(on_jax)
@@ -148,15 +148,15 @@ def test_a_sweep_is_trained_by_two_workers(zoo, runs_dir, monkeypatch):
     words += ["--workers=2", "--confirm_seeds=0", "--sweep_name=sweep"]
     said = zoo(*words, f"--runs_dir={runs_dir}")
     assert "done: 3 trials" in said
-    trials = runs.list_runs(str(runs_dir / "sweep"))
+    trials = RunStore(str(runs_dir / "sweep")).runs()
     assert [run.status for run in trials] == ["completed"] * 3
     with pytest.raises(UserError, match="sweep was begun on JAX"):
-        runs.check_engine(runs_dir / "sweep", "sweep")
+        check_backend(runs_dir / "sweep", "sweep")
 
 
 def test_lenet5_learns_digits(zoo, runs_dir):
     zoo("train", f"--runs_dir={runs_dir}", "--run_name=lenet5")
-    run = runs.find("lenet5", str(runs_dir))
+    run = RunStore(str(runs_dir)).find("lenet5")
     # As on TensorFlow: 0.965 to 1 are expected of this recipe.
     assert run.metrics["best_val_accuracy"] >= 0.965
 

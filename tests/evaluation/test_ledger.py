@@ -9,10 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation.ledger import NAME, Ledger, home
+from zoo.runs import Run
 
 ROOT = Path(__file__).parents[2]
 
@@ -37,7 +37,7 @@ def run(tmp_path):
     folder.mkdir(parents=True)
     text = TrainConfig(run_name="a/b").to_json()
     (folder / "config.json").write_text(text)
-    return runs.Run(folder, "a/b")
+    return Run(folder, "a/b")
 
 
 @pytest.mark.parametrize(
@@ -52,13 +52,13 @@ def run(tmp_path):
 def test_a_run_has_one_ledger_however_it_is_found(
     run, tmp_path, name, runs_dir
 ):
-    found = runs.Run(run.path, name)
+    found = Run(run.path, name)
     assert home(found, str(tmp_path / runs_dir)) == tmp_path / "runs"
 
 
 def test_a_run_whose_folder_was_moved_has_its_ledger_beside_it(run, tmp_path):
     moved = run.path.rename(tmp_path / "c")
-    found = runs.Run(moved, "c")
+    found = Run(moved, "c")
     assert home(found, str(tmp_path / "runs")) == tmp_path
 
 

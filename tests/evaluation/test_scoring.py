@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 from sklearn import metrics
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import scoring, spread
 from zoo.evaluation.ledger import Ledger
 from zoo.evaluation.opening import ordinal, verdict
+from zoo.run_store import RunStore
 from zoo.training.console import Console
 from zoo.training.loop import train
 
@@ -41,7 +41,7 @@ def copies(run, tmp_path):
             text = (folder / file).read_text()
             assert old in text
             (folder / file).write_text(text.replace(old, new))
-    return [runs.find(name, str(tmp_path)) for name in "abc"]
+    return [RunStore(str(tmp_path)).find(name) for name in "abc"]
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,7 @@ import pytest
 from zoo.data import Split
 from zoo.errors import UserError
 from zoo.features import cache, hog
-from zoo.runs import list_runs
+from zoo.run_store import RunStore
 
 
 @pytest.fixture(scope="module")
@@ -92,7 +92,7 @@ def test_no_images_need_no_file(split, extractor, tmp_path):
 
 def test_the_cache_is_no_run(split, extractor, tmp_path):
     computed(split, extractor, tmp_path)
-    assert list_runs(str(tmp_path)) == []
+    assert RunStore(str(tmp_path)).runs() == []
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(

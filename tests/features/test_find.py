@@ -2,15 +2,16 @@
 
 import pytest
 
-from zoo import features, runs
+from zoo import features
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.run_store import RunStore
 
 
 def make_run(folder, name):
     files = {"config.json": TrainConfig().to_json(),
              "resolved.json": '{"format": 1}'}  # fmt: skip
-    return runs.create(str(folder), name, name, files)
+    return RunStore(str(folder)).create(name, name, files)
 
 
 def test_the_last_run_is_settled_by_its_name(tmp_path):

@@ -6,11 +6,11 @@ import shutil
 
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import Diverged
 from zoo.reporting.context import collect_all
 from zoo.reporting.render import render
+from zoo.run_store import RunStore
 from zoo.training.console import Console
 from zoo.training.loop import train
 
@@ -106,7 +106,7 @@ def read(trained):
     """Returns a function: the page about runs, by name and folder."""
 
     def make(*names, folder=trained):
-        found = [runs.find(name, str(folder)) for name in names]
+        found = [RunStore(str(folder)).find(name) for name in names]
         return Page(render(collect_all(found, str(folder))))
 
     return make

@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from zoo import runs
 from zoo.cli.main import main
+from zoo.run_store import RunStore
 
 
 def flat(value, name=""):
@@ -47,7 +47,7 @@ def told(trained, capfd):
     def ask(name):
         flags = [f"--runs_dir={trained}", "--json"]
         assert main(["evaluate", name, *flags]) == 0
-        run = runs.find(name, str(trained))
+        run = RunStore(str(trained)).find(name)
         return flat(
             {
                 "evaluate": json.loads(capfd.readouterr().out),

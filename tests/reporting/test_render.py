@@ -9,12 +9,12 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.data.dataset import Split
 from zoo.evaluation import judging, scoring
 from zoo.reporting import figures
 from zoo.reporting.context import collect
 from zoo.reporting.render import render
+from zoo.run_store import RunStore
 
 EVERY = ["digits", "moons", "sine", "wild", "none"]
 LARGEST = 1_000_000  # bytes
@@ -94,7 +94,7 @@ def test_points_have_a_picture_of_the_plane_and_curves_one_of_the_function(
 
 
 def test_every_error_has_label_prediction_and_probability(pages, trained):
-    context = collect(runs.find("digits", str(trained)), str(trained))
+    context = collect(RunStore(str(trained)).find("digits"), str(trained))
     outputs, labels = context.scored.outputs, context.scored.part.labels
     wrong = int((outputs.argmax(axis=1) != labels).sum())
     assert wrong
@@ -113,7 +113,7 @@ def test_data_and_model_are_told_with_origin_licence_and_fingerprint(
     pages, trained
 ):
     words = pages["digits"].words
-    data = runs.find("digits", str(trained)).resolved["data"]
+    data = RunStore(str(trained)).find("digits").resolved["data"]
     assert data["fingerprint"] in words
     assert "Alpaydin and Kaynak, 1998" in words and "CC BY 4.0" in words
     assert "multiply-adds per image" in words
@@ -141,7 +141,7 @@ def test_a_run_that_has_not_ended_says_how_it_stands(
     else:
         (run / "metrics.json").unlink()
     if status == "running":
-        with runs.find("digits", str(folder)).lock():
+        with RunStore(str(folder)).find("digits").lock():
             words = read("digits", folder=folder).words
         assert "still training" in words
     else:
@@ -188,7 +188,7 @@ def test_random_labels_are_told_at_the_top_and_among_the_limits(
 def test_a_model_that_would_answer_for_long_is_left_alone_at_a_runs_end(
     folder, spoil
 ):
-    run = runs.find("digits", str(folder))
+    run = RunStore(str(folder)).find("digits")
     spoil(run.path, "metrics.json", examples_per_second=1.0)
     context = collect(run, str(folder), max_seconds=30)
     assert context.scored is None and "48 s" in context.missing_reason
@@ -197,7 +197,7 @@ def test_a_model_that_would_answer_for_long_is_left_alone_at_a_runs_end(
 
 def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
     """A hundred classes, as a matrix and a table must bear them."""
-    run = runs.find("digits", str(folder))
+    run = RunStore(str(folder)).find("digits")
     names = [f"class {k}" for k in range(100)]
     spoil(run.path, "resolved.json", data__class_names=names)
     random = np.random.default_rng(0)

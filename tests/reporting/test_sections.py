@@ -2,19 +2,19 @@
 
 import shlex
 
-from zoo import runs
 from zoo.cli.flags import Command
 from zoo.reporting import sections
+from zoo.run_store import RunStore
 
 
 def test_settings_that_differ_from_the_recipe_are_told(trained):
-    found = sections.recipe_diff(runs.find("wild", str(trained)))
+    found = sections.recipe_diff(RunStore(str(trained)).find("wild"))
     assert ("learning_rate", 1e30) in [row[:2] for row in found]
     assert {"seed", "run_name", "runs_dir"}.isdisjoint(r[0] for r in found)
 
 
 def test_a_default_recipe_has_no_differences(folder, spoil):
-    run = runs.find("digits", str(folder))
+    run = RunStore(str(folder)).find("digits")
     used = {
         f"config__{name}": own for name, _, own in sections.recipe_diff(run)
     }
@@ -23,7 +23,7 @@ def test_a_default_recipe_has_no_differences(folder, spoil):
 
 
 def test_the_command_repeats_the_run(trained):
-    run = runs.find("wild", str(trained))
+    run = RunStore(str(trained)).find("wild")
     words = shlex.split(sections.train_command(run).replace("\\\n", " "))
     assert words[:2] == ["zoo", "train"]
     command = Command("zoo train", "")

@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
-from zoo import runs
 from zoo.config import TrainConfig
+from zoo.run_store import RunStore
 from zoo.summaries import film, scenes
 from zoo.training import resume, train
 from zoo.training.console import Console
@@ -177,7 +177,7 @@ def test_a_run_that_was_killed_comes_to_the_same_film(dataset, tmp_path):
     whole = train(TrainConfig(**asked, run_name="whole"), console=Killer(None))
     with pytest.raises(Killed):
         train(TrainConfig(**asked, run_name="killed"), console=Killer(17))
-    killed = runs.find("killed", str(tmp_path))
+    killed = RunStore(str(tmp_path)).find("killed")
     with pytest.raises(Killed):
         # The last epoch has its film by then.
         resume(killed, console=Killer(30))

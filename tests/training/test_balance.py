@@ -9,10 +9,11 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from zoo import metrics, runs
+from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
 from zoo.errors import Interrupted, UserError
+from zoo.run_store import RunStore
 from zoo.training import balance, losses, resume, train
 from zoo.training.console import Console
 from zoo.training.job import prepare
@@ -196,7 +197,7 @@ def test_a_weighted_run_is_resumed_to_the_same_weights(tmp_path):
     with pytest.raises(Interrupted):
         train(asked(**settings), console=Stop(quiet=True))
     resumed = resume(
-        runs.find("stopped", str(tmp_path)), console=Console(quiet=True)
+        RunStore(str(tmp_path)).find("stopped"), console=Console(quiet=True)
     )
     for one, other in zip(
         whole.load_model().get_weights(),

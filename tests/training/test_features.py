@@ -13,7 +13,8 @@ from zoo.data import Dataset, load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.metrics import binomial_ci
-from zoo.runs import find
+from zoo.run_store import RunStore
+from zoo.runs import RunWriter
 from zoo.training.console import Console
 from zoo.training.loop import resume, train
 
@@ -140,7 +141,9 @@ def test_a_run_on_features_goes_on_to_the_same_end(runs_dir):
     )
     with pytest.raises(KeyboardInterrupt):
         train(config, console=Impatient(quiet=True))
-    run = resume(find("run", config.runs_dir), console=Console(quiet=True))
+    run = resume(
+        RunStore(config.runs_dir).find("run"), console=Console(quiet=True)
+    )
     for one, two in zip(run.history, whole.history, strict=True):
         assert one["val_loss"] == pytest.approx(two["val_loss"], rel=1e-4)
 
@@ -150,7 +153,7 @@ def test_a_run_whose_features_changed_does_not_go_on(runs_dir):
     (run.path / "metrics.json").unlink()
     resolved = run.resolved
     resolved["features"]["fingerprint"] = "another"
-    run.write("resolved.json", json.dumps(resolved))
+    RunWriter(run).write("resolved.json", json.dumps(resolved))
     with pytest.raises(UserError, match="computes not what it did"):
         resume(run, console=Console(quiet=True))
 

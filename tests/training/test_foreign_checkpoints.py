@@ -7,9 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.run_store import RunStore
 from zoo.training import resume, train
 from zoo.training.console import Console
 
@@ -30,7 +30,7 @@ def home(tmp_path_factory):
 def run(home, tmp_path):
     """A copy of `a`, to be spoiled."""
     shutil.copytree(home, tmp_path / "runs")
-    return runs.find("a", str(tmp_path / "runs"))
+    return RunStore(str(tmp_path / "runs")).find("a")
 
 
 def contents(run):

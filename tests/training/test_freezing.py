@@ -7,10 +7,10 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError
 from zoo.models import register_model
+from zoo.run_store import RunStore
 from zoo.training import resume, train
 from zoo.training.console import Console
 from zoo.training.job import prepare
@@ -138,7 +138,7 @@ def test_an_interrupted_run_comes_to_the_same_bits(tmp_path):
             asked(tmp_path, run_name="b", **options),
             console=Stopping(quiet=True),
         )
-    half = resume(runs.find("b", str(tmp_path)), console=QUIET)
+    half = resume(RunStore(str(tmp_path)).find("b"), console=QUIET)
     assert half.metrics["status"] == "completed"
     pair = [run.load_model().get_weights() for run in (whole, half)]
     for one, two in zip(*pair, strict=True):

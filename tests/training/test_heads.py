@@ -6,10 +6,10 @@ import pytest
 import tensorflow as tf
 from keras import layers
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.models import create_model, register_model
+from zoo.run_store import RunStore
 from zoo.training import heads, resume, train
 from zoo.training.console import Console
 from zoo.training.job import prepare
@@ -202,7 +202,7 @@ def test_a_killed_run_with_heads_comes_to_the_same_bits(named, tmp_path):
             asked(tmp_path, run_name="b", **options),
             console=KillingConsole(epoch=2),
         )
-    killed = resume(runs.find("b", str(tmp_path)), console=QUIET)
+    killed = resume(RunStore(str(tmp_path)).find("b"), console=QUIET)
     assert killed.metrics["status"] == "completed"
     pair = [undisturbed, killed]
     weights = [run.load_model().get_weights() for run in pair]

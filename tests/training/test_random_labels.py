@@ -6,7 +6,6 @@ import json
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
@@ -15,6 +14,7 @@ from zoo.diagnostics import diagnose
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Interrupted
 from zoo.evaluation import kinship, scoring
+from zoo.run_store import RunStore
 from zoo.training import resume, train
 from zoo.training.console import Console
 
@@ -111,7 +111,7 @@ def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
     config = TrainConfig(**ASKED, runs_dir=str(tmp_path))
     with pytest.raises(Interrupted):
         train(config, console=Stop(quiet=True))
-    stopped = runs.find("noise", str(tmp_path))
+    stopped = RunStore(str(tmp_path)).find("noise")
     again = resume(stopped, console=Console(quiet=True))
     for ours, theirs in zip(
         again.load_model().get_weights(),

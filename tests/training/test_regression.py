@@ -104,10 +104,11 @@ def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
     quiet = Impatient(io.StringIO())
     with pytest.raises(Interrupted):
         train(config, console=quiet)
-    from zoo import runs
+    pass
+    from zoo.run_store import RunStore
 
     again = resume(
-        runs.find("stopped", str(tmp_path)), console=Console(io.StringIO())
+        RunStore(str(tmp_path)).find("stopped"), console=Console(io.StringIO())
     )
     for row, other in zip(trained[0].history, again.history, strict=True):
         assert {**row, "seconds": 0} == {**other, "seconds": 0}

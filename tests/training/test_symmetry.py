@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.cli.main import main
+from zoo.run_store import RunStore
 
 
 def train(folder, *flags):
     argv = ["train", "--recipe=lecture/equal_weights", "--epochs=3", *flags]
     assert main([*argv, "--summaries=scalars", f"--runs_dir={folder}"]) == 0
-    return runs.find("last", str(folder))
+    return RunStore(str(folder)).find("last")
 
 
 @pytest.fixture(scope="module")

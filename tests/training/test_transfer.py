@@ -7,11 +7,11 @@ import keras
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.data import Dataset, preprocess
 from zoo.errors import UserError
 from zoo.models import MODELS
+from zoo.run_store import RunStore
 from zoo.training import fitting, origins, resume, train
 from zoo.training.console import Console
 from zoo.training.inherited import fitted
@@ -52,7 +52,7 @@ def same(one, two):
 
 def test_all_but_the_head_is_the_other_run_s(runs_dir):
     job = prepare(asked(runs_dir), None)
-    old = weights(runs.find("source", runs_dir).load_model())
+    old = weights(RunStore(runs_dir).find("source").load_model())
     new = weights(job.model)
     assert {name: same(new[name], old[name]) for name in new} == {
         "hidden1": True,
@@ -68,7 +68,7 @@ def test_all_but_the_head_is_the_other_run_s(runs_dir):
 
 def test_a_head_of_the_same_classes_is_kept(runs_dir):
     job = prepare(asked(runs_dir, classes=LOW, new_head=False), None)
-    old = weights(runs.find("source", runs_dir).load_model())
+    old = weights(RunStore(runs_dir).find("source").load_model())
     assert same(weights(job.model)["logits"], old["logits"])
     assert job.transferred.new == ()
 
@@ -78,7 +78,7 @@ def test_model_options_and_preprocessing_are_the_other_run_s(runs_dir):
     config = job.plan.config
     assert config.model == "mlp" and config.norm == "batch"
     assert config.model_arg == {"hidden": (16, 8)}
-    old = runs.find("source", runs_dir).resolved["statistics"]
+    old = RunStore(runs_dir).find("source").resolved["statistics"]
     assert job.statistics.to_json() == old
     assert config.mean_subtraction == "pixel"
 
@@ -101,14 +101,14 @@ def test_the_run_says_what_it_started_from(runs_dir):
 
 
 def test_its_model_file_gives_the_same_as_the_run(runs_dir):
-    path = runs.find("source", runs_dir).path / "model.keras"
+    path = RunStore(runs_dir).find("source").path / "model.keras"
     first = prepare(asked(runs_dir), None)
     second = prepare(asked(runs_dir, weights=str(path)), None)
     assert first.transferred == second.transferred
 
 
 def test_a_file_alone_says_all_but_the_options(runs_dir, tmp_path):
-    old = runs.find("source", runs_dir)
+    old = RunStore(runs_dir).find("source")
     path = shutil.copy(old.path / "model.keras", tmp_path / "mine.keras")
     options = {"norm": "batch", "model_arg": {"hidden": (16, 8)}}
     job = prepare(asked(runs_dir, weights=str(path), **options), None)
@@ -243,7 +243,7 @@ def copy(runs_dir, tmp_path):
 def killed(folder, last):
     with pytest.raises(Killed):
         train(asked(folder, run_name="b", **LONG), console=Dying(last))
-    return runs.find("b", folder)
+    return RunStore(folder).find("b")
 
 
 def test_a_killed_run_ends_alike_even_if_its_source_is_gone(copy):
@@ -309,7 +309,7 @@ def test_a_new_head_needs_another_run():
 
 def test_a_run_that_is_not_finished_is_no_start(copy):
     for name in ("model.keras", "metrics.json"):  # as if it was killed
-        (runs.find("source", copy).path / name).unlink()
+        (RunStore(copy).find("source").path / name).unlink()
     with pytest.raises(UserError, match="no model.keras.*`zoo resume"):
         prepare(asked(copy), None)
 

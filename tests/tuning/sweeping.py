@@ -3,7 +3,7 @@
 import math
 
 from zoo.config import TrainConfig
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.training.console import Console
 from zoo.tuning.display import Display
 from zoo.tuning.folder import open_folder, read_settings
@@ -86,7 +86,7 @@ def go_on(folder, workers=1, work=work):
     return sweep(folder, read_settings(folder), workers, work)
 
 
-def ledger(folder: Folder):
+def ledger(folder: SweepFolder):
     """Returns every execution and every proposal."""
     book = Ledger(folder.path)
     return book.executions(), book.proposals()

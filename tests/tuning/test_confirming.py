@@ -7,8 +7,8 @@ import pytest
 
 from tests.tuning import sweeping
 from tests.tuning.sweeping import begin, go_on, outcome, work
-from zoo import run_groups
 from zoo.config import TrainConfig
+from zoo.run_store import RunStore
 from zoo.training.console import Console
 from zoo.tuning.confirming import flagfile, recipes
 from zoo.tuning.confirming.ledger import Confirmations
@@ -104,7 +104,7 @@ def test_winner_and_default_are_groups_of_runs(tmp_path):
     folder = begin(settings(tmp_path))
     run(folder)
     for name in (WINNER, DEFAULT):
-        group = run_groups.find(f"s/{name}", str(tmp_path))
+        group = RunStore(str(tmp_path)).find_group(f"s/{name}")
         names = [f"s/{name}/seed{seed}" for seed in (1, 2, 3)]
         assert [one.name for one in group.runs()] == names
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning.confirming.ledger import Confirmations
 from zoo.tuning.ledger import Ledger
 
@@ -109,7 +109,7 @@ def test_five_kills_at_random_moments_change_no_trial(tmp_path, tuner):
     assert len(keys) == len(set(keys)) > 5
     assert len(expected[2]) == 6  # three fresh seeds of winner and default
     assert "done: " in out
-    assert Folder(folder, "killed").status == "completed"
+    assert SweepFolder(folder, "killed").status == "completed"
 
 
 @pytest.mark.slow

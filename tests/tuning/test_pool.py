@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted
+from zoo.run_store import RunStore
+from zoo.runs import RunWriter
 from zoo.training import resume, train
 from zoo.training.console import Console
 from zoo.training.stopping import StopRequest
@@ -173,7 +174,7 @@ def test_a_job_that_is_lost_while_all_is_stopped_has_no_outcome():
 def test_a_run_that_another_process_holds_is_waited_for(tmp_path, monkeypatch):
     asked = config(tmp_path, "held")
     run = train(asked, console=QUIET)
-    holder = run.lock()
+    holder = RunWriter(run).lock()
     holder.__enter__()
     waits = []
 
@@ -219,7 +220,7 @@ def test_a_run_paused_twice_equals_one_trained_straight_through(tmp_path):
     resume(run, console=QUIET)
     assert run.status == "completed"
     assert weights(tmp_path, "paused") == weights(tmp_path, "straight")
-    straight = runs.find("straight", str(tmp_path))
+    straight = RunStore(str(tmp_path)).find("straight")
 
     def rows(one):
         return [{**row, "seconds": None} for row in one.history]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 
-from zoo import run_groups, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
+from zoo.run_store import RunStore, describe_left_out
+from zoo.runs import Run
 
 
 def run(argv: list[str]) -> int:
@@ -44,20 +45,18 @@ def run(argv: list[str]) -> int:
 
         print(text(result, values["all"].value, values.markdown))
         if without:
-            print(f"\n{run_groups.left_out(without)}")
+            print(f"\n{describe_left_out(without)}")
     return 0
 
 
-def _find(
-    words: list[str], runs_dir: str
-) -> tuple[list[runs.Run], list[runs.Run]]:
+def _find(words: list[str], runs_dir: str) -> tuple[list[Run], list[Run]]:
     """Returns the runs to compare, and those of groups that have no result."""
-    if len(words) == 1 and run_groups.find(words[0], runs_dir) is None:
+    if len(words) == 1 and RunStore(runs_dir).find_group(words[0]) is None:
         raise UserError("a RUN is missing; write `zoo compare RUN RUN...`.")
-    return run_groups.find_runs(words, runs_dir)
+    return RunStore(runs_dir).find_all(words)
 
 
-def _compare(found: list[runs.Run], picture: str | None) -> dict:
+def _compare(found: list[Run], picture: str | None) -> dict:
     from zoo.evaluation.comparison import drawing
 
     # A name that cannot be written is told before anything is computed.

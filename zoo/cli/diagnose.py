@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 
-from zoo import runs
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.diagnostics import diagnose, text
 from zoo.diagnostics.run_stats import RunStats
+from zoo.run_store import RunStore
 
 
 def run(argv: list[str]) -> int:
@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
     if given is None:
         return 0
     given = given or ["last"]
-    stats = RunStats.of(runs.find(given[0], command.values.runs_dir))
+    stats = RunStats.of(RunStore(command.values.runs_dir).find(given[0]))
     findings = diagnose(stats)
     if command.values.json:
         print(json.dumps(text.as_json(stats, findings), indent=1))

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 
-from zoo import run_groups, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
@@ -12,6 +11,8 @@ from zoo.data.sources import find_source
 from zoo.errors import UserError
 from zoo.evaluation.spread import summarize
 from zoo.evaluation.words import check_split, several, table
+from zoo.run_store import RunStore, describe_left_out
+from zoo.runs import Run
 
 
 def run(argv: list[str]) -> int:
@@ -48,14 +49,14 @@ def run(argv: list[str]) -> int:
     _check(values)
     words = words or ([] if values.split == "test" else ["last"])
     if values.split == "test":
-        run_groups.check_whole(words, values.runs_dir)
-    found, without = run_groups.find_runs(words, values.runs_dir)
+        RunStore(values.runs_dir).check_full_names(words)
+    found, without = RunStore(values.runs_dir).find_all(words)
     if values.dataset is None:
         _own(found, values)
     else:
         _elsewhere(found, values)
     if without and not values.json:
-        print(f"\n{run_groups.left_out(without)}")
+        print(f"\n{describe_left_out(without)}")
     return 0
 
 
@@ -72,7 +73,7 @@ def _check(values) -> None:
         )
 
 
-def _own(found: list[runs.Run], values) -> None:
+def _own(found: list[Run], values) -> None:
     """Scores runs on the data that they were made with."""
     with stderr.hold():
         from zoo.evaluation import scoring
@@ -89,7 +90,7 @@ def _own(found: list[runs.Run], values) -> None:
         print(several(results, rows) if many else table(results[0]))
 
 
-def _elsewhere(found: list[runs.Run], values) -> None:
+def _elsewhere(found: list[Run], values) -> None:
     """Scores runs on another data set than their own."""
     with stderr.hold():
         from zoo.evaluation.elsewhere import measuring, words

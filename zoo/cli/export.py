@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
+from zoo.run_store import RunStore
 from zoo.serving.formats import FORMATS, find_format
 
 
@@ -32,7 +32,7 @@ def run(argv: list[str]) -> int:
     words = words or ["last"]
     values = command.values
     format = find_format(values["format"].value).name
-    found = runs.find(words[0], values.runs_dir)
+    found = RunStore(values.runs_dir).find(words[0])
     with stderr.hold():
         from zoo.serving import export
         from zoo.serving.words import about_export

@@ -6,13 +6,13 @@ import sys
 import time
 from typing import Any, TextIO
 
-from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS as TRAIN_DEFAULTS
 from zoo.console import Progress, format_duration, tensorboard_command
 from zoo.evaluation.landscape.request import DEFAULTS, OPTIONS, Request
 from zoo.options import format_option, read_option
+from zoo.run_store import RunStore
 
 
 def run(argv: list[str]) -> int:
@@ -37,7 +37,7 @@ def run(argv: list[str]) -> int:
     words = words or ["last"]
     request = _request(command)
     runs_dir = command.values.runs_dir
-    found = runs.find(words[0], runs_dir)
+    found = RunStore(runs_dir).find(words[0])
     progress = PointsProgress(sys.stdout)
     with stderr.hold():
         from zoo.evaluation.landscape import folder, measuring

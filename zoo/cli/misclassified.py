@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.options import INT, Option, read_option
+from zoo.run_store import RunStore
+from zoo.runs import Run
 
 COUNT = Option(INT, "number of errors to write, largest loss first", "", low=1)
 
@@ -33,7 +34,7 @@ def run(argv: list[str]) -> int:
     words = words or ["last"]
     given = command.values
     count = read_option("count", COUNT, given.count)
-    found = runs.find(words[0], given.runs_dir)
+    found = RunStore(given.runs_dir).find(words[0])
     out = given["out"].value
     if not out:
         found.check_writable()
@@ -51,7 +52,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def lines(found: runs.Run, wrong, written: list[Path]) -> list[str]:
+def lines(found: Run, wrong, written: list[Path]) -> list[str]:
     """Returns what is printed.
 
     Args:

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from zoo import runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
+from zoo.run_store import RunStore
 from zoo.serving import saved_file
 
 
@@ -62,7 +62,7 @@ def _with_run(words: list[str], command: Command) -> list[str]:
         UserError: there is a run and no image.
     """
     path, runs_dir = Path(words[0]), command.values.runs_dir
-    known = any(run.name == words[0] for run in runs.list_runs(runs_dir))
+    known = any(run.name == words[0] for run in RunStore(runs_dir).runs())
     is_model = path.suffix == saved_file.ENDING
     is_run = known or is_model or (path / "config.json").is_file()
     if path.exists() and not is_run:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from zoo import run_groups, runs
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.options import INT, INT_OR_AUTO, Option, read_option
-from zoo.run_groups import Group
-from zoo.runs import Run
+from zoo.run_store import check_backend, group_of
+from zoo.runs import Run, RunGroup
 from zoo.training.plan import settle
 from zoo.tuning import devices
 from zoo.tuning.repeating import folder
@@ -103,10 +102,10 @@ def train(
         return _code(running.begin(request, parent, workers, Console().print))
 
 
-def resume(group: Group, workers: int) -> int:
+def resume(group: RunGroup, workers: int) -> int:
     """Goes on with a group; returns the exit code, as `train` does."""
     repeats = folder.read(group)
-    runs.check_engine(group.path, group.name)
+    check_backend(group.path, group.name)
     devices.hide_gpus()
     with stderr.hold():
         from zoo.training.console import Console
@@ -129,7 +128,7 @@ def first_seed(parent: Run | None, seed: int) -> int:
     So the same command does the same again, though `last` is by then the
     last run that it made.
     """
-    group = parent and run_groups.of_run(parent)
+    group = parent and group_of(parent)
     if not group:
         return seed
     return folder.read(group).request.seeds[0]

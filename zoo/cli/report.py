@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from zoo import run_groups
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
+from zoo.run_store import RunStore, describe_left_out
 
 
 def run(argv: list[str]) -> int:
@@ -26,7 +26,7 @@ def run(argv: list[str]) -> int:
         return 0
     words = words or ["last"]
     values = command.values
-    found, without = run_groups.find_runs(words, values.runs_dir)
+    found, without = RunStore(values.runs_dir).find_all(words)
     out, overwrite = values.out, values["overwrite"].value
     if out is None and overwrite:
         raise UserError("--overwrite is about --out; give that too.")
@@ -37,5 +37,5 @@ def run(argv: list[str]) -> int:
         target = render.write_report(found, values.runs_dir, target)
     print(target)
     if without:
-        print(run_groups.left_out(without))
+        print(describe_left_out(without))
     return 0

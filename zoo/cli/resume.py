@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo import run_groups, runs, sweeps
 from zoo.cli import distributed, repeating, roles, stderr, sweep
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS, parse_option
 from zoo.errors import UserError
-from zoo.run_folder import created
+from zoo.run_store import RunStore, sweep_path_of
+from zoo.runs import SWEEP_FILE, Run, SweepFolder, run_id_in
 
 if TYPE_CHECKING:
     from zoo.training.distributed.process_group import ProcessInfo
@@ -44,11 +44,11 @@ def run(argv: list[str]) -> int:
     if info:
         if not distributed.is_child():
             if info.process_id == 0:
-                runs.find(words[0], runs_dir)  # before it waits for others
+                RunStore(runs_dir).find(words[0])  # before it waits for others
             return distributed.run_as_child()
         _resume(words[0], _devices(command), info, runs_dir)
         return 0
-    group = run_groups.find(words[0], runs_dir)
+    group = RunStore(runs_dir).find_group(words[0])
     if group is not None:
         roles.refuse(role, "a group of runs")
         distributed.refuse(command, "a group of runs", "devices")
@@ -78,7 +78,7 @@ def _resume(
             from zoo.training.distributed.replica import run_replica
 
             return run_replica(group)
-        run = runs.find(name, home)
+        run = RunStore(home).find(name)
         from zoo.cli import ending
         from zoo.training import resuming
         from zoo.training.loop import resume
@@ -88,33 +88,31 @@ def _resume(
         resume(run, console=console, devices=devices, group=group)
 
 
-def _sweep(name: str, runs_dir: str) -> sweeps.Folder | None:
+def _sweep(name: str, runs_dir: str) -> SweepFolder | None:
     """Returns the sweep that is meant, if it is no run.
 
     `last` is a sweep if that, or one of its trials, is newer than any other
     run. A run's name goes before that of a sweep that begins alike.
     """
-    known = runs.list_runs(runs_dir)
+    known = RunStore(runs_dir).runs()
     if name == "last":
-        return _last(known, sweeps.list_sweeps(runs_dir))
+        return _last(known, RunStore(runs_dir).sweeps())
     for run in known:
-        alike = run.name.startswith(name) and sweeps.home(run.path) is None
+        alike = run.name.startswith(name) and sweep_path_of(run.path) is None
         if run.name == name or alike:
             return None
-    return sweeps.find(name, runs_dir)
+    return RunStore(runs_dir).find_sweep(name)
 
 
-def _last(
-    known: list[runs.Run], folders: list[sweeps.Folder]
-) -> sweeps.Folder | None:
+def _last(known: list[Run], folders: list[SweepFolder]) -> SweepFolder | None:
     """Returns the newest sweep, if nothing but its trials is newer."""
     newest = known[-1].path if known else None
-    home = newest and sweeps.home(newest)
+    home = newest and sweep_path_of(newest)
     if home:
         return next(folder for folder in folders if folder.path == home)
     if not folders:
         return None
-    begun = created(folders[-1].path / sweeps.CONFIG)
-    if newest is None or begun > created(newest / "resolved.json"):
+    begun = run_id_in(folders[-1].path / SWEEP_FILE)
+    if newest is None or begun > run_id_in(newest / "resolved.json"):
         return folders[-1]
     return None

@@ -15,7 +15,7 @@ from zoo.config import TrainConfig
 from zoo.console import expand_command
 from zoo.errors import Interrupted, UserError, close_matches, join_and
 from zoo.options import INT_OR_AUTO, Option, read_option
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning import pool
 from zoo.tuning.devices import LIMIT
 from zoo.tuning.remote import key
@@ -147,7 +147,7 @@ def door(role: Role) -> Iterator[Door | None]:
 
 def work(
     door: Door | None,
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     say: Callable[[str], None],
 ) -> Work:

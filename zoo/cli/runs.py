@@ -5,10 +5,11 @@ from __future__ import annotations
 import json
 import math
 
-from zoo import runs, sweeps
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.console import pluralize
+from zoo.run_store import RunStore, sweep_path_of
+from zoo.runs import Run, SweepFolder
 
 
 def run(argv: list[str]) -> int:
@@ -20,13 +21,13 @@ def run(argv: list[str]) -> int:
     if command.parse(argv) is None:
         return 0
     runs_dir = command.values.runs_dir
-    found = runs.list_runs(runs_dir)
+    found = RunStore(runs_dir).runs()
     if command.values.json:
         print(json.dumps([_row(run) for run in found], indent=1))
         return 0
-    folders = sweeps.list_sweeps(runs_dir)
+    folders = RunStore(runs_dir).sweeps()
     if not command.values.trials:
-        found = [run for run in found if sweeps.home(run.path) is None]
+        found = [run for run in found if sweep_path_of(run.path) is None]
     if found:
         print(table([_row(run) for run in found]))
     for folder in folders:
@@ -36,7 +37,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def _sweep_in_words(folder: sweeps.Folder) -> str:
+def _sweep_in_words(folder: SweepFolder) -> str:
     """Returns the line of a sweep: how it stands, and its best trial."""
     result = folder.result
     count = result.get("trials", folder.executions)
@@ -48,7 +49,7 @@ def _sweep_in_words(folder: sweeps.Folder) -> str:
     return text
 
 
-def _row(found: runs.Run) -> dict:
+def _row(found: Run) -> dict:
     history = found.history
     best = max(history, key=_goodness, default=None)
     if best and best["val_loss"] is None:

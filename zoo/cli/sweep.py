@@ -7,14 +7,15 @@ import pathlib
 import sys
 from typing import Any
 
-from zoo import recipes, runs
+from zoo import recipes
 from zoo.cli import roles, spaces, stderr, train
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.roles import Role
 from zoo.config import TrainConfig
 from zoo.errors import UserError, close_matches, join_or
 from zoo.options import INT, Option, read_option
-from zoo.sweeps import Folder
+from zoo.run_store import check_backend, full_name_error
+from zoo.runs import SweepFolder
 from zoo.tuning.settings import KEEP, OBJECTIVES, SCORED
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
@@ -70,9 +71,9 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def resume(folder: Folder, role: Role) -> int:
+def resume(folder: SweepFolder, role: Role) -> int:
     """Goes on with a sweep; returns the exit code."""
-    runs.check_engine(folder.path, folder.name)
+    check_backend(folder.path, folder.name)
     with roles.door(role) as door, stderr.hold() as held:
         from zoo.tuning import devices
 
@@ -83,7 +84,7 @@ def resume(folder: Folder, role: Role) -> int:
     return 0
 
 
-def check_whole(name: str, folder: Folder) -> None:
+def check_whole(name: str, folder: SweepFolder) -> None:
     """Raises `UserError` if a sweep opens test images and is not named whole.
 
     Args:
@@ -98,10 +99,10 @@ def check_whole(name: str, folder: Folder) -> None:
         return
     opened = folder.result.get("test")
     if not opened and read_settings(folder).open_test:
-        raise runs.not_whole(name, [folder.name])
+        raise full_name_error(name, [folder.name])
 
 
-def go(folder: Folder, settings, workers: int | str, held, door) -> None:
+def go(folder: SweepFolder, settings, workers: int | str, held, door) -> None:
     """Runs a sweep, or goes on with it, with standard error in its log."""
     from zoo.training.console import Console
     from zoo.tuning.budget import Budget

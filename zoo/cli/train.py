@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from zoo import recipes, runs
+from zoo import recipes
 from zoo.cli import distributed, repeating, stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, TrainConfig
-from zoo.lineage import parent_of
+from zoo.run_store import RunStore, describe_parent
+from zoo.runs import Run
 from zoo.training.plan import settle
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def run(argv: list[str]) -> int:
     if info and not distributed.is_child():
         settle(config)
         return distributed.run_as_child()
-    train(config, parent_of(config, parent), info)
+    train(config, describe_parent(config, parent), info)
     return 0
 
 
@@ -52,7 +53,7 @@ def read(
     argv: list[str],
     command: Command | None = None,
     define: Callable[[Command], None] | None = None,
-) -> tuple[TrainConfig, runs.Run | None] | None:
+) -> tuple[TrainConfig, Run | None] | None:
     """Reads the flags, recipes and runs that a command line names.
 
     Args:
@@ -78,7 +79,7 @@ def read(
     parents = []
 
     def flags_of_run(name: str) -> str:
-        parents.append(runs.find(name, runs_dir))
+        parents.append(RunStore(runs_dir).find(name))
         return str(parents[-1].path / "flags.txt")
 
     argv = expand_flagfile(argv, "flagfile", lambda path: path)

@@ -13,10 +13,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoo.config import DEFAULTS, TrainConfig
-from zoo.run_names import NAMELESS
+from zoo.run_store import UNNAMED_OPTIONS
 from zoo.runs import Run
 
-BOOKKEEPING = NAMELESS - {"model", "dataset"}
+BOOKKEEPING = UNNAMED_OPTIONS - {"model", "dataset"}
 
 
 def options(run: Run) -> dict[str, Any]:

@@ -25,7 +25,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.io import JsonlFile
-from zoo.pretrained import Pretrained
+from zoo.pretrained import PretrainedRun
 from zoo.runs import Run
 
 NAME = "test_openings.jsonl"
@@ -101,7 +101,7 @@ def home(run: Run, runs_dir: str) -> pathlib.Path:
             with the zoo has none there.
     """
     root, path = pathlib.Path(runs_dir), run.path.resolve()
-    if isinstance(run, Pretrained) or path.is_relative_to(root.resolve()):
+    if isinstance(run, PretrainedRun) or path.is_relative_to(root.resolve()):
         return root
     names = [
         pathlib.PurePath(n).parts for n in (run.name, run.config.run_name) if n

@@ -18,8 +18,9 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
-from zoo import runs
 from zoo.errors import UserError, close_matches, unknown_name_error
+from zoo.run_store import RunStore
+from zoo.runs import Run
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -99,9 +100,9 @@ def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
     return network.of_run(_find_run(spec, runs_dir), shape)
 
 
-def _find_run(spec: str, runs_dir: str) -> runs.Run:
+def _find_run(spec: str, runs_dir: str) -> Run:
     try:
-        return runs.find(spec, runs_dir)
+        return RunStore(runs_dir).find(spec)
     except UserError as error:
         if close_matches(spec, FIXED):
             raise unknown_name_error(

@@ -15,10 +15,10 @@ from typing import Any
 
 import keras
 
-from zoo import runs
 from zoo.errors import UserError, unknown_name_error
 from zoo.features.extractor import Extractor
 from zoo.models.build import feature_extractor
+from zoo.runs import Run
 
 PREFIX = "keras:"
 IMAGENET = "imagenet"  # as Keras calls the weights that it fetches
@@ -34,7 +34,7 @@ OTHER_SIDES = {
 PATIENCE = 10.0  # seconds without an answer after which a download fails
 
 
-def of_run(run: runs.Run, input_shape: tuple[int, int, int]) -> Extractor:
+def of_run(run: Run, input_shape: tuple[int, int, int]) -> Extractor:
     """Makes the extractor of a finished run: its model up to `features`."""
     model = run.load_model()
     return _of_model(model, run.name, run.model_path(), input_shape)

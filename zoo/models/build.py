@@ -14,13 +14,14 @@ import pathlib
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from zoo import backend, pretrained, runs
+from zoo import backend, pretrained
 from zoo.commands import command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
 from zoo.models.options import builder_options, check_options, takes_seed
 from zoo.models.registry import NO_OPTIONS, ModelEntry
-from zoo.run_folder import Run
+from zoo.run_store import RunStore
+from zoo.runs import Run
 
 if TYPE_CHECKING:
     import keras
@@ -256,7 +257,7 @@ def load_model(
     Raises:
         UserError: there is no such run, or it has no model.
     """
-    return runs.find(os.fspath(name), runs_dir).load_model()
+    return RunStore(runs_dir).find(os.fspath(name)).load_model()
 
 
 @backend.fixed_settings()
@@ -322,7 +323,7 @@ def _find_weights(entry: ModelEntry, weights: str) -> Run:
     """Returns the run with these weights; pretrained ones come first."""
     name = f"{entry.name}:{weights}"
     if name not in pretrained.list_weights() and _is_run(weights):
-        return runs.find(weights)
+        return RunStore().find(weights)
     return pretrained.find(name)
 
 
@@ -330,7 +331,7 @@ def _is_run(weights: str) -> bool:
     """Whether `weights` names a run, readable or not."""
     if not weights:
         return False  # the empty string is a prefix of every name
-    known = runs.list_runs(DEFAULTS["runs_dir"])
+    known = RunStore(DEFAULTS["runs_dir"]).runs()
     return (
         weights == "last"
         or pathlib.Path(weights).exists()

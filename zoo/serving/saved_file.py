@@ -9,8 +9,9 @@ from __future__ import annotations
 import pathlib
 from typing import Any
 
-from zoo import about, runs
-from zoo.run_folder import Run, read_model
+from zoo import about
+from zoo.run_store import RunStore
+from zoo.runs import Run, read_model
 
 ENDING = ".keras"
 
@@ -50,9 +51,9 @@ def find(name: str, runs_dir: str) -> Run:
     """
     path = pathlib.Path(name).expanduser()
     if path.suffix != ENDING or not path.is_file():
-        return runs.find(name, runs_dir)
+        return RunStore(runs_dir).find(name)
     if (path.parent / "config.json").is_file() and path.name == "model.keras":
-        return runs.find(str(path.parent), runs_dir)
+        return RunStore(runs_dir).find(str(path.parent))
     found = SavedFile(path, name)
     about.read(path)  # which refuses a file that says nothing
     return found

@@ -9,9 +9,10 @@ from typing import Any
 import keras
 
 import zoo
-from zoo import metrics, runs
+from zoo import metrics
 from zoo.config import TrainConfig, format_option
 from zoo.models import builder_options
+from zoo.runs import FORMAT
 from zoo.training import machine, network, transfer
 from zoo.training.job import Job
 from zoo.training.plan import Plan
@@ -48,7 +49,7 @@ def describe(job: Job, parent: dict | None) -> dict[str, Any]:
     """Returns what `resolved.json` keeps: what was really used."""
     plan, model = job.plan, job.model
     return {
-        "format": runs.FORMAT,
+        "format": FORMAT,
         "zoo": zoo.__version__,
         "started": datetime.datetime.now().isoformat(timespec="seconds"),
         "git_commit": machine.git_commit(),

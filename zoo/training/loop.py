@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import time
 
-from zoo import backend, kinds, run_names, runs
+from zoo import backend, kinds
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.console import pluralize
 from zoo.data import Dataset, pipeline
 from zoo.errors import Diverged, Interrupted
-from zoo.runs import Run
+from zoo.run_store import RunStore, default_name, new_id
+from zoo.runs import Run, RunWriter
 from zoo.summaries import Summaries
 from zoo.training import (
     beginning,
@@ -73,14 +74,13 @@ def train(
         config = config.replace(dataset=data.name)
     resolved = beginning.describe(job, parent)
     replica.assert_same_config(group, job, resolved)
-    resolved["run_id"] = runs.new_id()
-    run = runs.create(
-        config.runs_dir,
+    resolved["run_id"] = new_id()
+    run = RunStore(config.runs_dir).create(
         config.run_name,
-        run_names.default_name(config),
+        default_name(config),
         beginning.files(config, job, resolved),
     )
-    with run.lock():
+    with RunWriter(run).lock():
         console.log_to(run.path / "log.txt")
         report.before(console, job.plan, resolved, run)
         state = TrainState(run_id=resolved["run_id"])
@@ -111,7 +111,7 @@ def resume(
         UserError: the run is finished, running, damaged, or its data changed.
     """
     console = console or Console()
-    with run.lock():
+    with RunWriter(run).lock():
         resuming.check_resumable(run)
         backend.check_same(run.name, run.resolved["machine"]["backend"])
         checkpoints = Checkpoints(run.path / "checkpoints")

@@ -8,6 +8,7 @@ import keras
 
 from zoo.console import pluralize
 from zoo.data import pipeline
+from zoo.runs import RunWriter
 from zoo.training.job import Job
 from zoo.training.network import Logs, body_of
 from zoo.training.recorder import Recorder, history_csv
@@ -58,7 +59,7 @@ def _record(recorder: Recorder, val: Logs | None) -> None:
             "seconds": round(state.seconds, 3),
         }
     )
-    recorder.run.write("history.csv", history_csv(state.rows))
+    RunWriter(recorder.run).write("history.csv", history_csv(state.rows))
     if val:
         state.best = Best(0, val.accuracy, val.loss)
         scores = {"loss": val.loss, "accuracy": val.accuracy}

@@ -13,12 +13,13 @@ import pathlib
 import zipfile
 from typing import Any
 
-from zoo import runs
 from zoo.config import TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
 from zoo.models import MODELS
+from zoo.run_store import RunStore
+from zoo.runs import Run
 from zoo.training.recipe import GENERAL
 
 FILE = ".keras"
@@ -111,7 +112,7 @@ def find(spec: str, runs_dir: str) -> Origin:
     path = pathlib.Path(spec)
     if not spec.endswith(FILE):
         try:
-            return _of_run(runs.find(spec, runs_dir), runs_dir)
+            return _of_run(RunStore(runs_dir).find(spec), runs_dir)
         except UserError as error:
             raise UserError(
                 f"--weights={spec} names nothing to start from: {error}"
@@ -122,12 +123,12 @@ def find(spec: str, runs_dir: str) -> Origin:
             f"its {SAVED}."
         )
     if path.name == SAVED and (path.parent / "config.json").is_file():
-        run = runs.find(str(path.parent), runs_dir)
+        run = RunStore(runs_dir).find(str(path.parent))
         return _of_run(run, runs_dir)
     return _of_file(path)
 
 
-def _of_run(run: runs.Run, runs_dir: str) -> Origin:
+def _of_run(run: Run, runs_dir: str) -> Origin:
     resolved = run.resolved
     config, data = resolved["config"], resolved["data"]
     path = run.model_path()

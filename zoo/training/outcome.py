@@ -11,7 +11,7 @@ from typing import Any
 import keras
 
 from zoo import about
-from zoo.runs import Run
+from zoo.runs import Run, RunWriter
 from zoo.training import balance, extracting, network, precision
 from zoo.training.beginning import count
 from zoo.training.checkpoints import Checkpoints
@@ -124,5 +124,5 @@ def write_metrics(
         "wall_seconds": round(wall_seconds, 3),
         "parameters": count(_in_use(job, job.model).trainable_weights),
     }
-    run.write("metrics.json", json.dumps(metrics, indent=1) + "\n")
+    RunWriter(run).write("metrics.json", json.dumps(metrics, indent=1) + "\n")
     return metrics

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import math
 
-from zoo import features, kinds, runs
+from zoo import features, kinds
 from zoo.config import OPTIONS, TrainConfig
 from zoo.data import Dataset, added_inputs, load_dataset
 from zoo.data import random_labels as noise
@@ -20,6 +20,7 @@ from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
 from zoo.options import suggest_choice
+from zoo.run_store import RunStore
 from zoo.training import by_heart, origins, recipe
 from zoo.training.state import TrainState
 
@@ -104,7 +105,7 @@ def check_names(asked: TrainConfig) -> None:
     find_source(asked.dataset)
     if asked.features is not None:
         features.settle(asked.features, asked.runs_dir)
-    runs.check_free(asked.runs_dir, asked.run_name)
+    RunStore(asked.runs_dir).check_free(asked.run_name)
     known = kinds.GROUPS + kinds.NAMES
     for name in asked.summaries:
         if name not in known:

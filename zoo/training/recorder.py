@@ -15,7 +15,7 @@ import math
 import keras
 
 from zoo.errors import Diverged, Interrupted
-from zoo.runs import Run
+from zoo.runs import Run, RunWriter
 from zoo.summaries import Summaries, debug, vitals
 from zoo.summaries.snapshot import Snapshot
 from zoo.training import batch_norm
@@ -186,7 +186,7 @@ class Recorder(keras.callbacks.Callback):
                 "seconds": round(seconds, 3),
             }
         )
-        self.run.write("history.csv", history_csv(self.state.rows))
+        RunWriter(self.run).write("history.csv", history_csv(self.state.rows))
 
     def _judge(self, val: Logs) -> None:
         """Keeps the best weights, and counts the epochs without better."""
@@ -209,7 +209,7 @@ class Recorder(keras.callbacks.Callback):
         if wanted and vitals.is_due(state.epoch, last):
             state.vitals.append(vitals.measure(snapshot, state.epoch))
             text = json.dumps(state.vitals, indent=1)
-            self.run.write("vitals.json", text + "\n")
+            RunWriter(self.run).write("vitals.json", text + "\n")
 
     def _save(self) -> None:
         self.state.event_files = self.summaries.flush()

@@ -56,7 +56,7 @@ class TrainState:
         rows: of `history.csv`.
         vitals: rows of `vitals.json`.
         event_files: name and length in bytes of each event file, by split.
-        run_id: of the run, see `zoo.runs.new_id`.
+        run_id: of the run, see `zoo.run_store.new_id`.
     """
 
     epoch: int = 0

@@ -23,7 +23,7 @@ from zoo.commands import command
 from zoo.console import pluralize
 from zoo.errors import UserError, join_and
 from zoo.features.extractor import hash_weights
-from zoo.run_folder import Run, read_model
+from zoo.runs import Run, read_model
 from zoo.training import network
 from zoo.training.fitting import Fit
 from zoo.training.freezing import HEAD, before_head

@@ -14,9 +14,9 @@ from tensorboard.plugins.hparams import api_pb2
 from zoo import kinds
 from zoo.config import BOOL, OPTIONS
 from zoo.options import FLOAT, INT, INT_OR_AUTO, INT_OR_FULL
+from zoo.runs import SweepFolder
 from zoo.summaries import hparams
 from zoo.summaries.events import EventLog
-from zoo.sweeps import Folder
 from zoo.tuning.dimension import ARGUMENT, Dimension
 from zoo.tuning.settings import SweepConfig
 
@@ -32,7 +32,7 @@ SCORES = {
 ACCURACY = "accuracy"
 
 
-def declare(folder: Folder, settings: SweepConfig) -> None:
+def declare(folder: SweepFolder, settings: SweepConfig) -> None:
     """Declares the columns, once; not if trials show no hyperparameters."""
     shown = kinds.chosen(settings.config.summaries, ("classes",))
     if "hparams" not in {kind.name for kind in shown}:

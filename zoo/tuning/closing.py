@@ -7,9 +7,7 @@ from typing import Any
 from zoo.commands import Target, command
 from zoo.console import expand_command
 from zoo.evaluation.opening import verdict
-from zoo.run_folder import Run
-from zoo.run_groups import Group
-from zoo.sweeps import Folder
+from zoo.runs import Run, RunGroup, SweepFolder
 from zoo.tuning import picture, table
 from zoo.tuning.confirming import flagfile, words
 from zoo.tuning.confirming.recipes import DEFAULT, WINNER
@@ -20,7 +18,7 @@ Rows = list[tuple[str, str]]
 
 
 def text(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     best: list[Trial],
     result: dict[str, Any],
@@ -55,14 +53,14 @@ def _lost(rows: list[dict[str, str]]) -> list[str]:
     return ["", *lines, "the best trial is confirmed when they are trained"]
 
 
-def _files(folder: Folder) -> Rows:
+def _files(folder: SweepFolder) -> Rows:
     return [
         ("table", str(folder.path / table.NAME)),
         ("picture", str(folder.path / picture.NAME)),
     ]
 
 
-def _next(folder: Folder, best: Trial, result: dict[str, Any]) -> Rows:
+def _next(folder: SweepFolder, best: Trial, result: dict[str, Any]) -> Rows:
     """Says what one can do now."""
     found = result["confirmation"]
     flags = str(folder.path / flagfile.NAME)
@@ -92,9 +90,9 @@ def _has_test(run: Run) -> bool:
     return not is_here or bool(run.resolved["data"]["test"])
 
 
-def _group(folder: Folder, name: str) -> Target:
+def _group(folder: SweepFolder, name: str) -> Target:
     """Returns what to type for a group of runs."""
-    return Target.of(Group(folder.path / name, f"{folder.name}/{name}"))
+    return Target.of(RunGroup(folder.path / name, f"{folder.name}/{name}"))
 
 
 def _test(found: dict[str, Any] | None) -> str:

@@ -12,7 +12,7 @@ from zoo.console import (
     tensorboard_command,
 )
 from zoo.errors import join_and
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.training.console import Console
 from zoo.tuning import budget, closing
 from zoo.tuning.budget import TimeLeft
@@ -41,7 +41,7 @@ class Display:
     def __init__(
         self,
         console: Console,
-        folder: Folder,
+        folder: SweepFolder,
         settings: SweepConfig,
         workers: int,
     ):

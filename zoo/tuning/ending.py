@@ -14,8 +14,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from zoo.runs import Run
-from zoo.sweeps import RESULT, Folder
+from zoo.runs import RESULT_FILE, Run, RunWriter, SweepFolder
 from zoo.tuning import results, table
 from zoo.tuning.confirming import flagfile, numbers, unsealing
 from zoo.tuning.confirming.running import Confirming
@@ -25,7 +24,7 @@ from zoo.tuning.settings import SweepConfig
 
 
 def conclude(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     search: Search,
     confirming: Confirming,
@@ -71,9 +70,9 @@ def conclude(
     return result
 
 
-def _write(folder: Folder, result: dict[str, Any]) -> None:
+def _write(folder: SweepFolder, result: dict[str, Any]) -> None:
     text = json.dumps(result, indent=1) + "\n"
-    Run(folder.path, folder.name).write(RESULT, text)
+    RunWriter(Run(folder.path, folder.name)).write(RESULT_FILE, text)
 
 
 def _best(trial: Trial) -> dict[str, Any]:

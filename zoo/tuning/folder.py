@@ -16,14 +16,14 @@ from __future__ import annotations
 import pathlib
 
 import zoo
-from zoo import run_names, runs
 from zoo.errors import UserError
-from zoo.sweeps import CONFIG, Folder
+from zoo.run_store import RunStore, check_backend, default_name, new_id
+from zoo.runs import SWEEP_FILE, SweepFolder
 from zoo.tuning.oracles import version
 from zoo.tuning.settings import SweepConfig
 
 
-def open_folder(settings: SweepConfig, name: str | None) -> Folder:
+def open_folder(settings: SweepConfig, name: str | None) -> SweepFolder:
     """Makes the folder of a sweep, or finds that of the same one.
 
     Args:
@@ -37,47 +37,46 @@ def open_folder(settings: SweepConfig, name: str | None) -> Folder:
     runs_dir = settings.config.runs_dir
     if name is not None:
         path = pathlib.Path(runs_dir, name)
-        if (path / CONFIG).is_file():
-            return _same(Folder(path, name), settings)
+        if (path / SWEEP_FILE).is_file():
+            return _same(SweepFolder(path, name), settings)
         if path.exists():
             raise UserError(
                 f"--sweep_name={name} is taken in {runs_dir}, by something "
                 "that is no sweep; choose another name."
             )
-    default = f"{run_names.default_name(settings.config)}-{settings.tuner}"
-    facts = {"run_id": runs.new_id(), "zoo": zoo.__version__}
+    default = f"{default_name(settings.config)}-{settings.tuner}"
+    facts = {"run_id": new_id(), "zoo": zoo.__version__}
     facts["keras_tuner"] = version()
-    made = runs.create(
-        runs_dir,
+    made = RunStore(runs_dir).create(
         name,
         default,
-        {CONFIG: settings.to_json(**facts), "flags.txt": settings.flags()},
+        {SWEEP_FILE: settings.to_json(**facts), "flags.txt": settings.flags()},
     )
-    return Folder(made.path, made.name)
+    return SweepFolder(made.path, made.name)
 
 
-def read_settings(folder: Folder) -> SweepConfig:
+def read_settings(folder: SweepFolder) -> SweepConfig:
     """Returns what a sweep was asked to do.
 
     Raises:
         UserError: its `sweep.json` is damaged or of another version.
     """
     try:
-        return SweepConfig.from_json((folder.path / CONFIG).read_text())
+        return SweepConfig.from_json((folder.path / SWEEP_FILE).read_text())
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{folder.path} is damaged: {CONFIG} cannot be read."
+            f"{folder.path} is damaged: {SWEEP_FILE} cannot be read."
         ) from error
 
 
-def _same(folder: Folder, settings: SweepConfig) -> Folder:
+def _same(folder: SweepFolder, settings: SweepConfig) -> SweepFolder:
     difference = read_settings(folder).difference(settings)
     if difference:
         raise UserError(
             f"{folder.name} is another sweep, in which {difference}; choose "
             "another --sweep_name."
         )
-    runs.check_engine(folder.path, folder.name)
+    check_backend(folder.path, folder.name)
     return folder

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.io import atomic_write
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning.ledger import Execution
 from zoo.tuning.results import Trial, ranked, trial_name, trials_of
 from zoo.tuning.scales import Scale
@@ -55,7 +55,7 @@ class Window:
 
 
 def save(
-    folder: Folder, executions: Sequence[Execution], settings: SweepConfig
+    folder: SweepFolder, executions: Sequence[Execution], settings: SweepConfig
 ) -> None:
     """Draws a sweep into its folder, in place of an older picture."""
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -6,13 +6,13 @@ import pathlib
 import shutil
 from collections.abc import Iterable
 
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning.results import Trial, ranked
 from zoo.tuning.settings import KEPT, SweepConfig
 
 
 def prune(
-    trials: Iterable[Trial], settings: SweepConfig, sweep: Folder
+    trials: Iterable[Trial], settings: SweepConfig, sweep: SweepFolder
 ) -> None:
     """Removes models and checkpoints of finished trials that are not best.
 

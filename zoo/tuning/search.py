@@ -12,7 +12,7 @@ import json
 from collections.abc import Iterator
 
 from zoo.errors import UserError
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning import results
 from zoo.tuning.ledger import Execution, Ledger, Losses
 from zoo.tuning.oracles import WAIT, Oracle, Proposal
@@ -33,7 +33,9 @@ class Search:
         UserError: the tuner proposes other than what was recorded.
     """
 
-    def __init__(self, folder: Folder, settings: SweepConfig, oracle: Oracle):
+    def __init__(
+        self, folder: SweepFolder, settings: SweepConfig, oracle: Oracle
+    ):
         self._folder = folder
         self._settings = settings
         self._space = settings.dimensions

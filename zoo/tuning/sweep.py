@@ -8,7 +8,7 @@ from typing import Any
 from zoo.commands import Target
 from zoo.console import pluralize
 from zoo.errors import Interrupted, Lost, UserError
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning import ending, pool, pruning, table
 from zoo.tuning.confirming.running import Confirming
 from zoo.tuning.display import Display
@@ -39,7 +39,7 @@ def make_oracle(settings: SweepConfig) -> Oracle:
 
 
 def run_sweep(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     display: Display,
     *,
@@ -93,7 +93,7 @@ def run_sweep(
 
 def _take(
     outcomes: Iterator[Outcome],
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     search: Search,
     confirming: Confirming,
@@ -119,7 +119,7 @@ def _take(
             _give_up(trial, folder)
 
 
-def _check_lost(result: dict[str, Any], folder: Folder) -> None:
+def _check_lost(result: dict[str, Any], folder: SweepFolder) -> None:
     """Raises `Lost` if trainings of a sweep are missing."""
     if lost := result["lost"]:
         raise Lost(
@@ -133,7 +133,7 @@ def _has_failed(trial: Trial) -> bool:
     return bool(trial.failure) and trial.failure.status in ("failed", "lost")
 
 
-def _give_up(trial: Trial, folder: Folder) -> None:
+def _give_up(trial: Trial, folder: SweepFolder) -> None:
     """Ends a sweep whose trials fail one after the other."""
     kind = Lost if trial.failure.status == "lost" else UserError
     raise kind(
@@ -143,14 +143,14 @@ def _give_up(trial: Trial, folder: Folder) -> None:
     )
 
 
-def _declare(folder: Folder, settings: SweepConfig) -> None:
+def _declare(folder: SweepFolder, settings: SweepConfig) -> None:
     """Tells TensorBoard what the columns of its table are."""
     from zoo.tuning import board
 
     board.declare(folder, settings)
 
 
-def _prune(search: Search, settings: SweepConfig, folder: Folder) -> None:
+def _prune(search: Search, settings: SweepConfig, folder: SweepFolder) -> None:
     """Removes weights while the sweep runs, where no trial is continued."""
     if settings.tuner != "hyperband":
         pruning.prune(search.trials(), settings, folder)

@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from zoo.io import atomic_write
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.ledger import Execution
 from zoo.tuning.settings import SweepConfig
@@ -23,7 +23,7 @@ LAST = ("epoch", "epochs", "seconds", "status", "run", "reason")
 
 
 def write(
-    folder: Folder, executions: Iterable[Execution], settings: SweepConfig
+    folder: SweepFolder, executions: Iterable[Execution], settings: SweepConfig
 ) -> None:
     """Writes the table of a sweep into its folder."""
     with atomic_write(folder.path / NAME) as file:

@@ -11,6 +11,7 @@ from zoo.evaluation import scoring
 from zoo.evaluation.landscape.measuring import measure
 from zoo.evaluation.landscape.request import Request
 from zoo.evaluation.landscape.weights import Places, final_weights
+from zoo.runs import RunWriter
 from zoo.training.job import prepare
 
 EVERY = 10_000  # more examples than there are
@@ -121,7 +122,10 @@ def test_no_path_leads_to_another_network(linear, normed, runs_dir):
 
 
 def test_a_run_in_use_is_left_alone(linear):
-    with linear.lock(), pytest.raises(UserError, match="another process"):
+    with (
+        RunWriter(linear).lock(),
+        pytest.raises(UserError, match="another process"),
+    ):
         measure(linear, Request())
 
 

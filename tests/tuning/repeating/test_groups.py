@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from zoo import run_groups, runs
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError
+from zoo.run_store import RunStore
 from zoo.training import train
 from zoo.training.console import Console
 from zoo.tuning import worker
@@ -58,7 +58,7 @@ VARY, SEEDS = (
 
 
 def test_a_group_holds_ordinary_runs_with_their_parent(root):
-    run = runs.find(f"{VARY}/learning_rate-0.001", str(root))
+    run = RunStore(str(root)).find(f"{VARY}/learning_rate-0.001")
     assert run.status == "completed"
     parent = run.resolved["parent"]
     assert parent == {"run": "base", "changed": {"learning_rate": [0.1, 0.001]}}
@@ -110,7 +110,7 @@ def test_values_are_compared_in_words(root):
 
 def test_a_group_is_read_back_as_it_was_written(root):
     request = ask(root)
-    known = folder.read(run_groups.find(VARY, str(root)))
+    known = folder.read(RunStore(str(root)).find_group(VARY))
     assert known.request.common == request.common
     assert known.request.knob == request.knob
     assert [m.value for m in known.members] == [0.001, 0.1]
@@ -161,7 +161,7 @@ def test_runs_that_fail_or_diverge_are_told_and_others_go_on(tmp_path):
     assert ending.failed and not ending.diverged
     assert "1 of 2  learning_rate=0.001; failed: its process died" in said
     assert [r["status"] for r in ending.found["runs"]] == [
-        "not begun",
+        "not started",
         "completed",
     ]
     assert "fewer than two values have a result" in said
@@ -181,21 +181,21 @@ def test_an_interrupted_group_says_how_to_go_on_and_goes_on(tmp_path):
 
 
 def test_a_group_stands_for_its_runs(root):
-    found, without = run_groups.find_runs([SEEDS], str(root))
+    found, without = RunStore(str(root)).find_all([SEEDS])
     assert [run.name for run in found] == [f"{SEEDS}/seed7", f"{SEEDS}/seed8"]
     assert not without
-    by_folder, _ = run_groups.find_runs([f"{root / SEEDS}/"], str(root))
-    by_prefix, _ = run_groups.find_runs([SEEDS[:-2]], str(root))
+    by_folder, _ = RunStore(str(root)).find_all([f"{root / SEEDS}/"])
+    by_prefix, _ = RunStore(str(root)).find_all([SEEDS[:-2]])
     assert [r.path.resolve() for r in by_folder] == [
         r.path.resolve() for r in by_prefix
     ]
     # Both groups and the run that one of them took over: each run once.
-    assert len(run_groups.find_runs([VARY, SEEDS], str(root))[0]) == 4
+    assert len(RunStore(str(root)).find_all([VARY, SEEDS])[0]) == 4
 
 
 def test_a_group_is_no_run(root):
     with pytest.raises(UserError, match="is a group of 2 runs; name one"):
-        runs.find(SEEDS, str(root))
+        RunStore(str(root)).find(SEEDS)
 
 
 def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
@@ -210,11 +210,11 @@ def test_a_group_that_cannot_be_understood_is_refused(tmp_path, text):
     (tmp_path / "g").mkdir()
     (tmp_path / "g" / "group.json").write_text(text)
     with pytest.raises(UserError, match="damaged|format 99"):
-        folder.read(run_groups.find("g", str(tmp_path)))
+        folder.read(RunStore(str(tmp_path)).find_group("g"))
 
 
 def test_a_group_at_work_is_held(root):
-    group = run_groups.find(SEEDS, str(root))
+    group = RunStore(str(root)).find_group(SEEDS)
     with group.lock(), pytest.raises(UserError, match="another process"):
         with group.lock():
             pass

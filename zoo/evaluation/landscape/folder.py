@@ -24,7 +24,7 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.evaluation.landscape.drawing import draw
 from zoo.evaluation.landscape.request import PARTS
-from zoo.runs import Run
+from zoo.runs import Run, RunWriter
 from zoo.summaries.events import EventLog
 
 NAME = "landscape"
@@ -38,7 +38,7 @@ def save(run: Run, found: dict[str, Any]) -> pathlib.Path:
     """
     folder = run.path / NAME
     fresh, old = (run.path / f".{NAME}.{word}" for word in ("new", "old"))
-    with run.lock():
+    with RunWriter(run).lock():
         try:
             for rest in (fresh, old):
                 shutil.rmtree(rest, ignore_errors=True)

@@ -21,7 +21,7 @@ from zoo.evaluation.landscape.request import Request
 from zoo.evaluation.landscape.shape import is_convex
 from zoo.evaluation.landscape.surface import Surface, batch_norms
 from zoo.evaluation.landscape.weights import Places, Weights
-from zoo.runs import Run
+from zoo.runs import Run, RunWriter
 from zoo.training import losses, network
 from zoo.training.job import Job, prepare
 
@@ -58,7 +58,7 @@ def measure(
     Raises:
         UserError: the run is not finished, is in use, or cannot be rebuilt.
     """
-    with run.lock():
+    with RunWriter(run).lock():
         pass  # in use, it must not be told that it has no model
     run.load_model()
     scoring.check_reachable(run)

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from zoo import runs
 from zoo.errors import UserError
 from zoo.evaluation.landscape.request import PLACES
+from zoo.run_store import RunStore
 from zoo.runs import Run
 from zoo.training import network
 from zoo.training.checkpoints import Checkpoints
@@ -51,7 +51,7 @@ class Places:
             return final_weights(self.run)
         if name in PLACES:
             return self._restored(name)
-        other = runs.find(name, self._runs_dir)
+        other = RunStore(self._runs_dir).find(name)
         _check_same(self.run, other)
         return final_weights(other)
 

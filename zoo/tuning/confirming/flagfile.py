@@ -7,8 +7,7 @@ from typing import Any
 
 import zoo
 from zoo.config import format_option
-from zoo.runs import Run
-from zoo.sweeps import Folder
+from zoo.runs import Run, SweepFolder
 from zoo.tuning.confirming.words import (
     has_interval,
     interval_in_words,
@@ -22,7 +21,7 @@ NAME = "winner.flags"
 
 
 def write(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     best: Trial,
     found: dict[str, Any] | None,
@@ -44,7 +43,7 @@ def write(
 
 
 def text(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     best: Trial,
     found: dict[str, Any] | None,
@@ -69,7 +68,7 @@ def text(
 
 
 def _header(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     best: Trial,
     row: dict[str, Any] | None,

@@ -10,8 +10,7 @@ from typing import Any
 from zoo.errors import UserError
 from zoo.evaluation.comparison import seeds
 from zoo.evaluation.spread import spread
-from zoo.runs import Run
-from zoo.sweeps import Folder
+from zoo.runs import Run, SweepFolder
 from zoo.tuning.confirming.ledger import Confirmation
 from zoo.tuning.confirming.recipes import DEFAULT, WINNER
 from zoo.tuning.results import Trial
@@ -22,7 +21,7 @@ LIMITS = {"val_accuracy": (0.0, 1.0), "val_loss": (0.0, math.inf)}
 
 
 def summarize(
-    folder: Folder,
+    folder: SweepFolder,
     settings: SweepConfig,
     trials: Sequence[Trial],
     best: Trial,
@@ -101,7 +100,7 @@ def _difference(
     return {"value": value, "low": low, "high": high, "p": p, "better": better}
 
 
-def _examples(folder: Folder, done: Sequence[Confirmation]) -> int | None:
+def _examples(folder: SweepFolder, done: Sequence[Confirmation]) -> int | None:
     """Returns how many validation examples there are, if a run is here."""
     for one in done:
         path = folder.run_path(one.run)

@@ -6,8 +6,7 @@ import dataclasses
 from typing import Any
 
 from zoo.config import TrainConfig
-from zoo.run_groups import Group
-from zoo.sweeps import Folder
+from zoo.runs import RunGroup, SweepFolder
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.repeating.folder import Repeats
 from zoo.tuning.repeating.request import Request, seeds_from
@@ -57,7 +56,7 @@ def names(settings: SweepConfig) -> tuple[str, ...]:
 
 
 def config_of(
-    name: str, settings: SweepConfig, best: Trial, folder: Folder
+    name: str, settings: SweepConfig, best: Trial, folder: SweepFolder
 ) -> TrainConfig:
     """Returns what a recipe is trained with, without a seed.
 
@@ -95,10 +94,10 @@ def _own_arguments(settings: SweepConfig) -> dict[str, Any]:
 
 
 def group(
-    name: str, settings: SweepConfig, best: Trial, folder: Folder
+    name: str, settings: SweepConfig, best: Trial, folder: SweepFolder
 ) -> Repeats:
     """Returns a recipe as the group of its runs; nothing is written."""
     config = config_of(name, settings, best, folder)
     request = Request(config, fresh_seeds(settings))
-    place = Group(folder.path / name, f"{folder.name}/{name}")
+    place = RunGroup(folder.path / name, f"{folder.name}/{name}")
     return Repeats(place, request, tuple(request.members()))

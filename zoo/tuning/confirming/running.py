@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from zoo.sweeps import Folder
+from zoo.runs import SweepFolder
 from zoo.tuning import results
 from zoo.tuning.confirming import recipes
 from zoo.tuning.confirming.ledger import Confirmation, Confirmations
@@ -31,7 +31,7 @@ class Confirming:
 
     def __init__(
         self,
-        folder: Folder,
+        folder: SweepFolder,
         settings: SweepConfig,
         search: Search,
         on_begin: Callable[[Trial], None],

@@ -8,12 +8,10 @@ from typing import Any
 from zoo.evaluation.elsewhere.original import recorded_test
 from zoo.evaluation.ledger import Ledger, home
 from zoo.evaluation.spread import LIMITS, spread
-from zoo.run_groups import has_result
-from zoo.runs import Run
-from zoo.sweeps import Folder
+from zoo.runs import Run, SweepFolder
 
 
-def runs_here(folder: Folder, row: dict[str, Any]) -> list[Run]:
+def runs_here(folder: SweepFolder, row: dict[str, Any]) -> list[Run]:
     """Returns the runs of a recipe whose models are on this machine.
 
     Args:
@@ -21,10 +19,12 @@ def runs_here(folder: Folder, row: dict[str, Any]) -> list[Run]:
         row: of a recipe, as `numbers.summarize` returns it.
     """
     found = [Run(folder.run_path(name), name) for name in row["runs"]]
-    return [run for run in found if has_result(run)]
+    return [run for run in found if run.has_model]
 
 
-def open_once(folder: Folder, row: dict[str, Any]) -> dict[str, Any] | None:
+def open_once(
+    folder: SweepFolder, row: dict[str, Any]
+) -> dict[str, Any] | None:
     """Scores the winner's seeds on the test split, as one look.
 
     If the sweep has looked before, that is what it tells again.

@@ -17,7 +17,7 @@ from zoo.addresses import Address
 from zoo.commands import command
 from zoo.console import pluralize
 from zoo.errors import Interrupted, UserError
-from zoo.sweeps import CONFIG
+from zoo.runs import SWEEP_FILE
 from zoo.tuning import pool
 from zoo.tuning.remote.line import TALK, WORKER, Line, Refused
 from zoo.tuning.remote.sitting import Sitting, Work
@@ -154,7 +154,7 @@ class Helper:
             f"working for the chief at {self._address}, "
             f"{pluralize(self._workers, 'trial')} at once; runs go to {folder}"
         )
-        if not (folder / CONFIG).is_file():
+        if not (folder / SWEEP_FILE).is_file():
             self._say(
                 "that is not the chief's own folder: runs stay on this "
                 "machine, and one that is lost here is begun anew elsewhere"

@@ -13,9 +13,8 @@ import keras
 
 from zoo.config import TrainConfig
 from zoo.evaluation import kinship
-from zoo.lineage import parent_of
-from zoo.run_groups import status
-from zoo.runs import Run
+from zoo.run_store import describe_parent
+from zoo.runs import NOT_STARTED, Run
 from zoo.training.job import Job, prepare
 from zoo.tuning.repeating.folder import Repeats
 from zoo.tuning.repeating.request import Member
@@ -39,7 +38,7 @@ def settle(
     """
     members, prints = [], {}
     for member in repeats.members:
-        if status(repeats.run(member)) == "not begun":
+        if repeats.run(member).status == NOT_STARTED:
             # Seeds of one value are tried once.
             key = repr(member.value)
             if key not in prints:
@@ -72,7 +71,9 @@ def _with_parent(
 ) -> Member:
     if member.parent is not None:
         return member
-    return dataclasses.replace(member, parent=parent_of(member.config, parent))
+    return dataclasses.replace(
+        member, parent=describe_parent(member.config, parent)
+    )
 
 
 def _is_same(
@@ -81,7 +82,7 @@ def _is_same(
     """Whether a run that is there is what a member would become."""
     return (
         parent.path == repeats.group.runs_dir / parent.name
-        and status(parent) in ("completed", "stopped_early")
+        and parent.status in ("completed", "stopped_early")
         and kinship.settings(parent) == settings
         and parent.resolved["data"]["fingerprint"] == fingerprint
     )

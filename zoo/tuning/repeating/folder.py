@@ -11,12 +11,11 @@ import json
 import pathlib
 from typing import Any
 
-from zoo import runs
 from zoo.config import TrainConfig, format_option
 from zoo.errors import UserError, join_and
 from zoo.io import atomic_write
-from zoo.run_groups import FORMAT, Group
-from zoo.runs import GROUP_FILE, Run
+from zoo.run_store import RunStore, check_backend, with_counters
+from zoo.runs import GROUP_FILE, GROUP_FORMAT, Run, RunGroup
 from zoo.tuning.repeating.knob import Knob
 from zoo.tuning.repeating.request import Member, Request
 
@@ -25,7 +24,7 @@ from zoo.tuning.repeating.request import Member, Request
 class Repeats:
     """A group with what was asked of it."""
 
-    group: Group
+    group: RunGroup
     request: Request
     members: tuple[Member, ...]
 
@@ -42,7 +41,7 @@ class Repeats:
         text = json.dumps(self._facts(), indent=1) + "\n"
         if not self.group.path.exists():
             root, name = str(self.group.runs_dir), self.group.name
-            runs.create(root, name, name, {GROUP_FILE: text})
+            RunStore(root).create(name, name, {GROUP_FILE: text})
             return
         with atomic_write(self.group.path / GROUP_FILE) as file:
             file.write(text.encode())
@@ -50,7 +49,7 @@ class Repeats:
     def _facts(self) -> dict[str, Any]:
         request, knob = self.request, self.request.knob
         return {
-            "format": FORMAT,
+            "format": GROUP_FORMAT,
             "kind": request.kind,
             "option": knob and knob.option,
             "argument": knob and knob.argument,
@@ -82,13 +81,13 @@ def find(request: Request) -> Repeats:
     """
     root, name = request.base.runs_dir, request.base.run_name
     if name:
-        group = Group(pathlib.Path(root, name), name)
+        group = RunGroup(pathlib.Path(root, name), name)
         if (group.path / GROUP_FILE).is_file():
             return grown(read(group), request)
-        runs.check_free(root, name)
+        RunStore(root).check_free(name)
         return Repeats(group, request, tuple(request.members()))
-    for name in runs.with_counters(request.default_name):
-        group = Group(pathlib.Path(root, name), name)
+    for name in with_counters(request.default_name):
+        group = RunGroup(pathlib.Path(root, name), name)
         if not group.path.exists():
             return Repeats(group, request, tuple(request.members()))
         if (group.path / GROUP_FILE).is_file():
@@ -110,7 +109,7 @@ def grown(known: Repeats, request: Request) -> Repeats:
             f"there is a group {known.group.name!r} already, {why}; choose "
             "another --run_name."
         )
-    runs.check_engine(known.group.path, known.group.name)
+    check_backend(known.group.path, known.group.name)
     there = {
         (repr(member.value), member.config.seed): member
         for member in known.members
@@ -163,13 +162,13 @@ def _shown(name: str, value: Any) -> str:
     return " ".join(format_option(name, value))
 
 
-def read(group: Group) -> Repeats:
+def read(group: RunGroup) -> Repeats:
     """Reads a group back from its folder.
 
     Raises:
         UserError: `group.json` is damaged.
     """
-    facts = group.facts
+    facts = group.metadata
     try:
         return _from_facts(group, facts)
     except (KeyError, TypeError, ValueError) as error:
@@ -178,7 +177,7 @@ def read(group: Group) -> Repeats:
         ) from error
 
 
-def _from_facts(group: Group, facts: dict[str, Any]) -> Repeats:
+def _from_facts(group: RunGroup, facts: dict[str, Any]) -> Repeats:
     base = {**facts["base"], "runs_dir": str(group.runs_dir), "run_name": None}
     option, argument = facts["option"], facts["argument"] or ""
 

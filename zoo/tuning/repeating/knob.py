@@ -17,7 +17,7 @@ from typing import Any
 from zoo.config import TrainConfig, format_option, option_named, parse_option
 from zoo.errors import UserError
 from zoo.options import NAMES, NUMBERS
-from zoo.run_names import slug
+from zoo.run_store import slug
 
 ARGUMENT = "model_arg"
 LONGEST = 60  # characters of a value in the name of a folder

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from zoo import run_names
 from zoo.config import DEFAULTS, TrainConfig
+from zoo.run_store import default_name
 from zoo.training.plan import settle
 from zoo.tuning.repeating.knob import Knob
 
@@ -45,7 +45,7 @@ class Request:
     def default_name(self) -> str:
         """The name of the group if it was given none."""
         ending = f"vary-{self.knob.name}" if self.knob else "seeds"
-        return f"{run_names.default_name(self.common)}-{ending}"
+        return f"{default_name(self.common)}-{ending}"
 
     def members(self) -> list[Member]:
         """Returns every run: values in order, with each the seeds.

@@ -13,7 +13,6 @@ from zoo.console import expand_command, pluralize, tensorboard_command
 from zoo.errors import Interrupted
 from zoo.evaluation.comparison import drawing
 from zoo.io import atomic_write
-from zoo.run_groups import has_ended, has_result
 from zoo.runs import Run
 from zoo.tuning import devices, pool
 from zoo.tuning.pool import Outcome
@@ -75,7 +74,7 @@ def go_on(
 ) -> Ending:
     """Trains the runs of a group that have not ended; see `begin`."""
     with repeats.group.lock():
-        left = [m for m in repeats.members if not has_ended(repeats.run(m))]
+        left = [m for m in repeats.members if not repeats.run(m).has_ended]
         workers = min(workers, len(left))
         _announce(repeats, left, workers, say)
         ended = _train(repeats, left, workers, say, work) if left else {}
@@ -143,7 +142,7 @@ def _train(
             ended[member.place] = dataclasses.replace(outcome, reason=reason)
     except Interrupted:
         done = len(repeats.members) - sum(
-            not has_ended(repeats.run(member)) for member in repeats.members
+            not repeats.run(member).has_ended for member in repeats.members
         )
         raise Interrupted(
             f"stopped with {done} of {len(repeats.members)} runs done; "
@@ -217,7 +216,7 @@ def _say_next(repeats: Repeats, found: dict[str, Any], say: Say) -> None:
     """Says what one can do now."""
     group = Target.of(repeats.group)
     knob, best = repeats.request.knob, words.best_value(found)
-    ready = [m for m in repeats.members if has_result(repeats.run(m))]
+    ready = [m for m in repeats.members if repeats.run(m).has_model]
     if not ready:
         return
     has_test = repeats.run(ready[0]).resolved["data"]["test"]

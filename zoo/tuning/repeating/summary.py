@@ -17,7 +17,6 @@ from zoo import metrics
 from zoo.errors import UserError
 from zoo.evaluation.comparison import measuring
 from zoo.evaluation.spread import LIMITS, spread
-from zoo.run_groups import has_result, status
 from zoo.runs import Run
 from zoo.tuning.pool import Outcome
 from zoo.tuning.repeating.folder import Repeats
@@ -59,8 +58,8 @@ def _row(repeats: Repeats, member: Member, outcome: Outcome | None) -> dict:
     run, knob = repeats.run(member), repeats.request.knob
     # A run whose worker was lost does not know that.
     is_lost = outcome is not None and outcome.status == "lost"
-    how = "lost" if is_lost else status(run)
-    recorded = run.metrics if has_result(run) else {}
+    how = "lost" if is_lost else run.status
+    recorded = run.metrics if run.has_model else {}
     row = {
         "run": run.name,
         "value": knob and knob.text(member.value),
@@ -139,9 +138,7 @@ def _mean(values) -> float | None:
 def _tested(repeats: Repeats, rows: Sequence[dict]) -> dict[str, Any]:
     """Returns a test of each pair of values, or why there is none."""
     by_name = {row["run"]: row["value"] for row in rows}
-    ready = [
-        run for run in map(repeats.run, repeats.members) if has_result(run)
-    ]
+    ready = [run for run in map(repeats.run, repeats.members) if run.has_model]
     if len({by_name[run.name] for run in ready}) < 2:
         return {"untested": "fewer than two values have a result."}
     try:

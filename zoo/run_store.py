@@ -1,0 +1,459 @@
+"""Runs, groups and sweeps in a folder of runs: creating and finding them."""
+
+from __future__ import annotations
+
+import dataclasses
+import errno
+import itertools
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import tempfile
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from zoo import backend, pretrained
+from zoo.commands import Target
+from zoo.config import DEFAULTS, OPTIONS, TrainConfig, format_option
+from zoo.errors import UserError, close_matches, join_and, join_or
+from zoo.runs import (
+    FORMAT,
+    GROUP_FILE,
+    SWEEP_FILE,
+    Run,
+    RunGroup,
+    RunWriter,
+    SweepFolder,
+    run_id_in,
+)
+
+MAX_NAME_CHARS = 120
+# Options that say nothing about what is trained, and are not in names.
+UNNAMED_OPTIONS = {
+    "model", "dataset", "data_dir", "runs_dir", "run_name", "summaries",
+    "summary_every", "debug_every", "checkpoint_every", "steps_per_execution",
+    "devices",
+}  # fmt: skip
+# Options that differ between any two runs.
+PER_RUN_OPTIONS = ("run_name", "runs_dir")
+
+
+@dataclasses.dataclass(frozen=True)
+class RunStore:
+    """The runs, groups and sweeps in a folder of runs.
+
+    Attributes:
+        runs_dir: Path of the folder.
+    """
+
+    runs_dir: str = DEFAULTS["runs_dir"]
+
+    @property
+    def _root(self) -> pathlib.Path:
+        return pathlib.Path(self.runs_dir)
+
+    def runs(self) -> list[Run]:
+        """Returns every run, oldest first.
+
+        The order is that of their creation, as the runs themselves keep it:
+        a run that is copied, moved or touched keeps its place.
+        """
+        found = [Run(*pair) for pair in self._folders_with("config.json")]
+        return sorted(
+            found,
+            key=lambda run: (run_id_in(run.path / "resolved.json"), run.name),
+        )
+
+    def groups(self) -> list[RunGroup]:
+        """Returns every group, in the order of names."""
+        found = [RunGroup(*pair) for pair in self._folders_with(GROUP_FILE)]
+        return sorted(found, key=lambda group: group.name)
+
+    def sweeps(self) -> list[SweepFolder]:
+        """Returns every sweep, oldest first."""
+        found = [SweepFolder(*pair) for pair in self._folders_with(SWEEP_FILE)]
+        return sorted(
+            found, key=lambda s: (run_id_in(s.path / SWEEP_FILE), s.path)
+        )
+
+    def _folders_with(self, file_name: str) -> list[tuple[pathlib.Path, str]]:
+        """Returns path and name of each folder that holds such a file."""
+        root = self._root
+        folders = [path.parent for path in root.rglob(file_name)]
+        names = [folder.relative_to(root).as_posix() for folder in folders]
+        return [
+            (folder, name)
+            for folder, name in zip(folders, names, strict=True)
+            if not any(
+                part.startswith(".") for part in pathlib.PurePath(name).parts
+            )
+        ]
+
+    def find(self, name: str) -> Run:
+        """Finds a run by `last`, its name, a unique prefix, or its folder.
+
+        `lenet5:mnist` and the like are weights that come with the zoo.
+
+        Raises:
+            UserError: there is none, or the prefix matches several.
+        """
+        if pretrained.is_spec(name):
+            return pretrained.find(name)
+        known = self.runs()
+        if name == "last" and known:
+            return _check_format(self._last(known))
+        if (self._root / name / GROUP_FILE).is_file():
+            raise _group_error(name.rstrip("/"), known)
+        matches = [run for run in known if run.name == name]
+        matches = matches or [r for r in known if r.name.startswith(name)]
+        if len(matches) == 1:
+            return _check_format(matches[0])
+        if len(matches) > 1:
+            raise _ambiguous_error(name, "runs", matches)
+        folder = pathlib.Path(name)
+        if (folder / "config.json").is_file():
+            return _check_format(Run(folder, folder.name))
+        if folder.is_dir():
+            raise UserError(
+                f"{name} is a folder but not a run: it has no config.json."
+            )
+        if not known:
+            raise UserError(
+                f"there is no run {name!r}, and none at all in "
+                f"{self.runs_dir}; `zoo train` makes one."
+            )
+        close = close_matches(name, [run.name for run in known])
+        hint = f"did you mean {join_or(close)}?" if close else "try `last`."
+        raise UserError(
+            f"there is no run {name!r} in {self.runs_dir}; {hint} `zoo runs` "
+            "lists them all."
+        )
+
+    def _last(self, known: list[Run]) -> Run:
+        """Returns the newest run that is not a trial of a sweep."""
+        for run in reversed(known):
+            if sweep_path_of(run.path) is None:
+                return run
+        raise UserError(
+            f"`last` is never a trial of a sweep, and {self.runs_dir} has no "
+            f"other runs; name one, such as {known[-1].name}."
+        )
+
+    def find_group(self, name: str) -> RunGroup | None:
+        """Finds a group by its name, a unique prefix of it, or its folder.
+
+        Returns:
+            `None` if there is none, or if a run has a better claim to the
+            name: it is called so, or starts so and is in no such group.
+        """
+        if name in ("", "last"):
+            return None
+        known = self.groups()
+        for group in known:
+            if name.rstrip("/") == group.name:
+                return group
+        matches = [group for group in known if group.name.startswith(name)]
+        inside = tuple(f"{group.name}/" for group in matches)
+        others = [
+            run
+            for run in self.runs()
+            if run.name.startswith(name) and not run.name.startswith(inside)
+        ]
+        if len(matches) == 1 and not others:
+            return matches[0]
+        folder = pathlib.Path(name)
+        if not (folder / GROUP_FILE).is_file():
+            return None
+        folder = folder.resolve()
+        for group in known:
+            if group.path.resolve() == folder:
+                return group
+        return RunGroup(folder, folder.name)
+
+    def find_sweep(self, name: str) -> SweepFolder | None:
+        """Finds a sweep by its name, a unique prefix of it, or its folder.
+
+        Raises:
+            UserError: the prefix matches several.
+        """
+        known = self.sweeps()
+        matches = [sweep for sweep in known if sweep.name == name]
+        matches = matches or [s for s in known if s.name.startswith(name)]
+        if len(matches) > 1:
+            raise _ambiguous_error(name, "sweeps", matches)
+        if matches:
+            return matches[0]
+        folder = pathlib.Path(name)
+        if (folder / SWEEP_FILE).is_file():
+            return SweepFolder(folder, folder.resolve().name)
+        return None
+
+    def find_all(self, names: Iterable[str]) -> tuple[list[Run], list[Run]]:
+        """Finds several runs, in the order given; a group stands for its own.
+
+        Returns:
+            The runs, and those of the groups that have no trained model.
+
+        Raises:
+            UserError: one is not there, or is named twice.
+        """
+        found: dict[pathlib.Path, Run] = {}
+        left_out = []
+        for name in names:
+            group = self.find_group(name)
+            if group is None:
+                run = self.find(name)
+                if found.setdefault(run.path.resolve(), run) is not run:
+                    raise UserError(
+                        f"{name!r} names {run.name} a second time; name each "
+                        "run once."
+                    )
+                continue
+            members = group.runs()
+            if not any(run.has_model for run in members):
+                raise UserError(
+                    f"no run of {group.name} has a result yet; "
+                    f"`{Target.of(group).typed('resume')}` resumes them."
+                )
+            for run in members:
+                if run.has_model:  # groups may share a run
+                    found.setdefault(run.path.resolve(), run)
+                else:
+                    left_out.append(run)
+        return list(found.values()), left_out
+
+    def check_full_names(self, names: Sequence[str]) -> None:
+        """Raises `UserError` if a run or group is not named in full.
+
+        What evaluates on test examples must not depend on a prefix or `last`.
+        """
+        if not names:
+            raise UserError(
+                "--split=test needs the full name of a run; `zoo runs` lists "
+                "them."
+            )
+        known = [group.name for group in self.groups()]
+        known += [run.name for run in self.runs()]
+        for name in names:
+            matches = [full for full in known if full.startswith(name)]
+            if name == "last" and not matches:
+                matches = [self.find(name).name]
+            if matches and name.rstrip("/") not in known:
+                raise full_name_error(name, matches)
+
+    def check_free(self, name: str | None) -> None:
+        """Raises `UserError` if a run of this name exists already."""
+        if name and (self._root / name).exists():
+            resume = Target(name, self.runs_dir).typed("resume")
+            raise UserError(
+                f"there is a run {name!r} in {self.runs_dir} already; choose "
+                f"another --run_name, or resume it: `{resume}`."
+            )
+
+    def create(
+        self, name: str | None, default: str, texts: Mapping[str, str]
+    ) -> Run:
+        """Creates a run folder with its first files, whole or not at all.
+
+        Args:
+            name: the requested name; `None` takes the default, with a counter
+                where that is taken.
+            default: the name to use otherwise.
+            texts: text of each file to write, by name.
+
+        Raises:
+            UserError: the name is taken, or the folder cannot be written.
+        """
+        root = self._root
+        try:
+            root.mkdir(parents=True, exist_ok=True)
+            temporary = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+        except OSError as error:
+            raise UserError(
+                f"--runs_dir={self.runs_dir} cannot be written: "
+                f"{os.strerror(error.errno or 0)}; choose another folder."
+            ) from error
+        try:
+            temporary.chmod(0o755)
+            for file_name, text in texts.items():
+                RunWriter(Run(temporary, default)).write(file_name, text)
+            for candidate in [name] if name else with_counters(default):
+                if _rename(temporary, root / candidate):
+                    return Run(root / candidate, candidate)
+            self.check_free(name)
+            raise UserError(
+                f"--run_name={name} cannot be created in {self.runs_dir}: a "
+                "file of that name is in the way."
+            )
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def check_backend(folder: pathlib.Path, name: str) -> None:
+    """Raises `UserError` if runs were trained on another backend.
+
+    Args:
+        folder: of runs that belong together, such as those of a sweep.
+        name: of that folder, for the error.
+    """
+    for run in RunStore(str(folder)).runs():
+        try:
+            original = run.resolved["machine"]["backend"]
+        except (UserError, KeyError, TypeError):
+            continue  # damaged, which other readers report
+        backend.check_same(name, original)
+
+
+def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
+    """Returns a run by name, prefix, folder or `last`, for notebooks."""
+    return RunStore(runs_dir).find(name)
+
+
+def group_of(run: Run) -> RunGroup | None:
+    """Returns the group in whose folder a run lies, if there is one."""
+    for count, folder in enumerate(run.path.parents, 1):
+        if (folder / GROUP_FILE).is_file():
+            name = "/".join(run.name.split("/")[:-count])
+            return RunGroup(folder, name or folder.name)
+    return None
+
+
+def sweep_path_of(path: pathlib.Path) -> pathlib.Path | None:
+    """Returns the folder of the sweep that a run is a trial of, if any.
+
+    Args:
+        path: of the run.
+    """
+    nearby = [path.parent, path.parent.parent]
+    return next((p for p in nearby if (p / SWEEP_FILE).is_file()), None)
+
+
+def describe_left_out(runs: Iterable[Run]) -> str:
+    """Returns the line about runs of a group that have no trained model."""
+    names = join_and(f"{run.name} ({run.status})" for run in runs)
+    return f"left out, without a result: {names}"
+
+
+def new_id() -> str:
+    """Returns an id that is unique, and orders runs by creation.
+
+    Nanoseconds since 1970 in 20 digits, and 8 random bytes in hex.
+    """
+    return f"{time.time_ns():020d}-{secrets.token_hex(8)}"
+
+
+def describe_parent(
+    config: TrainConfig, parent: Run | None
+) -> dict[str, Any] | None:
+    """Returns what a run stores about the run that it repeats.
+
+    Args:
+        config: requested options of the new run.
+        parent: the run that it repeats, if any.
+
+    Returns:
+        The parent's name, and the options that differ as [before, now].
+    """
+    if parent is None:
+        return None
+    before, now = parent.config.as_dict(), config.as_dict()
+    changed = {
+        name: [before[name], now[name]]
+        for name in OPTIONS
+        if before[name] != now[name] and name not in PER_RUN_OPTIONS
+    }
+    return {"run": parent.name, "changed": changed}
+
+
+def default_name(config: TrainConfig) -> str:
+    """Returns `lenet5-digits-dropout0.5`: model, data set, changed options.
+
+    Later options are left out where the name would become too long; each one
+    that is there is complete.
+    """
+    words = [config.model, slug(config.dataset)]
+    for name, value in config.overrides().items():
+        if name not in UNNAMED_OPTIONS:
+            words += [
+                flag.removeprefix("--").removeprefix("model_arg=")
+                for flag in format_option(name, value)
+            ]
+    parts = [slug(word.replace("=", "", 1)) for word in words]
+    ends = itertools.accumulate(len(part) + 1 for part in parts)
+    fitting = sum(end <= MAX_NAME_CHARS + 1 for end in ends)
+    return "-".join(parts[:fitting]) or parts[0][:MAX_NAME_CHARS]
+
+
+def slug(text: str) -> str:
+    """Returns a text as part of a name; of a path, its last part."""
+    if ":" in text:
+        text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
+    return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")
+
+
+def with_counters(name: str) -> Iterator[str]:
+    """Yields a name, and then the same name with -2, -3, ... appended."""
+    yield name
+    for count in itertools.count(2):
+        yield f"{name}-{count}"
+
+
+def full_name_error(name: str, matches: Iterable[str]) -> UserError:
+    """Builds the error for a prefix or `last` with --split=test.
+
+    Args:
+        name: as it was typed.
+        matches: full names that it could stand for.
+    """
+    return UserError(
+        f"--split=test needs a full name, and {name!r} is not one; write "
+        f"{join_or(list(matches)[:5])}."
+    )
+
+
+def _rename(source: pathlib.Path, target: pathlib.Path) -> bool:
+    """Renames a folder if the new name is free; returns whether it was."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if target.exists():
+            return False
+        os.rename(source, target)
+        return True
+    except OSError as error:
+        if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):
+            return False
+        raise
+
+
+def _check_format(run: Run) -> Run:
+    resolved = run.resolved
+    version = resolved.get("format") if isinstance(resolved, dict) else None
+    if version is None:
+        raise UserError(f"{run.path} is damaged: resolved.json has no format.")
+    if version != FORMAT:
+        raise UserError(
+            f"{run.path} has the format {version} of another version of zoo; "
+            f"this one reads format {FORMAT}."
+        )
+    return run
+
+
+def _ambiguous_error(name: str, nouns: str, matches: Sequence) -> UserError:
+    names = join_and(match.name for match in matches[:3])
+    return UserError(
+        f"{name!r} matches {len(matches)} {nouns}, among them {names}; type "
+        "more of it."
+    )
+
+
+def _group_error(name: str, known: Iterable[Run]) -> UserError:
+    """Builds the error for the name of a group where one run is meant."""
+    inside = [run.name for run in known if run.name.startswith(f"{name}/")]
+    example = f", such as {inside[0]}" if inside else ""
+    count = f"{len(inside)} run{'' if len(inside) == 1 else 's'}"
+    return UserError(
+        f"{name!r} is a group of {count}; name one of them{example}."
+    )
