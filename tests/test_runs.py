@@ -1,5 +1,6 @@
 """Run folders: made whole, found by few letters, held by one process."""
 
+import errno
 import json
 import os
 import subprocess
@@ -87,4 +88,16 @@ def test_a_lock_is_seen_by_another_process_and_freed_by_its_death(tmp_path):
     holder.kill()
     holder.wait()
     holder.stdout.close()
+    assert run.status == "killed"
+
+
+def test_a_run_that_cannot_be_locked_for_writing_is_not_running(
+    tmp_path, monkeypatch
+):
+    run = make(tmp_path, "a")
+
+    def refuse(path, timeout=0.0):
+        raise OSError(errno.EROFS, "read-only")
+
+    monkeypatch.setattr("zoo.io.file_lock", refuse)
     assert run.status == "killed"

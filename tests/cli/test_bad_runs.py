@@ -130,7 +130,7 @@ def test_a_trial_whose_model_was_not_kept_is_told_how_to_come_back(
 ):
     (copy / "model.keras").unlink()
     sentence = answer("evaluate", "done")
-    assert f"--flagfile={copy}/flags.txt` trains it anew" in sentence
+    assert f"--flagfile={copy}/flags.txt` trains it again" in sentence
 
 
 def test_a_model_file_that_is_damaged_is_named(answer, copy):
