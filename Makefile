@@ -3,8 +3,9 @@
 #   make train MODEL=wrn28_10        python -m zoo train --model=wrn28_10
 #   make train FLAGS='--dropout=0.5 --epochs=3'
 #
-# What needs the environment depends on $(READY), so a fresh clone sets
-# itself up, and an edited lock is installed before the next command.
+# What runs the zoo depends on $(READY), the packages of requirements.lock;
+# what develops it on $(DEV), those of requirements-dev.lock besides. So a
+# fresh clone sets itself up, and the next command installs an edited lock.
 
 MODEL ?=
 DATASET ?=
@@ -18,14 +19,24 @@ RUN ?= last
 RUNS ?=
 IMAGES ?=
 FLAGS ?=
-# For set-up alone: --wheels=DIR, --python=PATH, --verbose.
-SETUP_FLAGS ?=
+# The first of these that fits makes .venv; PYTHON=PATH chooses another.
+PYTHON ?= python3.13 python3.12 python3.11 python3 python
 
 PY := .venv/bin/python
-READY := .venv/.zoo-ready
+READY := .venv/.installed
+DEV := .venv/.installed-dev
 ZOO := $(PY) -m zoo
+IS_SUITABLE := import ensurepip, sys, venv; \
+	sys.exit(not ((3, 11) <= sys.version_info < (3, 14) and sys.maxsize > 2**32))
+# Packages of another Python, on PYTHONPATH, would pass for installed ones.
+INSTALL = env -u PYTHONPATH PIP_USER=0 \
+	$(if $(shell command -v uv 2>/dev/null),uv pip install --python $(PY),\
+	$(PY) -m pip install --disable-pip-version-check) --quiet
 CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 	$(if $(DATASET),--dataset=$(DATASET)) $(if $(EPOCHS),--epochs=$(EPOCHS))
+COMPILE = uv pip compile pyproject.toml --quiet --universal --no-annotate \
+	--no-emit-index-url --no-emit-find-links \
+	--custom-compile-command 'make lock'
 # Each worker holds TensorFlow, so their number is bounded.
 WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 
@@ -43,16 +54,23 @@ help: ## show this list
 	@echo '  RUN RUNS IMAGES, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
-setup: $(READY) ## make .venv and install everything from requirements.lock
+setup: $(READY) ## make .venv and install what training needs
 
-$(READY): requirements.lock pyproject.toml
-	@for python in python3 python python3.13 python3.12 python3.11; do \
-		if "$$python" -c 'import sys; sys.exit(sys.version_info < (3, 7))' \
-			2>/dev/null; \
-		then exec "$$python" -m zoo setup $(SETUP_FLAGS); fi; \
-	done; \
-	echo 'zoo: there is no Python on this machine; install Python 3.13.' >&2; \
-	exit 2
+$(READY): requirements.lock
+	@$(PY) -c 'import pip' 2>/dev/null || { \
+	for python in $(PYTHON); do if "$$python" -c '$(IS_SUITABLE)' 2>/dev/null; then \
+		echo "zoo: making .venv with $$("$$python" --version)"; \
+		exec "$$python" -m venv .venv; fi; done; \
+	echo 'zoo: there is no 64-bit Python 3.11 to 3.13 with venv; install' \
+		'Python 3.13, or name one: make setup PYTHON=PATH.' >&2; exit 2; }
+	@echo 'zoo: installing requirements.lock; the first time takes minutes'
+	@$(INSTALL) --requirement requirements.lock --editable .
+	@touch $@
+
+$(DEV): requirements-dev.lock $(READY)
+	@echo 'zoo: installing requirements-dev.lock'
+	@$(INSTALL) --requirement requirements-dev.lock
+	@touch $@
 
 train: $(READY) ## train a model on a data set (default: lenet5 on digits)
 	$(ZOO) train $(strip $(CHOICES) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
@@ -129,7 +147,7 @@ tensorboard: $(READY) ## watch all runs in a browser
 bench: $(READY) ## measure beside Keras and PyTorch: FLAGS='step --cases=mlp'
 	$(PY) -m benchmarks $(FLAGS)
 
-doctor: ## look for trouble in the installation, with remedies
+doctor: ## find problems of the installation, with remedies
 	@if test -x $(PY); then $(ZOO) doctor $(FLAGS); \
 	else python3 -m zoo doctor $(FLAGS); fi
 
@@ -138,42 +156,42 @@ check: test ## the same as test
 test: lint ## check the code and run the quick tests
 	$(PY) -m pytest $(WORKERS) $(FLAGS)
 
-lint: $(READY) ## only check the code
+lint: $(DEV) ## only check the code
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
 
-format: $(READY) ## bring the code into shape
+format: $(DEV) ## bring the code into shape
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 	$(PY) -m docs.notebooks
 
-test-slow: $(READY) ## run the slow tests: large models, kills, real set-ups
+test-slow: $(DEV) ## run the slow tests: large models, kills, real set-ups
 	$(PY) -m pytest $(WORKERS) -m slow $(FLAGS)
 
-test-data: $(READY) ## run the tests that read real data sets
+test-data: $(DEV) ## run the tests that read real data sets
 	$(PY) -m pytest -m data $(FLAGS)
 
-test-browser: $(READY) ## run the tests that look at TensorBoard in a browser
+test-browser: $(DEV) ## run the tests that look at TensorBoard in a browser
 	$(PY) -m pytest -m browser -rs $(FLAGS)
 
-test-jax: $(READY) ## try models and runs on JAX, in part without TensorFlow
+test-jax: $(DEV) ## try models and runs on JAX, in part without TensorFlow
 	KERAS_BACKEND=jax $(PY) -m pytest $(WORKERS) $(FLAGS) \
 		tests/test_model_contract.py tests/models/test_backends.py \
 		-k 'logits or gradient or tensorflow'
 	$(PY) -m pytest -m 'jax or not slow' $(FLAGS) \
 		tests/engines tests/data/test_batches.py tests/models/test_backends.py
 
-lock: ## renew requirements.lock (FLAGS=--upgrade for newer versions; needs uv)
+lock: ## renew both locks (FLAGS=--upgrade for newer versions; needs uv)
 	@command -v uv >/dev/null || \
 		{ echo 'zoo: make lock needs the command uv; install it.' >&2; exit 2; }
-	uv pip compile --quiet --universal --extra dev --no-header \
-		--no-annotate --no-emit-index-url --no-emit-find-links $(FLAGS) \
-		--output-file requirements.lock pyproject.toml
-	@{ echo '# Every package of the core and of `dev`, for Python 3.11 to'; \
-	echo '# 3.13 on Linux, macOS and Windows; pip reads the markers.'; \
-	echo '# Made from pyproject.toml by `make lock`, never by hand.'; \
-	cat requirements.lock; } > requirements.lock.new
-	@mv requirements.lock.new requirements.lock
+	@$(COMPILE) --output-file requirements.lock $(FLAGS)
+	@sed '/^-r/d' requirements.lock requirements-dev.lock > .lock
+	@$(COMPILE) --output-file .lock $(FLAGS) --constraint requirements.lock \
+		--extra dev --extra docs
+	@{ echo '# What development needs besides; made by `make lock`.'; \
+	echo '-r requirements.lock'; grep -vxFf requirements.lock .lock; } \
+		> requirements-dev.lock
+	@rm .lock
 
 clean: ## remove .venv and caches; runs are never touched
 	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist

@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
-from zoo import backend
-from zoo.cli import engine_checks
+from zoo.cli import doctor
 from zoo.errors import UserError
 from zoo.training.console import Console
 
@@ -139,7 +138,7 @@ def file(tmp_path, monkeypatch):
 def test_the_doctor_names_each_setting_that_is_overridden(file):
     values = {"floatx": "float16", "image_data_format": "channels_first"}
     file.write_text(json.dumps({"backend": "tensorflow", **values}))
-    texts = [finding.text for finding in engine_checks.check_settings()]
+    texts = [finding.text for finding in doctor.check_keras_settings()]
     assert len(texts) == 2
     for name, value in values.items():
         (line,) = [text for text in texts if name in text]
@@ -149,7 +148,7 @@ def test_the_doctor_names_each_setting_that_is_overridden(file):
 @pytest.mark.parametrize("text", ["", "[]", '{"backend": "jax"}'])
 def test_a_file_without_other_settings_overrides_nothing(file, text):
     file.write_text(text)
-    assert not list(engine_checks.check_settings())
+    assert not list(doctor.check_keras_settings())
 
 
 @pytest.mark.parametrize(

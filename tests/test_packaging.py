@@ -10,12 +10,14 @@ from pathlib import Path
 
 import pytest
 
+import zoo
 from zoo.cli.main import VERBS
 from zoo.pretrained import FOLDER
 
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 LOCK = (ROOT / "requirements.lock").read_text()
+DEV_LOCK = (ROOT / "requirements-dev.lock").read_text()
 
 
 def numbers(version):
@@ -23,23 +25,57 @@ def numbers(version):
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-@pytest.mark.parametrize(
-    "line", PROJECT["dependencies"] + PROJECT["optional-dependencies"]["dev"]
-)
-def test_the_lock_pins_what_the_project_asks_for(line):
-    name, least = line.split(">=")
-    name = name.replace("_", "-")
-    pins = re.findall(rf"^{name}==([\d.]+)", LOCK, re.MULTILINE)
-    assert pins
-    assert all(numbers(pin) >= numbers(least) for pin in pins)
+def locked(lock):
+    """Returns the lines of a lock that pin a package."""
+    return re.findall(r"^[a-z0-9-]+==.*", lock, re.MULTILINE)
 
 
-def test_the_lock_holds_nothing_but_pins():
-    lines = [line for line in LOCK.splitlines() if not line.startswith("#")]
-    marker = r"[a-z_]+ (==|!=|<|>=) '[0-9a-z.]+'"
+def check_pins(lock, requirements):
+    """Asserts that a lock has a version of each that is new enough."""
+    for line in requirements:
+        name, lowest = re.match(r"([\w-]+)(?:\[.*\])?>=([\d.]+)", line).groups()
+        name = name.replace("_", "-")
+        pins = re.findall(rf"^{name}==([\d.]+)", lock, re.MULTILINE)
+        assert pins, name
+        assert all(numbers(pin) >= numbers(lowest) for pin in pins), name
+
+
+def test_the_lock_pins_the_core_dependencies():
+    check_pins(LOCK, PROJECT["dependencies"])
+
+
+@pytest.mark.parametrize("extra", ["dev", "docs"])
+def test_the_development_lock_pins_the_extra(extra):
+    check_pins(LOCK + DEV_LOCK, PROJECT["optional-dependencies"][extra])
+
+
+def test_the_development_lock_stands_on_the_lock():
+    lines = DEV_LOCK.splitlines()
+    assert "-r requirements.lock" in lines
+    pins = dict(line.split(" ")[0].split("==") for line in locked(LOCK))
+    own = [line.split(" ")[0].split("==") for line in locked(DEV_LOCK)]
+    assert own
+    assert all(pins.get(name, version) == version for name, version in own)
+
+
+@pytest.mark.parametrize("name", ["jax", "hypothesis", "scikit-image", "ruff"])
+def test_a_user_installs_nothing_of_development(name):
+    assert f"\n{name}==" in DEV_LOCK
+    assert f"\n{name}==" not in LOCK
+
+
+@pytest.mark.parametrize("lock", [LOCK, DEV_LOCK], ids=["use", "development"])
+def test_a_lock_holds_nothing_but_pins(lock):
+    lines = [line for line in lock.splitlines() if line[:1] not in ("#", "-")]
+    marker = r"[a-z_]+ (==|!=|<|>=) '[0-9A-Za-z.]+'"
     pin = rf"[a-z0-9-]+==[0-9a-z.]+( ; {marker}( and {marker})*)?"
-    assert len(lines) > 50
+    assert len(lines) > 30
     assert [line for line in lines if not re.fullmatch(pin, line)] == []
+
+
+def test_the_citation_has_the_version_of_the_package():
+    text = (ROOT / "CITATION.cff").read_text()
+    assert f"\nversion: {zoo.__version__}\n" in text
 
 
 def test_the_wheel_holds_recipes_and_weights_and_no_tests(tmp_path):
@@ -56,6 +92,7 @@ def test_the_wheel_holds_recipes_and_weights_and_no_tests(tmp_path):
     assert weights
     for path in weights:
         assert path.relative_to(ROOT).as_posix() in names
+    assert "zoo/py.typed" in names
     assert not [name for name in names if name.startswith("tests")]
 
 
@@ -85,7 +122,7 @@ def test_make_lists_every_target():
 )
 def test_make_train_passes_its_variables_on_as_flags(variables, flags):
     # "-o" takes the environment for ready, whatever its age.
-    make = ["make", "--dry-run", "-o", ".venv/.zoo-ready", "train", *variables]
+    make = ["make", "--dry-run", "-o", ".venv/.installed", "train", *variables]
     # What the make that runs the tests tells its children is not for this one.
     alone = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
     done = subprocess.run(

@@ -1,36 +1,53 @@
-"""`python -m zoo VERB`, installed as the command `zoo`.
+"""`python -m zoo COMMAND`, installed as the command `zoo`.
 
-A wrong Python is told so before anything that it could not import; only
-`setup` goes on under one, since it looks for a better one.
+An unsupported Python is reported before anything that it could not import, so
+this file keeps to syntax that every Python 3 reads.
 """
 
 import sys
 
 from zoo import interrupts
-from zoo.pythons import complaint
+
+OLDEST_PYTHON = (3, 11)
+NEWEST_PYTHON = (3, 13)  # TensorFlow has no wheels for 3.14
+
+
+def unsupported_python_error(version):
+    """Returns why a Python cannot run zoo, in a sentence; "" if it can.
+
+    Args:
+        version: (major, minor, ...), as in `sys.version_info`.
+    """
+    version = tuple(version[:2])
+    if OLDEST_PYTHON <= version <= NEWEST_PYTHON:
+        return ""
+    reason = "is too old"
+    if version > NEWEST_PYTHON:
+        reason = "has no TensorFlow wheels yet"
+    return (
+        f"Python {version[0]}.{version[1]} {reason}; zoo needs Python 3.11 to "
+        "3.13. Install Python 3.13, then run `make setup`."
+    )
 
 
 def main(arguments=None, version=sys.version_info):
-    """Runs one verb and returns the exit status of the process.
+    """Runs one command and returns the exit status of the process.
 
     Args:
-        arguments: the verb and what follows it; `None` reads the command line.
+        arguments: The command and its arguments; `None` reads those of the
+            process.
         version: (major, minor, ...) of the Python that runs this.
     """
     if arguments is None:
         interrupts.catch()
         arguments = sys.argv[1:]
-    trouble = complaint(version)
-    if not trouble:
-        from zoo.cli.main import main as run_verb
+    error = unsupported_python_error(version)
+    if error:
+        print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    from zoo.cli.main import main as run_command
 
-        return run_verb(arguments)
-    if arguments[:1] == ["setup"]:
-        from zoo.cli.setup import run
-
-        return run(arguments[1:])
-    print(f"zoo: {trouble}", file=sys.stderr)
-    return 2
+    return run_command(arguments)
 
 
 if __name__ == "__main__":

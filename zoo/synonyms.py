@@ -89,7 +89,7 @@ COMMANDS = {
     "ls": "runs", "history": "runs", "log": "runs", "experiments": "runs",
     "data": "inspect", "look": "inspect", "dataset": "datasets",
     "prepare": "download", "fetch": "download", "reproduce": "recipes",
-    "install": "setup", "init": "setup", "diagnostics": "doctor",
+    "setup": "doctor", "install": "doctor", "diagnostics": "doctor",
 }  # fmt: skip
 
 # Networks that people ask for, and what there is of their kind.

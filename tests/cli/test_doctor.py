@@ -1,13 +1,14 @@
-"""The doctor: what counts as trouble, and which command helps."""
+"""The doctor: what counts as an error, and which command helps."""
 
+import os
 import subprocess
 import sys
 
 import pytest
 
 from zoo import backend
-from zoo.cli import checks, doctor, engine_checks, setup
-from zoo.cli.checks import Finding
+from zoo.cli import doctor
+from zoo.cli.doctor import Finding
 
 REQUIRED = ["keras>=3.15", "absl-py>=2.1", "tensorflow-datasets>=4.9.10"]
 INSTALLED = {"keras": "3.15", "absl-py": "2.5.1", "tensorflow-datasets": "5.0"}
@@ -16,11 +17,11 @@ INSTALLED = {"keras": "3.15", "absl-py": "2.5.1", "tensorflow-datasets": "5.0"}
 def packages(changed):
     """Checks packages of which some are changed, or missing as `None`."""
     installed = {**INSTALLED, **changed}
-    return checks.check_packages(REQUIRED, installed.get, "mend it")
+    return doctor.check_packages(REQUIRED, installed.get, "fix it")
 
 
 def test_packages_that_are_new_enough_are_well():
-    assert packages({}) == Finding("3 packages, none missing or too old")
+    assert packages({}) == Finding("3 required packages are installed")
 
 
 @pytest.mark.parametrize(
@@ -34,110 +35,115 @@ def test_packages_that_are_new_enough_are_well():
 )
 def test_a_missing_or_old_package_is_named(name, version, said):
     found = packages({name: version})
-    assert found.trouble
+    assert found.is_error
     assert found.text.endswith(said)
-    assert found.remedy == "mend it"
+    assert found.remedy == "fix it"
 
 
 @pytest.mark.parametrize("version", ["3.15.1", "3.16.0rc1", "4.0.dev3", "3.15"])
 def test_versions_compare_as_numbers(version):
-    assert not packages({"keras": version}).trouble
+    assert not packages({"keras": version}).is_error
 
 
 def test_every_dependency_of_the_project_can_be_read():
-    required = checks.requirements(setup.ROOT)
+    required = doctor.requirements(doctor.ROOT)
     assert "keras>=3.15" in required
-    found = checks.check_packages(required, checks.installed_version, "")
-    assert not found.trouble
+    found = doctor.check_packages(required, doctor.installed_version, "")
+    assert not found.is_error
 
 
 def test_an_environment_for_jax_needs_no_tensorflow():
-    required = checks.requirements(setup.ROOT, without_tensorflow=True)
-    listed = (setup.ROOT / "requirements-jax.txt").read_text().splitlines()
+    required = doctor.requirements(doctor.ROOT, jax_only=True)
+    listed = (doctor.ROOT / "requirements-jax.txt").read_text().splitlines()
     assert required == [
         line.partition(" #")[0] for line in listed if not line.startswith("#")
     ]
     assert not [line for line in required if "tensorflow" in line]
 
 
-def test_an_unknown_engine_is_trouble(monkeypatch):
+def test_an_unknown_backend_is_an_error(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "torch")
-    found = engine_checks.check_choice({"jax": "install it"})
-    assert found.trouble
+    found = doctor.check_backend_choice({"jax": "install it"})
+    assert found.is_error
     assert "KERAS_BACKEND=torch" in found.text
     assert found.remedy == "export KERAS_BACKEND=tensorflow"
 
 
-def test_an_engine_that_is_missing_is_trouble_with_its_command(monkeypatch):
+def test_a_missing_backend_is_an_error_with_its_command(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "jax")
     monkeypatch.setattr(
         backend, "_is_installed", lambda package: package != "jax"
     )
-    found = engine_checks.check_choice({"jax": "install it"})
-    assert (found.trouble, found.remedy) == (True, "install it")
+    found = doctor.check_backend_choice({"jax": "install it"})
+    assert (found.is_error, found.remedy) == (True, "install it")
 
 
-def test_an_engine_that_is_there_is_no_trouble(monkeypatch):
+def test_an_installed_backend_is_no_error(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
-    assert engine_checks.check_choice({}) is None
+    assert doctor.check_backend_choice({}) is None
 
 
 @pytest.fixture
 def clone(tmp_path):
-    """A folder with the two files from which .venv is made."""
+    """A folder with the lock from which .venv is made."""
     (tmp_path / "requirements.lock").write_text("six==1.17.0\n")
-    (tmp_path / "pyproject.toml").write_text("[project]\n")
     return tmp_path
 
 
-def make_ready(root):
-    """Leaves what set-up leaves."""
-    python = setup.python_of(root / ".venv")
-    python.parent.mkdir(parents=True)
-    python.touch()
-    (root / ".venv" / ".zoo-ready").write_text(setup.fingerprint(root))
+def stamp(clone, seconds_after_lock):
+    """Leaves what `make setup` leaves."""
+    path = clone / doctor.STAMP
+    path.parent.mkdir()
+    path.touch()
+    time = (clone / "requirements.lock").stat().st_mtime + seconds_after_lock
+    os.utime(path, (time, time))
 
 
 def test_a_clone_without_an_environment_is_to_be_set_up(clone):
-    found = checks.check_venv(clone, False, "make setup")
-    assert found == checks.trouble("there is no .venv", "make setup")
+    found = doctor.check_venv(clone, False)
+    assert found == Finding("there is no .venv", "make setup", True)
 
 
-def test_no_environment_is_needed_where_the_packages_are_there(clone):
-    assert not checks.check_venv(clone, True, "make setup").trouble
+def test_no_environment_is_needed_where_the_packages_are_installed(clone):
+    assert not doctor.check_venv(clone, True).is_error
 
 
-def test_a_ready_environment_is_well(clone):
-    make_ready(clone)
-    assert not checks.check_venv(clone, True, "make setup").trouble
+def test_an_environment_newer_than_the_lock_is_fine(clone):
+    stamp(clone, 1)
+    assert not doctor.check_venv(clone, True).is_error
 
 
-def test_an_environment_older_than_the_lock_is_trouble(clone):
-    make_ready(clone)
-    (clone / "requirements.lock").write_text("six==1.16.0\n")
-    assert checks.check_venv(clone, True, "make setup").remedy == "make setup"
+def test_an_environment_older_than_the_lock_is_an_error(clone):
+    stamp(clone, -1)
+    assert doctor.check_venv(clone, True).remedy == "make setup"
+
+
+def test_an_environment_without_packages_is_incomplete(clone):
+    (clone / ".venv").mkdir()
+    found = doctor.check_venv(clone, False)
+    assert (found.is_error, found.remedy) == (True, "make setup")
 
 
 def test_an_installed_package_needs_no_environment(tmp_path):
-    assert not checks.check_venv(tmp_path, False, "make setup").trouble
+    assert not doctor.check_venv(tmp_path, False).is_error
 
 
-def test_an_engine_that_does_not_import_is_trouble_with_its_reason():
-    found = engine_checks.check_engine(None, "it died of signal 4", "reinstall")
-    assert found.trouble
+def test_a_backend_that_does_not_import_is_an_error_with_its_reason():
+    found = doctor.check_backend_import(
+        None, "it was killed by signal 4", "reinstall"
+    )
+    assert found.is_error
     assert "signal 4" in found.text
 
 
 def test_a_gpu_without_its_libraries_is_a_note_with_a_command():
-    found = engine_checks.check_gpu(
-        "jax", 0, "/usr/bin/nvidia-smi", "install them"
-    )
+    found = doctor.check_gpu("jax", 0, "/usr/bin/nvidia-smi", "install them")
     assert "JAX cannot use" in found.text
-    assert (found.trouble, found.remedy) == (False, "install them")
+    assert (found.is_error, found.remedy) == (False, "install them")
 
 
 def test_no_gpu_and_one_in_use_need_nothing():
-    check = engine_checks.check_gpu
+    check = doctor.check_gpu
     assert check("tensorflow", 0, None, "install them").remedy == ""
     assert check("tensorflow", 2, "nvidia-smi", "install them").remedy == ""
 
@@ -145,22 +151,22 @@ def test_no_gpu_and_one_in_use_need_nothing():
 @pytest.mark.parametrize(
     ("flags", "said"), [("fpu avx512_bf16", True), ("fpu avx2", False)]
 )
-def test_a_processor_with_bfloat16_is_praised(tmp_path, flags, said):
+def test_bfloat16_of_the_cpu_is_reported(tmp_path, flags, said):
     cpuinfo = tmp_path / "cpuinfo"
     cpuinfo.write_text(f"flags : {flags}\n")
-    found = checks.check_processor(cpuinfo)
+    found = doctor.check_cpu(cpuinfo)
     assert ("--precision=auto" in found.text) == said
 
 
 def test_a_writable_folder_is_well_and_stays_as_it_was(tmp_path):
-    assert not any(found.trouble for found in checks.check_runs(tmp_path / "r"))
+    assert not doctor.check_runs_dir(tmp_path / "r").is_error
     assert list(tmp_path.iterdir()) == []
 
 
-def test_runs_that_cannot_be_written_are_trouble(tmp_path):
+def test_runs_that_cannot_be_written_are_errors(tmp_path):
     (tmp_path / "runs").touch()  # a file, where a folder should be
-    (found,) = checks.check_runs(tmp_path / "runs")
-    assert found.trouble
+    found = doctor.check_runs_dir(tmp_path / "runs")
+    assert found.is_error
     assert "--runs_dir=" in found.remedy
 
 
@@ -169,52 +175,52 @@ def test_data_sets_on_disk_are_listed(tmp_path):
         (tmp_path / place).mkdir(parents=True)
         (tmp_path / place / "dataset_info.json").touch()
     known = ["mnist", "cifar10", "cifar10_1/v6"]
-    found = checks.check_data(tmp_path, known)
+    found = doctor.check_datasets(tmp_path, known)
     assert found.text.endswith(": mnist, cifar10_1/v6")
 
 
-def test_no_data_sets_are_no_trouble(tmp_path):
-    found = checks.check_data(tmp_path / "gone", ["mnist"])
-    assert not found.trouble
+def test_no_data_sets_are_no_error(tmp_path):
+    found = doctor.check_datasets(tmp_path / "gone", ["mnist"])
+    assert not found.is_error
     assert "download mnist" in found.remedy
 
 
-def test_one_trouble_makes_the_exit_status_2_and_shows_its_command(capsys):
-    findings = [Finding("fine"), checks.trouble("bad", "mend it")]
+def test_one_error_makes_the_exit_status_2_and_shows_its_command(capsys):
+    findings = [Finding("fine"), Finding("bad", "fix it", True)]
     assert doctor.report(iter(findings)) == 2
     line = capsys.readouterr().out.splitlines()[1]
-    assert line.split() == ["trouble", "bad", "->", "mend", "it"]
+    assert line.split() == ["error", "bad", "->", "fix", "it"]
 
 
 def test_notes_leave_the_exit_status_0(capsys):
     assert doctor.report(iter([Finding("fine", "could be finer")])) == 0
-    assert "All is well" in capsys.readouterr().out
+    assert "No problems found" in capsys.readouterr().out
 
 
 def test_the_doctor_works_before_anything_is_installed():
     done = subprocess.run(
         [sys.executable, "-S", "-m", "zoo", "doctor", "--here"],
-        cwd=setup.ROOT,
+        cwd=doctor.ROOT,
         capture_output=True,
         text=True,
     )
     assert done.returncode == 2
     assert done.stderr == ""
-    assert "trouble" in done.stdout and "->" in done.stdout
+    assert "error" in done.stdout and "->" in done.stdout
 
 
 def test_the_probe_reports_what_really_imports(tmp_path, monkeypatch):
     for name in ("tensorflow", "keras", "tensorboard"):
         (tmp_path / f"{name}.py").write_text("raise ImportError('broken')\n")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
-    found, reason = engine_checks.probe_engine()
+    found, reason = doctor.probe_backend()
     assert found is None
     assert reason == "ImportError: broken"
 
 
 @pytest.mark.slow
-def test_the_probe_finds_the_engines_of_this_python():
-    found, reason = engine_checks.probe_engine()
+def test_the_probe_finds_the_backend_of_this_python():
+    found, reason = doctor.probe_backend()
     assert reason == ""
     assert set(found) == {"name", "version", "keras", "gpus", "seconds"}
     assert found["name"] == backend.selected()[0]

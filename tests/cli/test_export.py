@@ -81,7 +81,7 @@ def test_a_package_that_is_missing_is_named_with_its_extra(
     monkeypatch.setattr(formats, "importlib", nothing)
     sentence = answer("export", "done", "--format=onnx")
     assert "tf2onnx, onnx and onnxruntime, which are not inst" in sentence
-    assert "`pip install 'model-zoo[export]'`" in sentence
+    assert "`pip install 'keras-zoo[export]'`" in sentence
 
 
 def test_a_run_that_is_not_finished_is_not_exported(answer, copy):

@@ -38,15 +38,13 @@ VERBS = {
     "download": "download a data set, for training offline",
     "recipes": "list the recipes",
     "runs": "list the runs, with status and best score",
-    "setup": "create .venv and install the dependencies",
     "doctor": "check the installation",
 }
 
 # These answer where Keras, or what it computes with, is not installed.
 WITHOUT_ENGINE = (
     *("diagnose", "models", "datasets", "inspect", "download", "recipes"),
-    "runs",
-    *("setup", "doctor"),
+    *("runs", "doctor"),
 )
 HELP = ("-h", "-help", "--help", "--helpfull")
 

@@ -63,7 +63,7 @@ class Format:
             raise UserError(
                 f"--format={self.name} needs {join_and(missing)}, "
                 f"which {verb} not installed; run "
-                f"`pip install 'model-zoo[{EXTRA}]'`, or in a checkout "
+                f"`pip install 'keras-zoo[{EXTRA}]'`, or in a checkout "
                 f"`pip install -e '.[{EXTRA}]'`."
             )
 
