@@ -11,9 +11,9 @@ MODEL ?=
 DATASET ?=
 EPOCHS ?=
 RECIPE ?=
-LADDER ?=
+SUITE ?=
 FIGURE ?=
-SCALE ?=
+BUDGET ?=
 SEEDS ?=
 RUN ?= last
 RUNS ?=
@@ -30,8 +30,8 @@ IS_SUITABLE := import ensurepip, sys, venv; \
 	sys.exit(not ((3, 11) <= sys.version_info < (3, 14) and sys.maxsize > 2**32))
 # Packages of another Python, on PYTHONPATH, would pass for installed ones.
 INSTALL = env -u PYTHONPATH PIP_USER=0 \
-	$(if $(shell command -v uv 2>/dev/null),uv pip install --python $(PY),\
-	$(PY) -m pip install --disable-pip-version-check) --quiet
+	$(if $(shell command -v uv 2>/dev/null),uv pip install --quiet --python $(PY),\
+	$(PY) -m pip install -qq --disable-pip-version-check)
 CHOICES = $(if $(RECIPE),--recipe=$(RECIPE)) $(if $(MODEL),--model=$(MODEL)) \
 	$(if $(DATASET),--dataset=$(DATASET)) $(if $(EPOCHS),--epochs=$(EPOCHS))
 COMPILE = uv pip compile pyproject.toml --quiet --universal --no-annotate \
@@ -43,14 +43,14 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	diagnose misclassified inspect landscape check-model \
-	models datasets download ladder figure results recipes runs tensorboard doctor bench check test lint \
+	models datasets download reproduce figure results recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-jax lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE LADDER FIGURE SCALE SEEDS'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE SUITE BUDGET FIGURE SEEDS'
 	@echo '  RUN RUNS IMAGES, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
@@ -124,16 +124,16 @@ models: $(READY) ## list the models of the zoo
 datasets: $(READY) ## list the data sets
 	$(ZOO) datasets $(FLAGS)
 
-ladder: $(READY) ## train a list of recipes in order: LADDER=mnist SCALE=smoke
-	$(PY) -m experiments.ladder $(strip $(LADDER) \
-		$(if $(SCALE),--scale=$(SCALE)) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
+reproduce: $(READY) ## run the recipes of a suite: SUITE=mnist BUDGET=smoke
+	$(ZOO) reproduce $(strip $(SUITE) $(if $(BUDGET),--budget=$(BUDGET)) \
+		$(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
 
-figure: $(READY) ## make a picture of the lectures': FIGURE=boundaries_l2
+figure: $(READY) ## draw a figure of the lectures: FIGURE=boundaries_l2
 	$(PY) -m experiments.figures $(strip $(FIGURE) \
-		$(if $(SCALE),--scale=$(SCALE)) $(FLAGS))
+		$(if $(BUDGET),--budget=$(BUDGET)) $(FLAGS))
 
 results: $(READY) ## record runs of recipes in RESULTS.md: RUNS='lr-mnist'
-	$(PY) -m experiments.record $(strip $(RUNS) $(FLAGS))
+	$(PY) -m experiments.record_results $(strip $(RUNS) $(FLAGS))
 
 recipes: $(READY) ## list the recipes of experiments/
 	$(ZOO) recipes $(FLAGS)

@@ -63,9 +63,11 @@ PICTURES = {
         "--epochs=10 --summaries=default,activations",
         "^(dead_units/hidden1_activation|loss)$",
     ),
-    "lr_sgd": Picture("--recipe=lecture/faint_lr_sgd", "^(confusion|logits)$"),
+    "lr_sgd": Picture(
+        "--recipe=lecture/low_contrast_lr_sgd", "^(confusion|logits)$"
+    ),
     "lr_adam_ms1": Picture(
-        "--recipe=lecture/faint_lr_adam_ms1", "^(confusion|logits)$"
+        "--recipe=lecture/low_contrast_lr_adam_ms1", "^(confusion|logits)$"
     ),
 }
 

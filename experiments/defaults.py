@@ -28,7 +28,6 @@ from typing import Any
 
 import numpy as np
 
-from experiments.commands import DONE, ended, say
 from zoo import load_dataset
 from zoo.config import TrainConfig
 from zoo.data import Dataset
@@ -261,7 +260,7 @@ def write(rows: list[dict[str, Any]]) -> None:
             file.write(words.encode())
 
 
-def _train(flags: argparse.Namespace) -> int:
+def _train(flags: argparse.Namespace) -> None:
     known = {one.name: one for one in SETS}
     rows = read_results()
     for name in filter(None, flags.sets.split(",")):
@@ -283,11 +282,10 @@ def _train(flags: argparse.Namespace) -> int:
                 if any(key.items() <= row.items() for row in rows):
                     continue
                 score = side(by, data, model, known[name].epochs, seed)
-                say(f"{model} {name} {by} {seed} {score:.4f}")
+                print(f"{model} {name} {by} {seed} {score:.4f}", flush=True)
                 rows.append({**key, "accuracy": round(score, 4)})
                 write(rows)
     write(rows)
-    return DONE
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -300,7 +298,12 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--models", default="lenet5")
     parser.add_argument("--sets", default=",".join(s.name for s in SETS))
     parser.add_argument("--folder", help="photographs in folders of classes")
-    return ended(lambda: _train(parser.parse_args(argv)))
+    try:
+        _train(parser.parse_args(argv))
+    except UserError as error:
+        print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    return 0
 
 
 if __name__ == "__main__":

@@ -5,48 +5,53 @@ from types import SimpleNamespace
 
 import pytest
 
-from experiments import accelerator, ladders
+from experiments import accelerator
+from zoo.cli.reproduce import read_flags
 from zoo.errors import UserError
+from zoo.tuning import suites
 
-CPU = {"device": "cpu", "flop_a_second": {"float32": 1e11, "bfloat16": 2e11}}
+CPU = {"device": "cpu", "flop_per_second": {"float32": 1e11, "bfloat16": 2e11}}
 
 
-def run_of(images_a_second, precision="bfloat16"):
+def run_of(images_per_second, precision="bfloat16"):
     """Returns what is read of a run of WRN-16-4."""
     return SimpleNamespace(
-        metrics={"examples_per_second": images_a_second, "wall_seconds": 90.0},
+        metrics={
+            "examples_per_second": images_per_second,
+            "wall_seconds": 90.0,
+        },
         resolved={"multiply_adds": 392_612_352, "precision": precision},
     )
 
 
-def test_the_share_is_that_of_the_format_that_was_computed_in():
+def test_utilization_is_that_of_the_precision_of_the_run():
     rates = {"float32": 60e12, "bfloat16": 400e12}
     found = accelerator.speed(run_of(20_000.0), rates)
     # By hand: 3 passes x 2 operations x 0.3926 G x 20,000 = 47.1 TFLOP/s.
-    assert found["flop_a_second"] == pytest.approx(47.1e12, rel=1e-3)
-    assert found["share"] == pytest.approx(0.1178, rel=1e-3)
+    assert found["flop_per_second"] == pytest.approx(47.1e12, rel=1e-3)
+    assert found["utilization"] == pytest.approx(0.1178, rel=1e-3)
 
 
-def test_the_table_tells_device_and_share():
-    rates = {"device": "1 gpu", "flop_a_second": {"bfloat16": 400e12}}
+def test_the_table_shows_device_and_utilization():
+    rates = {"device": "1 gpu", "flop_per_second": {"bfloat16": 400e12}}
     rows = {"fast": accelerator.speed(run_of(20_000.0), {"bfloat16": 400e12})}
     text = accelerator.table(rates, rows)
-    assert "1 gpu: products of matrices at 400 TFLOP/s in bfloat16" in text
-    assert "12 % in bfloat16" in text
+    assert "1 gpu: matrix products at 400 TFLOP/s in bfloat16" in text
+    assert "12% in bfloat16" in text
 
 
 def test_without_an_accelerator_a_sentence_names_what_to_do(
     tmp_path, monkeypatch, capsys
 ):
-    monkeypatch.setattr(accelerator, "_matrix_rate", lambda: CPU)
-    monkeypatch.setattr(ladders, "check_data", lambda *_: None)
+    monkeypatch.setattr(accelerator, "_measure_in_subprocess", lambda: CPU)
+    monkeypatch.setattr(suites, "check_data", lambda *_: None)
     assert accelerator.main([f"--runs_dir={tmp_path}/runs"]) == 2
-    assert "make ladder LADDER=cifar10" in capsys.readouterr().err
+    assert "reproduce cifar10`" in capsys.readouterr().err
     assert not list(tmp_path.iterdir())
 
 
 def test_without_data_nothing_is_measured(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(accelerator, "_matrix_rate", lambda: 1 / 0)
+    monkeypatch.setattr(accelerator, "_measure_in_subprocess", lambda: 1 / 0)
     assert accelerator.main([f"--data_dir={tmp_path}"]) == 2
     assert "cifar10 is not in" in capsys.readouterr().err
 
@@ -54,15 +59,17 @@ def test_without_data_nothing_is_measured(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_it_runs_at_the_smallest_scale_on_a_processor(tmp_path, capfd):
     try:
-        ladders.check_data(ladders.find("cifar10"))
+        suites.check_data(suites.find_suite("cifar10"), read_flags)
     except UserError as error:
         pytest.skip(str(error))
-    words = ["--scale=smoke", "--whole", f"--runs_dir={tmp_path}"]
+    words = ["--budget=smoke", "--whole", f"--runs_dir={tmp_path}"]
     assert accelerator.main(words) == 0
-    (kept,) = tmp_path.glob("*/speed.json")
-    told = json.loads(kept.read_text())
-    assert set(told["rungs"]) == {
+    (path,) = tmp_path.glob("*/speed.json")
+    content = json.loads(path.read_text())
+    assert set(content["recipes"]) == {
         "cifar10-fast_94", "cifar10-wrn16_4_paper", "cifar10-wrn28_10"
     }  # fmt: skip
-    assert all(0 < rung["share"] < 1 for rung in told["rungs"].values())
-    assert "share of products" in capfd.readouterr().out
+    assert all(
+        0 < row["utilization"] < 1 for row in content["recipes"].values()
+    )
+    assert "utilization" in capfd.readouterr().out

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo import backend
 from zoo.cli import doctor
 from zoo.errors import UserError
 from zoo.training.console import Console

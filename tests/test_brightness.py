@@ -1,6 +1,6 @@
 """Images of very different brightness: what fails on them, and what does not.
 
-The recipes `lecture/faint_lr_sgd` and `lecture/faint_lr_adam_ms1`, as a reader
+The recipes `low_contrast_lr_sgd` and `low_contrast_lr_adam_ms1`, as a reader
 runs them.
 """
 
@@ -27,7 +27,7 @@ def run_of(recipe, seed, folder):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_brightness_drowns_the_classes_and_explain_names_it(seed, tmp_path):
-    facts = run_of("faint_lr_sgd", seed, tmp_path)
+    facts = run_of("low_contrast_lr_sgd", seed, tmp_path)
     assert facts.train_accuracy < 0.3
     assert max(facts.end["classes"]["answers"]) > 0.4
     assert diagnose(facts)[0].name == "inputs"
@@ -35,6 +35,6 @@ def test_brightness_drowns_the_classes_and_explain_names_it(seed, tmp_path):
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_centred_images_are_learned_and_not_accused(seed, tmp_path):
-    facts = run_of("faint_lr_adam_ms1", seed, tmp_path)
+    facts = run_of("low_contrast_lr_adam_ms1", seed, tmp_path)
     assert facts.val_accuracy > 0.95
     assert [f for f in diagnose(facts) if f.severity > INFO] == []

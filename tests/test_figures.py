@@ -1,63 +1,55 @@
-"""The lectures' pictures: what is kept, and the numbers behind them."""
+"""Figures of the lectures: the stored files, and the numbers behind them."""
 
 import numpy as np
 import pytest
 from PIL import Image
 
 import zoo
-from experiments import ladders
-from experiments.figures import __main__ as figures
-from experiments.figures import (
-    bumps,
-    folding,
-    logits,
-    page,
-    sgd,
-    surface,
-    table,
-)
-from experiments.figures import templates as drawn_templates
-from experiments.figures.looking import look
+from experiments import figures
+from experiments.figures import __main__ as command
+from experiments.figures import learning, toy
 from zoo import recipes
+from zoo.cli.reproduce import read_flags
 from zoo.data import curves
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.summaries import function, plane
 from zoo.summaries.chart import Axes
+from zoo.tuning import suites
 
-MOST_BYTES = 300_000
-NAMES = [picture.name for picture in table.PICTURES]
+MAX_BYTES = 300_000
+NAMES = [figure.name for figure in figures.FIGURES]
 
 
-@pytest.mark.parametrize("picture", table.PICTURES, ids=NAMES)
-def test_every_figure_has_its_picture_small_and_of_its_size(picture):
-    assert picture.path.stat().st_size < MOST_BYTES
-    with Image.open(picture.path) as image:
+@pytest.mark.parametrize("figure", figures.FIGURES, ids=NAMES)
+def test_every_figure_is_stored_small_and_of_its_size(figure):
+    assert figure.path.stat().st_size < MAX_BYTES
+    with Image.open(figure.path) as image:
         width, height = image.size
-    assert width / height == pytest.approx(np.divide(*picture.size), rel=0.01)
+    assert width / height == pytest.approx(np.divide(*figure.size), rel=0.01)
 
 
-@pytest.mark.parametrize("picture", table.PICTURES, ids=NAMES)
-def test_every_figure_is_made_of_recipes_that_stand_in_its_ladder(picture):
-    whole = ladders.find(picture.ladder)
-    assert set(picture.titles) <= set(whole.labels)
-    for label in picture.titles:
+@pytest.mark.parametrize("figure", figures.FIGURES, ids=NAMES)
+def test_every_figure_is_made_of_recipes_that_are_in_its_suite(figure):
+    whole = suites.find_suite(figure.suite_name)
+    assert set(figure.titles) <= set(whole.labels)
+    for label in figure.titles:
         assert recipes.find(whole.recipe(label))
 
 
 def test_the_page_is_made_from_the_table():
-    assert page.PAGE.read_text() == page.text()
+    assert figures.PAGE.read_text() == figures.page()
 
 
-@pytest.mark.parametrize("picture", table.PICTURES, ids=NAMES)
-def test_every_figure_has_a_caption_of_whole_sentences(picture):
-    assert picture.caption[0].isupper() and picture.caption.endswith(".")
+@pytest.mark.parametrize("figure", figures.FIGURES, ids=NAMES)
+def test_every_figure_has_a_caption_of_whole_sentences(figure):
+    assert figure.caption[0].isupper() and figure.caption.endswith(".")
 
 
 def test_without_a_name_the_figures_are_listed(capsys):
-    assert figures.main([]) == 0
+    assert command.main([]) == 0
     text = capsys.readouterr().out
-    assert all(one.name in text and one.time in text for one in table.PICTURES)
+    assert all(one.name in text and one.time in text for one in figures.FIGURES)
 
 
 @pytest.mark.parametrize(
@@ -65,14 +57,14 @@ def test_without_a_name_the_figures_are_listed(capsys):
     [
         (["bump"], "there is no figure 'bump'; did you mean bumps?"),
         (["sgd", "--data_dir=nowhere"], "mnist is not in "),
-        (["bumps", "--keep", "--scale=smoke"], "--keep is for pictures"),
+        (["bumps", "--keep", "--budget=smoke"], "--budget=smoke only checks"),
     ],
 )
 def test_a_mistake_is_one_sentence_and_leaves_nothing(
     words, sentence, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)
-    assert figures.main([*words, "--runs_dir=runs"]) == 2
+    assert command.main([*words, "--runs_dir=runs"]) == 2
     said = capsys.readouterr().err
     assert said.startswith(f"zoo: {sentence}") and said.count("\n") == 1
     assert list(tmp_path.iterdir()) == []
@@ -80,17 +72,17 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
 
 def test_images_seen_are_updates_times_batch():
     steps = np.array([1, 10, 13_500, 20_000])
-    assert (sgd.images_seen(steps, 4, 54_000) == 4 * steps).all()
+    assert (learning.images_seen(steps, 4, 54_000) == 4 * steps).all()
 
 
 def test_the_last_batch_of_an_epoch_has_what_is_left():
-    seen = sgd.images_seen(np.array([843, 844, 845, 1688]), 64, 54_000)
+    seen = learning.images_seen(np.array([843, 844, 845, 1688]), 64, 54_000)
     assert seen.tolist() == [53_952, 54_000, 54_064, 108_000]
 
 
 def test_bumps_by_hand_are_the_bumps_and_the_sum_of_their_parts():
     x = np.linspace(-3.2, 3.2, 201)
-    fit = bumps.by_hand(x)
+    fit = toy.by_hand(x)
     assert fit.shares.shape == (201, 4 * len(curves.BUMPS))
     np.testing.assert_allclose(fit.y, curves.bumps(x), atol=1e-12)
     np.testing.assert_allclose(fit.shares.sum(axis=1), fit.y)
@@ -100,8 +92,8 @@ def test_the_plane_goes_through_the_three_results():
     random = np.random.default_rng(0)
     shapes = (4, 3), (3,)
     results = [[random.normal(size=s) for s in shapes] for _ in range(3)]
-    middle, (first, second) = surface.through(results)
-    for angle, result in zip(surface.ANGLES, results, strict=True):
+    middle, (first, second) = learning.through(results)
+    for angle, result in zip(learning.ANGLES, results, strict=True):
         for part in range(len(shapes)):
             there = middle[part] + (
                 np.cos(angle) * first[part] + np.sin(angle) * second[part]
@@ -113,23 +105,23 @@ def test_the_plane_goes_through_the_three_results():
     "shape, bowl", [(lambda x, y: x**2 + y**2, True), (np.subtract, True)]
 )
 def test_a_disc_that_bends_upwards_everywhere_is_a_bowl(shape, bowl):
-    assert surface.is_bowl(disc(shape)) is bowl
+    assert learning.is_bowl(disc(shape)) is bowl
 
 
 def test_a_disc_with_a_hill_in_its_middle_is_no_bowl():
-    assert not surface.is_bowl(disc(lambda x, y: np.exp(-(x**2) - y**2)))
+    assert not learning.is_bowl(disc(lambda x, y: np.exp(-(x**2) - y**2)))
 
 
 def disc(shape):
-    angles = np.linspace(0, 2 * np.pi, surface.SPOKES + 1)
-    radii = np.linspace(0, 1, surface.RINGS)[:, None]
+    angles = np.linspace(0, 2 * np.pi, learning.SPOKES + 1)
+    radii = np.linspace(0, 1, learning.RINGS)[:, None]
     x, y = radii * np.cos(angles), radii * np.sin(angles)
-    return surface.Disc(x, y, shape(x, y), np.zeros(3))
+    return learning.Disc(x, y, shape(x, y), np.zeros(3))
 
 
 def test_the_longest_templates_are_shown_in_their_order():
     images = np.array([1.0, -3.0, 2.0, 0.5]).reshape(4, 1, 1, 1)
-    assert drawn_templates.strongest(images, 2).tolist() == [1, 2]
+    assert learning.strongest(images, 2).tolist() == [1, 2]
 
 
 class FakeView:
@@ -149,17 +141,15 @@ def test_folding_loses_nothing_that_the_answer_depends_on():
     view = FakeView()
     points = np.random.default_rng(0).normal(size=(50, 2))
     logits = view.features(points.astype(np.float32)) @ view.kernel + view.bias
-    first, second = folding.evidence(view, points).T
+    first, second = toy.evidence(view, points).T
     between = second - first + view.bias[1] - view.bias[0]
     np.testing.assert_allclose(between, logits[:, 1] - logits[:, 0], rtol=1e-6)
 
 
 def test_a_run_without_a_result_is_not_drawn(tmp_path):
-    from experiments.figures import making
-
     run = Run(tmp_path, "none")
     with pytest.raises(UserError, match="has no result"):
-        making.draw(table.find("bumps"), {"": [run]}, tmp_path / "x.png")
+        command.draw(figures.find("bumps"), {"": [run]}, tmp_path / "x.png")
     assert list(tmp_path.glob("*.png")) == []
 
 
@@ -184,9 +174,9 @@ def trained(dataset, tmp_path):
 
 
 @pytest.mark.slow
-def test_the_plane_is_coloured_by_the_last_weights_of_a_run(tmp_path):
+def test_the_plane_is_colored_by_the_last_weights_of_a_run(tmp_path):
     run = trained("moons", tmp_path)
-    seen = look(run)
+    seen = toy.load_run(run)
     axes = Axes.around(seen.inputs, 100, 100)
     answers = plane.scores_on(seen.view, axes).argmax(axis=-1)
     grid = axes.grid(plane.GRID, plane.GRID)
@@ -197,7 +187,7 @@ def test_the_plane_is_coloured_by_the_last_weights_of_a_run(tmp_path):
 @pytest.mark.slow
 def test_the_parts_of_a_fitted_function_add_up_to_the_prediction(tmp_path):
     run = trained("bumps", tmp_path)
-    seen = look(run)
+    seen = toy.load_run(run)
     fit = function.fitted(seen.view, seen.inputs)
     expected = by_numpy(run, fit.x[:, None], seen.inputs)[:, 0]
     whole = fit.shares.sum(axis=1) + fit.bias
@@ -206,19 +196,19 @@ def test_the_parts_of_a_fitted_function_add_up_to_the_prediction(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
-def test_every_figure_is_made_at_the_smallest_scale(name, tmp_path, capfd):
+def test_every_figure_is_made_with_the_smoke_budget(name, tmp_path, capfd):
     try:
-        ladders.check_data(table.find(name).rungs)
+        suites.check_data(figures.find(name).suite, read_flags)
     except UserError as error:
         pytest.skip(str(error))
-    words = [name, "--scale=smoke", f"--runs_dir={tmp_path}"]
-    assert figures.main(words) == 0, capfd.readouterr().err
+    words = [name, "--budget=smoke", f"--runs_dir={tmp_path}"]
+    assert command.main(words) == 0, capfd.readouterr().err
     assert (tmp_path / "figures" / f"{name}-smoke.png").stat().st_size > 10_000
 
 
 def test_a_histogram_of_logits_keeps_its_counts_as_areas():
     # Edges and counts as TensorBoard stores them, by hand.
     histogram = np.array([[-2.0, 0.0, 6.0], [0.0, 0.5, 1.0], [0.5, 1.5, 3.0]])
-    middles, heights = logits.density(histogram)
+    middles, heights = learning.density(histogram)
     np.testing.assert_allclose(middles, [-1.0, 0.25, 1.0])
     np.testing.assert_allclose(heights, [3.0, 2.0, 3.0])

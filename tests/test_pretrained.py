@@ -9,9 +9,8 @@ import numpy as np
 import pytest
 
 import zoo
-from experiments import cards
-from experiments.keeping import MOST, probe
-from experiments.record import recipe_options, what_counts
+from experiments.export_weights import CARD, MAX_BYTES, card, probe
+from experiments.record_results import identifying_options, recipe_options
 from zoo import metrics, pretrained
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
@@ -38,7 +37,7 @@ def test_the_lecture_s_networks_have_weights():
 
 
 def test_all_together_are_small():
-    assert sum(path.stat().st_size for path in FILES) < MOST == 4_000_000
+    assert sum(path.stat().st_size for path in FILES) < MAX_BYTES == 4_000_000
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -53,7 +52,7 @@ def test_each_file_is_the_one_whose_checksum_was_kept(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_a_card_is_made_from_the_numbers_beside_it(name):
     run = pretrained.find(name)
-    assert (run.path / cards.NAME).read_text() == cards.text(run)
+    assert (run.path / CARD).read_text() == card(run)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -69,7 +68,9 @@ def test_intervals_are_those_of_the_counts(name):
 @pytest.mark.parametrize("name", NAMES)
 def test_the_recipe_of_the_card_is_that_of_the_run(name):
     run = pretrained.find(name)
-    assert what_counts(run.config) == recipe_options(run.facts["recipe"])
+    assert identifying_options(run.config) == recipe_options(
+        run.facts["recipe"]
+    )
 
 
 @pytest.mark.parametrize("name", NAMES)

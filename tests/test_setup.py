@@ -145,4 +145,6 @@ def test_uv_installs_where_it_is_on_the_path(clone):
     program(clone.bin / "uv", '#!/bin/sh\necho "$0 $*" >> "$LOG"\n')
     _, lines = clone.make("setup")
     (line,) = [line for line in lines if "pip install" in line]
-    assert line.startswith(f"{clone.bin}/uv pip install --python .venv/bin/py")
+    assert line.startswith(
+        f"{clone.bin}/uv pip install --quiet --python .venv/bin/py"
+    )

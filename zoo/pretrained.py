@@ -7,7 +7,7 @@ zoo/weights/lenet5-mnist/     `lenet5:mnist` wherever a RUN is named
     config.json, resolved.json, metrics.json, history.csv, flags.txt
                               of the run, as in any run folder
 
-They are runs that nobody changes. `python -m experiments.keep_weights` makes
+They are runs that nobody changes. `python -m experiments.export_weights` makes
 them from finished runs of recipes.
 """
 

@@ -1,13 +1,17 @@
 """Recipes: absl flagfiles of `experiments/`, found by name.
 
 A recipe's name is its path without the ending, `cifar10/wrn28_10`, or the
-last part of it where only one recipe ends so. Its header says what it shows.
+last part of it where only one recipe ends so. Its header says what it shows,
+and `expected.toml` which scores to expect.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import decimal
+import functools
 import pathlib
+import tomllib
 
 from zoo.commands import command
 from zoo.errors import UserError, join_or, unknown_name_error
@@ -86,3 +90,96 @@ def _fitting(name: str, known: list[Recipe]) -> list[Recipe]:
     """Returns the recipe of a name, or those whose last part it is."""
     fits = [r for r in known if r.name == name]
     return fits or [r for r in known if r.name.rpartition("/")[2] == name]
+
+
+@dataclasses.dataclass(frozen=True)
+class ExpectedRange:
+    """Range in which a score of a recipe is expected.
+
+    Attributes:
+        score: Name of the score, such as `validation_accuracy`.
+        low: Lowest expected value.
+        high: Highest expected value; may be infinite.
+        decimals: Number of decimals to which a score is rounded before it is
+            compared; `None` for a range that is open on one side.
+    """
+
+    score: str
+    low: float
+    high: float
+    decimals: int | None
+
+    def contains(self, value: float) -> bool:
+        """Whether a score is in the range, ends included."""
+        if self.decimals is not None:
+            value = round(value, self.decimals)
+        return self.low <= value <= self.high
+
+
+@dataclasses.dataclass(frozen=True)
+class Published:
+    """Published result that a recipe is compared with.
+
+    Attributes:
+        score: Name of the score, such as `test_accuracy`.
+        value: Published value, as text.
+        source: Where it was published.
+        length: Length of the published training, such as `200 epochs`.
+    """
+
+    score: str
+    value: str
+    source: str
+    length: str
+
+
+def expected_ranges(name: str) -> list[ExpectedRange]:
+    """Returns the ranges in which the scores of a recipe are expected.
+
+    Args:
+        name: Full name of a recipe.
+    """
+    return [
+        _range(score, *ends)
+        for score, ends in _expected(name).items()
+        if score != "published"
+    ]
+
+
+def published(name: str) -> Published | None:
+    """Returns the published result of a recipe, if there is one.
+
+    Args:
+        name: Full name of a recipe.
+    """
+    table = _expected(name).get("published")
+    if table is None:
+        return None
+    table = dict(table)
+    source = table.pop("source")
+    (unit,) = {"epochs", "steps"} & table.keys()
+    length = f"{table.pop(unit):,} {unit}"
+    ((score, value),) = table.items()
+    return Published(score, str(value), source, length)
+
+
+def _range(
+    score: str, low: decimal.Decimal, high: decimal.Decimal
+) -> ExpectedRange:
+    decimals = None
+    if low.is_finite() and high.is_finite():
+        decimals = -min(low.as_tuple().exponent, high.as_tuple().exponent)
+    return ExpectedRange(score, float(low), float(high), decimals)
+
+
+def _expected(name: str) -> dict:
+    """Returns a recipe's table of `expected.toml`."""
+    group, _, label = name.rpartition("/")
+    return _read_expected().get(group, {}).get(label, {})
+
+
+@functools.cache
+def _read_expected() -> dict:
+    """Reads `expected.toml`; decimals keep the digits that were written."""
+    text = (folder() / "expected.toml").read_text(encoding="utf-8")
+    return tomllib.loads(text, parse_float=decimal.Decimal)

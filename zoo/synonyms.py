@@ -88,7 +88,7 @@ COMMANDS = {
     "list": "models", "zoo": "models", "weights": "models",
     "ls": "runs", "history": "runs", "log": "runs", "experiments": "runs",
     "data": "inspect", "look": "inspect", "dataset": "datasets",
-    "prepare": "download", "fetch": "download", "reproduce": "recipes",
+    "prepare": "download", "fetch": "download", "suite": "reproduce",
     "setup": "doctor", "install": "doctor", "diagnostics": "doctor",
 }  # fmt: skip
 

@@ -1,13 +1,248 @@
-"""The lectures' pictures, each made by one command from runs of recipes.
+"""Figures of the lectures, each made by one command from runs of recipes.
 
-python -m experiments.figures                    lists them
-python -m experiments.figures folding            trains what is missing
-python -m experiments.figures folding --keep     and keeps it here
+    python -m experiments.figures                    lists them
+    python -m experiments.figures folding            trains what is missing
+    python -m experiments.figures folding --keep     and stores it here
 
-table.py        which there are: of which recipes, with which caption
-making.py       training what is missing, and drawing
-looking.py      a run's network as its last update left it
-page.py         `README.md`, all pictures with captions and commands
-boundaries.py folding.py bumps.py sgd.py surface.py templates.py
-                from runs to a picture, one file a kind
+This file has the table of figures, `__main__.py` the command; `toy.py` draws
+networks on 2-D points and curves, `learning.py` those on images.
 """
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import textwrap
+from collections.abc import Mapping
+
+from zoo.console import format_table
+from zoo.errors import unknown_name_error
+from zoo.tuning import suites
+
+HERE = pathlib.Path(__file__).parent
+PAGE = HERE / "README.md"
+COMMAND = "python -m experiments.figures"
+HEAD = """\
+# Figures of the lectures
+
+Written by `make results`. The command below each figure trains the runs that
+are missing and draws it; `make figure` lists them all.
+"""
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """One figure.
+
+    Attributes:
+        name: Name on the command line.
+        title: Title in the list of figures.
+        caption: What it shows, in whole sentences.
+        function: Function of this package that draws it, `module.function`.
+        suite_name: Suite of its recipes, in whose folder the runs are.
+        titles: For each of its recipes the title in the figure.
+        time: Time to train its runs and draw it.
+        size: Width and height in inches.
+        seeds: Number of runs of each recipe.
+    """
+
+    name: str
+    title: str
+    caption: str
+    function: str
+    suite_name: str
+    titles: Mapping[str, str]
+    time: str
+    size: tuple[float, float]
+    seeds: int = 1
+
+    @property
+    def command(self) -> str:
+        """The command that makes it."""
+        return f"{COMMAND} {self.name}"
+
+    @property
+    def path(self) -> pathlib.Path:
+        """Path of the PNG in this package."""
+        return HERE / f"{self.name}.png"
+
+    @property
+    def suite(self) -> suites.Suite:
+        """Its recipes, a part of their suite."""
+        whole = suites.find_suite(self.suite_name)
+        return dataclasses.replace(whole, labels=tuple(self.titles))
+
+
+FIGURES = (
+    Figure(
+        "boundaries_units",
+        "decision boundaries of 3, 6 and 20 hidden units",
+        "Sixty points of two moons, and the answer everywhere of networks "
+        "with 3, 6 and 20 hidden ReLUs at the end of training. Four labels in "
+        "ten were drawn at random; those that came out wrong are ringed. The "
+        "more units, the more of these points the boundary goes out of its "
+        "way for.",
+        "toy.draw_boundaries",
+        "regularization",
+        {
+            "units_3": "3 hidden units",
+            "units_6": "6 hidden units",
+            "units_20": "20 hidden units",
+        },
+        "three minutes",
+        (9.0, 3.1),
+    ),
+    Figure(
+        "boundaries_l2",
+        "decision boundaries at an L2 of 0.001, 0.01 and 0.1",
+        "The same points, and 20 hidden ReLUs in each picture: the stronger "
+        "the L2, the straighter the boundary, and the paler, that is less "
+        "sure, the answers. A network need not be small to be smooth.",
+        "toy.draw_boundaries",
+        "regularization",
+        {
+            "l2_0001": "L2 of 0.001",
+            "l2_001": "L2 of 0.01",
+            "l2_01": "L2 of 0.1",
+        },
+        "three minutes",
+        (9.0, 3.1),
+    ),
+    Figure(
+        "folding",
+        "a linear map and ReLU fold the plane, until a line is enough",
+        "A layer of four ReLUs folds the plane along the dashed lines, and the "
+        "grey net with it. Opposite squares come to lie on each other, and "
+        "the boundary, bent on the left, is one straight line on the "
+        "right. Its axes are the two sums that the linear classifier behind "
+        "the ReLUs compares, so nothing is lost.",
+        "toy.draw_folding",
+        "plane",
+        {"xor_relu": "xor"},
+        "half a minute",
+        (9.0, 4.6),
+    ),
+    Figure(
+        "bumps",
+        "a function as a sum of shifted and scaled ReLUs",
+        "Three bumps as a sum of shifted and scaled ReLUs. Four make a bump, "
+        "with a kink at each of its corners, so 4K units make K bumps exactly "
+        "(left). Descent from random weights uses as many units otherwise "
+        "(right): some kinks come to lie on top of each other, and flat parts "
+        "are cut short.",
+        "toy.draw_bumps",
+        "plane",
+        {"bumps_relu": "bumps"},
+        "half a minute",
+        (9.0, 6.0),
+    ),
+    Figure(
+        "sgd",
+        "loss by images seen: batches of 4, of 64 and of all of MNIST",
+        "A network of 784, 256 and 10 units on MNIST, at one rate. By the "
+        "images seen, which is what a step costs, small batches are far "
+        "ahead: after five passes the whole set at once has made five "
+        "updates. The price is noise. Each point is the mean loss of the "
+        "batches since the last one.",
+        "learning.draw_sgd",
+        "sgd",
+        {
+            "batch_4": "batches of 4",
+            "batch_64": "batches of 64",
+            "batch_full": "all images at once",
+        },
+        "four minutes",
+        (8.0, 4.8),
+    ),
+    Figure(
+        "surface",
+        "the loss over a plane of weights: a bowl, and what is none",
+        "The training loss over the plane through the results of three "
+        "trainings from different weights. That of the linear classifier is "
+        "a bowl, and the three lie near its bottom. Between those of the "
+        "network, with three hidden layers, there are hills. The plane on the "
+        "left is shown five times as wide, and each has a scale of its own.",
+        "learning.draw_surface",
+        "lecture",
+        {
+            "loss_surface_linear": "linear classifier",
+            "loss_surface_mlp": "network of four layers",
+        },
+        "a minute",
+        (9.0, 4.6),
+        seeds=3,
+    ),
+    Figure(
+        "logits",
+        "histograms of the logits of six networks, learning or not",
+        "Drawn house numbers, and the logits of 256 validation images: light "
+        "before training, at the top, dark after it. SGD on raw pixels throws "
+        "them into the hundred thousands, by the brightness of whole images, "
+        "and nothing is learned. With the mean subtracted they stay small, "
+        "since no line through pixels is ever sure. Behind convolutions most "
+        "lie below zero, and those of the true classes reach out to the "
+        "right.",
+        "learning.draw_logits",
+        "street_digits",
+        {
+            "street_lr_sgd": "lr, raw pixels, SGD",
+            "street_lr_adam_ms1": "lr, mean subtracted",
+            "street_cnn_cf_adam_ms1": "cnn_cf",
+            "street_cnn_cnf_adam_ms1": "cnn_cnf",
+            "street_cnn_cpncpnff_adam_ms1": "cnn_cpncpnff",
+            "street_cnn_cpncpnfdf_adam_ms1": "cnn_cpncpnfdf",
+        },
+        "seven minutes",
+        (9.6, 5.6),
+    ),
+    Figure(
+        "templates",
+        "what a linear classifier and a network compare digits with",
+        "First-layer weights of networks trained on MNIST; red speaks for, "
+        "blue against. The linear classifier has one template a class, with "
+        "shades of the digits and strong weights along the edge, where few "
+        "images have ink. A perceptron has a bank of them, here those with "
+        "the largest weights: short strokes and gaps.",
+        "learning.draw_templates",
+        "mnist",
+        {"lr": "softmax regression", "mlp": "perceptron"},
+        "two minutes",
+        (9.0, 3.5),
+    ),
+)
+
+
+def find(name: str) -> Figure:
+    """Returns a figure by its name.
+
+    Raises:
+        UserError: There is no figure of this name.
+    """
+    known = {figure.name: figure for figure in FIGURES}
+    if name not in known:
+        raise unknown_name_error("figure", name, known, COMMAND)
+    return known[name]
+
+
+def listing() -> str:
+    """Returns the figures as text, a line each."""
+    rows = [(one.name, one.time, one.title) for one in FIGURES]
+    return format_table(("figure", "time", "title"), rows)
+
+
+def page() -> str:
+    """Returns the text of `README.md`: a section per figure."""
+    return "\n".join([HEAD, *map(_section, FIGURES)])
+
+
+def _section(figure: Figure) -> str:
+    recipes = (figure.suite.recipe(label) for label in figure.titles)
+    made = f"`{figure.command}`, of " + ", ".join(f"`{r}`" for r in recipes)
+    return "\n".join(
+        [
+            f"## {figure.name}\n",
+            f"![{figure.title}]({figure.path.name})\n",
+            f"{textwrap.fill(figure.caption, 80)}\n",
+            f"{textwrap.fill(made, 80, break_on_hyphens=False)}\n",
+        ]
+    )

@@ -1,77 +1,184 @@
-"""Makes one of the lectures' pictures: trains what is missing, and draws.
+"""Makes a figure of the lectures: trains what is missing, and draws.
 
     python -m experiments.figures                        lists them
     python -m experiments.figures boundaries_l2
-    python -m experiments.figures sgd --scale=smoke      does it run?
+    python -m experiments.figures sgd --budget=smoke     does it run?
     python -m experiments.figures boundaries_l2 --keep   as part of the project
 
-Stopped at any moment, the same command goes on. The picture goes to
+The same command resumes after an interruption. The figure is written to
 `runs/figures`, and with `--keep` to `experiments/figures` too.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import pathlib
 import shutil
 import sys
+from collections.abc import Callable
 
-from experiments import ladders
-from experiments.commands import DONE, ended, say
-from experiments.figures import table
+import numpy as np
+
+from experiments import figures
+from experiments.figures import Figure
 from zoo.cli import stderr
+from zoo.cli.reproduce import read_flags
 from zoo.config import DEFAULTS
-from zoo.errors import UserError
+from zoo.errors import Interrupted, UserError
+from zoo.io import atomic_write
+from zoo.runs import Run
+from zoo.tuning import suites
+from zoo.tuning.repeating.folder import Repeats
+from zoo.tuning.repeating.request import seeds_from
+
+PIXELS_PER_INCH = 140
+NUM_COLORS = 256  # of the palette: a third of the bytes, without a difference
+# Readable where the figure is shown 600 pixels wide.
+STYLE = {
+    "font.size": 12,
+    "axes.titlesize": 13,
+    "axes.edgecolor": "0.4",
+    "legend.fontsize": 11.5,
+    "legend.frameon": False,
+}
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Makes the picture that is named; returns the exit code."""
-    flags = _parser().parse_args(argv)
-    if not flags.name:
-        print(table.listing())
-        return DONE
-    return ended(lambda: _make(flags))
-
-
-def _parser() -> argparse.ArgumentParser:
+    """Makes the figure that is named; returns the exit code."""
     parser = argparse.ArgumentParser(
-        table.COMMAND,
+        figures.COMMAND,
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("name", nargs="?", metavar="NAME")
     parser.add_argument(
-        "--scale", choices=("smoke", "laptop"), default="laptop"
+        "--budget", choices=("smoke", "laptop"), default="laptop"
     )
     parser.add_argument("--runs_dir", default=DEFAULTS["runs_dir"])
     parser.add_argument("--data_dir")
     parser.add_argument("--keep", action="store_true")
-    return parser
+    flags = parser.parse_args(argv)
+    if not flags.name:
+        print(figures.listing())
+        return 0
+    try:
+        _make(flags)
+    except UserError as error:
+        print(f"zoo: {error}", file=sys.stderr)
+        return 2
+    except Interrupted:
+        print("stopped; the same command resumes.", file=sys.stderr)
+        return 130
+    return 0
 
 
-def _make(flags: argparse.Namespace) -> int:
-    picture = table.find(flags.name)
-    if flags.keep and flags.scale == "smoke":
+def _make(flags: argparse.Namespace) -> None:
+    figure = figures.find(flags.name)
+    if flags.keep and flags.budget == "smoke":
         raise UserError(
-            "--keep is for pictures that show something, and --scale=smoke "
-            "shows only that it runs; leave one of them out."
+            "--budget=smoke only checks that the figure can be made; leave out "
+            "--keep."
         )
-    ladders.check_data(picture.rungs, flags.data_dir)
-    ending = "" if flags.scale == "laptop" else f"-{flags.scale}"
-    folder = pathlib.Path(flags.runs_dir, "figures")
-    target = folder / f"{picture.name}{ending}.png"
-    print(f"figure     {picture.name}: {picture.shows}", flush=True)
+    suites.check_data(figure.suite, read_flags, flags.data_dir)
+    suffix = "" if flags.budget == "laptop" else f"-{flags.budget}"
+    target = pathlib.Path(flags.runs_dir, "figures", f"{figure.name}{suffix}")
+    target = target.with_suffix(".png")
+    print(f"figure     {figure.name}: {figure.title}", flush=True)
     with stderr.hold():
-        from experiments.figures import making
-
         where = flags.runs_dir, flags.data_dir
-        runs = making.train(picture, flags.scale, *where, say)
-        making.draw(picture, runs, target)
-    print(f"picture    {target}")
+        draw(figure, train(figure, flags.budget, *where, _say), target)
+    print(f"written    {target}")
     if flags.keep:
-        shutil.copyfile(target, picture.path)
-        print(f"kept       {picture.path}")
-    return DONE
+        shutil.copyfile(target, figure.path)
+        print(f"stored     {figure.path}")
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def train(
+    figure: Figure,
+    budget: str,
+    runs_dir: str,
+    data_dir: str | None,
+    say: Callable[[str], None],
+) -> dict[str, list[Run]]:
+    """Trains the recipes of a figure that have no result yet.
+
+    In the folder of their suite: runs of `zoo reproduce` are used, and
+    interrupted ones resumed.
+
+    Args:
+        figure: The figure.
+        budget: One of `suites.BUDGETS`.
+        runs_dir: Folder of the suites' folders.
+        data_dir: Folder of tensorflow-datasets, if given.
+        say: Prints a line.
+
+    Returns:
+        The runs of each recipe by its title, seeds in order.
+
+    Raises:
+        UserError: A run could not be trained.
+        Interrupted: A signal asked for an end; the same call resumes.
+    """
+    whole = suites.find_suite(figure.suite_name)
+    root = suites.run_folder(whole, budget, runs_dir)
+    suite_run = suites.SuiteRun(
+        figure.suite, budget, figure.seeds, root, read_flags, data_dir
+    )
+    suite_run.train(1, say)
+    for (label, seed), why in suite_run.failures.items():
+        raise UserError(f"{label}, seed {seed}, was not trained: {why}.")
+    return {
+        title: _first_seeds(suite_run.groups[label], figure.seeds)
+        for label, title in figure.titles.items()
+    }
+
+
+def _first_seeds(repeats: Repeats, count: int) -> list[Run]:
+    """Returns the runs of the recipe's own seed and those after it.
+
+    The suite may have been run with more seeds.
+    """
+    wanted = seeds_from(repeats.request.base.seed, count)
+    by_seed = {member.config.seed: member for member in repeats.members}
+    return [repeats.run(by_seed[seed]) for seed in wanted]
+
+
+def draw(
+    figure: Figure, runs: dict[str, list[Run]], target: pathlib.Path
+) -> None:
+    """Draws a figure of runs into a PNG.
+
+    Raises:
+        UserError: A run has no result, or the file cannot be written.
+    """
+    import matplotlib.figure
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from PIL import Image
+
+    for run in (run for group in runs.values() for run in group):
+        if not run.has_model:
+            raise UserError(f"{run.path} has no result; it is {run.status}.")
+    module, _, function = figure.function.partition(".")
+    module = importlib.import_module(f"experiments.figures.{module}")
+    with matplotlib.rc_context(STYLE):
+        drawn = matplotlib.figure.Figure(
+            figure.size, dpi=PIXELS_PER_INCH, layout="constrained"
+        )
+        canvas = FigureCanvasAgg(drawn)
+        getattr(module, function)(drawn, runs)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        canvas.draw()
+        pixels = np.asarray(canvas.buffer_rgba())[..., :3]
+        small = Image.fromarray(pixels).quantize(
+            NUM_COLORS, dither=Image.Dither.NONE
+        )
+        with atomic_write(target) as file:
+            small.save(file, "PNG", optimize=True)
 
 
 if __name__ == "__main__":

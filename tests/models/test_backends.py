@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 import zoo.models
-from experiments.keeping import probe
+from experiments.export_weights import probe
 
 ROOM = pathlib.Path(zoo.models.__file__).parent
 ENGINES = {"tensorflow", "jax", "torch"}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 import zoo
-from experiments.keeping import probe
+from experiments.export_weights import probe
 from zoo import pretrained
 from zoo.data import Dataset
 from zoo.errors import UserError

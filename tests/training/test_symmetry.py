@@ -8,7 +8,12 @@ from zoo.run_store import RunStore
 
 
 def train(folder, *flags):
-    argv = ["train", "--recipe=lecture/equal_weights", "--epochs=3", *flags]
+    argv = [
+        "train",
+        "--recipe=lecture/equal_initial_weights",
+        "--epochs=3",
+        *flags,
+    ]
     assert main([*argv, "--summaries=scalars", f"--runs_dir={folder}"]) == 0
     return RunStore(str(folder)).find("last")
 

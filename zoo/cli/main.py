@@ -37,6 +37,7 @@ VERBS = {
     "inspect": "inspect a data set before training: duplicates, wrong labels",
     "download": "download a data set, for training offline",
     "recipes": "list the recipes",
+    "reproduce": "run the recipes of an experiment suite",
     "runs": "list the runs, with status and best score",
     "doctor": "check the installation",
 }

@@ -1,0 +1,311 @@
+"""Figures of training: loss by images seen, logits, templates, loss surface."""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from experiments.figures.toy import load_run
+from zoo import drawing
+from zoo.evaluation.comparison.drawing import COLOURS, STYLES
+from zoo.evaluation.landscape.directions import moved
+from zoo.evaluation.landscape.measuring import sample
+from zoo.evaluation.landscape.shape import is_convex
+from zoo.evaluation.landscape.surface import Surface
+from zoo.evaluation.landscape.weights import Places, Weights
+from zoo.runs import Run
+from zoo.summaries import templates
+from zoo.training import losses, network
+from zoo.training.job import prepare
+
+FEW = 20  # points that are marked one by one
+LOGITS_COLUMNS = 3
+HEIGHT = 1.6  # of the highest bar, in distances between two histograms
+FIRST, LAST = np.array([0.35, 0.7, 0.8]), np.array([0.0, 0.28, 0.6])  # RGB
+PERCENTILE = 96  # of the weights; the color scale ends there
+COLUMNS = 5  # of classes
+MOST, MLP_COLUMNS = 32, 8  # hidden units
+EXAMPLES = 300  # of the training part
+RINGS, SPOKES = 24, 72  # points of the disc: from the middle, and around it
+REACHES = (1.2, 6.0)  # radius of the disc; results lie at 1
+ANGLES = np.pi * np.array([3, 7, 11]) / 6  # of the results, in radians
+
+
+def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws one line per recipe."""
+    panel = figure.subplots()
+    for index, (title, group) in enumerate(runs.items()):
+        images, losses = curve(group[0])
+        panel.plot(
+            images,
+            losses,
+            color=COLOURS[index],
+            linestyle=STYLES[index],
+            marker="o" if len(images) < FEW else None,
+            label=f"{title}: {group[0].metrics['steps']:,} steps",
+        )
+    panel.set_yscale("log")
+    panel.xaxis.set_major_formatter("{x:,.0f}")
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.grid(color="0.9")
+    panel.set_xlabel("training images")
+    panel.set_ylabel("training loss")
+    panel.legend()
+
+
+def curve(run: Run) -> tuple[np.ndarray, np.ndarray]:
+    """Returns images seen `[N]` and the training loss `[N]` up to there.
+
+    Each loss is the mean over the steps since the one before.
+    """
+    steps, losses = tensors(run.path / "train", "loss")
+    resolved = run.resolved
+    images = images_seen(
+        np.array(steps),
+        resolved["config"]["batch_size"],
+        resolved["data"]["train"],
+    )
+    return images, np.array(losses)
+
+
+def images_seen(steps: np.ndarray, batch: int, examples: int) -> np.ndarray:
+    """Returns the number of training images used after some steps.
+
+    Args:
+        steps: Numbers of training steps, `[N]`.
+        batch: Batch size; the last batch of an epoch has the remainder.
+        examples: Images of an epoch.
+    """
+    epochs, rest = np.divmod(steps, -(-examples // batch))
+    return epochs * examples + np.minimum(rest * batch, examples)
+
+
+def draw_logits(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws one panel per recipe, histograms from first to last step."""
+    rows = -(-len(runs) // LOGITS_COLUMNS)
+    panels = figure.subplots(rows, LOGITS_COLUMNS)
+    for panel, (title, group) in zip(panels.flat, runs.items(), strict=True):
+        steps, histograms = logit_histograms(group[0])
+        show_histograms(panel, steps, histograms)
+        accuracy = group[0].metrics["val_accuracy"]
+        panel.set_title(f"{title}: accuracy {100 * accuracy:.0f}%")
+    for panel in panels[:, 0]:
+        panel.set_ylabel("steps")
+    for panel in panels[-1]:
+        panel.set_xlabel("logits")
+
+
+def logit_histograms(run: Run) -> tuple[list[int], list[np.ndarray]]:
+    """Returns the logging steps `[N]`, and the histogram of each.
+
+    A histogram is `[B, 3]`: left and right edge of a bucket, and how many of
+    the logits are in it.
+    """
+    return tensors(run.path / "val", "logits")
+
+
+def show_histograms(
+    panel: Any, steps: list[int], histograms: list[np.ndarray]
+) -> None:
+    """Draws histograms one below the other, each to its own highest bar."""
+    last = len(histograms) - 1
+    for place, histogram in enumerate(histograms):
+        middles, heights = density(histogram)
+        fraction = place / max(last, 1)
+        panel.fill_between(
+            middles,
+            last - place,
+            last - place + HEIGHT * heights / heights.max(),
+            color=(1 - fraction) * FIRST + fraction * LAST,
+            edgecolor="white",
+            linewidth=0.6,
+            zorder=place + 2,
+        )
+    panel.set_yticks([last, 0], [f"{steps[0]:,}", f"{steps[-1]:,}"])
+    panel.locator_params(axis="x", nbins=5)
+    panel.ticklabel_format(axis="x", scilimits=(-3, 4))
+
+
+def density(histogram: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Returns middles `[B]` of buckets, and logits for each unit of width."""
+    left, right, counts = histogram.T
+    return (left + right) / 2, counts / np.maximum(right - left, 1e-12)
+
+
+def draw_templates(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws one block of templates per recipe."""
+    blocks = figure.subfigures(1, len(runs), width_ratios=(1, 1.25))
+    for block, (title, group) in zip(blocks, runs.items(), strict=True):
+        loaded = load_run(group[0])
+        shape = loaded.view.body.input_shape[1:]
+        layer, images = templates.first_dense(loaded.view.weights(), shape)
+        names, columns = loaded.plan.data.class_names, COLUMNS
+        words = f"{title}: a template a class"
+        if layer != "logits":
+            longest = strongest(images, MOST)
+            words = f"{title}: {len(longest)} of {len(images):,} hidden units"
+            images, names, columns = images[longest], None, MLP_COLUMNS
+        block.suptitle(words, fontsize=14)
+        show_templates(block, images, names, columns)
+
+
+def strongest(images: np.ndarray, most: int) -> np.ndarray:
+    """Returns which of templates `[N, H, W, C]` are longest, in their order."""
+    length = np.linalg.norm(images.reshape(len(images), -1), axis=1)
+    return np.sort(np.argsort(-length, kind="stable")[:most])
+
+
+def show_templates(
+    block: Any,
+    images: np.ndarray,
+    names: Sequence[str] | None,
+    columns: int,
+) -> None:
+    """Draws templates `[N, H, W, C]` in rows, all on one scale around 0."""
+    limit = float(np.percentile(np.abs(images), PERCENTILE))
+    panels = block.subplots(-(-len(images) // columns), columns)
+    for index, panel in enumerate(panels.flat):
+        panel.axis("off")
+        if index < len(images):
+            image = images[index].mean(axis=-1)
+            panel.imshow(drawing.diverging(image, limit))
+            panel.set_title(names[index] if names else "", pad=3)
+
+
+@dataclasses.dataclass(frozen=True)
+class Disc:
+    """A loss over a disc.
+
+    Attributes:
+        x: float64 `[RINGS, SPOKES + 1]`, the last column the first again.
+        y: the same.
+        loss: the same, with penalty.
+        results: the loss of the three runs.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    loss: np.ndarray
+    results: np.ndarray
+
+
+def draw_surface(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws one surface per recipe."""
+    for column, (title, group) in enumerate(runs.items(), 1):
+        panel = figure.add_subplot(
+            1, len(runs), column, projection="3d", computed_zorder=False
+        )
+        disc = measure(group)
+        show_surface(panel, disc)
+        shape = "convex" if is_bowl(disc) else "not convex"
+        panel.set_title(f"{title}:\ntraining loss is {shape}", y=1.0)
+    figure.legend(
+        *panel.get_legend_handles_labels(), loc="outside lower center"
+    )
+
+
+def measure(runs: Sequence[Run]) -> Disc:
+    """Measures the loss over the plane through the results of three runs."""
+    run = runs[0]
+    job = prepare(run.config.replace(run_name=None), None)
+    places = Places(run, job, "")
+    results = [places["final"], *(places[str(r.path)] for r in runs[1:3])]
+    surface = Surface(
+        places.model,
+        network.body_of(places.model),
+        losses.data_loss(job.plan.config),
+        {"train": sample(job.plan.data.train, EXAMPLES, seed=0)},
+        measures=True,
+    )
+    middle, directions = through(results)
+
+    def loss(x: float, y: float) -> float:
+        surface.move_to(moved(middle, (x, y), directions))
+        return surface.score("train").loss + surface.penalty()
+
+    corners = np.vectorize(loss)(np.cos(ANGLES), np.sin(ANGLES))
+    angles = np.linspace(0, 2 * np.pi, SPOKES + 1) + ANGLES[0]
+    for reach in REACHES:
+        radii = np.linspace(0, reach, RINGS)[:, None]
+        x, y = radii * np.cos(angles), radii * np.sin(angles)
+        found = np.vectorize(loss)(x[:, :-1], y[:, :-1])
+        if found[:-1].min() <= found[-1].min():
+            break
+    found = np.concatenate([found, found[:, :1]], axis=1)
+    return Disc(x, y, found, corners)
+
+
+def through(results: Sequence[Weights]) -> tuple[Weights, list[Weights]]:
+    """Returns the middle of three points in weight space, and two directions.
+
+    The middle plus cos(a) times the first and sin(a) times the second is one of
+    the points, for each a of `ANGLES`.
+    """
+    middle = [np.mean(parts, axis=0) for parts in zip(*results, strict=True)]
+    away = [
+        [
+            np.float64(part) - mean
+            for part, mean in zip(one, middle, strict=True)
+        ]
+        for one in results
+    ]
+    directions = [
+        [
+            2 / 3 * np.tensordot(turn(ANGLES), np.stack(parts), 1)
+            for parts in zip(*away, strict=True)
+        ]
+        for turn in (np.cos, np.sin)
+    ]
+    return middle, directions
+
+
+def is_bowl(disc: Disc) -> bool:
+    """Whether the loss bends upwards along every line through the middle."""
+    half = SPOKES // 2
+    there, back = disc.loss[:, :half], disc.loss[1:, half:-1]
+    return all(
+        is_convex(line) for line in np.concatenate([back[::-1], there]).T
+    )
+
+
+def show_surface(panel: Any, disc: Disc) -> None:
+    """Draws the surface, and the results as dots on it."""
+    panel.plot_surface(
+        disc.x, disc.y, disc.loss, cmap="cividis", rstride=1, cstride=1,
+        linewidth=0, antialiased=False,
+    )  # fmt: skip
+    panel.scatter(
+        np.cos(ANGLES), np.sin(ANGLES), disc.results, color="#D55E00", s=45,
+        edgecolor="white", depthshade=False, label="results of three trainings",
+    )  # fmt: skip
+    panel.view_init(elev=36, azim=-75)
+    panel.set_box_aspect((4, 4, 2.6), zoom=0.92)
+    panel.set_xticklabels([])
+    panel.set_yticklabels([])
+    panel.locator_params("z", nbins=4)
+    panel.tick_params("z", pad=6)
+
+
+def tensors(folder: pathlib.Path, tag: str) -> tuple[list[int], list]:
+    """Returns all values of a tag, with the step of each.
+
+    Args:
+        folder: of event files, such as a run's `train/`.
+        tag: such as `loss`.
+
+    Returns:
+        Steps `[N]`, and as many arrays.
+    """
+    from tensorboard.backend.event_processing.event_accumulator import (
+        EventAccumulator,
+    )
+    from tensorboard.util.tensor_util import make_ndarray
+
+    events = EventAccumulator(str(folder), {"tensors": 0}).Reload()
+    found = events.Tensors(tag)
+    values = [np.asarray(make_ndarray(one.tensor_proto)) for one in found]
+    return [one.step for one in found], values

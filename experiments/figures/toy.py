@@ -1,0 +1,311 @@
+"""Figures of networks on 2-D points and curves: boundaries, folding, bumps.
+
+The linear classifier behind a hidden layer weighs the evidence for one class
+against that for the other. These two sums are the axes after the folding:
+nothing else matters to the prediction, and the boundary is the straight line
+on which they are equal, up to the bias. A bump with straight flanks is a sum
+of four ReLUs, one for each of its corners; 4K units make K bumps.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import numpy as np
+
+from zoo import metrics
+from zoo.data import curves
+from zoo.evaluation.comparison.drawing import COLOURS, STYLES
+from zoo.runs import Run
+from zoo.summaries import function, plane
+from zoo.summaries.chart import Axes
+from zoo.summaries.function import Fit
+from zoo.summaries.view import View
+from zoo.training import losses, network
+from zoo.training.checkpoints import Checkpoints
+from zoo.training.job import prepare
+from zoo.training.plan import Plan
+
+WIDTH, HEIGHT = 200, 150  # pixels of the background, drawn twice as large
+SHAPES = "os"  # of the points of either class
+SIDE = 260  # pixels of the background, drawn twice as large
+NUM_LINES = 11  # of the grid, in each direction
+PLACES = 201  # on each line
+LINE = {"color": "0.35", "linewidth": 0.6, "zorder": 1}
+MASK = 300  # points in each direction, where each unit is on or off
+CURVE = "#D55E00"
+
+
+@dataclasses.dataclass(frozen=True)
+class LoadedRun:
+    """A finished run with its data and network.
+
+    Attributes:
+        plan: Resolved config, with the data.
+        view: Gives activations and weights of the network.
+    """
+
+    plan: Plan
+    view: View
+
+    @property
+    def inputs(self) -> np.ndarray:
+        """The training examples, `[N, ...]`."""
+        return self.plan.data.train.images
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Their labels: int32 `[N]`, or float32."""
+        return self.plan.data.train.labels
+
+    @property
+    def is_wrong(self) -> np.ndarray:
+        """Which labels are wrong, bool `[N]`."""
+        return self.labels != self.plan.source.train.labels
+
+
+def load_run(run: Run) -> LoadedRun:
+    """Rebuilds the network of a run with the weights of its last step.
+
+    Those of `model.keras` are of the best epoch, which for a network that
+    memorizes is before it did.
+
+    Raises:
+        UserError: The data set is missing, or the checkpoint is damaged.
+    """
+    job = prepare(run.config.replace(run_name=None), None)
+    Checkpoints(run.path / "checkpoints").restore_last(job.model)
+    body = network.body_of(job.model)
+    view = View(job.model, body, losses.data_loss(job.plan.config))
+    return LoadedRun(job.plan, view)
+
+
+def draw_boundaries(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws one panel per recipe, all with the same axes."""
+    panels = figure.subplots(1, len(runs), sharex=True, sharey=True)
+    for panel, (title, group) in zip(panels, runs.items(), strict=True):
+        loaded = load_run(group[0])
+        axes = Axes.around(loaded.inputs, WIDTH, HEIGHT)
+        show_predictions(panel, axes, plane.scores_on(loaded.view, axes))
+        show_points(panel, loaded.inputs, loaded)
+        panel.set_title(title)
+        panel.set_xlabel(_scores(loaded))
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=3, markerscale=1.3
+    )
+
+
+def show_predictions(panel: Any, axes: Axes, maps: np.ndarray) -> None:
+    """Colors the plane by the prediction, with a line where it changes.
+
+    Args:
+        maps: logits `[rows, columns, K]`, rows from top to bottom.
+    """
+    (left, bottom), (right, top) = axes.low, axes.high
+    panel.imshow(
+        plane.painted(maps, axes),
+        extent=(left, right, bottom, top),
+        interpolation="bilinear",
+        aspect="auto",
+    )
+    panel.tick_params(length=0, labelbottom=False, labelleft=False)
+
+
+def show_points(panel: Any, places: np.ndarray, loaded: LoadedRun) -> None:
+    """Draws the training points, those with a wrong label ringed.
+
+    Args:
+        places: float `[N, 2]`, where each is.
+        loaded: network trained on them.
+    """
+    for label, name in enumerate(loaded.plan.data.class_names):
+        panel.scatter(
+            *places[loaded.labels == label].T,
+            s=26,
+            marker=SHAPES[label],
+            color=[np.array(plane.colour_of(label)) / 255],
+            edgecolor="white",
+            linewidth=0.6,
+            label=f"labelled {name}",
+            zorder=2,
+        )
+    if loaded.is_wrong.any():
+        panel.scatter(
+            *places[loaded.is_wrong].T,
+            s=70,
+            facecolor="none",
+            edgecolor="black",
+            linewidth=1.2,
+            label="labelled wrongly",
+            zorder=3,
+        )
+
+
+def _scores(loaded: LoadedRun) -> str:
+    """Returns the accuracies in training and validation as text."""
+    parts = []
+    held_out = loaded.plan.data.val
+    for name, inputs, labels in (
+        ("training", loaded.inputs, loaded.labels),
+        ("validation", held_out.images, held_out.labels),
+    ):
+        correct = metrics.count_correct(loaded.view.logits(inputs), labels)
+        parts.append(f"{name} {100 * correct / len(labels):.0f}%")
+    return ", ".join(parts)
+
+
+def draw_folding(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws the plane and the folded plane."""
+    (group,) = runs.values()
+    loaded = load_run(group[0])
+    before, after = figure.subplots(1, 2)
+    axes = Axes.around(loaded.inputs, SIDE, SIDE)
+    show_predictions(before, axes, plane.scores_on(loaded.view, axes))
+    creases(before, loaded.view, axes)
+    places = evidence(loaded.view, loaded.inputs)
+    folded = Axes.around(places, SIDE, SIDE)
+    show_predictions(after, folded, logits_of_evidence(loaded.view, folded))
+    lines = grid_lines(axes)
+    for line in lines:
+        before.plot(*line.T, **LINE)
+        after.plot(*evidence(loaded.view, line).T, **LINE)
+    for panel, points, shown in (
+        (before, loaded.inputs, axes),
+        (after, places, folded),
+    ):
+        show_points(panel, points, loaded)
+        panel.set_xlim(shown.low[0], shown.high[0])
+        panel.set_ylim(shown.low[1], shown.high[1])
+    before.set_title("before: the folds")
+    after.set_title("after ReLU: the boundary is a straight line")
+    first, second = loaded.plan.data.class_names
+    after.set_xlabel(f"evidence for \u201c{first}\u201d")
+    after.set_ylabel(f"evidence for \u201c{second}\u201d")
+    figure.legend(
+        *before.get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=4,
+        markerscale=1.3,
+    )
+
+
+def evidence(view: View, points: np.ndarray) -> np.ndarray:
+    """Returns the evidence for the first and the second class, `[N, 2]`.
+
+    Logits of the second less those of the first are the second number less
+    the first, and the difference of the biases.
+
+    Args:
+        view: of a network with a linear classifier of two classes.
+        points: inputs `[N, D]`.
+    """
+    kernel, _ = view.classifier()
+    weights = np.float64(kernel[:, 1]) - kernel[:, 0]
+    features = view.features(points.astype(np.float32))
+    return features @ np.stack(
+        [np.maximum(-weights, 0), np.maximum(weights, 0)], 1
+    )
+
+
+def logits_of_evidence(view: View, axes: Axes) -> np.ndarray:
+    """Returns logits `[plane.GRID, plane.GRID, 2]` from the evidence."""
+    _, bias = view.classifier()
+    logits = axes.grid(plane.GRID, plane.GRID) + bias
+    return plane.lowered(logits).reshape(plane.GRID, plane.GRID, 2)
+
+
+def grid_lines(axes: Axes) -> list[np.ndarray]:
+    """Returns lines `[PLACES, 2]` along both directions of a plane."""
+    (left, bottom), (right, top) = axes.low, axes.high
+    along = np.linspace(0, 1, PLACES)
+    lines = []
+    for share in np.linspace(0, 1, NUM_LINES):
+        x, y = left + share * (right - left), bottom + share * (top - bottom)
+        across = left + along * (right - left)
+        upward = bottom + along * (top - bottom)
+        lines.append(np.stack([across, np.full(PLACES, y)], 1))
+        lines.append(np.stack([np.full(PLACES, x), upward], 1))
+    return lines
+
+
+def creases(panel: Any, view: View, axes: Axes) -> None:
+    """Draws where hidden units turn on: there the plane is folded."""
+    grid = axes.grid(MASK, MASK)
+    x, y = grid.reshape(MASK, MASK, 2).transpose(2, 0, 1)
+    style = {"colors": "black", "linestyles": "dashed", "linewidths": 1.6}
+    for outputs in view.activations(grid).values():
+        for unit in outputs.T:
+            is_on = (unit > 0).reshape(MASK, MASK)
+            if is_on.any() and not is_on.all():
+                panel.contour(x, y, is_on.astype(float), levels=[0.5], **style)
+    panel.plot([], [], "k--", linewidth=1.6, label="fold")
+
+
+def draw_bumps(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws the functions above, the terms of their sums below."""
+    (group,) = runs.values()
+    loaded = load_run(group[0])
+    found = function.fitted(loaded.view, loaded.inputs)
+    built = by_hand(found.x)
+    above, below = figure.subplots(2, 2, sharex=True, height_ratios=(3, 2))
+    for whole, parts, fit in zip(above, below, (built, found), strict=True):
+        show_bumps(whole, parts, fit, loaded, per_bump=fit is built)
+    units = found.shares.shape[1]
+    above[0].set_title(f"{built.shares.shape[1]} ReLUs, set by hand")
+    above[1].set_title(f"{units} ReLUs, found by training")
+    below[0].set_title("the terms of the sum, one color per bump")
+    below[1].set_title("the terms of the sum")
+    above[1].sharey(above[0])
+    figure.legend(
+        *above[0].get_legend_handles_labels(),
+        loc="outside lower center",
+        ncols=3,
+    )
+
+
+def by_hand(x: np.ndarray) -> Fit:
+    """Returns the three bumps of the data as four ReLUs each.
+
+    Args:
+        x: float32 `[N]`.
+    """
+    shares, kinks = [], []
+    for rises, up, falls, down, height in curves.BUMPS:
+        flanks = height / (up - rises), height / (down - falls)
+        for corner, slope in (
+            (rises, flanks[0]),
+            (up, -flanks[0]),
+            (falls, -flanks[1]),
+            (down, flanks[1]),
+        ):
+            shares.append(slope * np.maximum(np.float64(x) - corner, 0))
+            kinks.append(corner)
+    shares = np.stack(shares, axis=1)
+    return Fit(x, shares.sum(axis=1), shares, 0.0, np.array(kinks))
+
+
+def show_bumps(
+    whole: Any, parts: Any, fit: Fit, loaded: LoadedRun, per_bump: bool
+) -> None:
+    """Draws one function over the examples, and the terms of its sum.
+
+    Args:
+        per_bump: Whether each four consecutive terms make a bump.
+    """
+    whole.scatter(
+        loaded.inputs[:, 0], loaded.labels, s=7, color="0.78", label="examples"
+    )
+    whole.plot(fit.x, fit.y, color=CURVE, linewidth=2.4, label="sum of ReLUs")
+    at = np.interp(fit.kinks, fit.x, fit.y)
+    whole.plot(fit.kinks, at, "k.", markersize=9, label="kinks")
+    for index, share in enumerate(fit.shares.T):
+        group, member = divmod(index, 4) if per_bump else (index, index // 7)
+        parts.plot(
+            fit.x,
+            share,
+            color=COLOURS[group % len(COLOURS)],
+            linestyle=STYLES[member % len(STYLES)],
+            linewidth=1.8,
+        )

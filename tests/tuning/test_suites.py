@@ -1,0 +1,343 @@
+"""Suites: what they list and expect, and how they are run."""
+
+import dataclasses
+import json
+import pathlib
+
+import pytest
+
+from experiments import record_results
+from zoo import recipes
+from zoo.cli.main import main
+from zoo.cli.reproduce import read_flags
+from zoo.errors import UserError
+from zoo.tuning import suites
+from zoo.tuning.suites import SuiteRun
+from zoo.tuning.worker import Outcome
+
+SUITES = suites.list_suites()
+CASES = [(s, budget) for s in SUITES.values() for budget in suites.BUDGETS]
+
+
+def test_every_recipe_is_in_a_suite():
+    assert suites.recipes_without_suite() == []
+
+
+@pytest.mark.parametrize(
+    "suite, budget", CASES, ids=lambda value: getattr(value, "name", value)
+)
+def test_every_recipe_is_valid_with_every_budget(suite, budget):
+    for experiment in suite.experiments(budget):
+        name = experiment.recipe
+        assert recipes.find(name).name == name
+        assert experiment.config(read_flags).model
+
+
+@pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
+def test_flags_of_a_budget_are_of_recipes_of_the_suite(suite):
+    named = {label for flags in suite.budgets.values() for label in flags}
+    assert named <= {*suite.labels, "default"}
+    assert not suite.fallback or suite.fallback in SUITES
+
+
+def test_the_nearest_flags_count():
+    made = suites.Suite(
+        "plane",
+        "",
+        ("moons_mlp", "xor_relu"),
+        "",
+        {"smoke": {"default": "--steps=3", "xor_relu": "--steps=7"}},
+    )
+    steps = [e.config(read_flags).steps for e in made.experiments("smoke")]
+    assert steps == [3, 7]
+    assert [e.flags for e in made.experiments("full")] == [(), ()]
+
+
+def test_the_lecture_s_names_are_commands():
+    for label in SUITES["svhn"].labels:
+        assert recipes.find(label).name == f"svhn/{label}"
+
+
+def test_an_ambiguous_name_is_refused_with_both_recipes():
+    with pytest.raises(UserError, match="cifar10/lr or mnist/lr"):
+        recipes.find("lr")
+
+
+def test_an_unknown_suite_is_refused_with_the_nearest_name():
+    with pytest.raises(UserError, match="did you mean mnist"):
+        suites.find_suite("mnits")
+
+
+def test_missing_data_is_refused_with_both_ways_on(tmp_path):
+    with pytest.raises(UserError) as caught:
+        suites.check_data(suites.find_suite("svhn"), read_flags, str(tmp_path))
+    assert "`zoo download svhn`" in str(caught.value)
+    assert "zoo reproduce street_digits" in str(caught.value)
+
+
+def test_without_data_nothing_is_made(tmp_path, capsys):
+    flags = [f"--data_dir={tmp_path}", f"--runs_dir={tmp_path}/runs"]
+    assert main(["reproduce", "svhn", *flags]) == 2
+    assert capsys.readouterr().err.startswith("zoo: svhn is not in")
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "flag", ["--seeds=0", "--workers=x", "--budget=big", "--scale=smoke"]
+)
+def test_invalid_flags_are_refused(flag, capsys, tmp_path):
+    runs_dir = f"--runs_dir={tmp_path}/runs"
+    assert main(["reproduce", "plane", flag, runs_dir]) == 2
+    assert flag.partition("=")[0] in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_name_the_suites_are_listed(capsys):
+    assert main(["reproduce"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in SUITES)
+
+
+SMALL = suites.Suite(
+    "plane", "two recipes", ("moons_linear", "moons_mlp"), "", {}
+)
+
+
+def trained(job, status="completed", accuracy=0.8):
+    """Leaves behind what a run leaves behind, without training it."""
+    config = job.config
+    path = pathlib.Path(config.runs_dir, config.run_name)
+    path.mkdir(parents=True)
+    metrics = {
+        "status": status,
+        "train_accuracy": 0.75,
+        "best_val_accuracy": accuracy,
+        "best_val_loss": 0.5,
+        "best_epoch": 1,
+        "wall_seconds": 2.0,
+    }
+    resolved = {
+        "format": 1,
+        "config": config.as_dict(),
+        "data": {"val": 85, "task": "classes", "class_names": ["a", "b"]},
+        "features": None,
+        "statistics": {
+            "mean_subtraction": config.mean_subtraction,
+            "scale": config.scale,
+            "mean": None,
+            "std": None,
+        },
+    }
+    (path / "config.json").write_text(config.to_json())
+    (path / "resolved.json").write_text(json.dumps(resolved))
+    (path / "metrics.json").write_text(json.dumps(metrics))
+    (path / "model.keras").write_text("")
+    (path / "history.csv").write_text("epoch,step,loss\n1,1,0.5\n")
+    return Outcome(job, status, metrics)
+
+
+@dataclasses.dataclass
+class Worker:
+    """Trains nothing, and can die or fail at one of its jobs."""
+
+    dies_at: int = 99
+    fails_at: int = 99
+    accuracy: float = 0.8
+    done: list = dataclasses.field(default_factory=list)
+
+    def work(self, jobs, workers, log):
+        for count, job in enumerate(jobs):
+            if count == self.dies_at:
+                raise KeyboardInterrupt
+            if count == self.fails_at:
+                yield Outcome(job, "failed", reason="no memory")
+                continue
+            self.done.append(job.config.run_name)
+            yield trained(job, accuracy=self.accuracy)
+
+
+def run_suite(root, worker, seeds=1, suite=SMALL):
+    lines = []
+    made = SuiteRun(suite, "laptop", seeds, root / "suite", read_flags)
+    made.train(1, lines.append, worker.work)
+    failed = suites.print_results(made, lines.append)
+    return failed, "\n".join(lines)
+
+
+def test_a_suite_is_run_in_order_and_shown(tmp_path):
+    worker = Worker()
+    failed, text = run_suite(tmp_path, worker)
+    assert worker.done == ["moons_linear/seed0", "moons_mlp/seed0"]
+    assert not failed
+    assert text.index("moons_linear  0") < text.index("moons_mlp     0")
+    assert "75.00" in text and "80.00" in text
+
+
+def test_a_killed_suite_repeats_no_run(tmp_path):
+    with pytest.raises(KeyboardInterrupt):
+        run_suite(tmp_path, Worker(dies_at=1))
+    worker = Worker()
+    run_suite(tmp_path, worker)
+    assert worker.done == ["moons_mlp/seed0"]
+    again = Worker()
+    failed, _ = run_suite(tmp_path, again)
+    assert not failed and again.done == []
+
+
+def test_more_seeds_are_added_and_fewer_forget_none(tmp_path):
+    run_suite(tmp_path, Worker())
+    worker = Worker()
+    run_suite(tmp_path, worker, seeds=2)
+    assert worker.done == ["moons_linear/seed1", "moons_mlp/seed1"]
+    _, text = run_suite(tmp_path, Worker(), seeds=1)
+    assert "0, 1" in text
+
+
+def test_a_failed_recipe_is_reported_and_the_rest_runs(tmp_path):
+    worker = Worker(fails_at=0)
+    failed, text = run_suite(tmp_path, worker)
+    assert failed
+    assert worker.done == ["moons_mlp/seed0"]
+    assert "failed: no memory" in text
+
+
+def test_runs_of_another_form_of_a_recipe_are_not_mixed_in(tmp_path):
+    run_suite(tmp_path, Worker())
+    changed = dataclasses.replace(
+        SMALL, budgets={"laptop": {"moons_mlp": "--learning_rate=0.5"}}
+    )
+    worker = Worker()
+    failed, text = run_suite(tmp_path, worker, suite=changed)
+    assert failed and worker.done == []
+    assert "--learning_rate=0.02 and not --learning_rate=0.5" in text
+
+
+EXPECTED = """
+[plane.one]
+test_accuracy = [0.980, 0.99]
+training_accuracy = [0.99, inf]
+validation_loss = [-inf, 0.2]
+published = { test_accuracy = 0.9860, epochs = 200, source = "the paper" }
+"""
+
+
+@pytest.fixture
+def expected(tmp_path, monkeypatch):
+    (tmp_path / "expected.toml").write_text(EXPECTED)
+    monkeypatch.setattr(recipes, "folder", lambda: tmp_path)
+    recipes._read_expected.cache_clear()
+    yield recipes.expected_ranges("plane/one")
+    recipes._read_expected.cache_clear()
+
+
+def test_expected_ranges_are_read(expected):
+    assert [(r.score, r.low, r.high) for r in expected] == [
+        ("test_accuracy", 0.98, 0.99),
+        ("training_accuracy", 0.99, float("inf")),
+        ("validation_loss", float("-inf"), 0.2),
+    ]
+
+
+@pytest.mark.parametrize(
+    "value, contained",
+    [(0.98, True), (0.9796, True), (0.9904, True), (0.9906, False)],
+)
+def test_scores_are_rounded_as_the_range_is_written(expected, value, contained):
+    assert expected[0].contains(value) is contained
+
+
+def test_an_open_range_is_not_rounded(expected):
+    assert expected[1].contains(0.9901) and not expected[1].contains(0.9899)
+
+
+def test_a_recipe_without_a_table_expects_nothing(expected):
+    assert recipes.expected_ranges("plane/other") == []
+    assert recipes.published("plane/other") is None
+
+
+def test_the_published_result_is_read(expected):
+    assert recipes.published("plane/one") == recipes.Published(
+        "test_accuracy", "0.9860", "the paper", "200 epochs"
+    )
+
+
+def test_expected_ranges_are_of_recipes_and_scores_that_exist():
+    scores = {
+        f"{part}_{kind}"
+        for part in ("training", "validation", "test")
+        for kind in ("accuracy", "loss")
+    }
+    listed = {
+        f"{group}/{label}"
+        for group, labels in recipes._read_expected().items()
+        for label in labels
+    }
+    assert listed <= {recipe.name for recipe in recipes.list_recipes()}
+    for name in listed:
+        for found in recipes.expected_ranges(name):
+            assert found.score in scores and found.low < found.high
+        if source := recipes.published(name):
+            assert source.score in scores
+
+
+@pytest.mark.parametrize(
+    ("accuracy", "shown"), [(0.98, "within"), (0.9, "outside")]
+)
+def test_scores_are_compared_with_the_expected_ranges(
+    tmp_path, monkeypatch, accuracy, shown
+):
+    monkeypatch.setattr(
+        recipes,
+        "expected_ranges",
+        lambda name: [recipes.ExpectedRange("validation_accuracy", 0.95, 1, 2)],
+    )
+    _, text = run_suite(tmp_path, Worker(accuracy=accuracy))
+    lines = [x for x in text.splitlines() if x.startswith("moons_mlp")]
+    assert lines and shown in lines[0]
+
+
+TRANSFER = suites.Suite("transfer", "", ("lenet5_0to4", "filters_10"), "", {})
+
+
+def test_every_seed_starts_from_a_source_run_of_its_own(tmp_path):
+    worker = Worker()
+    made = SuiteRun(TRANSFER, "laptop", 3, tmp_path / "suite", read_flags)
+    jobs = []
+
+    def work(found, workers, log):
+        for outcome in worker.work(found, workers, log):
+            jobs.append(outcome.job)
+            yield outcome
+
+    made.train(1, [].append, work)
+    pairs = [(job.config.run_name, job.config.weights) for job in jobs]
+    assert pairs == [
+        ("lenet5_0to4", None),
+        ("lenet5_0to4_seed1", None),
+        ("lenet5_0to4_seed2", None),
+        ("filters_10/seed0", "lenet5_0to4"),
+        ("filters_10/seed1", "lenet5_0to4_seed1"),
+        ("filters_10/seed2", "lenet5_0to4_seed2"),
+    ]
+    recipe = record_results.recipe_options("transfer/filters_10")
+    found = [record_results.identifying_options(j.config) for j in jobs[3:]]
+    assert all(one["weights"] == recipe["weights"] for one in found)
+
+
+@pytest.mark.parametrize(
+    "name", [r.name for r in recipes.list_recipes() if "transfer" not in r.name]
+)
+def test_every_recipe_has_an_expected_range_and_a_time(name):
+    assert recipes.expected_ranges(name)
+    assert "\n# Time: " in recipes.find(name).path.read_text()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", SUITES)
+def test_every_recipe_runs_with_the_smoke_budget(name, tmp_path, capfd):
+    try:
+        suites.check_data(suites.find_suite(name), read_flags)
+    except UserError as error:
+        pytest.skip(str(error))
+    flags = ["--budget=smoke", f"--runs_dir={tmp_path}"]
+    assert main(["reproduce", name, *flags]) == 0, capfd.readouterr().out

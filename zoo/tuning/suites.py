@@ -1,0 +1,510 @@
+"""Experiment suites: recipes that belong together, run in order.
+
+`experiments/suites.toml` lists the suites, and per budget the flags that
+replace some of a recipe's own. The runs of a suite are in
+`runs/suite-NAME-BUDGET`, those of a recipe in a folder of its own, as
+`zoo train --seeds` makes one. Finished runs are not repeated and interrupted
+ones are resumed.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import pathlib
+import shlex
+import tomllib
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from zoo import recipes
+from zoo.config import TrainConfig
+from zoo.console import format_table, pluralize
+from zoo.data import sources, tfds
+from zoo.errors import UserError, unknown_name_error
+from zoo.runs import RunGroup
+from zoo.training.plan import settle
+from zoo.tuning import devices, pool
+from zoo.tuning.repeating import folder
+from zoo.tuning.repeating.folder import Repeats
+from zoo.tuning.repeating.progress import Progress
+from zoo.tuning.repeating.request import Member, Request, seeds_from
+
+BUDGETS = ("smoke", "laptop", "full")
+CURVES = "curves.png"
+_OTHERS = "default"  # in a table of flags: all experiments not named there
+
+# Reads flags, such as `--recipe=mnist/lr`, as the command line does.
+ReadFlags = Callable[[Sequence[str]], TrainConfig]
+Print = Callable[[str], None]
+RunJobs = Callable[[Iterator, int, pathlib.Path], Iterator]
+
+
+@dataclasses.dataclass(frozen=True)
+class Experiment:
+    """One recipe of a suite.
+
+    Attributes:
+        label: Name in the suite's list; names the folder of its runs.
+        recipe: Full name of the recipe.
+        flags: Flags of the budget that replace some of the recipe's.
+    """
+
+    label: str
+    recipe: str
+    flags: tuple[str, ...]
+
+    def config(self, read: ReadFlags, *more: str) -> TrainConfig:
+        """Returns the config of the recipe with the budget's flags.
+
+        Args:
+            read: Reads flags.
+            more: Further flags.
+        """
+        return read([f"--recipe={self.recipe}", *self.flags, *more])
+
+
+@dataclasses.dataclass(frozen=True)
+class Suite:
+    """A list of recipes.
+
+    Attributes:
+        name: Name of the suite, and of the folder of most of its recipes.
+        description: What the suite shows, in a few words.
+        labels: Labels of its experiments, in order.
+        fallback: Suite to run where the data sets are not available, if any.
+        budgets: For each budget the flags by label, `default` for the others.
+    """
+
+    name: str
+    description: str
+    labels: tuple[str, ...]
+    fallback: str
+    budgets: Mapping[str, Mapping[str, str]]
+
+    def recipe(self, label: str) -> str:
+        """Returns the full name of an experiment's recipe."""
+        return label if "/" in label else f"{self.name}/{label}"
+
+    def experiments(self, budget: str) -> list[Experiment]:
+        """Returns the experiments in order, with the flags of a budget."""
+        flags = self.budgets.get(budget, {})
+        return [
+            Experiment(
+                label.replace("/", "-"),
+                self.recipe(label),
+                tuple(shlex.split(flags.get(label, flags.get(_OTHERS, "")))),
+            )
+            for label in self.labels
+        ]
+
+
+def list_suites() -> dict[str, Suite]:
+    """Returns every suite by its name, in the order of the file."""
+    path = recipes.folder() / "suites.toml"
+    content = tomllib.loads(path.read_text(encoding="utf-8"))
+    common = content["budgets"]
+    return {
+        name: Suite(
+            name,
+            table["description"],
+            tuple(table["recipes"]),
+            table.get("fallback", ""),
+            {
+                budget: {
+                    _OTHERS: common.get(budget, ""),
+                    **table.get(budget, {}),
+                }
+                for budget in BUDGETS
+            },
+        )
+        for name, table in content["suites"].items()
+    }
+
+
+def find_suite(name: str) -> Suite:
+    """Returns a suite by its name.
+
+    Raises:
+        UserError: There is no suite of this name.
+    """
+    known = list_suites()
+    if name not in known:
+        raise unknown_name_error("suite", name, list(known), "zoo reproduce")
+    return known[name]
+
+
+def describe_suites() -> str:
+    """Returns the suites as text, a line each."""
+    known = list_suites()
+    width = max(map(len, known))
+    lines = [
+        f"{name:<{width}}  {pluralize(len(suite.labels), 'recipe')}: "
+        f"{suite.description}"
+        for name, suite in known.items()
+    ]
+    return "\n".join(lines)
+
+
+def recipes_without_suite() -> list[str]:
+    """Returns the names of recipes that no suite lists."""
+    listed = {
+        suite.recipe(label)
+        for suite in list_suites().values()
+        for label in suite.labels
+    }
+    return [r.name for r in recipes.list_recipes() if r.name not in listed]
+
+
+def check_data(
+    suite: Suite, read: ReadFlags, data_dir: str | None = None
+) -> None:
+    """Checks that a suite's data sets are on disk, before anything is trained.
+
+    Missing data is neither downloaded nor replaced: that is the user's choice.
+
+    Raises:
+        UserError: A data set is missing; the sentence names both ways on.
+    """
+    data_folder = tfds.find_dir(data_dir)
+    for experiment in suite.experiments("full"):
+        source, _ = sources.find_source(experiment.config(read).dataset)
+        if source.builder and not tfds.is_prepared(source, data_folder):
+            raise UserError(
+                f"{source.name} is not in {data_folder}; download its "
+                f"{source.download:,} MiB with `zoo download {source.name}`, "
+                f"or run `zoo reproduce {suite.fallback}`, which needs no "
+                "download."
+            )
+
+
+def source_run_path(config: TrainConfig, seed: int) -> str:
+    """Returns where the run of a seed lies from which other runs start.
+
+    A recipe from which others start has a `run_name`, by which they name it.
+    That is the run of the recipe's own seed; those of other seeds lie beside
+    it, as `NAME_seed1`. So each seed of the other recipe starts from a run of
+    its own, and the spread over its seeds includes that of these runs.
+
+    Args:
+        config: Config of the recipe, with `run_name`.
+        seed: Seed of the run.
+
+    Returns:
+        The path from the folder of the first run.
+    """
+    if seed == config.seed:
+        return "."
+    return f"../{config.run_name}{_seed_suffix(seed)}"
+
+
+def recipe_source_name(name: str, seed: int) -> str:
+    """Returns the name that a recipe has for the run that a seed starts from.
+
+    The inverse of `source_run_path`.
+    """
+    return name.removesuffix(_seed_suffix(seed))
+
+
+def _seed_suffix(seed: int) -> str:
+    return f"_seed{seed}"
+
+
+@dataclasses.dataclass
+class SuiteRun:
+    """The runs of one suite at one budget.
+
+    Attributes:
+        suite: The recipes.
+        budget: One of `BUDGETS`.
+        num_seeds: Seeds of each recipe, at least; existing runs of further
+            seeds count too.
+        root: Folder of all the runs.
+        read: Reads flags.
+        data_dir: Folder of tensorflow-datasets, if given.
+        groups: Runs of each experiment whose config is valid.
+        failures: Why runs failed or diverged, by label and seed.
+    """
+
+    suite: Suite
+    budget: str
+    num_seeds: int
+    root: pathlib.Path
+    read: ReadFlags
+    data_dir: str | None = None
+    groups: dict[str, Repeats] = dataclasses.field(default_factory=dict)
+    failures: dict[tuple[str, int], str] = dataclasses.field(
+        default_factory=dict
+    )
+
+    @property
+    def experiments(self) -> list[Experiment]:
+        """The experiments, in order."""
+        return self.suite.experiments(self.budget)
+
+    def train(
+        self, workers: int, say: Print, run_jobs: RunJobs = pool.work
+    ) -> None:
+        """Trains the runs that are missing; a failed run stops no other.
+
+        Args:
+            workers: Number of runs trained at once.
+            say: Prints a line.
+            run_jobs: Trains jobs, as `pool.work` does.
+
+        Raises:
+            UserError: The folder cannot be written, or is in use.
+            Interrupted: A signal asked for an end; the same call resumes.
+        """
+        devices.hide_gpus()  # the runs need them
+        with self._lock():
+            progress = Progress(self._num_missing(), say)
+            jobs = self._jobs(progress)
+            for outcome in run_jobs(jobs, workers, self.root / "log.txt"):
+                experiment, member = outcome.job.tag
+                self._report(progress, experiment, member.config.seed, outcome)
+
+    def _lock(self):
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise UserError(
+                f"{self.root} cannot be created: {error.strerror}; choose "
+                "another --runs_dir."
+            ) from error
+        return RunGroup(self.root, self.root.name).lock()
+
+    def _num_missing(self) -> int:
+        return sum(
+            not RunGroup(self.root / e.label, e.label).run(path).has_ended
+            for e in self.experiments
+            for path in self._run_paths(e)
+        )
+
+    def _run_paths(self, experiment: Experiment) -> list[str]:
+        config = experiment.config(self.read)
+        seeds = seeds_from(config.seed, self.num_seeds)
+        if config.run_name:
+            return [source_run_path(config, seed) for seed in seeds]
+        return [f"seed{seed}" for seed in seeds]
+
+    def _jobs(self, progress: Progress) -> Iterator[pool.Job | None]:
+        for experiment in self.experiments:
+            label, config = experiment.label, experiment.config(self.read)
+            while config.weights and self._waits_for(config.weights):
+                yield None  # until the run that it starts from has ended
+            try:
+                repeats = self._resolve(experiment)
+            except UserError as error:
+                for seed in range(self.num_seeds):
+                    self.failures[label, seed] = str(error).rstrip(".")
+                    progress.ended(label, "failed", {}, str(error))
+                continue
+            self.groups[label] = repeats
+            for member in repeats.members:
+                run = repeats.run(member)
+                if not run.has_ended:
+                    config = member.config.replace(
+                        run_name=run.name, runs_dir=str(self.root)
+                    )
+                    if config.weights:
+                        config = config.replace(
+                            weights=self._source_run(experiment, config.seed)
+                        )
+                    yield pool.Job(config, tag=(experiment, member))
+
+    def _waits_for(self, name: str) -> bool:
+        """Whether a run of another experiment has not ended yet."""
+        repeats = self.groups.get(name)
+        return repeats is not None and not all(
+            repeats.run(member).has_ended
+            or (name, member.config.seed) in self.failures
+            for member in repeats.members
+        )
+
+    def _source_run(self, experiment: Experiment, seed: int) -> str:
+        """Returns the run that a seed starts from: one of the same seed.
+
+        A run that is not of this suite is the same for all seeds.
+        """
+        name = experiment.config(self.read).weights
+        for other in self.experiments:
+            config = other.config(self.read)
+            if config.run_name == name:
+                path = source_run_path(config, seed)
+                return RunGroup(self.root, name).run(path).name
+        return name
+
+    def _resolve(self, experiment: Experiment) -> Repeats:
+        """Returns an experiment's group: the existing one extended, or new.
+
+        Raises:
+            UserError: The recipe is invalid, or was edited since its runs
+                were trained.
+        """
+        flags = [f"--data_dir={self.data_dir}"] if self.data_dir else []
+        asked = experiment.config(self.read, f"--runs_dir={self.root}", *flags)
+        config = settle(asked.replace(run_name=None))
+        group = RunGroup(self.root / experiment.label, experiment.label)
+        if asked.run_name:  # others start from it by this name
+            request = Request(config, seeds_from(config.seed, self.num_seeds))
+            members = [
+                Member(
+                    source_run_path(asked, seed),
+                    None,
+                    config.replace(seed=seed),
+                )
+                for seed in request.seeds
+            ]
+            return Repeats(group, request, tuple(members))
+        seeds = set(seeds_from(config.seed, self.num_seeds))
+        request = Request(config, tuple(sorted(seeds)))
+        if (group.path / folder.GROUP_FILE).is_file():
+            known = folder.read(group).request
+            seeds |= set(known.seeds)
+            request = Request(config, tuple(sorted(seeds)))
+            why = folder.difference(known, request)
+            if why:
+                raise UserError(
+                    f"{group.path} holds runs {why}, of an earlier version of "
+                    "the recipe; move that folder away."
+                )
+        named = dataclasses.replace(
+            request, base=config.replace(run_name=experiment.label)
+        )
+        repeats = folder.find(named)
+        repeats.write()
+        return repeats
+
+    def _report(
+        self,
+        progress: Progress,
+        experiment: Experiment,
+        seed: int,
+        outcome: Any,
+    ) -> None:
+        label = experiment.label
+        name = outcome.job.config.run_name
+        reason = outcome.reason.removeprefix(f"{name} diverged: ")
+        if reason:
+            self.failures[label, seed] = reason
+        shown = label if self.num_seeds == 1 else f"{label}, seed {seed}"
+        progress.ended(shown, outcome.status, outcome.metrics, reason)
+
+
+HEADER = ("recipe", "seeds", "training", "validation", "95% interval")
+HEADER += ("loss", "seconds", "expected", "")
+
+
+def print_results(suite_run: SuiteRun, say: Print) -> bool:
+    """Prints a table and draws all curves; returns whether a run failed."""
+    from zoo.evaluation.comparison import drawing
+    from zoo.tuning.repeating import summary
+
+    rows, failed, drawn = [], False, {}
+    for experiment in suite_run.experiments:
+        label = experiment.label
+        repeats = suite_run.groups.get(label)
+        if repeats is None:
+            reasons = [
+                why for (name, _), why in suite_run.failures.items()
+                if name == label
+            ]  # fmt: skip
+            why = reasons[0] if reasons else "not started"
+            rows.append((label, "", *["-"] * 6, f"failed: {why}"))
+            failed = True
+            continue
+        found = summary.summarize(repeats)
+        rows.append(_row(experiment, found, suite_run, repeats))
+        for member, row in zip(repeats.members, found["runs"], strict=True):
+            run = repeats.run(member)
+            failed |= row["status"] == "not started"
+            history = run.history if run.has_model else []
+            if any(r.get("val_loss") is not None for r in history):
+                drawn[run.path] = run, label
+    say("")
+    say(format_table(HEADER, rows, (2, 3, 5, 6)))
+    if drawn:
+        labels = {path: label for path, (_, label) in drawn.items()}
+        target = suite_run.root / CURVES
+        drawing.save([run for run, _ in drawn.values()], target, labels)
+        say(f"\ncurves     {target}")
+    if suite_run.budget == "smoke":
+        say("budget     smoke: only checks that the recipes run")
+    return failed
+
+
+def _row(
+    experiment: Experiment,
+    found: dict[str, Any],
+    suite_run: SuiteRun,
+    repeats: Repeats,
+) -> tuple[str, ...]:
+    """Returns the cells of a recipe: one run, or the mean over its seeds."""
+    from zoo.evaluation.words import between, percent
+
+    (over,) = found["values"]
+    alone = found["runs"][0] if len(found["runs"]) == 1 else over
+    is_accuracy = found["score"] == "accuracy"
+    return (
+        experiment.label,
+        ", ".join(map(str, over["seeds"])),
+        percent(_mean(repeats, "train_accuracy")),
+        percent(over["mean"]) if is_accuracy else "-",
+        between(alone["low"], alone["high"]) if is_accuracy else "-",
+        "-" if over["loss"] is None else f"{over['loss']:.4g}",
+        f"{over['wall_seconds']:.1f}",
+        _verdict(experiment, repeats),
+        _remark(experiment.label, found, suite_run),
+    )
+
+
+def _mean(repeats: Repeats, key: str) -> float | None:
+    """Returns the mean of a metric over the runs that have it."""
+    runs = map(repeats.run, repeats.members)
+    values = [run.metrics[key] for run in runs if run.has_model]
+    values = [value for value in values if value is not None]
+    return sum(values) / len(values) if values else None
+
+
+def _verdict(experiment: Experiment, repeats: Repeats) -> str:
+    """Returns whether the mean scores lie in the recipe's expected ranges.
+
+    Nothing where the budget changes the recipe.
+    """
+    if experiment.flags:
+        return ""
+    keys = {
+        "training_accuracy": "train_accuracy",
+        "training_loss": "train_loss",
+        "validation_accuracy": "best_val_accuracy",
+        "validation_loss": "best_val_loss",
+    }
+    verdicts = []
+    for expected in recipes.expected_ranges(experiment.recipe):
+        key = keys.get(expected.score)
+        value = key and _mean(repeats, key)
+        if value is not None:
+            verdicts.append(expected.contains(value))
+    if not verdicts:
+        return ""
+    return "within" if all(verdicts) else "outside"
+
+
+def _remark(label: str, found: dict[str, Any], suite_run: SuiteRun) -> str:
+    """Returns what is unusual about the runs of a recipe."""
+    remarks = []
+    for row in found["runs"]:
+        if row["status"] not in ("completed", "stopped_early"):
+            why = suite_run.failures.get((label, row["seed"]), "")
+            status = (
+                "failed" if row["status"] == "not started" else row["status"]
+            )
+            remarks.append(f"{status}: {why}" if why else status)
+        elif row["status"] == "stopped_early":
+            remarks.append("stopped early")
+    return "; ".join(dict.fromkeys(remarks))
+
+
+def run_folder(suite: Suite, budget: str, runs_dir: str) -> pathlib.Path:
+    """Returns the folder of a suite's runs."""
+    return pathlib.Path(runs_dir, f"suite-{suite.name}-{budget}")
