@@ -43,9 +43,9 @@ def main() -> None:
         def on_epoch_end(self, epoch, logs=None):
             watch.epoch()
 
-    model, plan = build(case, data)
+    model, config = build(case, data)
     rate = keras.optimizers.schedules.CosineDecay(
-        plan.config.learning_rate, plan.total_steps
+        config.learning_rate, config.total_steps
     )
     model.compile(
         optimizer=keras.optimizers.Adam(rate),
@@ -55,8 +55,8 @@ def main() -> None:
     history = model.fit(
         x_train,
         y_train,
-        batch_size=plan.config.batch_size,
-        epochs=plan.config.epochs,
+        batch_size=config.batch_size,
+        epochs=config.epochs,
         validation_data=(x_val, y_val),
         callbacks=[Timer()],
         verbose=2,  # what `fit` recommends where nobody watches
@@ -72,20 +72,20 @@ def main() -> None:
 
 
 def build(case: Case, data):
-    """Returns the network that we would train, uncompiled, and its plan."""
+    """Returns the network that we would train, uncompiled, and its config."""
     import keras
 
     from zoo.data import preprocess
-    from zoo.training import network
-    from zoo.training.plan import make_plan
+    from zoo.resolve import resolve
+    from zoo.training.model import build_model
 
     config = case.config(runs_dir="runs")
     keras.utils.set_random_seed(config.seed)
-    plan = make_plan(config, data)
+    resolved = resolve(config, data)
     statistics = preprocess.measure(
         data.train.images, config.mean_subtraction, config.scale
     )
-    return network.build_network(plan, statistics), plan
+    return build_model(resolved, data, statistics), resolved
 
 
 if __name__ == "__main__":

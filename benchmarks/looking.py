@@ -123,7 +123,7 @@ def main() -> None:
     watch = Stopwatch(given["started"])
     from zoo import TrainConfig
     from zoo.training.console import Console
-    from zoo.training.loop import train
+    from zoo.training.train import train
 
     class TimedConsole(Console):
         """Hears of every epoch, after its summaries are written."""

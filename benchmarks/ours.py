@@ -22,7 +22,7 @@ def main() -> None:
     data = images.load(given["images"], case)
     watch.note("loaded")
     from zoo.training.console import Console
-    from zoo.training.loop import train
+    from zoo.training.train import train
 
     class TimedConsole(Console):
         """Hears of every step and epoch, as a person would see them."""

@@ -87,7 +87,7 @@ def main() -> None:
     from zoo import TrainConfig
     from zoo.data import load_dataset
     from zoo.training.console import Console
-    from zoo.training.loop import train
+    from zoo.training.train import train
 
     watch.note("zoo")
     data = load_dataset("digits")

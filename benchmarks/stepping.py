@@ -58,7 +58,7 @@ class Step:
         batches: Iterator | None = None,
         **options: Any,
     ):
-        from zoo.training.job import prepare
+        from zoo.training.setup import prepare
 
         self._precision = precision
         config = case.config("runs", precision).replace(**options)

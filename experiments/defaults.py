@@ -33,7 +33,7 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.errors import UserError, unknown_name_error
 from zoo.io import atomic_write
-from zoo.training.recipe import LARGE
+from zoo.resolve import LARGE_DATASET
 
 RESULTS = pathlib.Path(__file__).with_name("defaults.json")
 PAGE = pathlib.Path(__file__).with_name("DEFAULTS.md")
@@ -129,8 +129,8 @@ def by_recipe(
     data: Dataset, model: str, epochs: int, seed: int, runs_dir: str, **options
 ) -> float:
     """Returns the validation accuracy of a run of the zoo's own."""
-    from zoo.training import train
     from zoo.training.console import Console
+    from zoo.training.train import train
 
     config = TrainConfig(
         model=model,
@@ -149,7 +149,7 @@ def by_plain_keras(data: Dataset, model: str, epochs: int, seed: int) -> float:
     import keras
 
     from zoo.models import MODELS, create_model
-    from zoo.training.network import enlarged_size
+    from zoo.training.model import enlarged_size
 
     keras.utils.set_random_seed(seed)
     size = enlarged_size(data.input_shape, MODELS.find(model).min_size)
@@ -172,7 +172,7 @@ def by_plain_keras(data: Dataset, model: str, epochs: int, seed: int) -> float:
     history = script.fit(
         data.train.images,
         data.train.labels,
-        batch_size=PLAIN_BATCHES[len(data.train) >= LARGE],
+        batch_size=PLAIN_BATCHES[len(data.train) >= LARGE_DATASET],
         epochs=epochs,
         validation_data=(data.val.images, data.val.labels),
         verbose=0,

@@ -12,8 +12,8 @@ from zoo.cli import train as verb
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import INFO
 from zoo.diagnostics.run_stats import RunStats
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 pytestmark = pytest.mark.slow
 

@@ -21,8 +21,8 @@ from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Diverged
 from zoo.models import register_model
 from zoo.run_store import RunStore
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 pytestmark = pytest.mark.slow
 SEEDS = (0, 1, 2)

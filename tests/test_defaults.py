@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from experiments import defaults
+from zoo import resolve
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.models import MODELS
-from zoo.training import recipe
 
 ROWS = defaults.read_results()
 
@@ -41,8 +41,8 @@ def test_the_small_networks_move_no_pixels_by_default(model):
     data = load_dataset("digits")
     for flips in (True, False):
         given = dataclasses.replace(data, flips=flips)
-        rules = recipe.recipe_of(MODELS.find(model), given)
-        filled = recipe.fill(TrainConfig(model=model), rules, given)
+        rules = resolve.default_recipe(MODELS.find(model), given)
+        filled = resolve.apply_recipe(TrainConfig(model=model), rules, given)
         assert filled.augment == "none"
 
 

@@ -16,8 +16,8 @@ from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.pretrained import PretrainedRun
 from zoo.runs import Run
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 RECIPE = "pitfalls/baseline"
 

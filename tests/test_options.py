@@ -14,8 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 # The runs that are compared with, short ones; {...} are places on disk.
 BASES = {

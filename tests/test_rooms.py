@@ -25,7 +25,10 @@ BELOW["reporting"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["notebook"] = BELOW["evaluation"] | {"evaluation", "serving"}
 BELOW["cli"] = BELOW["tuning"] | {"tuning", "serving", "reporting"}
 FILES = sorted(path for room in BELOW for path in (HOUSE / room).rglob("*.py"))
-GROUND = sorted(p for p in HOUSE.glob("*.py") if p.stem[0] != "_")
+ABOVE = {"resolve", "initial_weights", "api"}
+GROUND = sorted(
+    p for p in HOUSE.glob("*.py") if p.stem[0] != "_" and p.stem not in ABOVE
+)
 
 
 def rooms_of(path):

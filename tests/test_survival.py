@@ -24,8 +24,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
-from zoo.training import resume, train
 from zoo.training.console import Console
+from zoo.training.resume import resume
+from zoo.training.train import train
 
 ROOT = Path(__file__).parents[1]
 # No two runs agree on these: times, and a table with the name of the run.

@@ -14,8 +14,8 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from zoo.config import TrainConfig
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 # The tags of one run, with the steps of their points: 1,293 training images
 # in batches of 8 are 162 updates an epoch, and a long epoch has a point of
@@ -25,7 +25,7 @@ CURVE = [100, 162, 262, 324]
 TRAIN_SCALARS = {
     "loss": CURVE,
     "accuracy": CURVE,
-    "penalty": CURVE,
+    "regularization_loss": CURVE,
     "learning_rate": CURVE,
     "examples_per_second": CURVE,
 }

@@ -136,10 +136,7 @@ class Target:
         Data that were passed as arrays have to be passed again.
         """
         if self.from_arrays:
-            return (
-                f"`zoo.training.resume(zoo.load_run({self.path!r}), data)` in "
-                "Python"
-            )
+            return f"`zoo.resume(zoo.load_run({self.path!r}), data)` in Python"
         return f"`{self.typed('resume', **flags)}`"
 
     @property

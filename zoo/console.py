@@ -70,7 +70,7 @@ class Console:
     def print_fields(self, rows: dict[str, str]) -> None:
         """Prints labelled lines, the labels in one column."""
         for label, text in rows.items():
-            self.print(f"{label:<10} {text}")
+            self.print(f"{label:<11} {text}")
 
     def show_progress(
         self,

@@ -19,8 +19,9 @@ from zoo.evaluation.landscape.surface import Surface
 from zoo.evaluation.landscape.weights import Places, Weights
 from zoo.runs import Run
 from zoo.summaries import templates
-from zoo.training import losses, network
-from zoo.training.job import prepare
+from zoo.training import losses
+from zoo.training.model import backbone_of
+from zoo.training.setup import prepare
 
 FEW = 20  # points that are marked one by one
 LOGITS_COLUMNS = 3
@@ -143,7 +144,7 @@ def draw_templates(figure: Any, runs: dict[str, list[Run]]) -> None:
         loaded = load_run(group[0])
         shape = loaded.view.body.input_shape[1:]
         layer, images = templates.first_dense(loaded.view.weights(), shape)
-        names, columns = loaded.plan.data.class_names, COLUMNS
+        names, columns = loaded.setup.dataset.class_names, COLUMNS
         words = f"{title}: a template a class"
         if layer != "logits":
             longest = strongest(images, MOST)
@@ -211,14 +212,14 @@ def draw_surface(figure: Any, runs: dict[str, list[Run]]) -> None:
 def measure(runs: Sequence[Run]) -> Disc:
     """Measures the loss over the plane through the results of three runs."""
     run = runs[0]
-    job = prepare(run.config.replace(run_name=None), None)
-    places = Places(run, job, "")
+    setup = prepare(run.config.replace(run_name=None))
+    places = Places(run, setup, "")
     results = [places["final"], *(places[str(r.path)] for r in runs[1:3])]
     surface = Surface(
         places.model,
-        network.body_of(places.model),
-        losses.data_loss(job.plan.config),
-        {"train": sample(job.plan.data.train, EXAMPLES, seed=0)},
+        backbone_of(places.model),
+        losses.data_loss(setup.config),
+        {"train": sample(setup.dataset.train, EXAMPLES, seed=0)},
         measures=True,
     )
     middle, directions = through(results)

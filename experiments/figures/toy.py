@@ -22,10 +22,10 @@ from zoo.summaries import function, plane
 from zoo.summaries.chart import Axes
 from zoo.summaries.function import Fit
 from zoo.summaries.view import View
-from zoo.training import losses, network
+from zoo.training import losses
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.job import prepare
-from zoo.training.plan import Plan
+from zoo.training.model import backbone_of
+from zoo.training.setup import TrainSetup, prepare
 
 WIDTH, HEIGHT = 200, 150  # pixels of the background, drawn twice as large
 SHAPES = "os"  # of the points of either class
@@ -42,27 +42,27 @@ class LoadedRun:
     """A finished run with its data and network.
 
     Attributes:
-        plan: Resolved config, with the data.
+        setup: Resolved config, with the data.
         view: Gives activations and weights of the network.
     """
 
-    plan: Plan
+    setup: TrainSetup
     view: View
 
     @property
     def inputs(self) -> np.ndarray:
         """The training examples, `[N, ...]`."""
-        return self.plan.data.train.images
+        return self.setup.dataset.train.images
 
     @property
     def labels(self) -> np.ndarray:
         """Their labels: int32 `[N]`, or float32."""
-        return self.plan.data.train.labels
+        return self.setup.dataset.train.labels
 
     @property
     def is_wrong(self) -> np.ndarray:
         """Which labels are wrong, bool `[N]`."""
-        return self.labels != self.plan.source.train.labels
+        return self.labels != self.setup.source.train.labels
 
 
 def load_run(run: Run) -> LoadedRun:
@@ -74,11 +74,11 @@ def load_run(run: Run) -> LoadedRun:
     Raises:
         UserError: The data set is missing, or the checkpoint is damaged.
     """
-    job = prepare(run.config.replace(run_name=None), None)
-    Checkpoints(run.path / "checkpoints").restore_last(job.model)
-    body = network.body_of(job.model)
-    view = View(job.model, body, losses.data_loss(job.plan.config))
-    return LoadedRun(job.plan, view)
+    setup = prepare(run.config.replace(run_name=None))
+    Checkpoints(run.path / "checkpoints").restore_last(setup.model)
+    body = backbone_of(setup.model)
+    view = View(setup.model, body, losses.data_loss(setup.config))
+    return LoadedRun(setup, view)
 
 
 def draw_boundaries(figure: Any, runs: dict[str, list[Run]]) -> None:
@@ -120,7 +120,7 @@ def show_points(panel: Any, places: np.ndarray, loaded: LoadedRun) -> None:
         places: float `[N, 2]`, where each is.
         loaded: network trained on them.
     """
-    for label, name in enumerate(loaded.plan.data.class_names):
+    for label, name in enumerate(loaded.setup.dataset.class_names):
         panel.scatter(
             *places[loaded.labels == label].T,
             s=26,
@@ -146,7 +146,7 @@ def show_points(panel: Any, places: np.ndarray, loaded: LoadedRun) -> None:
 def _scores(loaded: LoadedRun) -> str:
     """Returns the accuracies in training and validation as text."""
     parts = []
-    held_out = loaded.plan.data.val
+    held_out = loaded.setup.dataset.val
     for name, inputs, labels in (
         ("training", loaded.inputs, loaded.labels),
         ("validation", held_out.images, held_out.labels),
@@ -180,7 +180,7 @@ def draw_folding(figure: Any, runs: dict[str, list[Run]]) -> None:
         panel.set_ylim(shown.low[1], shown.high[1])
     before.set_title("before: the folds")
     after.set_title("after ReLU: the boundary is a straight line")
-    first, second = loaded.plan.data.class_names
+    first, second = loaded.setup.dataset.class_names
     after.set_xlabel(f"evidence for \u201c{first}\u201d")
     after.set_ylabel(f"evidence for \u201c{second}\u201d")
     figure.legend(

@@ -15,7 +15,7 @@ from zoo.data.tfds import CIFAR10, fetch
 from zoo.evaluation.ledger import Ledger
 from zoo.metrics import difference_ci
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -10,7 +10,7 @@ import pytest
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -14,7 +14,7 @@ from zoo import interrupts
 from zoo.cli import lasting, stderr
 from zoo.errors import Interrupted
 from zoo.run_store import RunStore
-from zoo.training.stopping import listen
+from zoo.training.signals import listen
 
 ROOT = Path(__file__).parents[2]
 POSIX = pytest.mark.skipif(os.name == "nt", reason="SIGHUP is of POSIX")

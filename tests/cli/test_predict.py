@@ -11,8 +11,8 @@ from PIL import Image
 
 from zoo.cli.main import main
 from zoo.config import TrainConfig
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,7 @@ from zoo.config import TrainConfig
 from zoo.reporting import render
 from zoo.run_store import RunStore
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256", "--summaries=none"]
 

@@ -8,8 +8,8 @@ from zoo.data import Dataset, load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import UserError
 from zoo.evaluation import scoring
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 SOME = ("7", "2", "5")  # in another order than the data set's
 

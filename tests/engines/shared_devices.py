@@ -65,7 +65,7 @@ def table(folder, cases, **changes):
 
 def train(folder, name, devices, options):
     from zoo.config import TrainConfig
-    from zoo.training.loop import train
+    from zoo.training.train import train
 
     name = name.replace(" ", "_")
     place = {"devices": devices, "runs_dir": folder, "run_name": name}
@@ -85,7 +85,7 @@ def resumed(folder):
     """
     pass
     from zoo.run_store import RunStore
-    from zoo.training.loop import resume
+    from zoo.training.resume import resume
 
     options = {"dropout": 0.2, "norm": "batch", "checkpoint_every": 4}
     alone = train(folder, "alone", 1, options)
@@ -103,21 +103,21 @@ def resumed(folder):
 @contextlib.contextmanager
 def killed_after(epoch):
     """Ends a training before it has taken note of the end of an epoch."""
-    from zoo.training.recorder import Recorder
+    from zoo.training.callbacks import StepCounter
 
-    before = Recorder.on_epoch_end
+    before = StepCounter.on_epoch_end
 
     def on_epoch_end(self, number, logs=None):
         if number == epoch:
             raise ZeroDivisionError
         before(self, number, logs)
 
-    Recorder.on_epoch_end = on_epoch_end
+    StepCounter.on_epoch_end = on_epoch_end
     try:
         with contextlib.suppress(ZeroDivisionError):
             yield
     finally:
-        Recorder.on_epoch_end = before
+        StepCounter.on_epoch_end = before
 
 
 def file_sizes(folder):

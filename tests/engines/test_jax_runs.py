@@ -13,8 +13,9 @@ from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation import scoring
 from zoo.run_store import RunStore, check_backend
-from zoo.training import resume, train
 from zoo.training.console import Console
+from zoo.training.resume import resume
+from zoo.training.train import train
 
 pytestmark = pytest.mark.jax
 

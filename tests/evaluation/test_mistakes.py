@@ -14,8 +14,8 @@ from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.evaluation import mistakes
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 QUIET = Console(quiet=True)
 WRONG = (12, 40)  # of each class, the images that lie in the other one

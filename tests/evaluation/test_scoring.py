@@ -15,7 +15,7 @@ from zoo.evaluation.ledger import Ledger
 from zoo.evaluation.opening import ordinal, verdict
 from zoo.run_store import RunStore
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 
 @pytest.fixture(scope="module")

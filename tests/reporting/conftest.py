@@ -12,7 +12,7 @@ from zoo.reporting.context import collect_all
 from zoo.reporting.render import render
 from zoo.run_store import RunStore
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 QUICK = {
     "digits": {"model": "lr", "steps": 60},

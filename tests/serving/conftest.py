@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from zoo.config import TrainConfig
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 
 def trained(runs_dir, name, **options):

@@ -15,8 +15,8 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.serving import export
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 pytestmark = [
     pytest.mark.slow,

@@ -11,8 +11,9 @@ from PIL import Image
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
 from zoo.summaries import film, scenes
-from zoo.training import resume, train
 from zoo.training.console import Console
+from zoo.training.resume import resume
+from zoo.training.train import train
 
 POINTS = np.random.default_rng(0).normal(size=(30, 2)).astype(np.float32)
 RED, BLUE = (200, 30, 30), (30, 30, 200)

@@ -14,10 +14,13 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
 from zoo.errors import Interrupted, UserError
 from zoo.run_store import RunStore
-from zoo.training import balance, losses, resume, train
+from zoo.training import losses
 from zoo.training.console import Console
-from zoo.training.job import prepare
-from zoo.training.network import Logs
+from zoo.training.model import Logs
+from zoo.training.results import has_unbalanced_classes
+from zoo.training.resume import resume
+from zoo.training.setup import prepare
+from zoo.training.train import train
 
 LABELS = np.repeat(np.arange(3), (60, 25, 15))
 
@@ -43,7 +46,7 @@ def asked(**more):
 
 def test_weights_are_those_of_scikit_learn():
     expected = compute_class_weight("balanced", classes=np.arange(3), y=LABELS)
-    found = balance.class_weights(LABELS, 3)
+    found = losses.class_weights(LABELS, 3)
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert found[LABELS].mean() == pytest.approx(1)
 
@@ -62,7 +65,7 @@ def test_a_weighted_loss_counts_each_example_by_its_class(name):
 
 def test_an_update_follows_the_weighted_gradient():
     data = unequal(val_fraction=0)
-    job = prepare(
+    setup = prepare(
         asked(
             class_weight="balanced",
             optimizer="sgd",
@@ -75,7 +78,7 @@ def test_an_update_follows_the_weighted_gradient():
         ),
         data,
     )
-    before = [w.astype(np.float64) for w in job.model.get_weights()]
+    before = [w.astype(np.float64) for w in setup.model.get_weights()]
     kernel = next(w for w in before if w.ndim == 2)
     bias = next(w for w in before if w.shape == (3,))
     x = data.train.images.reshape(len(data.train), -1) / 255.0
@@ -83,8 +86,8 @@ def test_an_update_follows_the_weighted_gradient():
     weight = compute_class_weight("balanced", classes=np.arange(3), y=y)[y]
     slope = (softmax(x @ kernel + bias, axis=1) - np.eye(3)[y]) / len(y)
     slope *= weight[:, None]
-    job.model.train_on_batch(data.train.images.astype(np.float32), y)
-    after = job.model.get_weights()
+    setup.model.train_on_batch(data.train.images.astype(np.float32), y)
+    after = setup.model.get_weights()
     np.testing.assert_allclose(
         next(w for w in after if w.ndim == 2),
         kernel - 0.5 * x.T @ slope,
@@ -108,7 +111,7 @@ def test_the_reported_loss_has_no_weights_and_the_penalty_neither(l2):
     for step in (model.test_on_batch, model.train_on_batch):
         logs = Logs.of(step(x, y, return_dict=True))
         assert logs.loss == pytest.approx(plain, rel=1e-5)
-        assert logs.penalty == pytest.approx(penalty, abs=1e-6)
+        assert logs.regularization_loss == pytest.approx(penalty, abs=1e-6)
 
 
 @pytest.fixture(scope="module")
@@ -142,7 +145,7 @@ def test_balanced_accuracy_stands_beside_accuracy(trained):
     recorded = json.loads((run.path / "metrics.json").read_text())
     assert recorded["best_val_balanced_accuracy"] == pytest.approx(expected)
     assert 0 <= recorded["val_balanced_accuracy"] <= 1
-    assert f"balanced   {expected:.4f}" in said
+    assert f"balanced    {expected:.4f}" in said
 
 
 def test_equal_classes_are_not_spoken_of(tmp_path):
@@ -161,7 +164,7 @@ def test_equal_classes_are_not_spoken_of(tmp_path):
     "counts, expected", [((20, 40), False), ((20, 42), True)]
 )
 def test_over_twice_as_many_is_unequal(counts, expected):
-    assert balance.is_unequal(unequal(counts, val_fraction=0)) == expected
+    assert has_unbalanced_classes(unequal(counts, val_fraction=0)) == expected
 
 
 def test_balanced_accuracy_is_that_of_scikit_learn():
@@ -223,6 +226,6 @@ def test_weights_are_refused_where_they_mean_nothing(options, words):
 
 
 def test_nothing_changes_without_weights():
-    job = prepare(asked(), load_dataset("digits"))
-    assert [m.name for m in job.model.metrics] == ["loss", "compile_metrics"]
-    assert "weighted_loss" not in job.model.get_metrics_result()
+    setup = prepare(asked(), load_dataset("digits"))
+    assert [m.name for m in setup.model.metrics] == ["loss", "compile_metrics"]
+    assert "weighted_loss" not in setup.model.get_metrics_result()

@@ -9,8 +9,8 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.training import batch_norm
-from zoo.training.job import prepare
-from zoo.training.network import body_of
+from zoo.training.model import backbone_of
+from zoo.training.setup import prepare
 
 SHORT = {"model": "cnn_cnf", "steps": 3, "recompute_batch_norm": True}
 
@@ -22,14 +22,14 @@ def data(count=40):
 
 
 def test_the_averages_are_those_of_all_training_images_as_numpy_has_them():
-    job = prepare(TrainConfig(**SHORT), data())
-    batch_norm.recompute(job.model, job.plan)
-    body = body_of(job.model)
+    setup = prepare(TrainConfig(**SHORT), data())
+    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
+    body = backbone_of(setup.model)
     (norm,) = batch_norm._norms(body)
     before = keras.Model(body.input, norm.input)
-    pixels = job.plan.data.train.images.astype("float32")
-    first = job.model.layers[job.model.layers.index(body) - 1].output
-    seen = keras.Model(job.model.input, first)(pixels)
+    pixels = setup.dataset.train.images.astype("float32")
+    first = setup.model.layers[setup.model.layers.index(body) - 1].output
+    seen = keras.Model(setup.model.input, first)(pixels)
     values = np.asarray(before(seen), np.float64)
     axes = tuple(range(values.ndim - 1))
     mean, variance = values.mean(axes), values.var(axes)
@@ -39,23 +39,23 @@ def test_the_averages_are_those_of_all_training_images_as_numpy_has_them():
 
 def test_several_batches_give_their_pooled_variance(monkeypatch):
     monkeypatch.setattr(batch_norm, "BATCH", 8)
-    job = prepare(TrainConfig(**SHORT), data())
-    batch_norm.recompute(job.model, job.plan)
+    setup = prepare(TrainConfig(**SHORT), data())
+    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
     several = [
         np.array(norm.moving_variance)
-        for norm in batch_norm._norms(body_of(job.model))
+        for norm in batch_norm._norms(backbone_of(setup.model))
     ]
     monkeypatch.setattr(batch_norm, "BATCH", 1000)
-    batch_norm.recompute(job.model, job.plan)
-    whole = batch_norm._norms(body_of(job.model))
+    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
+    whole = batch_norm._norms(backbone_of(setup.model))
     # Of the first norm exactly: nothing before it depends on the batch.
     np.testing.assert_allclose(several[0], whole[0].moving_variance, rtol=1e-4)
 
 
 def test_momentum_and_dropout_are_what_they_were_afterwards():
     config = TrainConfig(**{**SHORT, "model": "cnn_cnfdf", "dropout": 0.5})
-    job = prepare(config, data())
-    layers = body_of(job.model).layers
+    setup = prepare(config, data())
+    layers = backbone_of(setup.model).layers
 
     def settings():
         return [
@@ -64,7 +64,7 @@ def test_momentum_and_dropout_are_what_they_were_afterwards():
         ]
 
     before = settings()
-    batch_norm.recompute(job.model, job.plan)
+    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
     assert settings() == before
 
 

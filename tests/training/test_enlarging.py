@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.training.job import prepare
+from zoo.training.setup import prepare
 
 
 @pytest.fixture(scope="module")

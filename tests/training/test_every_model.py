@@ -8,8 +8,8 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.models import MODELS
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 
 # In every test run: one that learns by gradients, one by heart.
 QUICK = ("lr", "knn")

@@ -16,7 +16,8 @@ from zoo.metrics import binomial_ci
 from zoo.run_store import RunStore
 from zoo.runs import RunWriter
 from zoo.training.console import Console
-from zoo.training.loop import resume, train
+from zoo.training.resume import resume
+from zoo.training.train import train
 
 pytestmark = pytest.mark.filterwarnings(
     # Keras's own saving, with NumPy 2.4.
@@ -154,7 +155,7 @@ def test_a_run_whose_features_changed_does_not_go_on(runs_dir):
     resolved = run.resolved
     resolved["features"]["fingerprint"] = "another"
     RunWriter(run).write("resolved.json", json.dumps(resolved))
-    with pytest.raises(UserError, match="computes not what it did"):
+    with pytest.raises(UserError, match="computes other features"):
         resume(run, console=Console(quiet=True))
 
 
@@ -211,7 +212,7 @@ def test_a_memory_without_validation_images_is_complete(runs_dir):
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"model": "lenet5", "features": "hog"}, "looks at images itself"),
+        ({"model": "lenet5", "features": "hog"}, "takes images"),
         ({"model": "lr", "features": "colour"}, "digits is grey"),
         (
             {"model": "lr", "features": "hog", "augment": "flip"},
@@ -226,14 +227,17 @@ def test_a_memory_without_validation_images_is_complete(runs_dir):
         ({"model": "knn", "optimizer": "sgd"}, "--optimizer=sgd has no"),
         ({"model": "knn", "loss": "hinge"}, "--loss=hinge has no effect"),
         ({"model": "knn", "weight_decay": 0.1}, "--weight_decay=0.1 has"),
-        ({"model": "knn", "dropout": 0.5}, "no place in knn"),
+        ({"model": "knn", "dropout": 0.5}, "does not apply to knn"),
         ({"model": "knn", "model_arg": {"neighbors": 0}}, "neighbors=0"),
         (
             {"model": "knn", "model_arg": {"neighbors": 51},
              "train_examples": 50},
-            "more than the 50 examples",
+            "more than the 50 training examples",
         ),
-        ({"model": "knn", "model_arg": {"memory": 9}}, "--train_examples=N"),
+        (
+            {"model": "knn", "model_arg": {"num_examples": 9}},
+            "--train_examples=N",
+        ),
     ],
 )  # fmt: skip
 def test_what_has_no_place_is_refused_and_leaves_nothing(

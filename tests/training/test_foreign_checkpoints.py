@@ -10,8 +10,9 @@ import pytest
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore
-from zoo.training import resume, train
 from zoo.training.console import Console
+from zoo.training.resume import resume
+from zoo.training.train import train
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError
 from zoo.models import register_model
 from zoo.run_store import RunStore
-from zoo.training import resume, train
 from zoo.training.console import Console
-from zoo.training.job import prepare
+from zoo.training.resume import resume
+from zoo.training.setup import prepare
+from zoo.training.train import train
 
 QUIET = Console(quiet=True)
 # Everything that could move a weight: batch norm, penalties, decay, momentum.
@@ -75,11 +76,11 @@ def test_what_is_frozen_keeps_every_bit_and_all_else_moves(tmp_path):
 
 
 def test_features_are_all_before_the_logits(tmp_path):
-    job = prepare(asked(tmp_path, freeze="features"), None)
-    trained = [v.path for v in job.model.trainable_variables]
+    setup = prepare(asked(tmp_path, freeze="features"), None)
+    trained = [v.path for v in setup.model.trainable_variables]
     assert trained == ["logits/kernel", "logits/bias"]
     # The count of updates, and momentum of these two alone.
-    shapes = [tuple(v.shape) for v in job.model.optimizer.variables]
+    shapes = [tuple(v.shape) for v in setup.model.optimizer.variables]
     assert shapes == [(), (8, 10), (10,)]
 
 
@@ -93,17 +94,17 @@ def test_the_counts_are_of_what_learns_and_of_all(tmp_path):
 
 
 def test_no_penalty_counts_frozen_weights(tmp_path):
-    job = prepare(asked(tmp_path, freeze="hidden1*,hidden2*"), None)
-    kernel, bias = weights(job.model)["logits"]
+    setup = prepare(asked(tmp_path, freeze="hidden1*,hidden2*"), None)
+    kernel, bias = weights(setup.model)["logits"]
     l2 = 0.1 * np.sum(kernel**2)
     decay = 0.05 * (np.sum(kernel**2) + np.sum(bias**2))
-    found = float(sum(job.model.losses))
+    found = float(sum(setup.model.losses))
     assert found == pytest.approx(l2 + decay, rel=1e-5)
 
 
 def test_a_frozen_batch_norm_uses_its_averages_in_training(tmp_path):
-    job = prepare(asked(tmp_path, freeze="hidden1*", dropout=0.0), None)
-    layer = job.model.get_layer("network").get_layer("hidden1_norm")
+    setup = prepare(asked(tmp_path, freeze="hidden1*", dropout=0.0), None)
+    layer = setup.model.get_layer("network").get_layer("hidden1_norm")
     random = np.random.default_rng(0)
     gamma, beta, mean, variance = random.uniform(0.5, 2, (4, 16))
     layer.set_weights([gamma, beta, mean, variance])

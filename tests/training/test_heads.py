@@ -10,10 +10,12 @@ from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.models import create_model, register_model
 from zoo.run_store import RunStore
-from zoo.training import heads, resume, train
+from zoo.training import model as trained_model
 from zoo.training.console import Console
-from zoo.training.job import prepare
-from zoo.training.network import Logs
+from zoo.training.model import Logs
+from zoo.training.resume import resume
+from zoo.training.setup import prepare
+from zoo.training.train import train
 
 WEIGHT = 0.3  # the paper's
 QUIET = Console(quiet=True)
@@ -62,7 +64,9 @@ def test_one_update_is_that_of_all_three_losses_by_hand():
     random = np.random.default_rng(0)
     x, y = random.normal(size=(6, 4)), np.array([0, 1, 2, 2, 1, 0])
     inputs = keras.Input((4,))
-    model = heads.join(inputs, three_voices((4,), 3)(inputs), "joined")
+    model = trained_model.with_auxiliary_heads(
+        inputs, three_voices((4,), 3)(inputs), "joined"
+    )
     kernels = [np.array(w, "float64") for w in model.trainable_variables[::2]]
     model.compile(keras.optimizers.SGD(0.1), loss=_cross_entropy)
     model.train_on_batch(x, y)
@@ -88,7 +92,7 @@ def _cross_entropy(labels, logits):
 def test_googlenet_learns_from_both_of_its_heads():
     body = create_model("googlenet", 10, (64, 64, 1), auxiliary=True)
     inputs = keras.Input((64, 64, 1))
-    model = heads.join(inputs, body(inputs), "joined")
+    model = trained_model.with_auxiliary_heads(inputs, body(inputs), "joined")
     model.compile(keras.optimizers.SGD(1.0), loss=_cross_entropy)
     x = np.random.default_rng(0).normal(size=(4, 64, 64, 1)).astype("float32")
     y = np.array([0, 3, 5, 9])
@@ -115,7 +119,9 @@ def test_googlenet_learns_from_both_of_its_heads():
 
 def test_heads_speak_in_training_alone():
     inputs = keras.Input((4,))
-    model = heads.join(inputs, three_voices((4,), 3)(inputs), "joined")
+    model = trained_model.with_auxiliary_heads(
+        inputs, three_voices((4,), 3)(inputs), "joined"
+    )
     x = np.ones((2, 4), "float32")
     assert len(model(x, training=True)) == 3
     assert model(x, training=False).shape == (2, 3)
@@ -125,7 +131,7 @@ def test_heads_speak_in_training_alone():
 def test_a_model_with_one_output_is_a_plain_model():
     inputs = keras.Input((4,))
     outputs = layers.Dense(3)(inputs)
-    joined = heads.join(inputs, outputs, "joined")
+    joined = trained_model.with_auxiliary_heads(inputs, outputs, "joined")
     assert type(joined) is type(keras.Model(inputs, outputs))
 
 
@@ -138,7 +144,7 @@ def test_the_reported_loss_is_the_logits_own_and_the_rest_is_penalty(named):
     trained = Logs.of(model.train_on_batch(x, y, return_dict=True))
     assert trained.loss == pytest.approx(losses[0], rel=1e-5)
     rest = WEIGHT * (losses[1] + losses[2])
-    assert trained.penalty == pytest.approx(rest, rel=1e-5)
+    assert trained.regularization_loss == pytest.approx(rest, rel=1e-5)
 
 
 def test_heads_play_no_part_in_validation(named):
@@ -149,7 +155,7 @@ def test_heads_play_no_part_in_validation(named):
     logits = model.predict(x, verbose=0)
     own = float(np.mean(_cross_entropy(y, logits)))
     assert tested.loss == pytest.approx(own, rel=1e-5)
-    assert tested.penalty == pytest.approx(0, abs=1e-6)
+    assert tested.regularization_loss == pytest.approx(0, abs=1e-6)
 
 
 def test_the_saved_model_has_no_heads_and_the_same_logits(named, tmp_path):
@@ -208,7 +214,13 @@ def test_a_killed_run_with_heads_comes_to_the_same_bits(named, tmp_path):
     weights = [run.load_model().get_weights() for run in pair]
     for one, two in zip(*weights, strict=True):
         np.testing.assert_array_equal(one, two)
-    own = ("loss", "accuracy", "val_loss", "val_accuracy", "penalty")
+    own = (
+        "loss",
+        "accuracy",
+        "val_loss",
+        "val_accuracy",
+        "regularization_loss",
+    )
     first, second = (
         [[row[name] for name in own] for row in run.history] for run in pair
     )
@@ -223,5 +235,5 @@ def test_a_head_of_another_width_is_refused(table_of_models):
         return keras.Model(image, outputs)
 
     register_model("uneven", uneven)
-    with pytest.raises(UserError, match="one logit for each class"):
+    with pytest.raises(UserError, match="one logit per class"):
         create_model("uneven", 10)

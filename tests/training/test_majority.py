@@ -21,7 +21,7 @@ def test_a_thousand_classes_have_a_baseline_of_a_thousandth(tmp_path, capfd):
         counts = np.unique(part.labels, return_counts=True)[1]
         assert kept[split] == counts.max() / len(part)
     out, _ = capfd.readouterr()
-    (line,) = [x for x in out.splitlines() if x.startswith("untrained")]
+    (line,) = [x for x in out.splitlines() if x.startswith("initial")]
     assert f"(majority baseline: {kept['val']:.3f})" in line
     assert line.endswith("on 256 validation images")
 

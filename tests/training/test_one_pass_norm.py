@@ -6,8 +6,8 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.training import one_pass_norm
-from zoo.training.job import prepare
-from zoo.training.network import body_of
+from zoo.training.model import backbone_of
+from zoo.training.setup import prepare
 
 SHAPE = (6, 5, 4, 3)
 
@@ -131,7 +131,7 @@ def test_a_job_s_network_trains_by_the_kernel(model, norm, layer, by_kernel):
     )
     found = [
         x
-        for x in body_of(prepare(config, None).model).layers
+        for x in backbone_of(prepare(config, None).model).layers
         if isinstance(x, keras.layers.BatchNormalization)
     ]
     assert found[0].name.startswith(layer)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.training import losses, norm_biases, optimizers
+from zoo.training import losses, optimizers
 
 
 def rates(total, per_epoch=10, **options):
@@ -169,11 +169,11 @@ def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
     config = TrainConfig(
         optimizer="nesterov", momentum=0.85, norm_bias_factor=64.0
     )
-    biases = norm_biases.biases_of(model)
+    biases = optimizers.norm_biases(model)
     assert biases == [norm.beta]
     losses.add_weight_decay(model, 0.01, biases, 64.0)
     norm.beta.assign([0.5, -1.0, 2.0])
-    ours = optimizers.make_optimizer(config, 0.001, norm_biases=biases)
+    ours = optimizers.make_optimizer(config, 0.001, biases=biases)
     ours.build(model.trainable_variables)
     rates = [0.064 if v is norm.beta else 0.001 for v in ours_of(model)]
     decays = [0.01 * 0.001 / rate for rate in rates]

@@ -4,7 +4,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.training.plan import steps_per_execution
+from zoo.resolve import steps_per_execution
 
 
 def number(multiply_adds, **options):
@@ -26,5 +26,5 @@ def test_the_number_divides_what_happens_every_so_many_updates():
 
 
 def test_an_asked_number_that_divides_no_period_is_refused():
-    with pytest.raises(UserError, match="no multiple"):
+    with pytest.raises(UserError, match="not a multiple"):
         number(10_000, steps_per_execution=8, debug_every=100)

@@ -5,7 +5,7 @@ import pytest
 from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.training import job, precision
+from zoo.training import precision, setup
 
 CPU = {"device": "cpu", "backend": "tensorflow"}
 TABLE = "processor : 0\nflags : fpu avx512f {} sse2\n"
@@ -62,8 +62,8 @@ def test_a_resumed_run_keeps_its_format_on_another_machine(processor):
     processor("amx_bf16")
     begun = {"precision": "float32"}
     config = TrainConfig(precision="auto")
-    assert job._number_format(config, begun) == "float32"
-    assert job._number_format(config, None) == "bfloat16"
+    assert setup.number_format_of(config, begun) == "float32"
+    assert setup.number_format_of(config, None) == "bfloat16"
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import dataclasses
 import numpy as np
 import pytest
 
+from zoo import resolve
 from zoo.config import TrainConfig
 from zoo.data import Dataset, Split
 from zoo.errors import UserError
 from zoo.models.registry import ModelEntry
-from zoo.training import recipe
 
 RECIPE = {
     "optimizer": "nesterov",
@@ -36,7 +36,7 @@ def data_of(num_examples=1000, flips=True, shape=(1, 1, 1)):
 
 def fill(num_examples=1000, flips=True, shape=(1, 1, 1), **asked):
     data = data_of(num_examples, flips, shape)
-    return recipe.fill(TrainConfig(**asked), RECIPE, data)
+    return resolve.apply_recipe(TrainConfig(**asked), RECIPE, data)
 
 
 def test_what_is_not_asked_comes_from_the_recipe():
@@ -64,7 +64,7 @@ def test_another_schedule_drops_the_recipe_steps():
 
 
 def test_a_step_schedule_alone_falls_at_a_half_and_three_quarters():
-    filled = recipe.fill(
+    filled = resolve.apply_recipe(
         TrainConfig(schedule="step", epochs=8),
         {"optimizer": "sgd"},
         data_of(100),
@@ -131,8 +131,8 @@ def test_large_data_takes_the_large_recipe():
         recipe_small={"epochs": 1},
         recipe_large={"epochs": 2},
     )
-    assert recipe.recipe_of(entry, data_of(9_999)) == {"epochs": 1}
-    assert recipe.recipe_of(entry, data_of(10_000)) == {"epochs": 2}
+    assert resolve.default_recipe(entry, data_of(9_999)) == {"epochs": 1}
+    assert resolve.default_recipe(entry, data_of(10_000)) == {"epochs": 2}
 
 
 def test_points_take_their_own_recipe_or_that_of_small_data():
@@ -140,10 +140,10 @@ def test_points_take_their_own_recipe_or_that_of_small_data():
         "m", "m:build", "", (8, 8, 1), recipe_small={"epochs": 1}
     )
     points = data_of(shape=(2,))
-    assert recipe.recipe_of(entry, points) == {"epochs": 1}
+    assert resolve.default_recipe(entry, points) == {"epochs": 1}
     entry = dataclasses.replace(entry, recipe_vectors={"epochs": 3})
-    assert recipe.recipe_of(entry, points) == {"epochs": 3}
-    assert recipe.recipe_of(entry, data_of()) == {"epochs": 1}
+    assert resolve.default_recipe(entry, points) == {"epochs": 3}
+    assert resolve.default_recipe(entry, data_of()) == {"epochs": 1}
 
 
 def numbers():
@@ -156,10 +156,13 @@ def numbers():
 def test_the_loss_is_that_of_the_task_unless_one_is_asked_for():
     assert fill().loss == "cross_entropy"
     assert fill(loss="hinge").loss == "hinge"
-    assert recipe.fill(TrainConfig(), RECIPE, numbers()).loss == "squared_error"
+    assert (
+        resolve.apply_recipe(TrainConfig(), RECIPE, numbers()).loss
+        == "squared_error"
+    )
 
 
 @pytest.mark.parametrize("asked", [{"loss": "hinge"}, {"label_smoothing": 0.1}])
 def test_what_is_about_classes_is_refused_for_numbers(asked):
     with pytest.raises(UserError, match=f"--{next(iter(asked))}.* classes"):
-        recipe.fill(TrainConfig(**asked), RECIPE, numbers())
+        resolve.apply_recipe(TrainConfig(**asked), RECIPE, numbers())

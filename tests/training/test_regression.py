@@ -17,8 +17,9 @@ from zoo.data import load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import Interrupted
 from zoo.evaluation import scoring
-from zoo.training import resume, train
 from zoo.training.console import Console
+from zoo.training.resume import resume
+from zoo.training.train import train
 
 ASKED = {
     "model": "mlp",

@@ -7,17 +7,20 @@ import keras
 import numpy as np
 import pytest
 
+from zoo import initial_weights
 from zoo.config import TrainConfig
 from zoo.data import Dataset, preprocess
 from zoo.errors import UserError
 from zoo.models import MODELS
+from zoo.resolve import resolve
 from zoo.run_store import RunStore
-from zoo.training import fitting, origins, resume, train
+from zoo.training import transfer
 from zoo.training.console import Console
-from zoo.training.inherited import fitted
-from zoo.training.job import prepare
-from zoo.training.network import build_network
-from zoo.training.plan import make_plan
+from zoo.training.model import build_model
+from zoo.training.resume import resume
+from zoo.training.setup import load_dataset, prepare
+from zoo.training.train import train
+from zoo.training.transfer import adapt_statistics
 
 QUIET = Console(quiet=True)
 LOW, HIGH = tuple("01234"), tuple("56789")
@@ -51,9 +54,9 @@ def same(one, two):
 
 
 def test_all_but_the_head_is_the_other_run_s(runs_dir):
-    job = prepare(asked(runs_dir), None)
+    setup = prepare(asked(runs_dir), None)
     old = weights(RunStore(runs_dir).find("source").load_model())
-    new = weights(job.model)
+    new = weights(setup.model)
     assert {name: same(new[name], old[name]) for name in new} == {
         "hidden1": True,
         "hidden1_norm": True,
@@ -61,25 +64,25 @@ def test_all_but_the_head_is_the_other_run_s(runs_dir):
         "hidden2_norm": True,
         "logits": False,
     }
-    alone = job.plan.asked.replace(weights=None, new_head=False)
+    alone = setup.config.requested.replace(weights=None, new_head=False)
     fresh = weights(prepare(alone, None).model)
     assert same(new["logits"], fresh["logits"])
 
 
 def test_a_head_of_the_same_classes_is_kept(runs_dir):
-    job = prepare(asked(runs_dir, classes=LOW, new_head=False), None)
+    setup = prepare(asked(runs_dir, classes=LOW, new_head=False), None)
     old = weights(RunStore(runs_dir).find("source").load_model())
-    assert same(weights(job.model)["logits"], old["logits"])
-    assert job.transferred.new == ()
+    assert same(weights(setup.model)["logits"], old["logits"])
+    assert setup.transferred.new == ()
 
 
 def test_model_options_and_preprocessing_are_the_other_run_s(runs_dir):
-    job = prepare(asked(runs_dir), None)
-    config = job.plan.config
+    setup = prepare(asked(runs_dir), None)
+    config = setup.config
     assert config.model == "mlp" and config.norm == "batch"
     assert config.model_arg == {"hidden": (16, 8)}
     old = RunStore(runs_dir).find("source").resolved["statistics"]
-    assert job.statistics.to_json() == old
+    assert setup.statistics.to_json() == old
     assert config.mean_subtraction == "pixel"
 
 
@@ -111,13 +114,13 @@ def test_a_file_alone_says_all_but_the_options(runs_dir, tmp_path):
     old = RunStore(runs_dir).find("source")
     path = shutil.copy(old.path / "model.keras", tmp_path / "mine.keras")
     options = {"norm": "batch", "model_arg": {"hidden": (16, 8)}}
-    job = prepare(asked(runs_dir, weights=str(path), **options), None)
-    assert job.plan.config.model == "mlp"
-    found = weights(job.model)["hidden1"]
+    setup = prepare(asked(runs_dir, weights=str(path), **options), None)
+    assert setup.config.model == "mlp"
+    found = weights(setup.model)["hidden1"]
     assert same(found, weights(old.load_model())["hidden1"])
     kept = old.resolved["statistics"]
     for name in ("mean", "std"):
-        found = getattr(job.statistics, name)
+        found = getattr(setup.statistics, name)
         np.testing.assert_allclose(found, kept[name], rtol=1e-6)
 
 
@@ -125,10 +128,12 @@ def test_a_file_alone_says_all_but_the_options(runs_dir, tmp_path):
 @pytest.mark.parametrize("mean", ["none", "channel", "pixel", "image"])
 def test_a_file_tells_how_its_inputs_are_prepared(tmp_path, mean, scale):
     config = TrainConfig(model="lr", mean_subtraction=mean, scale=scale)
-    plan = make_plan(config)
-    known = preprocess.measure(plan.data.train.images, mean, scale)
-    build_network(plan, known).save(tmp_path / "a.keras")
-    found = origins.find(str(tmp_path / "a.keras"), "runs").statistics
+    dataset = load_dataset(config)
+    known = preprocess.measure(dataset.train.images, mean, scale)
+    build_model(resolve(config, dataset), dataset, known).save(
+        tmp_path / "a.keras"
+    )
+    found = initial_weights.find(str(tmp_path / "a.keras"), "runs").statistics
     assert (found.mean_subtraction, found.scale) == (mean, scale)
     for one, two in ((found.mean, known.mean), (found.std, known.std)):
         assert (one is None) == (two is None)
@@ -161,12 +166,12 @@ def test_colour_in_the_place_of_grey_is_seen_as_the_mean_of_its_channels(
     tmp_path,
 ):
     old = trained_on(pictures(1), tmp_path).load_model()
-    job = begun_on(pictures(3), tmp_path)
-    assert list(job.transferred.adapted.values()) == [fitting.SPREAD]
+    setup = begun_on(pictures(3), tmp_path)
+    assert list(setup.transferred.adapted.values()) == [transfer.REPEATED]
     images = pictures(3).train.images.astype(np.float32)
     grey = images.mean(axis=-1, keepdims=True)
     np.testing.assert_allclose(
-        job.model(images), old(grey), rtol=1e-3, atol=1e-4
+        setup.model(images), old(grey), rtol=1e-3, atol=1e-4
     )
 
 
@@ -174,41 +179,41 @@ def test_grey_in_the_place_of_colour_is_seen_as_three_equal_channels(tmp_path):
     # One shift and scale for all channels, so that the rule is exact.
     same = {"mean_subtraction": "none", "scale": "unit"}
     old = trained_on(pictures(3), tmp_path, **same).load_model()
-    job = begun_on(pictures(1), tmp_path)
-    assert list(job.transferred.adapted.values()) == [fitting.SUMMED]
+    setup = begun_on(pictures(1), tmp_path)
+    assert list(setup.transferred.adapted.values()) == [transfer.SUMMED]
     images = pictures(1).train.images.astype(np.float32)
     three = np.repeat(images, 3, axis=-1)
     np.testing.assert_allclose(
-        job.model(images), old(three), rtol=1e-3, atol=1e-4
+        setup.model(images), old(three), rtol=1e-3, atol=1e-4
     )
 
 
 def test_the_kernel_between_grey_and_colour_by_numpy():
     kernel = np.random.default_rng(0).normal(size=(5, 5, 3, 6))
-    summed, how = fitting.with_channels(kernel, (5, 5, 1, 6))
+    summed, how = transfer.with_channels(kernel, (5, 5, 1, 6))
     np.testing.assert_allclose(summed[:, :, 0], np.einsum("hwcf->hwf", kernel))
-    spread, _ = fitting.with_channels(summed, (5, 5, 3, 6))
+    spread, _ = transfer.with_channels(summed, (5, 5, 3, 6))
     for channel in range(3):
         np.testing.assert_allclose(spread[:, :, channel] * 3, summed[:, :, 0])
-    assert fitting.with_channels(kernel, (5, 5, 4, 6)) == (None, "")
-    assert fitting.with_channels(kernel, (3, 3, 1, 6)) == (None, "")
+    assert transfer.with_channels(kernel, (5, 5, 4, 6)) == (None, "")
+    assert transfer.with_channels(kernel, (3, 3, 1, 6)) == (None, "")
 
 
 def test_statistics_of_a_mean_image_of_another_size_are_not_kept(tmp_path):
     mean = np.zeros((8, 8, 1), np.float32)
     image = preprocess.Statistics("pixel", "std", mean, np.ones(1, np.float32))
-    assert fitted(image, (9, 8, 1)) is None
-    assert fitted(image, (8, 8, 3)).mean.shape == (8, 8, 3)
+    assert adapt_statistics(image, (9, 8, 1)) is None
+    assert adapt_statistics(image, (8, 8, 3)).mean.shape == (8, 8, 3)
     colours = preprocess.Statistics("channel", "none", np.float32([1, 2, 6]))
-    assert fitted(colours, (5, 5, 1)).mean.tolist() == [3]
-    assert fitted(colours, (5, 5, 4)) is None
+    assert adapt_statistics(colours, (5, 5, 1)).mean.tolist() == [3]
+    assert adapt_statistics(colours, (5, 5, 4)) is None
 
 
 def test_a_network_with_global_average_takes_images_of_any_size(tmp_path):
     small = {"model": "inception", "model_arg": {}, "steps": 1}
     trained_on(pictures(1), tmp_path, **small)
-    job = begun_on(pictures(1, side=12), tmp_path)
-    assert "logits" in job.transferred.copied
+    setup = begun_on(pictures(1, side=12), tmp_path)
+    assert "logits" in setup.transferred.copied
 
 
 # To the end, after an interruption and without the source.
@@ -317,7 +322,7 @@ def test_a_run_that_is_not_finished_is_no_start(copy):
 @pytest.mark.parametrize(
     ("source", "words"),
     [
-        ({"model": "knn"}, "remembers its training images and has no weights"),
+        ({"model": "knn"}, "stores its training images"),
         ({"model": "lr", "features": "hog"}, "trained on features, not on"),
         ({"model": "lr"}, "no weights before its logits"),
     ],
@@ -343,7 +348,7 @@ def test_a_file_that_is_no_model_of_a_run_is_refused(tmp_path):
     )
     for name, words in (("a", "cannot be read"), ("b", "no layer named net")):
         with pytest.raises(UserError, match=words):
-            origins.find(str(tmp_path / f"{name}.keras"), "runs")
+            initial_weights.find(str(tmp_path / f"{name}.keras"), "runs")
 
 
 @pytest.mark.slow

@@ -9,10 +9,10 @@ from keras import layers
 
 import zoo
 from zoo.models import MODELS, register_model
-from zoo.training import resume
-from zoo.training.checking import Trial
 from zoo.training.console import Console
-from zoo.training.job import prepare
+from zoo.training.resume import resume
+from zoo.training.sanity_checks import UntrainedModel
+from zoo.training.setup import prepare
 
 pytestmark = pytest.mark.usefixtures("table_of_models")
 BATCH, RATE = 32, 1e-3
@@ -277,7 +277,7 @@ def test_a_tutorial_is_resumed_and_starts_another_run(tmp_path):
 
 def test_what_layers_with_weights_get_is_looked_at():
     register_model("augmented", augmented)
-    job = prepare(zoo.TrainConfig(model="augmented"), None)
-    images = job.plan.data.val.images[:5]
-    seen = Trial(job).view.scaled(images.astype(np.float32))
+    setup = prepare(zoo.TrainConfig(model="augmented"), None)
+    images = setup.dataset.val.images[:5]
+    seen = UntrainedModel(setup).view.scaled(images.astype(np.float32))
     np.testing.assert_allclose(seen, images / 255, atol=1e-6)

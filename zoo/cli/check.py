@@ -7,7 +7,7 @@ import json
 
 from zoo.cli import stderr, train
 from zoo.cli.flags import Command
-from zoo.training.plan import settle
+from zoo.resolve import resolve_names
 
 NOT_OK = 1  # as of `grep` and `diff`: the answer is no
 
@@ -31,11 +31,11 @@ def run(argv: list[str]) -> int:
     if asked is None:
         return 0
     config, _ = asked
-    settle(config)  # before Keras is imported, which takes seconds
+    resolve_names(config)  # before Keras is imported, which takes seconds
     with stderr.hold():
-        from zoo.training import checking
+        from zoo.training import sanity_checks
 
-        answers = checking.check(config)
+        answers = sanity_checks.check(config)
     if command.values.json:
         rows = [dataclasses.asdict(answer) for answer in answers]
         print(json.dumps(rows, indent=1))

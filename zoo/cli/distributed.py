@@ -26,7 +26,7 @@ from zoo.cli.flags import Command
 from zoo.errors import Diverged, Interrupted, Lost, UserError, join_and
 from zoo.io import atomic_write
 from zoo.options import INT, Option, read_option
-from zoo.training.stopping import HANGUP, HUNG_UP, NUMBERS
+from zoo.training.signals import HANGUP, HUNG_UP, NUMBERS
 
 if TYPE_CHECKING:
     from zoo.training.distributed.process_group import (

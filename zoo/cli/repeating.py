@@ -7,9 +7,9 @@ from zoo.cli.flags import Command
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.options import INT, INT_OR_AUTO, Option, read_option
+from zoo.resolve import resolve_names
 from zoo.run_store import check_backend, group_of
 from zoo.runs import Run, RunGroup
-from zoo.training.plan import settle
 from zoo.tuning import devices
 from zoo.tuning.repeating import folder
 from zoo.tuning.repeating.knob import Knob
@@ -91,7 +91,7 @@ def train(
     """
     devices.refuse_several(config)
     name = config.run_name
-    base = settle(config.replace(run_name=None)).replace(run_name=name)
+    base = resolve_names(config.replace(run_name=None)).replace(run_name=name)
     request = Request(base, seeds_from(base.seed, count or 1), knob)
     folder.find(request)  # mistakes are told before Keras is imported
     devices.hide_gpus()  # the runs need them

@@ -80,10 +80,9 @@ def _resume(
             return run_replica(group)
         run = RunStore(home).find(name)
         from zoo.cli import ending
-        from zoo.training import resuming
-        from zoo.training.loop import resume
+        from zoo.training.resume import resume, task
 
-        group.broadcast(resuming.task(run, devices))
+        group.broadcast(task(run, devices))
         console = ending.console(held, home)
         resume(run, console=console, devices=devices, group=group)
 

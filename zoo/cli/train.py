@@ -9,9 +9,9 @@ from zoo import recipes
 from zoo.cli import distributed, repeating, stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, TrainConfig
+from zoo.resolve import resolve_names
 from zoo.run_store import RunStore, describe_parent
 from zoo.runs import Run
-from zoo.training.plan import settle
 
 if TYPE_CHECKING:
     from zoo.training.distributed.process_group import ProcessInfo
@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
         return repeating.train(config, None, parent, count, workers)
     info = distributed.read(command, "train")
     if info and not distributed.is_child():
-        settle(config)
+        resolve_names(config)
         return distributed.run_as_child()
     train(config, describe_parent(config, parent), info)
     return 0
@@ -100,14 +100,14 @@ def train(
         parent: the run that is repeated, if one is.
         info: how this process joins others; `None` is a single one.
     """
-    settle(config)  # before Keras is imported, which takes seconds
+    resolve_names(config)  # before Keras is imported, which takes seconds
     with stderr.hold() as held, distributed.join(info) as group:
         if not group.is_first:
             from zoo.training.distributed.replica import run_replica
 
             return run_replica(group, config)
         from zoo.cli import ending
-        from zoo.training.loop import train
+        from zoo.training.train import train
 
         console = ending.console(held, config.runs_dir)
         train(config, console=console, parent=parent, group=group)

@@ -123,6 +123,10 @@ class Dataset:
             float(max(part.max() for part in means)),
         )
 
+    def class_counts(self) -> np.ndarray:
+        """Returns the number of training examples of each class, int `[K]`."""
+        return np.bincount(self.train.labels, minlength=self.num_classes)
+
     @property
     def has_vectors(self) -> bool:
         """Whether examples are vectors of numbers, and not images."""

@@ -20,7 +20,7 @@ from zoo.evaluation import scoring
 from zoo.io import atomic_write
 from zoo.reporting import figures, sections
 from zoo.reporting.context import ReportContext, collect, collect_all
-from zoo.runs import Run
+from zoo.runs import Run, RunWriter
 
 FILE = "report.html"
 STYLE_SHEET = pathlib.Path(__file__).with_name("page.css")
@@ -68,7 +68,9 @@ def write_after_training(
         `None` if the report could not be written.
     """
     try:
-        run.write(FILE, _render_after_training(run, dataset, runs_dir))
+        RunWriter(run).write(
+            FILE, _render_after_training(run, dataset, runs_dir)
+        )
         return run.path / FILE
     except (Exception, KeyboardInterrupt):
         # The disk may be full: then there is no log either.

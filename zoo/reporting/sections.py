@@ -36,10 +36,12 @@ from zoo.evaluation.opening import verdict
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
 from zoo.reporting.context import ReportContext
+from zoo.resolve import resolve
 from zoo.runs import Run
 from zoo.summaries.confusion import MOST, worst
 from zoo.summaries.mistakes import surest_first
-from zoo.training import expected, network, recipe, result
+from zoo.training import reference_scores
+from zoo.training.model import backbone_of
 
 MAX_CLASS_NAMES = 12  # in the list of classes
 MAX_CHANNELS = 4  # whose statistics are listed
@@ -338,7 +340,7 @@ def model_rows(run: ReportContext) -> dict[str, Any]:
         return rows
     from zoo.models import describe
 
-    layers = describe.layer_costs(network.body_of(run.scored.model))
+    layers = describe.layer_costs(backbone_of(run.scored.model))
     memory = describe.total_memory(layers)
     rows["memory"] = (
         f"{format_bytes(memory['weight_bytes'])} of weights, "
@@ -402,13 +404,15 @@ def _shape(shape: Sequence[int]) -> str:
 
 @dataclasses.dataclass(frozen=True)
 class _StoredDataset:
-    """What `recipe.fill` asks of a `Dataset`, from a run folder."""
+    """What `resolve` asks of a `Dataset`, from a run folder."""
 
     name: str
     train: range
     task: str
     has_vectors: bool
     flips: bool
+    input_shape: tuple[int, ...]
+    val: range
 
     @classmethod
     def of(cls, run: Run) -> _StoredDataset:
@@ -423,6 +427,8 @@ class _StoredDataset:
             data["task"],
             len(data["input_shape"]) == 1,
             flips,
+            tuple(data["input_shape"]),
+            range(data["val"]),
         )
 
 
@@ -437,7 +443,7 @@ def recipe_diff(run: Run) -> list[tuple[str, Any, Any]] | None:
     try:
         entry = MODELS.find(run.resolved["config"]["model"])
         bare = TrainConfig(model=entry.name, dataset=config.dataset)
-        default = recipe.fill(bare, recipe.recipe_of(entry, data), data)
+        default = resolve(bare, data)
     except UserError:
         return None
     used, default = options(run), default.as_dict()
@@ -577,9 +583,12 @@ def _selection_caveat(run: ReportContext) -> str:
 def _expected_score(run: ReportContext) -> str:
     """Compares the score of an unchanged default recipe with its range."""
     accuracy = run.metrics.get("best_val_accuracy")
-    if accuracy is None or set(run.run.config.overrides()) - result.UNTOUCHED:
+    changed = set(run.run.config.overrides())
+    if accuracy is None or changed - reference_scores.COSMETIC_OPTIONS:
         return ""
-    text = expected.verdict(run.config["model"], run.data["name"], accuracy)
+    text = reference_scores.verdict(
+        run.config["model"], run.data["name"], accuracy
+    )
     return f"The validation accuracy is {text}." if text else ""
 
 

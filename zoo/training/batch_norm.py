@@ -1,4 +1,4 @@
-"""Batch norm's averages computed anew before a network is scored.
+"""Batch norm's averages recomputed before a model is evaluated.
 
 In use, batch norm takes running averages of the means and variances of the
 training batches. After few steps they are still near their initial values 0
@@ -25,43 +25,45 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.data import Dataset
 from zoo.errors import UserError
-from zoo.training.network import body_of
-from zoo.training.plan import Plan
+from zoo.resolve import ResolvedConfig
+from zoo.training.model import backbone_of
 
 MAX_EXAMPLES = 10_240  # 10^3 to 10^4 are enough, the paper finds
 BATCH = 256  # images; large, and independent of the batch size in training
 
 
-def check(model: keras.Model, plan: Plan) -> None:
-    """Raises `UserError` where there is nothing to compute anew."""
-    if not plan.config.recompute_batch_norm:
+def check(model: keras.Model, config: ResolvedConfig) -> None:
+    """Raises `UserError` where there is nothing to recompute."""
+    if not config.recompute_batch_norm:
         return
-    if not _norms(body_of(model)):
+    if not _norms(backbone_of(model)):
         raise UserError(
-            f"--recompute_batch_norm has no effect on {plan.config.model}, "
+            f"--recompute_batch_norm has no effect on {config.model}, "
             "which has no batch norm that is trained; leave it out."
         )
-    if plan.config.devices != 1:
+    if config.devices != 1:
         raise UserError(
             f"--recompute_batch_norm works on one device, not with --devices="
-            f"{plan.config.devices}; leave one of them out."
+            f"{config.devices}; leave one of them out."
         )
 
 
-def recompute(model: keras.Model, plan: Plan) -> None:
+def recompute(model: keras.Model, dataset: Dataset, seed: int) -> None:
     """Sets the averages of every trained batch norm to those of the data.
 
     Args:
         model: of a run; its weights stay as they are.
-        plan: names the training images, of which a fixed sample is used.
+        dataset: its training images, of which a fixed sample is used.
+        seed: of the sample.
     """
-    norms = _norms(body_of(model))
+    norms = _norms(backbone_of(model))
     sums = [[0.0, 0.0] for _ in norms]
-    batches = _batches(plan)
-    with _single_batch(body_of(model), norms):
+    batches = _batches(dataset, seed)
+    with _single_batch(backbone_of(model), norms):
         for chosen in batches:
-            images = plan.data.train.images[chosen].astype(np.float32)
+            images = dataset.train.images[chosen].astype(np.float32)
             model(images, training=True)
             for total, norm in zip(sums, norms, strict=True):
                 mean = _numpy(norm.moving_mean)
@@ -74,10 +76,10 @@ def recompute(model: keras.Model, plan: Plan) -> None:
         norm.moving_variance.assign(variance.astype(np.float32))
 
 
-def _batches(plan: Plan) -> list[np.ndarray]:
+def _batches(dataset: Dataset, seed: int) -> list[np.ndarray]:
     """Returns the indices of each batch, all of nearly the same size."""
-    count = len(plan.data.train)
-    generator = np.random.default_rng([plan.seed, count])
+    count = len(dataset.train)
+    generator = np.random.default_rng([seed, count])
     chosen = generator.permutation(count)[:MAX_EXAMPLES]
     return np.array_split(chosen, -(-len(chosen) // BATCH))
 

@@ -1,4 +1,4 @@
-"""Checkpoints: everything that decides how training goes on, in one file.
+"""Checkpoints of a run: all that training needs to continue exactly.
 
 A checkpoint is an `.npz` of plain arrays (NumPy alone reads it), written
 under another name and renamed, so that it is whole or not there:
@@ -7,101 +7,156 @@ under another name and renamed, so that it is whole or not there:
     seeds/0000...       the state of every random generator
     optimizer/0000...   iterations, momentum, learning rate
     metrics/0000...     running means, for a checkpoint inside an epoch
+    callbacks/0000...   state of the user's callbacks
     state               a `TrainState` as JSON, with the id of the run
     run_id              in `best-0012.npz`: the same id
 
 `last.npz` holds all of it; `best-0012.npz`, named by its epoch, the weights
-alone. The best file is written before the `last.npz` that speaks of it, and
-older ones are removed after, so that a kill at any moment leaves a pair that
-fits.
+alone. The best file is written before the `last.npz` that names it, and older
+ones are removed after, so that a kill at any moment leaves a pair that fits.
 """
 
 from __future__ import annotations
 
+import dataclasses
+import json
+import math
 import pathlib
 import zipfile
 import zlib
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-import keras
 import numpy as np
 
 from zoo.commands import command
 from zoo.errors import UserError
 from zoo.io import atomic_write
-from zoo.training.state import TrainState
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.resolve import ResolvedConfig
 
 LAST = "last.npz"
 
 
-class NotFinite(ArithmeticError):
-    """A weight is no longer a number; nothing was written."""
+@dataclasses.dataclass
+class BestEpoch:
+    """The epoch whose weights are the result so far; higher accuracy first.
+
+    Equal accuracies, common on small validation sets, are decided by the loss,
+    without regularization.
+    """
+
+    epoch: int = 0
+    accuracy: float | None = -math.inf
+    loss: float = math.inf
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any epoch was evaluated yet."""
+        return math.isfinite(self.loss)
+
+    def is_improved_by(self, accuracy: float | None, loss: float) -> bool:
+        """Whether an epoch with these validation scores is better.
+
+        Where numbers are predicted there is no accuracy: the loss decides.
+        """
+        if accuracy is None:
+            return loss < self.loss
+        return (accuracy, -loss) > (self.accuracy, -self.loss)
 
 
-def variables_of(model: keras.Model) -> dict[str, list]:
-    """Returns the variables of a compiled model that training changes."""
-    weights = model.weights
-    known = {id(v) for v in weights}
-    seeds = [v for v in model.non_trainable_variables if id(v) not in known]
-    return {
-        "weights": weights,
-        "seeds": seeds,
-        "optimizer": model.optimizer.variables,
-        "metrics": model.metrics_variables,
-    }
+@dataclasses.dataclass
+class TrainState:
+    """How far training has come; stored in every checkpoint.
 
+    A resumed run thus has the same best epoch, the same patience left and the
+    same curves as one that was never interrupted.
 
-def _arrays(model: keras.Model, kinds: tuple[str, ...]) -> dict:
-    variables = variables_of(model)
-    return {
-        f"{kind}/{index:04d}": keras.ops.convert_to_numpy(variable)
-        for kind in kinds
-        for index, variable in enumerate(variables[kind])
-    }
+    Attributes:
+        epoch: Number of finished epochs.
+        batch: Training steps in the epoch after those; 0 at its start.
+        step: Training steps in all.
+        best: The best epoch so far.
+        lowest_val_loss: Lowest validation loss so far, for early stopping.
+        epochs_without_improvement: Epochs since `lowest_val_loss`.
+        seconds: Seconds of training, over all sessions.
+        window: Sums since the last point of the training curves: examples,
+            and loss and accuracy times examples.
+        rows: Rows of `history.csv`.
+        layer_stats: Rows of `layer_stats.json`.
+        event_files: Name and length in bytes of each event file, by split.
+        stop_training: Whether a callback asked to stop, as Keras's
+            `EarlyStopping` does.
+        run_id: Identifier of the run, see `zoo.run_store.new_id`.
+    """
 
+    epoch: int = 0
+    batch: int = 0
+    step: int = 0
+    best: BestEpoch = dataclasses.field(default_factory=BestEpoch)
+    lowest_val_loss: float = math.inf
+    epochs_without_improvement: int = 0
+    seconds: float = 0.0
+    window: dict[str, float] = dataclasses.field(default_factory=dict)
+    rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    layer_stats: list[dict[str, Any]] = dataclasses.field(default_factory=list)
+    event_files: dict[str, list] = dataclasses.field(default_factory=dict)
+    stop_training: bool = False
+    run_id: str = ""
 
-def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
-    path.parent.mkdir(exist_ok=True)
-    with atomic_write(path) as file:
-        np.savez(file, **arrays)
+    def count_epoch(self, val_loss: float) -> None:
+        """Counts an epoch, for early stopping, by its validation loss."""
+        self.epochs_without_improvement += 1
+        if val_loss < self.lowest_val_loss:
+            self.lowest_val_loss = val_loss
+            self.epochs_without_improvement = 0
 
-
-def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
-    try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
-        raise _damaged(path) from None
-
-
-def _damaged(path: pathlib.Path) -> UserError:
-    again = command("train", flagfile=str(path.parent.parent / "flags.txt"))
-    return UserError(
-        f"{path} is damaged and cannot be resumed from; `{again}` trains anew."
-    )
-
-
-def _assign(model: keras.Model, arrays: dict, kinds: tuple, path) -> None:
-    variables = {
-        f"{kind}/{index:04d}": variable
-        for kind in kinds
-        for index, variable in enumerate(variables_of(model)[kind])
-    }
-    shapes = {name: tuple(v.shape) for name, v in variables.items()}
-    found = {
-        name: array.shape
-        for name, array in arrays.items()
-        if name.partition("/")[0] in kinds
-    }
-    if shapes != found:
-        raise UserError(
-            f"{path} does not fit this model; it is of another run."
+    def is_done(self, config: ResolvedConfig) -> bool:
+        """Whether no further step is to be made."""
+        patience = config.early_stopping_patience
+        is_out_of_patience = (
+            bool(patience) and self.epochs_without_improvement >= patience
         )
-    for name, variable in variables.items():
-        variable.assign(arrays[name])
+        is_at_the_end = self.step >= config.total_steps
+        return is_at_the_end or is_out_of_patience or self.stop_training
+
+    def to_json(self) -> str:
+        """Returns the state as JSON; infinities as Python writes them."""
+        return json.dumps(dataclasses.asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> TrainState:
+        """Reads back what `to_json` wrote.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is something else.
+        """
+        values = json.loads(text)
+        state = cls(**{**values, "best": BestEpoch(**values["best"])})
+        counts = (state.epoch, state.batch, state.step, state.best.epoch)
+        if not all(type(count) is int and count >= 0 for count in counts):
+            raise ValueError("a count is not a number from 0 on")
+        if not isinstance(state.event_files, dict):
+            raise TypeError("event files have no folders")
+        for place, (name, length) in state.event_files.items():
+            if (type(place), type(name), type(length)) != (str, str, int):
+                raise ValueError("an event file has no name or length")
+        return state
+
+
+class NonFiniteWeights(ArithmeticError):
+    """A weight is infinite or NaN; nothing was written."""
 
 
 class Checkpoints:
-    """The checkpoint files of one run."""
+    """The checkpoint files of one run.
+
+    Args:
+        folder: `checkpoints/` of the run.
+    """
 
     def __init__(self, folder: pathlib.Path):
         self.folder = folder
@@ -110,18 +165,30 @@ class Checkpoints:
         """Returns the file that holds the weights after an epoch."""
         return self.folder / f"best-{epoch:04d}.npz"
 
-    def save_last(self, model: keras.Model, state: TrainState) -> None:
-        """Saves all that training needs to go on, then drops older bests.
+    def save_last(
+        self,
+        model: keras.Model,
+        state: TrainState,
+        callbacks: Mapping[str, np.ndarray] | None = None,
+    ) -> None:
+        """Saves all that training needs, then drops older best files.
+
+        Args:
+            model: compiled.
+            state: how far training has come.
+            callbacks: state of the user's callbacks, arrays by name.
 
         Raises:
-            NotFinite: a weight is infinite or not a number.
+            NonFiniteWeights: a weight is infinite or NaN.
         """
         arrays = _arrays(model, ("weights", "seeds", "optimizer"))
         for array in arrays.values():
             if array.dtype.kind == "f" and not np.isfinite(array).all():
-                raise NotFinite
+                raise NonFiniteWeights
         if state.batch:
             arrays |= _arrays(model, ("metrics",))
+        for name, array in (callbacks or {}).items():
+            arrays[f"callbacks/{name}"] = array
         arrays["state"] = np.frombuffer(state.to_json().encode(), np.uint8)
         _write(self.folder / LAST, arrays)
         self._drop_bests_but(state.best.epoch)
@@ -151,10 +218,10 @@ class Checkpoints:
                 )
 
     def load_state(self) -> TrainState | None:
-        """Returns where the last checkpoint stands; `None` if there is none."""
-        if not (self.folder / LAST).exists():
-            return None
+        """Returns the state of the last checkpoint; `None` if there is none."""
         path = self.folder / LAST
+        if not path.exists():
+            return None
         try:
             return TrainState.from_json(_read(path)["state"].tobytes().decode())
         except (KeyError, ValueError, TypeError):
@@ -165,6 +232,17 @@ class Checkpoints:
         path = self.folder / LAST
         kinds = ("weights", "seeds", "optimizer")
         _assign(model, _read(path), kinds, path)
+
+    def load_callbacks(self) -> dict[str, np.ndarray]:
+        """Returns the state of the user's callbacks, arrays by name."""
+        if not (self.folder / LAST).exists():
+            return {}
+        prefix = "callbacks/"
+        return {
+            name.removeprefix(prefix): array
+            for name, array in _read(self.folder / LAST).items()
+            if name.startswith(prefix)
+        }
 
     def restore_metrics(self, model: keras.Model) -> None:
         """Gives a model the running means saved inside an epoch."""
@@ -177,7 +255,7 @@ class Checkpoints:
         _assign(model, _read(path), ("weights",), path)
 
     def start_over(self) -> None:
-        """Removes what an earlier sitting left before its first checkpoint."""
+        """Removes what a session left before its first checkpoint."""
         for path in self.folder.glob("best-*.npz"):
             path.unlink()
 
@@ -185,3 +263,68 @@ class Checkpoints:
         for path in self.folder.glob("best-*.npz"):
             if path != self.best_path(epoch):
                 path.unlink()
+
+
+def variables_of(model: keras.Model) -> dict[str, list]:
+    """Returns the variables of a compiled model that training changes."""
+    weights = model.weights
+    known = {id(v) for v in weights}
+    seeds = [v for v in model.non_trainable_variables if id(v) not in known]
+    return {
+        "weights": weights,
+        "seeds": seeds,
+        "optimizer": model.optimizer.variables,
+        "metrics": model.metrics_variables,
+    }
+
+
+def _arrays(model: keras.Model, kinds: tuple[str, ...]) -> dict:
+    import keras
+
+    variables = variables_of(model)
+    return {
+        f"{kind}/{index:04d}": keras.ops.convert_to_numpy(variable)
+        for kind in kinds
+        for index, variable in enumerate(variables[kind])
+    }
+
+
+def _assign(model: keras.Model, arrays: dict, kinds: tuple, path) -> None:
+    variables = {
+        f"{kind}/{index:04d}": variable
+        for kind in kinds
+        for index, variable in enumerate(variables_of(model)[kind])
+    }
+    shapes = {name: tuple(v.shape) for name, v in variables.items()}
+    found = {
+        name: array.shape
+        for name, array in arrays.items()
+        if name.partition("/")[0] in kinds
+    }
+    if shapes != found:
+        raise UserError(
+            f"{path} does not fit this model; it is of another run."
+        )
+    for name, variable in variables.items():
+        variable.assign(arrays[name])
+
+
+def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
+    path.parent.mkdir(exist_ok=True)
+    with atomic_write(path) as file:
+        np.savez(file, **arrays)
+
+
+def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    try:
+        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        raise _damaged(path) from None
+
+
+def _damaged(path: pathlib.Path) -> UserError:
+    again = command("train", flagfile=str(path.parent.parent / "flags.txt"))
+    return UserError(
+        f"{path} is damaged and cannot be resumed from; `{again}` trains anew."
+    )

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 
 from zoo import console
 from zoo.console import format_duration
-from zoo.training.state import TrainState
+from zoo.training.checkpoints import TrainState
 
 if TYPE_CHECKING:
     from zoo.data import Dataset
@@ -45,12 +45,10 @@ class Console(console.Console):
         if self._on_end:
             self._on_end(run, data)
 
-    def epoch(self, row: dict, state: TrainState, plan) -> None:
+    def epoch(self, row: dict, state: TrainState, config) -> None:
         """Prints the line of a finished epoch."""
-        width = len(str(plan.epochs))
-        parts = [
-            f"epoch {row['epoch']:>{width}}/{plan.epochs}",
-        ]
+        width = len(str(config.num_epochs))
+        parts = [f"epoch {row['epoch']:>{width}}/{config.num_epochs}"]
         parts += [
             f"{name} {row[name]:.4f}"
             for name in ("loss", "accuracy", "val_loss", "val_accuracy")
@@ -64,22 +62,23 @@ class Console(console.Console):
         """Shows how many images have their features, if it takes long."""
         self.show_progress("features of images", done, total)
 
-    def progress(self, now, state: TrainState, plan, clock) -> None:
+    def progress(self, now, state: TrainState, setup, throughput) -> None:
         """Shows the running epoch."""
         if not self.is_progress_due:
             return
-        rate = clock.rate()
-        left = plan.total_steps - state.step
-        seconds = left * plan.config.batch_size / rate if rate else None
+        config = setup.config
+        rate = throughput.examples_per_second()
+        left = config.total_steps - state.step
+        seconds = left * config.batch_size / rate if rate else None
         details = f"loss {now.loss:.4f}"
         if now.accuracy is not None:
             details += f"  accuracy {now.accuracy:.4f}"
         if seconds is not None:
-            details += f"  {rate:,.0f} {plan.source.noun}/s"
+            details += f"  {rate:,.0f} {setup.source.noun}/s"
             details += f"  {format_duration(seconds)} left"
         self.show_progress(
-            f"epoch {state.epoch + 1}/{plan.epochs}  step",
+            f"epoch {state.epoch + 1}/{config.num_epochs}  step",
             state.step,
-            plan.total_steps,
+            config.total_steps,
             details,
         )

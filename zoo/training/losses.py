@@ -1,8 +1,8 @@
-"""What is minimized, from integer labels `[B]` and logits `[B, K]`.
+"""Losses of integer labels `[B]` and logits `[B, K]`, and weight decay.
 
 A model with one output predicts a number; its labels are float32 `[B]`.
-Each loss gives one value an example, float32 `[B]`. Penalties on weights are
-no part of it: they are shown apart, as `penalty`.
+Each loss gives one value an example, float32 `[B]`. Regularization is not part
+of it and is reported apart, as `regularization_loss`.
 """
 
 from __future__ import annotations
@@ -22,27 +22,33 @@ def cross_entropy(label_smoothing: float = 0.0) -> Callable:
     With smoothing s the target is 1 - s + s/K for the true class and s/K for
     each other one (Szegedy et al. 2016, arXiv:1512.00567).
     """
-    if not label_smoothing:
-        return lambda y, z: keras.losses.sparse_categorical_crossentropy(
-            y, z, from_logits=True
+
+    # Named functions: Keras warns of a lambda when a callback saves the model.
+    def sparse_cross_entropy(labels, logits):
+        return keras.losses.sparse_categorical_crossentropy(
+            labels, logits, from_logits=True
         )
-    return lambda y, z: keras.losses.categorical_crossentropy(
-        _one_hot(y, z),
-        z,
-        from_logits=True,
-        label_smoothing=label_smoothing,
-    )
+
+    def smoothed_cross_entropy(labels, logits):
+        return keras.losses.categorical_crossentropy(
+            _one_hot(labels, logits),
+            logits,
+            from_logits=True,
+            label_smoothing=label_smoothing,
+        )
+
+    return smoothed_cross_entropy if label_smoothing else sparse_cross_entropy
 
 
 def hinge(labels, logits):
-    """Multiclass hinge of Weston and Watkins: sum over every wrong class.
+    """Multiclass hinge of Weston and Watkins: sum over every incorrect class.
 
     max(0, s_j - s_y + 1) summed over j != y; Keras's own categorical hinge
-    takes only the worst wrong class.
+    takes only the worst incorrect class.
     """
     target = _one_hot(labels, logits)
-    right = ops.sum(target * logits, axis=-1, keepdims=True)
-    margins = ops.maximum(0.0, logits - right + 1.0) * (1.0 - target)
+    correct = ops.sum(target * logits, axis=-1, keepdims=True)
+    margins = ops.maximum(0.0, logits - correct + 1.0) * (1.0 - target)
     return ops.sum(margins, axis=-1)
 
 
@@ -69,6 +75,20 @@ def make_loss(name: str, label_smoothing: float = 0.0) -> Callable:
 def data_loss(config: TrainConfig) -> Callable:
     """Returns the loss of a filled config: every example counts the same."""
     return make_loss(config.loss, config.label_smoothing or 0.0)
+
+
+def class_weights(labels: np.ndarray, num_classes: int) -> np.ndarray:
+    """Returns the weight of an example of each class, float32 `[K]`.
+
+    n / (K n_k) for n_k of n examples (King and Zeng 2001, "Logistic
+    regression in rare events data"): each class counts the same in all, and
+    the mean over the examples is 1. A class without examples gets 0.
+    """
+    counts = np.bincount(labels, minlength=num_classes)
+    weights = np.zeros(num_classes)
+    present = counts > 0
+    weights[present] = len(labels) / (present.sum() * counts[present])
+    return weights.astype(np.float32)
 
 
 def by_class(loss: Callable, weights: np.ndarray) -> Callable:
@@ -99,11 +119,11 @@ def add_weight_decay(
     `SGD(weight_decay=w)` is decoupled and, at momentum 0.9, ten times weaker.
 
     Args:
-        model: gets the penalty.
+        model: gets the penalty as a regularizer of its variables.
         weight_decay: w.
-        faster: variables whose rate is multiplied by a factor.
-        factor: that one; by it their penalty is divided, so that they decay
-            as the others do.
+        faster: variables whose learning rate is multiplied by a factor.
+        factor: the factor, by which their penalty is divided, so that they
+            decay as the others do.
     """
     apart = {id(variable) for variable in faster}
     usual, divided = (

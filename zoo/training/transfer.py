@@ -1,14 +1,20 @@
-"""Transfer: the weights of one run as the start of another.
+"""Transfer learning: the weights of one model as the start of another.
 
-The network is built for the new data; then weights are copied layer by layer,
-by name, where their shapes agree. Two things are made to fit:
+The model is built for the new data; then weights are copied layer by layer,
+by name, where their shapes agree. Three things are adapted:
 
-- The layer `logits` starts anew where --new_head says so, as do auxiliary
-  classifiers, which no saved model has.
-- A first convolution changes between grey and colour; `fitting.py` says how.
+- The layer `logits` is initialized again where --new_head says so, as are
+  auxiliary classifiers, which no saved model has.
+- Where gray images take the place of color ones, the kernel of a first
+  convolution is summed over its input channels, so that it gives what three
+  equal channels gave; where color ones take the place of gray, it is repeated
+  and divided by 3, so that it is given their mean.
+- The statistics of the preprocessing belong to the weights and are kept: with
+  others every layer would be given other numbers than it was trained on, which
+  frozen layers could never make up for.
 
-All else that does not fit is refused: a network of which a layer silently
-started anew would be no transfer.
+All else that does not fit is refused: a model of which a layer was silently
+initialized again would not be a transfer.
 """
 
 from __future__ import annotations
@@ -18,30 +24,35 @@ from collections.abc import Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
 from zoo.commands import command
 from zoo.console import pluralize
+from zoo.data import Dataset
+from zoo.data.preprocess import Statistics
 from zoo.errors import UserError, join_and
 from zoo.features.extractor import hash_weights
+from zoo.initial_weights import SourceModel
+from zoo.resolve import ResolvedConfig
 from zoo.runs import Run, read_model
-from zoo.training import network
-from zoo.training.fitting import Fit
-from zoo.training.freezing import HEAD, before_head
-from zoo.training.origins import Origin
-from zoo.training.plan import Plan
+from zoo.training.model import HEAD, backbone_of, layers_before_head
+
+COLORS = 3
+SUMMED = "summed over the three colors, for gray"
+REPEATED = "repeated for three colors and divided by 3"
 
 
 @dataclasses.dataclass(frozen=True)
 class Transfer:
-    """What was taken over from where.
+    """Record of what was taken over from another model.
 
     Attributes:
-        run: the origin, as `--weights` names it.
-        weights_sha256: of all weights of its saved model.
-        copied: layers whose weights are the origin's.
-        adapted: layers whose kernels were made to fit, and how.
-        new: layers with weights that start anew.
-        preprocessing: whose statistics centre and scale the inputs.
+        run: Source model, as `--weights` names it.
+        weights_sha256: SHA-256 of all weights of the source model.
+        copied: Layers whose weights are the source's.
+        adapted: Layers whose kernels were adapted, and how.
+        new: Layers with weights that are initialized again.
+        preprocessing: Whose statistics center and scale the inputs.
     """
 
     run: str
@@ -56,40 +67,45 @@ class Transfer:
         return dataclasses.asdict(self)
 
 
-def start(
-    model: keras.Model, plan: Plan, origin: Origin, preprocessing: str
+def copy_weights(
+    model: keras.Model,
+    config: ResolvedConfig,
+    dataset: Dataset,
+    source: SourceModel,
+    preprocessing: str,
 ) -> Transfer:
-    """Gives a model that was just built the weights of its origin.
+    """Gives a model that was just built the weights of its source.
 
     Args:
         model: raw inputs to logits.
-        plan: of the run that it is for.
-        origin: whose weights.
-        preprocessing: what is said of the statistics.
+        config: of the run that it is for.
+        dataset: that it is to be trained on.
+        source: whose weights.
+        preprocessing: whose statistics the preprocessing has, in words.
 
     Raises:
-        UserError: the classes differ and no new head is asked for, a layer
+        UserError: the classes differ and no new head is requested, a layer
             does not fit, or nothing would be left to copy.
     """
-    old = read_model(origin.path)
-    body, old_body = network.body_of(model), network.body_of(old)
-    if not plan.config.new_head:
-        _check_targets(plan, origin, old.output_shape[-1])
-    new = _new_layers(body, plan.config.new_head)
+    old = read_model(source.path)
+    body, old_body = backbone_of(model), backbone_of(old)
+    if not config.new_head:
+        _check_targets(dataset, source, old.output_shape[-1])
+    new = _new_layers(body, config.new_head)
     found = {layer.name: layer for layer in old_body.layers if layer.weights}
-    fit = Fit(plan, origin, old.input_shape[1:])
+    adaptation = _Adaptation(config, dataset, source, old.input_shape[1:])
     copied, adapted = [], {}
     for layer in body.layers:
         if not layer.weights or layer.name in new:
             continue
-        weights, how = fit.weights(layer, found.get(layer.name))
+        weights, how = adaptation.weights(layer, found.get(layer.name))
         layer.set_weights(weights)
         copied.append(layer.name)
         if how:
             adapted[layer.name] = how
-    fit.check_all_used(set(found) - {HEAD}, copied)
+    adaptation.check_all_used(set(found) - {HEAD}, copied)
     return Transfer(
-        origin.name,
+        source.name,
         hash_weights(old),
         tuple(copied),
         adapted,
@@ -110,8 +126,8 @@ def check_same(now: Transfer, run: Run) -> None:
         )
 
 
-def in_words(resolved: dict[str, Any]) -> dict[str, str]:
-    """Returns rows for the log: what was taken over, and what is frozen."""
+def describe_transfer(resolved: dict[str, Any]) -> dict[str, str]:
+    """Returns lines of the header: what was taken over, and what is frozen."""
     rows = {}
     if found := resolved["weights"]:
         parts = [f"{pluralize(len(found['copied']), 'layer')} copied"]
@@ -127,7 +143,7 @@ def in_words(resolved: dict[str, Any]) -> dict[str, str]:
         named = join_and(_some(layers))
         rows["frozen"] = (
             f"{pluralize(len(layers), 'layer')}: {named}; "
-            f"{counts['trainable']:,} of {counts['total']:,} numbers learn"
+            f"{counts['trainable']:,} of {counts['total']:,} weights learn"
         )
     return rows
 
@@ -137,35 +153,192 @@ def _some(names: Sequence[str]) -> list[str]:
 
 
 def _new_layers(body: keras.Model, new_head: bool) -> list[str]:
-    """Returns the layers with weights that start anew."""
-    way = before_head(body)
-    heavy = [layer.name for layer in body.layers if layer.weights]
-    if way is None:
+    """Returns the layers with weights that are initialized again."""
+    before = layers_before_head(body)
+    weighted = [layer.name for layer in body.layers if layer.weights]
+    if before is None:
         return []
     return [
-        name for name in heavy if name not in way and (new_head or name != HEAD)
+        name
+        for name in weighted
+        if name not in before and (new_head or name != HEAD)
     ]
 
 
-def _check_targets(plan: Plan, origin: Origin, outputs: int) -> None:
-    """Refuses to keep a head that tells other classes apart."""
-    data = plan.data
-    mine = (data.task, tuple(data.class_names))
-    same = origin.targets in (None, mine)
-    if same and outputs == max(data.num_classes, 1):
+def _check_targets(dataset: Dataset, source: SourceModel, outputs: int) -> None:
+    """Refuses to keep a classification layer of other classes."""
+    own = (dataset.task, tuple(dataset.class_names))
+    is_same = source.targets in (None, own)
+    if is_same and outputs == max(dataset.num_classes, 1):
         return
     theirs = f"{outputs} outputs"
-    if origin.targets and origin.targets[0] == "classes":
-        theirs = _listed(origin.targets[1])
-    elif origin.targets:
+    if source.targets and source.targets[0] == "classes":
+        theirs = _listed(source.targets[1])
+    elif source.targets:
         theirs = "a number"
-    wanted = _listed(data.class_names) if data.class_names else "a number"
+    names = dataset.class_names
+    wanted = _listed(names) if names else "a number"
     raise UserError(
-        f"the layer {HEAD} of {origin.name} tells {theirs}, and "
-        f"{data.name} asks for {wanted}; add --new_head to start that layer "
-        "anew."
+        f"the layer {HEAD} of {source.name} predicts {theirs}, and "
+        f"{dataset.name} asks for {wanted}; add --new_head to initialize that "
+        "layer again."
     )
 
 
 def _listed(names: tuple[str, ...]) -> str:
     return f"{len(names)} classes ({join_and(_some(names))})"
+
+
+# Adapting weights and statistics to other inputs
+
+
+@dataclasses.dataclass(frozen=True)
+class _Adaptation:
+    """Adapts weights of the source to layers of the new model.
+
+    Attributes:
+        old_shape: Shape of the source's inputs, `(H, W, C)` or `(D,)`.
+    """
+
+    config: ResolvedConfig
+    dataset: Dataset
+    source: SourceModel
+    old_shape: tuple[int, ...]
+
+    def weights(self, layer, old) -> tuple[list[np.ndarray], str]:
+        """Returns a layer's weights, and how they were adapted, if so."""
+        if old is None:
+            raise UserError(
+                f"{self.source.name} has no layer {layer.name}, so its "
+                f"weights do not fit this {self.config.entry.name}; give the "
+                "options it was trained with, such as --norm or --model_arg."
+            )
+        weights = old.get_weights()
+        wanted = [tuple(weight.shape) for weight in layer.weights]
+        given = [weight.shape for weight in weights]
+        if given == wanted:
+            return weights, ""
+        if len(given) == len(wanted) and given[1:] == wanted[1:]:
+            kernel, how = with_channels(weights[0], wanted[0])
+            if kernel is not None:
+                return [kernel, *weights[1:]], how
+        raise self._misfit(layer, given, wanted)
+
+    def _misfit(self, layer, given: list, wanted: list) -> UserError:
+        new_shape = self.dataset.input_shape
+        shapes = f"{_sides(self.old_shape)}, and here they are"
+        if (
+            self.old_shape == new_shape
+            or layer.name == HEAD
+            and (given[0][:-1] == wanted[0][:-1])
+        ):
+            return UserError(
+                f"the weights of {layer.name} in {self.source.name} have the "
+                f"shapes {_shapes(given)}, and {_shapes(wanted)} are needed; "
+                "give the options it was trained with, such as --model_arg."
+            )
+        return UserError(
+            f"the weights of {layer.name} in {self.source.name} are for inputs "
+            f"of {shapes} {_sides(new_shape)}; {self._remedy(new_shape)}."
+        )
+
+    def _remedy(self, new_shape: tuple[int, ...]) -> str:
+        if len(self.old_shape) != 3 or len(new_shape) != 3:
+            return "start from a run on inputs of the same kind"
+        height, width, channels = self.old_shape
+        if {channels, new_shape[2]} - {1, COLORS}:
+            return "start from a run on images of as many channels"
+        if channels != new_shape[2] and (height, width) == new_shape[:2]:
+            return (
+                "only a convolution can change between gray and color, so "
+                "start from a run on images of as many channels"
+            )
+        works = "models that end in a global average, such as resnet20 or "
+        works += "wrn16_4, work at any size"
+        if height != width:
+            return works
+        return f"--image_size={height} makes it fit, and {works}"
+
+    def check_all_used(self, theirs: set[str], copied: list[str]) -> None:
+        """Refuses a transfer of parts of the source, or of nothing."""
+        left = sorted(theirs - set(copied))
+        if left:
+            raise UserError(
+                f"{left[0]} of {self.source.name} has no place in this "
+                f"{self.config.entry.name}; give the options it was trained "
+                "with, such as --norm or --model_arg."
+            )
+        if not copied:
+            raise UserError(
+                f"{self.config.entry.name} has no weights before its {HEAD}, "
+                "so --new_head leaves nothing to take over from "
+                f"{self.source.name}; leave one of them out."
+            )
+
+
+def with_channels(kernel: np.ndarray, wanted: tuple[int, ...]):
+    """Returns a kernel `[h, w, C, F]` for gray or color, if that is all.
+
+    Returns:
+        The kernel and what was done to it; `None` if something else differs.
+    """
+    if kernel.ndim != 4 or len(wanted) != 4:
+        return None, ""
+    same = (*kernel.shape[:2], kernel.shape[3])
+    if same != (*wanted[:2], wanted[3]):
+        return None, ""
+    if (kernel.shape[2], wanted[2]) == (COLORS, 1):
+        return kernel.sum(axis=2, keepdims=True), SUMMED
+    if (kernel.shape[2], wanted[2]) == (1, COLORS):
+        return np.repeat(kernel, COLORS, axis=2) / COLORS, REPEATED
+    return None, ""
+
+
+def _sides(shape: tuple[int, ...]) -> str:
+    return (
+        "x".join(map(str, shape)) if len(shape) > 1 else f"{shape[0]} numbers"
+    )
+
+
+def _shapes(shapes: list) -> str:
+    return " and ".join("x".join(map(str, shape)) for shape in shapes)
+
+
+def adapt_statistics(
+    statistics: Statistics, input_shape: tuple[int, ...]
+) -> Statistics | None:
+    """Returns statistics for inputs of another shape, if they can be adapted.
+
+    Gray to color: each color has those of gray. Color to gray: the means
+    over the three colors.
+
+    Args:
+        statistics: of inputs of any shape.
+        input_shape: `(H, W, C)` of the new images, or `(D,)` of vectors.
+
+    Returns:
+        `None` for a mean image of another size, or other channels.
+    """
+    mean, std = statistics.mean, statistics.std
+    if mean is not None and mean.ndim == 3:
+        if mean.shape[:2] != input_shape[:2]:
+            return None
+    channels = input_shape[-1]
+    for array in (mean, std):
+        if array is None or array.shape[-1] == channels:
+            continue
+        if {array.shape[-1], channels} != {1, COLORS}:
+            return None
+    return dataclasses.replace(
+        statistics,
+        mean=_statistics_with_channels(mean, channels),
+        std=_statistics_with_channels(std, channels),
+    )
+
+
+def _statistics_with_channels(array: np.ndarray | None, channels: int):
+    """Returns an array `[..., C]` with 1 or 3 channels for its 3 or 1."""
+    if array is None or array.shape[-1] == channels:
+        return array
+    gray = array.mean(axis=-1, keepdims=True, dtype=np.float64)
+    return np.repeat(gray, channels, axis=-1).astype(np.float32)

@@ -6,16 +6,14 @@ A point at each end of each dimension is checked against model and data, as
 
 from __future__ import annotations
 
-import dataclasses
 from typing import Any
 
 from zoo.config import TrainConfig
-from zoo.data import preprocess
+from zoo.data import Dataset, preprocess
 from zoo.errors import UserError
 from zoo.models.options import check_options
-from zoo.training import by_heart, recipe
-from zoo.training import plan as planning
-from zoo.training.plan import Plan, make_plan
+from zoo.resolve import ResolvedConfig, resolve, resolve_names
+from zoo.training.setup import load_dataset
 from zoo.tuning.confirming import checking as confirming
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.oracles import hyperband_plan
@@ -58,20 +56,22 @@ def settle(
         UserError: anything that cannot work, in one sentence.
     """
     _check_contradictions(fixed, texts, tuner, factor)
-    fixed = planning.settle(fixed)
+    fixed = resolve_names(fixed)
     space = Space.parse(texts)
     points = space.probes() if texts else [{}]
-    plan = make_plan(space.config(fixed, points[0]))
+    first = space.config(fixed, points[0])
+    dataset = load_dataset(first)
+    resolved = resolve(first, dataset)
     if not texts:
-        space = _default_space(fixed, plan)
+        space = _default_space(fixed, resolved, dataset)
         points = space.probes()
     for point in points:
-        _try(space.config(fixed, point), plan)
-    objective = _objective(objective, plan, space)
+        _try(space.config(fixed, point), dataset)
+    objective = _objective(objective, dataset, space)
     if tuner == "hyperband":
-        epochs = _hyperband_epochs(plan, space, trials, factor or 3)
+        epochs = _hyperband_epochs(resolved, space, trials, factor or 3)
     else:
-        epochs = _longest(plan, space)
+        epochs = _longest(resolved, space)
         trials = _trials(tuner, trials, space)
     asked = SweepConfig(
         config=fixed,
@@ -89,7 +89,7 @@ def settle(
         open_test=open_test,
     )
     confirming.check(asked)
-    if open_test and plan.source.test_examples == 0:
+    if open_test and dataset.test_examples == 0:
         raise UserError(
             f"--open_test opens the test split, and no images of "
             f"{fixed.dataset} were sealed, since there are too few; leave it "
@@ -122,16 +122,18 @@ def _check_contradictions(
         )
 
 
-def _default_space(fixed: TrainConfig, plan: Plan) -> Space:
+def _default_space(
+    fixed: TrainConfig, resolved: ResolvedConfig, dataset: Dataset
+) -> Space:
     """Returns the model's own space, as far as it suits what is fixed."""
-    space = Space.parse(plan.entry.search_space or GENERAL)
+    space = Space.parse(resolved.entry.search_space or GENERAL)
     space = space.without(_given(fixed))
     fitting = []
     for one in space.dimensions:
         values = [
             value
             for value in one.ends()
-            if _fits(space.config(fixed, {one.name: value}), plan)
+            if _fits(space.config(fixed, {one.name: value}), dataset)
         ]
         if values == list(one.ends()):
             fitting.append(one)
@@ -152,29 +154,24 @@ def _given(fixed: TrainConfig) -> dict[str, Any]:
     return fixed.overrides() | arguments
 
 
-def _fits(config: TrainConfig, plan: Plan) -> bool:
+def _fits(config: TrainConfig, dataset: Dataset) -> bool:
     try:
-        _try(config, plan)
+        _try(config, dataset)
     except UserError:
         return False
     return True
 
 
-def _try(config: TrainConfig, plan: Plan) -> None:
-    """Raises `UserError` if a config cannot work on the data of a plan."""
-    if plan.entry.is_nonparametric:
-        by_heart.refuse(config, plan.source)
-    own = recipe.recipe_of(plan.entry, plan.source)
-    filled = recipe.fill(config, own, plan.source)
-    tried = dataclasses.replace(plan, asked=config, config=filled)
-    check_options(plan.entry, tried.builder_options())
-    few = plan.source.train.images[:FEW]
-    preprocess.measure(few, filled.mean_subtraction, filled.scale)
+def _try(config: TrainConfig, dataset: Dataset) -> None:
+    """Raises `UserError` if a config cannot work on a data set."""
+    resolved = resolve(config, dataset)
+    check_options(resolved.entry, resolved.builder_options())
+    few = dataset.train.images[:FEW]
+    preprocess.measure(few, resolved.mean_subtraction, resolved.scale)
 
 
-def _objective(objective: str | None, plan: Plan, space: Space) -> str:
+def _objective(objective: str | None, data: Dataset, space: Space) -> str:
     """Returns what is maximized or minimized; every run must have it."""
-    data = plan.source
     if not len(data.val):
         raise UserError(
             "a sweep chooses by validation examples, and "
@@ -199,10 +196,13 @@ def _objective(objective: str | None, plan: Plan, space: Space) -> str:
 
 
 def _hyperband_epochs(
-    plan: Plan, space: Space, trials: int | None, factor: int
+    resolved: ResolvedConfig,
+    space: Space,
+    trials: int | None,
+    factor: int,
 ) -> int:
     """Returns the epochs of a whole run."""
-    if plan.entry.is_nonparametric or plan.asked.steps is not None:
+    if not resolved.uses_gradients or resolved.requested.steps is not None:
         raise UserError(
             "--tuner=hyperband halves epochs, and these trials have none to "
             "halve; give --epochs, or use --tuner=random."
@@ -213,7 +213,7 @@ def _hyperband_epochs(
                 f"--space={one.text} has no place with --tuner=hyperband, "
                 "which decides how long each trial is trained; give --epochs."
             )
-    epochs = plan.config.epochs
+    epochs = resolved.epochs
     if epochs < FEWEST_EPOCHS:
         raise UserError(
             f"--tuner=hyperband has nothing to halve in {epochs} epochs; give "
@@ -229,15 +229,15 @@ def _hyperband_epochs(
     return epochs
 
 
-def _longest(plan: Plan, space: Space) -> int | None:
+def _longest(resolved: ResolvedConfig, space: Space) -> int | None:
     """Returns the epochs of the longest trial, if trials have any."""
-    if plan.entry.is_nonparametric:
+    if not resolved.uses_gradients:
         return None
     searched = {one.name: one for one in space.dimensions}
     if "epochs" in searched:
         return max(searched["epochs"].ends())
-    is_in_steps = "steps" in searched or plan.asked.steps is not None
-    return None if is_in_steps else plan.config.epochs
+    is_in_steps = "steps" in searched or resolved.requested.steps is not None
+    return None if is_in_steps else resolved.epochs
 
 
 def _trials(tuner: str, trials: int | None, space: Space) -> int:

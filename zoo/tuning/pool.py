@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from typing import Protocol
 
 from zoo.errors import Interrupted
-from zoo.training.stopping import StopRequest, listen
+from zoo.training.signals import StopRequest, listen
 from zoo.tuning.processes import ProcessPool
 from zoo.tuning.worker import Job, Outcome
 

@@ -12,7 +12,7 @@ import time
 from collections.abc import Iterator
 from multiprocessing import connection, resource_tracker
 
-from zoo.training import stopping
+from zoo.training import signals
 from zoo.tuning import devices, worker
 from zoo.tuning.worker import Job, Outcome
 
@@ -152,7 +152,7 @@ def _stop_signals_blocked() -> Iterator[None]:
         return
     # Its own start would unblock them.
     resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, stopping.NUMBERS)
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, signals.NUMBERS)
     try:
         yield
     finally:

@@ -21,8 +21,8 @@ from zoo.config import TrainConfig
 from zoo.console import format_table, pluralize
 from zoo.data import sources, tfds
 from zoo.errors import UserError, unknown_name_error
+from zoo.resolve import resolve_names
 from zoo.runs import RunGroup
-from zoo.training.plan import settle
 from zoo.tuning import devices, pool
 from zoo.tuning.repeating import folder
 from zoo.tuning.repeating.folder import Repeats
@@ -343,7 +343,7 @@ class SuiteRun:
         """
         flags = [f"--data_dir={self.data_dir}"] if self.data_dir else []
         asked = experiment.config(self.read, f"--runs_dir={self.root}", *flags)
-        config = settle(asked.replace(run_name=None))
+        config = resolve_names(asked.replace(run_name=None))
         group = RunGroup(self.root / experiment.label, experiment.label)
         if asked.run_name:  # others start from it by this name
             request = Request(config, seeds_from(config.seed, self.num_seeds))

@@ -20,7 +20,7 @@ from typing import Any
 from zoo.config import TrainConfig
 from zoo.errors import Diverged, Interrupted, Locked, UserError
 from zoo.runs import Run
-from zoo.training.stopping import NUMBERS
+from zoo.training.signals import NUMBERS
 
 DONE = ("completed", "stopped_early")
 PAUSE = 0.2  # seconds between two looks at a run that is locked
@@ -173,7 +173,8 @@ def _train(job: Job) -> Run:
     import keras
 
     from zoo.training.console import Console
-    from zoo.training.loop import resume, train
+    from zoo.training.resume import resume
+    from zoo.training.train import train
 
     keras.backend.clear_session()
     config, quiet = job.config, Console(quiet=True)

@@ -4,7 +4,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,7 @@ from zoo.config import TrainConfig
 from zoo.evaluation.landscape.measuring import measure
 from zoo.evaluation.landscape.request import Request
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 PLAIN = {
     "optimizer": "sgd",

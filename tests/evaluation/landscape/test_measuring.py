@@ -12,7 +12,7 @@ from zoo.evaluation.landscape.measuring import measure
 from zoo.evaluation.landscape.request import Request
 from zoo.evaluation.landscape.weights import Places, final_weights
 from zoo.runs import RunWriter
-from zoo.training.job import prepare
+from zoo.training.setup import prepare
 
 EVERY = 10_000  # more examples than there are
 

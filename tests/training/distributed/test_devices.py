@@ -6,7 +6,7 @@ import tensorflow as tf
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.training.distributed import devices
-from zoo.training.loop import train
+from zoo.training.train import train
 
 
 @pytest.mark.parametrize(

@@ -10,8 +10,8 @@ from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError
 from zoo.run_store import RunStore
-from zoo.training import train
 from zoo.training.console import Console
+from zoo.training.train import train
 from zoo.tuning import worker
 from zoo.tuning.repeating import folder, running, words
 from zoo.tuning.repeating.knob import read

@@ -22,8 +22,9 @@ from zoo.evaluation.landscape.shape import is_convex
 from zoo.evaluation.landscape.surface import Surface, batch_norms
 from zoo.evaluation.landscape.weights import Places, Weights
 from zoo.runs import Run, RunWriter
-from zoo.training import losses, network
-from zoo.training.job import Job, prepare
+from zoo.training import losses
+from zoo.training.model import backbone_of
+from zoo.training.setup import TrainSetup, prepare
 
 Progress = Callable[[int, int], None]
 
@@ -62,17 +63,17 @@ def measure(
         pass  # in use, it must not be told that it has no model
     run.load_model()
     scoring.check_reachable(run)
-    job = prepare(run.config.replace(run_name=None, precision="float32"), None)
-    scoring.check_same_data(run, job.plan.source)
-    if job.plan.entry.is_nonparametric:
+    setup = prepare(run.config.replace(run_name=None, precision="float32"))
+    scoring.check_same_data(run, setup.source)
+    if not setup.config.uses_gradients:
         raise UserError(
-            f"{run.name} has no loss surface: {job.plan.config.model} "
+            f"{run.name} has no loss surface: {setup.config.model} "
             "remembers the training images and has no weights to move."
         )
-    places = Places(run, job, runs_dir)
-    tour = _Tour(places, _surface(places, job, request), request, progress)
+    places = Places(run, setup, runs_dir)
+    tour = _Tour(places, _surface(places, setup, request), request, progress)
     found = {part: getattr(tour, part)() for part in request.parts}
-    return {**_facts(run, job, tour, request), **found}
+    return {**_facts(run, setup, tour, request), **found}
 
 
 def sample(part: Split, most: int, seed: int) -> Split:
@@ -81,8 +82,8 @@ def sample(part: Split, most: int, seed: int) -> Split:
     return part.take(np.sort(generator.permutation(len(part))[:most]))
 
 
-def _surface(places: Places, job: Job, request: Request) -> Surface:
-    data = job.plan.data
+def _surface(places: Places, setup: TrainSetup, request: Request) -> Surface:
+    data = setup.dataset
     samples = {
         name: sample(part, request.examples, request.seed)
         for name, part in (("train", data.train), ("val", data.val))
@@ -90,23 +91,25 @@ def _surface(places: Places, job: Job, request: Request) -> Surface:
     }
     return Surface(
         places.model,
-        network.body_of(places.model),
-        losses.data_loss(job.plan.config),
+        backbone_of(places.model),
+        losses.data_loss(setup.config),
         samples,
         measures=request.batch_norm == "measured",
     )
 
 
-def _facts(run: Run, job: Job, tour: _Tour, request: Request) -> dict[str, Any]:
+def _facts(
+    run: Run, setup: TrainSetup, tour: _Tour, request: Request
+) -> dict[str, Any]:
     """Returns what was measured, and how."""
-    norms = batch_norms(network.body_of(tour.places.model))
+    norms = batch_norms(backbone_of(tour.places.model))
     batch_norm = request.batch_norm if norms else "none"
     return {
         "run": run.name,
-        "model": job.plan.config.model,
-        "dataset": job.plan.data.name,
-        "noun": job.plan.source.noun,
-        "loss": job.plan.config.loss,
+        "model": setup.config.model,
+        "dataset": setup.dataset.name,
+        "noun": setup.source.noun,
+        "loss": setup.config.loss,
         "examples": tour.surface.sizes,
         "batch_norm": batch_norm,
         "about_batch_norm": BATCH_NORM[batch_norm],

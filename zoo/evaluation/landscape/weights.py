@@ -8,9 +8,9 @@ from zoo.errors import UserError
 from zoo.evaluation.landscape.request import PLACES
 from zoo.run_store import RunStore
 from zoo.runs import Run
-from zoo.training import network
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.job import Job
+from zoo.training.model import backbone_of, inference_model
+from zoo.training.setup import TrainSetup
 
 # What must be the same for the weights of two runs to mean the same.
 SAME = (
@@ -26,16 +26,18 @@ class Places:
 
     Args:
         run: finished.
-        job: made anew from the run's config, and not trained: its weights are
+        setup: rebuilt from the run's config, and not trained: its weights are
             the initial ones.
         runs_dir: where other runs are looked for.
     """
 
-    def __init__(self, run: Run, job: Job, runs_dir: str):
+    def __init__(self, run: Run, setup: TrainSetup, runs_dir: str):
         self.run = run
-        self._job = job
+        self._setup = setup
         self._runs_dir = runs_dir
-        self.model = network.without_heads(job.model, job.plan, job.statistics)
+        self.model = inference_model(
+            setup.model, setup.config, setup.dataset, setup.statistics
+        )
         self._initial = self._now()
 
     def __getitem__(self, name: str) -> Weights:
@@ -56,7 +58,7 @@ class Places:
         return final_weights(other)
 
     def _now(self) -> Weights:
-        return network.body_of(self.model).get_weights()
+        return backbone_of(self.model).get_weights()
 
     def _restored(self, name: str) -> Weights:
         checkpoints = Checkpoints(self.run.path / "checkpoints")
@@ -66,9 +68,9 @@ class Places:
                 f"{self.run.name} has no checkpoint; use initial and final."
             )
         if name == "last":
-            checkpoints.restore_last(self._job.model)
+            checkpoints.restore_last(self._setup.model)
         elif state.best.epoch:
-            checkpoints.restore_best(self._job.model, state.best.epoch)
+            checkpoints.restore_best(self._setup.model, state.best.epoch)
         else:
             raise UserError(
                 f"{self.run.name} held nothing out to find its best epoch by; "
@@ -79,7 +81,7 @@ class Places:
 
 def final_weights(run: Run) -> Weights:
     """Returns the weights of a run's result."""
-    return network.body_of(run.load_model()).get_weights()
+    return backbone_of(run.load_model()).get_weights()
 
 
 def _check_same(run: Run, other: Run) -> None:

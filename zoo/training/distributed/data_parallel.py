@@ -1,4 +1,4 @@
-"""The distributed model, and recording with the ordinary one beside it.
+"""The distributed model, beside the ordinary one of a run.
 
 Each device has all variables of the distributed model. On JAX a step is given
 the whole batch and marks it as divided among the devices; from there on JAX
@@ -12,71 +12,86 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
-from zoo.training import network, precision
+from zoo.training import precision
 from zoo.training.checkpoints import variables_of
-from zoo.training.distributed.devices import DeviceSet, no_distribution
-from zoo.training.job import Job
-from zoo.training.plan import Plan
-from zoo.training.recorder import Recorder
+from zoo.training.distributed.devices import DeviceSet
+from zoo.training.model import build_model, compile_model
+
+if TYPE_CHECKING:
+    from zoo.resolve import ResolvedConfig
+    from zoo.training.setup import TrainSetup
 
 KINDS = ("weights", "seeds", "optimizer", "metrics")
 
 
 @contextlib.contextmanager
-def distributed_model(job: Job) -> Iterator[tuple[keras.Model, Callable]]:
+def distributed_model(
+    setup: TrainSetup,
+) -> Iterator[tuple[keras.Model, Callable]]:
     """Yields the model that `fit` is to be called on.
 
-    That is the job's own model where it uses a single device. With it comes a
+    That is the run's own model where it uses a single device. With it comes a
     function that turns batches into what that `fit` reads.
     """
-    if not job.devices.is_distributed:
-        yield job.model, lambda batches: batches
+    if not setup.devices.is_distributed:
+        yield setup.model, lambda batches: batches
     elif keras.backend.backend() == "tensorflow":
-        yield _mirrored(job)
+        yield _mirrored(setup)
     else:
         # Inside the block Keras lays batches and variables out on all devices.
-        with job.devices.distribution().scope():
-            yield _data_parallel(job), lambda batches: batches
+        with setup.devices.distribution().scope():
+            yield _data_parallel(setup), lambda batches: batches
 
 
-def _mirrored(job: Job) -> tuple[keras.Model, Callable]:
-    """Returns a job's model in a strategy of TensorFlow."""
+def _mirrored(setup: TrainSetup) -> tuple[keras.Model, Callable]:
+    """Returns a run's model in a strategy of TensorFlow."""
     from zoo.training.distributed import mirrored
 
-    strategy = mirrored.strategy(job.devices.devices)
-    plan = mirrored.plan_of_each(job.plan, strategy.num_replicas_in_sync)
+    strategy = mirrored.strategy(setup.devices.devices)
+    config = mirrored.config_of_each(
+        setup.config, strategy.num_replicas_in_sync
+    )
     with strategy.scope():
-        model = _build(job)
+        model = _build(setup)
         mirrored.synchronize(model)
-        _compile(model, job, plan)
+        _compile(model, setup, config)
     mirrored.share_steps(model)
-    copy_to_replicas(job.model, model)
+    copy_to_replicas(setup.model, model)
     return model, functools.partial(mirrored.shares, strategy)
 
 
-def _data_parallel(job: Job) -> keras.Model:
-    """Returns a job's model on all its devices, on JAX."""
-    model = _build(job)
-    _compile(model, job, job.plan)
-    shard = _shard_batch(job.devices)
+def _data_parallel(setup: TrainSetup) -> keras.Model:
+    """Returns a run's model on all its devices, on JAX."""
+    model = _build(setup)
+    _compile(model, setup, setup.config)
+    shard = _shard_batch(setup.devices)
     for name in ("train_step", "test_step"):
         setattr(model, name, _sharded(getattr(model, name), shard))
-    copy_to_replicas(job.model, model)
+    copy_to_replicas(setup.model, model)
     return model
 
 
-def _build(job: Job) -> keras.Model:
-    """Builds a job's model once more."""
-    with precision.policy(job.precision):
-        return network.build_network(job.plan, job.statistics)
+def _build(setup: TrainSetup) -> keras.Model:
+    """Builds a run's model once more."""
+    with precision.policy(setup.precision):
+        return build_model(setup.config, setup.dataset, setup.statistics)
 
 
-def _compile(model: keras.Model, job: Job, plan: Plan) -> None:
-    network.compile_network(model, plan, job.schedule, job.steps_per_execution)
+def _compile(
+    model: keras.Model, setup: TrainSetup, config: ResolvedConfig
+) -> None:
+    compile_model(
+        model,
+        config,
+        setup.dataset,
+        setup.schedule,
+        setup.steps_per_execution,
+    )
 
 
 def copy_to_replicas(
@@ -134,48 +149,3 @@ def _shard_batch(devices: DeviceSet) -> Callable:
     along = jax.sharding.PartitionSpec("batch")
     sharding = jax.sharding.NamedSharding(mesh, along)
     return lambda array: jax.lax.with_sharding_constraint(array, sharding)
-
-
-class DistributedRecorder(Recorder):
-    """Records with the job's own model, which gets values when needed.
-
-    `fit` trains the distributed one, and passes it to `set_model`.
-    """
-
-    def __init__(self, job: Job, *rest):
-        self._local_model = job.model
-        super().__init__(job, *rest)
-
-    @property
-    def model(self) -> keras.Model:
-        """The job's own model."""
-        return self._local_model
-
-    def on_epoch_begin(self, epoch, logs=None):
-        with no_distribution():
-            super().on_epoch_begin(epoch, logs)
-        if self.state.batch:
-            copy_to_replicas(self._local_model, self._distributed, ["metrics"])
-
-    def on_train_batch_end(self, batch, logs=None):
-        with no_distribution():
-            super().on_train_batch_end(batch, logs)
-
-    def on_epoch_end(self, epoch, logs=None):
-        with no_distribution():
-            self._attach()
-            super().on_epoch_end(epoch, logs)
-
-    def _save(self) -> None:
-        if self.state.batch:
-            self._attach()
-        super()._save()
-
-    def _attach(self) -> None:
-        """Copies the values that the distributed model has now."""
-        copy_to_host(self._distributed, self._local_model)
-
-    @property
-    def _distributed(self) -> keras.Model:
-        # Keras brings the variables back when a callback asks for the model.
-        return super().model

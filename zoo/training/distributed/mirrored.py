@@ -27,7 +27,7 @@ import tensorflow as tf
 from keras import layers
 
 from zoo.errors import UserError
-from zoo.training.plan import Plan
+from zoo.resolve import ResolvedConfig
 
 _share = contextvars.ContextVar("share")  # of the replica that is traced
 
@@ -73,17 +73,17 @@ def strategy(devices: tuple[str, ...]) -> tf.distribute.MirroredStrategy:
     return tf.distribute.MirroredStrategy(devices, reduction)
 
 
-def plan_of_each(plan: Plan, num_devices: int) -> Plan:
-    """Returns the plan by which a replica's network is compiled.
+def config_of_each(config: ResolvedConfig, num_devices: int) -> ResolvedConfig:
+    """Returns the config by which a replica's network is compiled.
 
     The step is not compiled by XLA, which cannot sum over these devices. A
     replica is given the mean over devices of their gradients and hands it to
     an optimizer that sums over devices: hence the smaller norm.
     """
-    config = plan.config.replace(jit="off")
+    config = config.replace(jit="off")
     if config.clip_norm:
         config = config.replace(clip_norm=config.clip_norm / num_devices)
-    return dataclasses.replace(plan, config=config)
+    return config
 
 
 def check(model: keras.Model) -> None:

@@ -11,29 +11,30 @@ from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
-from zoo.training import beginning, epochs
-from zoo.training.checkpoints import LAST, Checkpoints
+from zoo.training import metadata
+from zoo.training.checkpoints import LAST, Checkpoints, TrainState
 from zoo.training.distributed import data_parallel
-from zoo.training.distributed.devices import no_distribution
 from zoo.training.distributed.process_group import ProcessGroup
-from zoo.training.job import Job, prepare
-from zoo.training.network import Logs
-from zoo.training.state import TrainState
-from zoo.training.stopping import StopRequest, listen
+from zoo.training.fit import fit, training_batches
+from zoo.training.model import Logs
+from zoo.training.setup import TrainSetup, prepare
+from zoo.training.signals import StopRequest, listen
 
 
-def assert_same_config(group: ProcessGroup, job: Job, resolved: dict) -> None:
+def assert_same_config(
+    group: ProcessGroup, setup: TrainSetup, resolved: dict
+) -> None:
     """Raises `UserError` if the processes of a run would not do the same."""
-    if group.num_processes > 1 and job.plan.entry.is_nonparametric:
+    if group.num_processes > 1 and not setup.config.uses_gradients:
         raise UserError(
-            f"--coordinator has no effect on {job.plan.config.model}, which "
+            f"--coordinator has no effect on {setup.config.model}, which "
             "trains no weights; leave it out."
         )
     group.assert_same_config(resolved)
 
 
 def broadcast_checkpoint(
-    group: ProcessGroup, job: Job, run: Run, state: TrainState
+    group: ProcessGroup, setup: TrainSetup, run: Run, state: TrainState
 ) -> None:
     """Gives the other processes what they start from, as process 0."""
     if group.num_processes == 1:
@@ -42,7 +43,7 @@ def broadcast_checkpoint(
         group.broadcast_checkpoint(run.path / "checkpoints" / LAST)
         return
     with tempfile.TemporaryDirectory() as folder:
-        Checkpoints(pathlib.Path(folder)).save_last(job.model, state)
+        Checkpoints(pathlib.Path(folder)).save_last(setup.model, state)
         group.broadcast_checkpoint(pathlib.Path(folder, LAST))
 
 
@@ -57,41 +58,44 @@ def run_replica(group: ProcessGroup, config: TrainConfig | None = None) -> None:
     Raises:
         UserError: something cannot work here, or differs from process 0.
     """
-    begun = None
+    started = None
     if config is None:
         task = group.broadcast()
-        config, begun = TrainConfig.from_json(task["config"]), task["begun"]
-    job = prepare(config.replace(run_name=None), None, begun=begun)
-    assert_same_config(group, job, beginning.describe(job, None))
+        config = TrainConfig.from_json(task["config"])
+        started = task["started"]
+    setup = prepare(config.replace(run_name=None), started=started)
+    assert_same_config(group, setup, metadata.describe(setup, None))
     with group.guard(), group.receive_checkpoint(LAST) as folder:
         checkpoints = Checkpoints(folder)
         state = checkpoints.load_state()
-        checkpoints.restore_last(job.model)
+        checkpoints.restore_last(setup.model)
         with listen(ForwardStopSignal(group)):
-            callback = ReplicaCallback(job, state, checkpoints)
-            epochs.fit(job, state, callback, epochs.batches(job.plan))
+            callback = ReplicaCallback(setup, state, checkpoints)
+            batches = training_batches(setup.config, setup.dataset)
+            fit(setup, state, [callback], batches)
 
 
 class ReplicaCallback(keras.callbacks.Callback):
     """Advances the training state as process 0 does, and writes nothing."""
 
-    def __init__(self, job: Job, state: TrainState, checkpoints: Checkpoints):
+    def __init__(
+        self, setup: TrainSetup, state: TrainState, checkpoints: Checkpoints
+    ):
         super().__init__()
-        self.job = job
+        self.setup = setup
         self.state = state
         self.checkpoints = checkpoints
 
     def on_epoch_begin(self, epoch, logs=None):
         if self.state.batch:
-            with no_distribution():
-                self.checkpoints.restore_metrics(self.job.model)
+            self.checkpoints.restore_metrics(self.setup.model)
             data_parallel.copy_to_replicas(
-                self.job.model, self.model, ["metrics"]
+                self.setup.model, self.model, ["metrics"]
             )
 
     def on_epoch_end(self, epoch, logs=None):
-        state, plan = self.state, self.job.plan
-        state.step = epoch * plan.steps_per_epoch + plan.steps_in(epoch)
+        state, config = self.state, self.setup.config
+        state.step = epoch * config.steps_per_epoch + config.steps_in(epoch)
         state.epoch, state.batch = epoch + 1, 0
         if "val_loss" in logs:
             state.count_epoch(Logs.of(logs, "val_").loss)

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from zoo.console import pluralize
 from zoo.errors import Interrupted
-from zoo.training.stopping import listen
+from zoo.training.signals import listen
 from zoo.tuning.pool import Job, Outcome
 from zoo.tuning.remote import messages
 from zoo.tuning.remote.door import Door, Event, Peer

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from zoo.errors import Interrupted
-from zoo.training.stopping import StopRequest
+from zoo.training.signals import StopRequest
 from zoo.tuning.pool import Job, Outcome
 from zoo.tuning.remote import messages
 from zoo.tuning.remote.line import Line, Refused

@@ -15,11 +15,11 @@ from zoo.config import TrainConfig
 from zoo.evaluation import kinship
 from zoo.run_store import describe_parent
 from zoo.runs import NOT_STARTED, Run
-from zoo.training.job import Job, prepare
+from zoo.training.setup import TrainSetup, prepare
 from zoo.tuning.repeating.folder import Repeats
 from zoo.tuning.repeating.request import Member
 
-Prepare = Callable[[TrainConfig, None], Job]
+Prepare = Callable[[TrainConfig, None], TrainSetup]
 
 
 def settle(
@@ -57,13 +57,13 @@ def settle(
     return dataclasses.replace(repeats, members=tuple(members))
 
 
-def _learned(job: Job) -> tuple[dict, str, int | None]:
+def _learned(setup: TrainSetup) -> tuple[dict, str, int | None]:
     """Returns what a run would learn by: its settings, data and epochs."""
-    plan = job.plan
-    settings = kinship.settings_to_be(plan.config)
-    in_steps = plan.entry.is_nonparametric or plan.asked.steps is not None
-    epochs = None if in_steps else plan.epochs
-    return settings, plan.source.fingerprint, epochs
+    config = setup.config
+    settings = kinship.settings_to_be(config)
+    in_steps = not config.uses_gradients or config.requested.steps is not None
+    epochs = None if in_steps else config.num_epochs
+    return settings, setup.source.fingerprint, epochs
 
 
 def _with_parent(

@@ -6,8 +6,8 @@ import dataclasses
 from typing import Any
 
 from zoo.config import DEFAULTS, TrainConfig
+from zoo.resolve import resolve_names
 from zoo.run_store import default_name
-from zoo.training.plan import settle
 from zoo.tuning.repeating.knob import Knob
 
 MOST_SEEDS = 1000
@@ -64,7 +64,7 @@ class Request:
                 )
             ]
         # A name that no table has is told now, and `last` becomes a run.
-        turned = [(folder, settle(config)) for folder, config in turned]
+        turned = [(folder, resolve_names(config)) for folder, config in turned]
         several = self.knob is None or len(self.seeds) > 1
         return [
             Member(

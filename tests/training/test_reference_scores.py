@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.models import MODELS
-from zoo.training.expected import EXPECTED, verdict
+from zoo.training.reference_scores import EXPECTED, verdict
 
 
 @pytest.mark.parametrize(
@@ -11,7 +11,7 @@ from zoo.training.expected import EXPECTED, verdict
 )
 def test_an_accuracy_is_placed_beside_the_known_range(accuracy, word):
     text = verdict("lr", "mnist", accuracy)
-    assert text.startswith(f"{word} the 92.2 to 93.2 %")
+    assert text.startswith(f"{word} the 92.2% to 93.2%")
 
 
 def test_nothing_is_said_where_nothing_is_known():

@@ -10,12 +10,12 @@ from keras import layers
 from zoo.config import TrainConfig
 from zoo.data import Dataset, Split
 from zoo.models import register_model
-from zoo.training import checking
-from zoo.training.job import prepare
+from zoo.training import sanity_checks
+from zoo.training.setup import prepare
 
 
 def trial(**asked):
-    return checking.Trial(prepare(TrainConfig(**asked), None))
+    return sanity_checks.UntrainedModel(prepare(TrainConfig(**asked), None))
 
 
 @pytest.fixture(scope="module")
@@ -27,11 +27,11 @@ def sound():
 @pytest.mark.parametrize(
     "look",
     [
-        checking.check_inputs,
-        checking.check_loss,
-        checking.check_gradients,
-        checking.check_fit,
-        checking.check_blanks,
+        sanity_checks.check_inputs,
+        sanity_checks.check_initial_loss,
+        sanity_checks.check_gradients,
+        sanity_checks.check_overfitting,
+        sanity_checks.check_blank_images,
     ],
 )
 def test_a_sound_network_passes(sound, look):
@@ -40,9 +40,9 @@ def test_a_sound_network_passes(sound, look):
 
 def test_raw_pixels_are_no_inputs_to_learn_from():
     raw = trial(model="lr", mean_subtraction="none", scale="none")
-    answer = checking.check_inputs(raw)
+    answer = sanity_checks.check_inputs(raw)
     assert not answer.ok
-    pixels = raw.probe.images
+    pixels = raw.batch.images
     assert f"{pixels.std():.3g}" in answer.text
 
 
@@ -53,7 +53,7 @@ def test_an_untrained_network_that_is_sure_of_itself_is_found():
         scale="none",
         initializer="he_normal",
     )
-    assert not checking.check_loss(raw).ok
+    assert not sanity_checks.check_initial_loss(raw).ok
 
 
 def test_equal_weights_cannot_learn_sixteen_examples():
@@ -63,9 +63,9 @@ def test_equal_weights_cannot_learn_sixteen_examples():
         dropout=0,
         model_arg={"hidden": 8},
     )
-    answer = checking.check_fit(equal)
+    answer = sanity_checks.check_overfitting(equal)
     assert not answer.ok
-    assert "of 16 right after 300 updates" in answer.text
+    assert "of 16 correct after 300 steps" in answer.text
 
 
 def deaf(input_shape, num_classes, *, seed: int = 0):
@@ -80,7 +80,9 @@ def deaf(input_shape, num_classes, *, seed: int = 0):
 @pytest.mark.usefixtures("table_of_models")
 def test_weights_without_a_gradient_are_named():
     register_model("deaf", deaf)
-    answer = checking.check_gradients(trial(model="deaf", weight_decay=0.1))
+    answer = sanity_checks.check_gradients(
+        trial(model="deaf", weight_decay=0.1)
+    )
     assert not answer.ok
     assert answer.text.startswith("2 of 4 weights")
     assert "unheard" in answer.text
@@ -91,9 +93,9 @@ def test_blank_images_that_are_told_apart_are_found(sound):
         def logits(self, inputs):
             return 9 * np.eye(10)[sound.labels]
 
-    told = checking.Trial.__new__(checking.Trial)
+    told = sanity_checks.UntrainedModel.__new__(sanity_checks.UntrainedModel)
     vars(told).update(vars(sound), view=Clairvoyant())
-    assert not checking.check_blanks(told).ok
+    assert not sanity_checks.check_blank_images(told).ok
 
 
 def test_numbers_are_fitted_and_not_counted():
@@ -103,13 +105,19 @@ def test_numbers_are_fitted_and_not_counted():
     part = Split(x, y)
     data = Dataset("sums", part, part.take(np.arange(0)), (), False, None)
     config = TrainConfig(model="mlp", loss="squared_error")
-    numbers = checking.Trial(prepare(config, data))
-    assert checking.check_fit(numbers).ok
+    numbers = sanity_checks.UntrainedModel(prepare(config, data))
+    assert sanity_checks.check_overfitting(numbers).ok
 
 
 def test_nothing_is_written(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     config = TrainConfig(model="lr", runs_dir=str(tmp_path / "runs"))
-    names = [answer.name for answer in checking.check(config)]
-    assert names == ["inputs", "start", "gradients", "fits 16", "blanks"]
+    names = [answer.name for answer in sanity_checks.check(config)]
+    assert names == [
+        "inputs",
+        "initial loss",
+        "gradients",
+        "overfits 16 examples",
+        "blank images",
+    ]
     assert os.listdir(tmp_path) == []

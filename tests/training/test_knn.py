@@ -7,7 +7,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.training.console import Console
-from zoo.training.loop import train
+from zoo.training.train import train
 
 STATUS = pathlib.Path("/proc/self/status")
 EPOCHS = 100

@@ -1,0 +1,187 @@
+"""The trained model whose weights a run starts from (`--weights`).
+
+Needs neither Keras nor data, so that mistakes are reported at once. A run's
+own files say what it is; a `.keras` file outside of its run folder is read
+itself, since preprocessing and the model's name are saved in it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import pathlib
+import zipfile
+from collections.abc import Mapping
+from typing import Any
+
+from zoo.config import TrainConfig
+from zoo.data import preprocess
+from zoo.data.preprocess import Statistics
+from zoo.errors import UserError
+from zoo.models import MODELS
+from zoo.run_store import RunStore
+from zoo.runs import Run
+
+FILE = ".keras"
+SAVED = "model.keras"  # name of the file in a run folder
+# Options on which the shapes of weights depend, besides model_arg; and those
+# of the preprocessing. They are the source model's where not given.
+ARCHITECTURE_OPTIONS = ("activation", "norm", "extra_features")
+PREPROCESSING_OPTIONS = ("mean_subtraction", "scale")
+
+
+@dataclasses.dataclass(frozen=True)
+class SourceModel:
+    """A trained model whose weights another run starts from.
+
+    Attributes:
+        name: What `--weights` says to find it again.
+        path: Path to the saved model.
+        model: Its name in the registry.
+        options: Values of `ARCHITECTURE_OPTIONS`, as far as known.
+        model_arg: Values of `--model_arg`, as far as known.
+        statistics: Statistics of the inputs that it was trained on.
+        targets: Its task and class names; `None` where not known.
+    """
+
+    name: str
+    path: pathlib.Path
+    model: str
+    options: dict[str, Any]
+    model_arg: dict[str, Any]
+    statistics: Statistics
+    targets: tuple[str, tuple[str, ...]] | None
+
+
+def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
+    """Returns a config with the source model's architecture written out.
+
+    Args:
+        config: with `--weights`. The result has the source's model, options
+            and preprocessing, and gives the same result when passed again.
+        defaults: value of each preprocessing option where it is not given.
+
+    Raises:
+        UserError: there is no such model, it has another architecture, or it
+            has no weights.
+    """
+    source = find(config.weights, config.runs_dir)
+    _check_model(config, source)
+    taken = {
+        name: value
+        for name, value in source.options.items()
+        if getattr(config, name) in (None, ())
+    }
+    for name in PREPROCESSING_OPTIONS:
+        learned = getattr(source.statistics, name)
+        if getattr(config, name) not in (None, learned):
+            raise UserError(
+                f"--{name}={getattr(config, name)} contradicts --weights: "
+                f"{source.name} was trained with --{name}={learned}, which "
+                "belongs to its weights; leave it out."
+            )
+        taken[name] = None if learned == defaults[name] else learned
+    return config.replace(
+        weights=source.name,
+        model=source.model,
+        model_arg={**source.model_arg, **config.model_arg},
+        **taken,
+    )
+
+
+def _check_model(config: TrainConfig, source: SourceModel) -> None:
+    """Refuses a source that is another model, or that has no weights."""
+    if config.model not in (None, source.model):
+        raise UserError(
+            f"--model={config.model} cannot start from {source.name}, which is "
+            f"{source.model}; give --model={source.model}, or leave it out."
+        )
+    if MODELS.find(source.model).is_nonparametric:
+        raise UserError(
+            f"--weights={source.name} is {source.model}, which stores "
+            "its training images and has no weights; start from a network, "
+            "such as lenet5."
+        )
+
+
+def find(spec: str, runs_dir: str) -> SourceModel:
+    """Finds the model that `--weights` names: a run, or a saved file.
+
+    Raises:
+        UserError: there is none, it is not finished, or it was not trained on
+            images.
+    """
+    path = pathlib.Path(spec)
+    if not spec.endswith(FILE):
+        try:
+            return _of_run(RunStore(runs_dir).find(spec), runs_dir)
+        except UserError as error:
+            raise UserError(
+                f"--weights={spec} names nothing to start from: {error}"
+            ) from error
+    if not path.is_file():
+        raise UserError(
+            f"--weights={spec} names no file; give a run, or the path of "
+            f"its {SAVED}."
+        )
+    if path.name == SAVED and (path.parent / "config.json").is_file():
+        run = RunStore(runs_dir).find(str(path.parent))
+        return _of_run(run, runs_dir)
+    return _of_file(path)
+
+
+def _of_run(run: Run, runs_dir: str) -> SourceModel:
+    resolved = run.resolved
+    config, data = resolved["config"], resolved["data"]
+    path = run.model_path()
+    if resolved["features"]:
+        raise _trained_on_features(run.name, resolved["features"]["name"])
+    kept = {name: config.get(name) for name in ARCHITECTURE_OPTIONS}
+    return SourceModel(
+        name=run.name_from(runs_dir),
+        path=path,
+        model=config["model"],
+        options={n: _as_option(v) for n, v in kept.items() if v},
+        model_arg=dict(run.config.model_arg),
+        statistics=Statistics.from_json(resolved["statistics"]),
+        targets=(data["task"], tuple(data["class_names"])),
+    )
+
+
+def _as_option(value: Any) -> Any:
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _of_file(path: pathlib.Path) -> SourceModel:
+    """Reads what a saved model says of itself; Keras's format is a zip."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            config = json.loads(file.read("config.json"))["config"]
+        layers = {x["config"]["name"]: x for x in config["layers"]}
+    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+        raise UserError(
+            f"--weights={path} cannot be read as a Keras model."
+        ) from None
+    if "network" not in layers:
+        raise UserError(
+            f"--weights={path} has no layer named network, as every "
+            f"{SAVED} of a run has; give one of those."
+        )
+    if "extractor" in layers:
+        raise _trained_on_features(str(path), "NAME")
+    return SourceModel(
+        name=str(path),
+        path=path,
+        model=config["name"],
+        options={},
+        model_arg={},
+        statistics=preprocess.read(list(layers.values())),
+        targets=None,
+    )
+
+
+def _trained_on_features(name: str, features: str) -> UserError:
+    return UserError(
+        f"--weights={name} was trained on features, not on images; "
+        f"--features={features} gives these to lr, mlp or knn."
+    )

@@ -1,0 +1,158 @@
+"""What is left when training ends: the saved model, and the metrics."""
+
+from __future__ import annotations
+
+import json
+import os
+import pathlib
+from typing import Any
+
+import keras
+
+from zoo import about, metrics
+from zoo.data import Dataset
+from zoo.models.inference import predict_batched
+from zoo.runs import Run, RunWriter
+from zoo.training import precision
+from zoo.training.checkpoints import Checkpoints, TrainState
+from zoo.training.metadata import count_numbers
+from zoo.training.model import build_model, inference_model
+from zoo.training.setup import TrainSetup, attach_extractor
+
+UNBALANCED = 2.0  # examples of the largest class beside the smallest
+
+
+def save_result(
+    setup: TrainSetup, run: Run, state: TrainState
+) -> dict[str, float | None]:
+    """Writes `model.keras`: the best weights, uncompiled, in float32.
+
+    Without validation images the last weights are the result. Auxiliary heads
+    are left out.
+
+    Returns:
+        Balanced accuracies for `metrics.json`, of the last weights and of
+        the best; `None` where classes have similar sizes.
+    """
+    model = setup.model
+    last = _balanced_accuracy(setup, model)
+    if state.best.epoch:
+        checkpoints = Checkpoints(run.path / "checkpoints")
+        checkpoints.restore_best(model, state.best.epoch)
+    is_last = state.best.epoch == state.epoch
+    best = last if is_last else _balanced_accuracy(setup, model)
+    if precision.is_mixed(setup.precision):
+        weights = model.get_weights()
+        model = build_model(setup.config, setup.dataset, setup.statistics)
+        model.set_weights(weights)
+    metadata = about.describe(run, outputs=("logits",))
+    save_model(_inference(setup, model), run.path / "model.keras", metadata)
+    return {"val_balanced_accuracy": last, "best_val_balanced_accuracy": best}
+
+
+def has_unbalanced_classes(dataset: Dataset) -> bool:
+    """Whether a class has over twice the training examples of another."""
+    if dataset.task != "classes":
+        return False
+    counts = dataset.class_counts()
+    return bool(counts.max() > UNBALANCED * counts.min())
+
+
+def _balanced_accuracy(setup: TrainSetup, model: keras.Model) -> float | None:
+    """Returns the mean recall of the classes in the validation images, 0..1.
+
+    Always predicting the same class has a fine accuracy where that class has
+    most of the images; its balanced accuracy is 1/K. `None` where classes
+    have similar sizes.
+    """
+    val = setup.dataset.val
+    if not len(val) or not has_unbalanced_classes(setup.dataset):
+        return None
+    logits = predict_batched(model, val.images)
+    matrix = metrics.confusion_matrix(
+        val.labels, logits.argmax(axis=1), logits.shape[1]
+    )
+    return metrics.balanced_accuracy(matrix)
+
+
+def _inference(setup: TrainSetup, model: keras.Model) -> keras.Model:
+    model = inference_model(
+        model, setup.config, setup.dataset, setup.statistics
+    )
+    if setup.extractor:
+        return attach_extractor(setup.extractor, model)
+    return model
+
+
+def save_model(
+    model: keras.Model, path: pathlib.Path, metadata: dict[str, Any]
+) -> None:
+    """Saves a model whole or not at all, without loss and optimizer.
+
+    Args:
+        model: trained.
+        path: where to.
+        metadata: what the file holds about itself, class names among it.
+    """
+    # Compiled with functions of ours, it would not load where zoo is not.
+    plain = keras.Model(model.input, model.output, name=model.name)
+    temporary = path.with_name(f".new.{path.name}")
+    temporary.unlink(missing_ok=True)  # it might be a link
+    try:
+        plain.save(temporary)
+        about.put_into(temporary, metadata)
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_metrics(
+    setup: TrainSetup,
+    run: Run,
+    state: TrainState,
+    status: str,
+    wall_seconds: float,
+    balanced: dict[str, float | None],
+) -> dict[str, Any]:
+    """Writes `metrics.json` and returns its content.
+
+    Args:
+        setup: what was trained.
+        run: where.
+        state: how far it came.
+        status: completed, stopped_early, diverged or interrupted.
+        wall_seconds: of this session, validation and summaries included.
+        balanced: what `save_result` returned; empty if it was not reached.
+    """
+    config = setup.config
+    last = state.rows[-1] if state.rows else {}
+    best = state.best if state.best.is_known else None
+    num_examples = sum(
+        config.examples_after(config.steps_in(epoch))
+        for epoch in range(state.epoch)
+    )
+    record = {
+        "status": status,
+        "epochs": state.epoch,
+        "steps": state.step,
+        "train_loss": last.get("loss"),
+        "train_accuracy": last.get("accuracy"),
+        "val_loss": last.get("val_loss"),
+        "val_accuracy": last.get("val_accuracy"),
+        "best_epoch": best and best.epoch,
+        "best_val_accuracy": best and best.accuracy,
+        "best_val_loss": best and best.loss,
+        "val_balanced_accuracy": balanced.get("val_balanced_accuracy"),
+        "best_val_balanced_accuracy": balanced.get(
+            "best_val_balanced_accuracy"
+        ),
+        "examples_per_second": round(num_examples / state.seconds, 1)
+        if num_examples
+        else None,
+        "wall_seconds": round(wall_seconds, 3),
+        "parameters": count_numbers(
+            _inference(setup, setup.model).trainable_weights
+        ),
+    }
+    RunWriter(run).write("metrics.json", json.dumps(record, indent=1) + "\n")
+    return record

@@ -1,0 +1,229 @@
+"""Training of a run, from its first step to its results."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Iterable
+
+import keras
+
+from zoo import backend, kinds
+from zoo.commands import Target
+from zoo.config import TrainConfig
+from zoo.console import pluralize
+from zoo.data import Dataset
+from zoo.errors import Diverged, Interrupted
+from zoo.run_store import RunStore, default_name, new_id
+from zoo.runs import Run, RunWriter
+from zoo.summaries import Summaries as SummaryWriter
+from zoo.training import callbacks as run_callbacks
+from zoo.training import console_text, knn, metadata, precision
+from zoo.training.callbacks import Session
+from zoo.training.checkpoints import TrainState
+from zoo.training.console import Console
+from zoo.training.distributed import replica
+from zoo.training.distributed.process_group import (
+    SINGLE_PROCESS,
+    ProcessGroup,
+)
+from zoo.training.fit import UserCallbacks, fit, training_batches
+from zoo.training.results import save_result, write_metrics
+from zoo.training.setup import TrainSetup, prepare
+from zoo.training.signals import StopRequest, listen
+
+
+@backend.fixed_settings()
+def train(
+    config: TrainConfig,
+    dataset: Dataset | None = None,
+    *,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    console: Console | None = None,
+    parent: dict | None = None,
+    until_epoch: int | None = None,
+    stop: StopRequest | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+) -> Run:
+    """Trains a model and returns its run folder.
+
+    Args:
+        config: what to train; everything left at `None` is the recipe's.
+        dataset: the user's own data, from `Dataset.from_arrays`; else what
+            the config names is loaded.
+        callbacks: Keras callbacks, called as in one `fit` over all epochs.
+        console: where to print.
+        parent: the run that this one repeats, and what was changed.
+        until_epoch: where to pause, if that comes before the end. Learning
+            rates and batches are those of the whole run, which `resume`
+            continues.
+        stop: something besides signals that may ask for an early end.
+        group: processes that train together; this one keeps the run.
+
+    Raises:
+        UserError: something requested cannot work; no folder is made.
+        Diverged: loss or weights are not finite any more; the run is kept.
+        Interrupted: a signal asked for an end; the run can be resumed.
+    """
+    console = console or Console()
+    user_callbacks = UserCallbacks(callbacks, say=console.print)
+    setup = prepare(
+        config,
+        dataset,
+        console.extracting,
+        user_callbacks=user_callbacks.use_batches,
+    )
+    user_callbacks.check(setup.config)
+    config = setup.config.requested
+    if dataset is not None:
+        config = config.replace(dataset=dataset.name)
+    resolved = metadata.describe(setup, parent)
+    replica.assert_same_config(group, setup, resolved)
+    resolved["run_id"] = new_id()
+    run = RunStore(config.runs_dir).create(
+        config.run_name,
+        default_name(config),
+        metadata.initial_files(config, setup, resolved),
+    )
+    with RunWriter(run).lock():
+        console.log_to(run.path / "log.txt")
+        console_text.print_header(console, setup, resolved, run)
+        state = TrainState(run_id=resolved["run_id"])
+        return complete(
+            setup, run, state, console, user_callbacks, until_epoch, stop, group
+        )
+
+
+def complete(
+    setup: TrainSetup,
+    run: Run,
+    state: TrainState,
+    console: Console,
+    user_callbacks: UserCallbacks,
+    until_epoch: int | None = None,
+    stop: StopRequest | None = None,
+    group: ProcessGroup = SINGLE_PROCESS,
+) -> Run:
+    """Trains from where a state stands, and leaves a run with its results.
+
+    Whatever ends training, `metrics.json` says how. The console is told of
+    every end but that by a mistake or a full disk, after which the run is
+    resumed.
+    """
+    started = time.perf_counter()
+    status, balanced = "interrupted", {}
+    try:
+        with _session(
+            setup, run, state, console, user_callbacks, stop
+        ) as session:
+            try:
+                _fit(session, user_callbacks, until_epoch, group)
+                status = _status(setup, state)
+                if status != "paused":
+                    balanced = save_result(setup, run, state)
+            except Interrupted:
+                status = "interrupted"
+                raise Interrupted(
+                    f"stopped after {pluralize(state.step, 'step')} and saved; "
+                    f"{Target.of(run).resume()} resumes it."
+                ) from None
+            except Diverged as error:
+                status = "diverged"
+                rate = setup.config.learning_rate
+                raise Diverged(
+                    console_text.divergence(error, run, rate)
+                ) from None
+            except BaseException:
+                status = "interrupted"
+                raise
+            finally:
+                seconds = time.perf_counter() - started
+                metrics = write_metrics(
+                    setup, run, state, status, seconds, balanced
+                )
+        console_text.print_summary(console, setup, run, metrics)
+    except (Diverged, Interrupted):
+        console.ended(run, setup.source)
+        raise
+    console.ended(run, setup.source)
+    return run
+
+
+def _fit(
+    session: Session,
+    user_callbacks: UserCallbacks,
+    until_epoch: int | None,
+    group: ProcessGroup,
+) -> None:
+    """Trains a session's model, with the callbacks in their order."""
+    setup, run, state = session.setup, session.run, session.state
+    if not setup.config.uses_gradients:
+        knn.fit_knn(session)
+        return
+    callbacks = [
+        run_callbacks.StepCounter(session),
+        run_callbacks.BatchNormAverages(session),
+        run_callbacks.History(session),
+        run_callbacks.BestWeights(session),
+        *user_callbacks.callbacks,
+        run_callbacks.StopTraining(session),
+        run_callbacks.Summaries(session),
+        run_callbacks.ConsoleProgress(session),
+        run_callbacks.SaveCheckpoint(session, user_callbacks.arrays),
+        run_callbacks.StopOnSignal(session),
+    ]
+    with group.guard(Target.of(run).resume(), session.stop.ask):
+        replica.broadcast_checkpoint(group, setup, run, state)
+        fit(
+            setup,
+            state,
+            callbacks,
+            session.batches,
+            until_epoch,
+            user_callbacks,
+        )
+
+
+def _status(setup: TrainSetup, state: TrainState) -> str:
+    """Returns the status of a run whose training ended without trouble."""
+    if not state.is_done(setup.config):
+        return "paused"
+    is_whole = state.step == setup.config.total_steps
+    return "completed" if is_whole else "stopped_early"
+
+
+@contextlib.contextmanager
+def _session(
+    setup: TrainSetup,
+    run: Run,
+    state: TrainState,
+    console: Console,
+    user_callbacks: UserCallbacks,
+    stop: StopRequest | None,
+):
+    """Opens what a run writes to, and records the untrained model."""
+    config, dataset = setup.config, setup.dataset
+    splits = ("train", "val") if len(dataset.val) else ("train",)
+    chosen = kinds.chosen(config.summaries, dataset.traits)
+    with contextlib.ExitStack() as stack:
+        summaries = SummaryWriter(run.path, chosen, splits, state.event_files)
+        stack.callback(summaries.close)
+        session = Session(
+            setup,
+            run,
+            state,
+            summaries,
+            console,
+            stack.enter_context(listen(stop)),
+            training_batches(config, dataset),
+            bool(user_callbacks.callbacks),
+        )
+        stack.enter_context(precision.rewriting(setup.precision))
+        if state.step == 0 and config.uses_gradients:
+            first = session.snapshot()
+            console_text.print_initial_scores(
+                console, first.logits, session.batch, setup
+            )
+            summaries.write_snapshot(session.batch.split, first)
+            run_callbacks.write_layer_stats(session, first)
+        yield session
