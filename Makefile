@@ -144,7 +144,7 @@ runs: $(READY) ## list the runs, with status and best score
 tensorboard: $(READY) ## watch all runs in a browser
 	$(PY) -m tensorboard.main --logdir runs $(FLAGS)
 
-bench: $(READY) ## measure beside Keras and PyTorch: FLAGS='step --cases=mlp'
+bench: $(READY) ## benchmark against Keras and PyTorch: FLAGS='startup'
 	$(PY) -m benchmarks $(FLAGS)
 
 doctor: ## find problems of the installation, with remedies

@@ -1,54 +1,58 @@
-"""How long commands take to start, and a training to its first update."""
+"""Start-up time of commands, time to the first training step, peak memory."""
 
 from __future__ import annotations
 
 import os
 import statistics
-import sys
 import tempfile
 from collections.abc import Sequence
 from itertools import pairwise
 
-from benchmarks.asked import Asked, Report, Row
-from benchmarks.children import python
-from benchmarks.columns import below, columns
-from benchmarks.stopwatch import Stopwatch, task
+from benchmarks.config import (
+    BenchmarkConfig,
+    Report,
+    Row,
+)
+from benchmarks.results import below, columns
+from benchmarks.subprocesses import Stopwatch, python, task
 
-HERE = "benchmarks.startup"
+FUNCTION = "benchmarks.startup:train_first_step"
 COMMANDS = {
     "python": ("-c", "pass"),
     "zoo models": ("-m", "zoo", "models"),
     "import keras, tensorflow": ("-c", "import tensorflow, keras"),
 }
-EXPECTED = {"zoo models": 0.5}  # seconds
+MAX_COMMAND_SECONDS = {"zoo models": 0.5}  # seconds
 # The stages of a first training, each from the end of the one before it.
 STAGES = {
     "python": "python",
     "keras": "import of Keras and TensorFlow",
-    "zoo": "import of the zoo",
+    "zoo": "import of zoo",
     "data": "reading digits",
     "built": "building lenet5, its run folder",
-    "looked": "looking at the untrained network",
+    "looked": "evaluating the untrained network",
     "first_step": "tracing to the end of the first execution",
 }
-FIRST_STEP = 2.0  # seconds after Keras and TensorFlow are imported
+MAX_FIRST_STEP_SECONDS = 2.0  # seconds after Keras and TensorFlow are imported
 
 
-def measure(asked: Asked) -> list[Row]:
-    """Times commands, and the stages of a first training; a row each."""
-    asked.say("start-up")
+def measure_startup(config: BenchmarkConfig) -> list[Row]:
+    """Measures commands, and the stages of a first training; a row each."""
+    config.say("start-up")
     commands = [
         {
             "key": name,
             "seconds": statistics.median(
-                python(*words).seconds for _ in range(asked.repeats)
+                python(*words).seconds for _ in range(config.repeats)
             ),
-            "expected": EXPECTED.get(name),
+            "expected": MAX_COMMAND_SECONDS.get(name),
         }
         for name, words in COMMANDS.items()
     ]
-    asked.say("the way to the first update")
-    return commands + stages([asked.run(HERE) for _ in range(asked.repeats)])
+    config.say("the first training step")
+    return commands + stages(
+        [config.run(FUNCTION) for _ in range(config.repeats)]
+    )
 
 
 def stages(reports: Sequence[Report]) -> list[Row]:
@@ -64,8 +68,11 @@ def stages(reports: Sequence[Report]) -> list[Row]:
     after = statistics.median(
         r["moments"]["first_step"] - r["moments"]["keras"] for r in reports
     )
-    about = "zoo train: first update, after Keras and TensorFlow"
-    return [*rows, {"key": about, "seconds": after, "expected": FIRST_STEP}]
+    about = "zoo train: first training step, after Keras and TensorFlow"
+    return [
+        *rows,
+        {"key": about, "seconds": after, "expected": MAX_FIRST_STEP_SECONDS},
+    ]
 
 
 def _spent(report: Report, stage: str) -> float:
@@ -75,8 +82,8 @@ def _spent(report: Report, stage: str) -> float:
     return moments[stage] - moments[before]
 
 
-def main() -> None:
-    """Trains lenet5 on digits to its first update, and prints the moments."""
+def train_first_step() -> None:
+    """Trains lenet5 on digits to its first step; prints a report."""
     given = task()
     watch = Stopwatch(given["started"])
     watch.note("python")
@@ -94,7 +101,7 @@ def main() -> None:
     watch.note("data")
 
     class TimedConsole(Console):
-        """Hears when the run has a folder, and of everything after that."""
+        """Records when the run has a folder, and what follows."""
 
         def log_to(self, path):
             watch.note("built")
@@ -116,8 +123,8 @@ def main() -> None:
     print(watch.report())
 
 
-def table(rows: list[Row]) -> str:
-    """Returns seconds, and what is asked of them."""
+def startup_table(rows: list[Row]) -> str:
+    """Returns the table of seconds and limits."""
     cells = [["wall time", "seconds", "expected"]]
     for row in rows:
         seconds = f"{row['seconds']:.2f}"
@@ -125,5 +132,39 @@ def table(rows: list[Row]) -> str:
     return columns(cells)
 
 
-if __name__ == "__main__":
-    sys.exit(main())
+MAX_BYTES = 2 * 10**9  # bytes
+GB = 1e9
+
+
+def measure_memory(config: BenchmarkConfig) -> list[Row]:
+    """Measures a run of `lenet5` with reading the data set."""
+    config.say("memory")
+    dataset = config.images.dataset_flag("mnist")
+    imports = python("-c", "import tensorflow, keras")
+    with tempfile.TemporaryDirectory() as runs_dir:
+        run = python(
+            *("-m", "zoo", "train", "--model=lenet5", f"--dataset={dataset}"),
+            *("--epochs=2", f"--runs_dir={runs_dir}"),
+        )
+    return [
+        {
+            "key": "import keras, tensorflow",
+            "peak_bytes": imports.peak_bytes,
+            "expected": None,
+        },
+        {
+            "key": "zoo train --model=lenet5 --dataset=mnist",
+            "peak_bytes": run.peak_bytes,
+            "expected": MAX_BYTES,
+            "stand_in": config.images.substitute("mnist"),
+        },
+    ]
+
+
+def memory_table(rows: list[Row]) -> str:
+    """Returns the table of gigabytes and limits."""
+    cells = [["peak resident memory", "GB", "expected"]]
+    for row in rows:
+        limit = below(row["expected"], GB)
+        cells.append([row["key"], f"{row['peak_bytes'] / GB:.2f}", limit])
+    return columns(cells)

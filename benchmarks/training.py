@@ -1,61 +1,81 @@
-"""Trainings of all sides by turns, and what their reports amount to."""
+"""Training with zoo, plain Keras and PyTorch by turns, on the same images.
+
+The peers are what their documentation shows: a Keras script that passes arrays
+to `fit`, and in `pytorch.py` the loop of the PyTorch quickstart. The network is
+zoo's own, so that all do the same arithmetic.
+"""
 
 from __future__ import annotations
 
+import os
 import statistics
+import tempfile
 from collections.abc import Sequence
 from typing import Any
 
-from benchmarks.asked import Asked, Report, Row
-from benchmarks.cases import Case
-from benchmarks.columns import at_least, columns, span
-from benchmarks.sides import Side, formats
+from benchmarks.config import (
+    BenchmarkConfig,
+    Case,
+    Implementation,
+    Report,
+    Row,
+    load_images,
+    zoo_implementations,
+)
+from benchmarks.results import at_least, columns, span
+from benchmarks.subprocesses import Stopwatch, task
 
-Round = dict[str, Report]  # by the name of a side
+Round = dict[str, Report]  # by name of the implementation
 
 
-def measure(asked: Asked) -> list[Row]:
-    """Trains every case on every side, A B C, C B A, ...; a row a case."""
-    return [_measure_case(case, asked) for case in asked.cases]
+def measure(config: BenchmarkConfig) -> list[Row]:
+    """Trains every case with all implementations; a row per case."""
+    return [_measure_case(case, config) for case in config.cases]
 
 
-def _measure_case(case: Case, asked: Asked) -> Row:
-    ours = formats(case, asked.have_bfloat16)
-    asked.say(f"training of {case.name} on {case.images}")
+def _measure_case(case: Case, config: BenchmarkConfig) -> Row:
+    ours = zoo_implementations(case, config.have_bfloat16)
+    config.say(f"training of {case.name} on {case.images}")
     rounds = run_rounds(
-        [*ours, *asked.peers], case.rounds, asked, **asked.about(case)
+        [*ours, *config.peers], case.rounds, config, **config.task(case)
     )
     return {
         "key": case.name,
         "images": case.images,
-        "stand_in": asked.images.stand_in(case.dataset),
-        **compare(rounds, case, ours, asked.peers),
+        "stand_in": config.images.substitute(case.dataset),
+        **compare(rounds, case, ours, config.peers),
     }
 
 
 def run_rounds(
-    sides: Sequence[Side], most: int, asked: Asked, **task: Any
+    sides: Sequence[Implementation],
+    most: int,
+    config: BenchmarkConfig,
+    **task: Any,
 ) -> list[Round]:
-    """Runs all sides by turns, every second round from the last to the first.
+    """Runs all implementations by turns, every second round in reverse.
 
     Args:
-        most: rounds.
-        task: what all of them are told.
+        most: Maximum number of rounds.
+        task: Arguments of all of them.
     """
     return [
         {
-            side.name: asked.run(side.trains, **task, **side.task)
+            side.name: config.run(side.trains, **task, **side.task)
             for side in (sides if number % 2 == 0 else sides[::-1])
         }
-        for number in range(asked.rounds(most))
+        for number in range(config.rounds(most))
     ]
 
 
 def compare(
-    rounds: list[Round], case: Case, ours: Sequence[Side], peers: Sequence[Side]
+    rounds: list[Round],
+    case: Case,
+    ours: Sequence[Implementation],
+    peers: Sequence[Implementation],
 ) -> dict[str, Any]:
-    """Returns medians of each side, and of the ratios in each round."""
-    whole = case.is_whole
+    """Returns medians of each implementation, and of the ratios per round."""
+    whole = case.is_full_dataset
     sides = {
         side.name: summarize([found[side.name] for found in rounds], whole)
         for side in (*ours, *peers)
@@ -88,7 +108,7 @@ def ratio(pairs: list[tuple[Report, Report]], whole: bool) -> dict[str, Any]:
 
 
 def summarize(reports: Sequence[Report], whole: bool) -> dict[str, float]:
-    """Returns the medians of one side."""
+    """Returns the medians of one implementation."""
     rates = [rate(report, whole) for report in reports]
     return {
         "examples_per_second": statistics.median(rates),
@@ -101,11 +121,11 @@ def summarize(reports: Sequence[Report], whole: bool) -> dict[str, float]:
 
 
 def rate(report: Report, whole: bool = True) -> float:
-    """Returns training images a second over all epochs but the first.
+    """Returns training images per second over all epochs but the first.
 
     Args:
         whole: count whole epochs, with validation, summaries and checkpoints;
-            else their updates alone.
+            else their steps alone.
     """
     ends = report["epoch_ends"]
     seconds = ends[-1] - ends[0]
@@ -115,19 +135,18 @@ def rate(report: Report, whole: bool = True) -> float:
 
 
 def cpu_seconds(report: Report) -> float:
-    """Returns processor seconds of an epoch, over all but the first.
+    """Returns CPU seconds of an epoch, summed over cores, without the first.
 
-    Summed over cores. Other work on the machine changes it little.
+    Other work on the machine changes it little.
     """
     ends = report["cpu_at_ends"]
     return (ends[-1] - ends[0]) / (len(ends) - 1)
 
 
 def to_first_step(report: Report) -> float:
-    """Returns seconds from images at hand to the end of the first step.
+    """Returns seconds from images in memory to the end of the first step.
 
-    Building, tracing and compiling; where several updates run at once, all
-    of these.
+    Building, tracing and compiling, and all steps of one execution.
     """
     moments = report["moments"]
     return moments["first_step"] - moments["loaded"]
@@ -161,9 +180,9 @@ def _speeds(rows: list[Row]) -> str:
                 ]
             )
     title = (
-        "training images a second, the first epoch left out: over whole "
+        "training images per second, the first epoch left out: over whole "
         "epochs with validation,\nsummaries and checkpoints, or, on a part of "
-        "a data set, over updates alone; cpu: ratio by\nprocessor time"
+        "a data set, over steps alone; cpu: ratio by\nprocessor time"
     )
     return f"{title}\n{columns(cells)}"
 
@@ -174,7 +193,7 @@ def _rate(row: Row, side: str) -> str:
 
 def _results(rows: list[Row]) -> str:
     head = ["case", "", "first step", "", "peer's", "val", "peer's"]
-    cells = [[*head, "95 % of the difference", ""]]
+    cells = [[*head, "95% of the difference", ""]]
     for row in rows:
         for found in row["ratios"]:
             ours = row["sides"][found["ours"]]
@@ -189,7 +208,7 @@ def _results(rows: list[Row]) -> str:
                     f"{peer['first_step_seconds']:.2f} s",
                     f"{ours['val_accuracy']:.4f}",
                     f"{peer['val_accuracy']:.4f}",
-                    f"{100 * low:+.1f} to {100 * high:+.1f} %",
+                    f"{100 * low:+.1f} to {100 * high:+.1f}%",
                     "" if low <= 0 <= high else "not the same",
                 ]
             )
@@ -213,3 +232,119 @@ def accuracy_gap(ours: dict, theirs: dict) -> tuple[float, float]:
     )
     found = metrics.difference_ci(mine, others)
     return found.low, found.high
+
+
+def train_with_zoo() -> None:
+    """Trains once with `zoo.train`, with default summaries; prints a report."""
+    given = task()
+    watch = Stopwatch(given["started"])
+    import keras  # noqa: F401
+    import tensorflow  # noqa: F401
+
+    watch.note("imported")
+    case = Case(**given["case"])
+    data = load_images(given["images"], case)
+    watch.note("loaded")
+    from zoo.training.console import Console
+    from zoo.training.train import train
+
+    class TimedConsole(Console):
+        """Records steps and epochs when they are printed."""
+
+        def progress(self, now, state, plan, clock):
+            watch.note("first_step")
+            super().progress(now, state, plan, clock)
+
+        def epoch(self, row, state, plan):
+            watch.update_seconds.append(row["seconds"])
+            watch.epoch()
+            super().epoch(row, state, plan)
+
+    with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
+        config = case.config(runs_dir, given["precision"])
+        run = train(config, data, console=TimedConsole(no))
+        accuracy = run.metrics["val_accuracy"]
+    print(
+        watch.report(
+            examples=len(data.train),
+            val_examples=len(data.val),
+            val_accuracy=accuracy,
+        )
+    )
+
+
+def train_with_keras() -> None:
+    """Trains once with a plain Keras script; prints a report."""
+    given = task()
+    watch = Stopwatch(given["started"])
+    import keras
+    import tensorflow  # noqa: F401
+
+    watch.note("imported")
+    case = Case(**given["case"])
+    data = load_images(given["images"], case)
+    watch.note("loaded")
+    x_train = data.train.images.astype("float32")
+    x_val = data.val.images.astype("float32")
+    y_train, y_val = data.train.labels, data.val.labels
+
+    class Timer(keras.callbacks.Callback):
+        """Records steps and epochs without delaying `fit`."""
+
+        async_safe = True
+
+        def on_epoch_begin(self, epoch, logs=None):
+            watch.begin_epoch()
+
+        def on_train_batch_end(self, batch, logs=None):
+            watch.note("first_step")
+
+        def on_test_begin(self, logs=None):
+            watch.end_updates()
+
+        def on_epoch_end(self, epoch, logs=None):
+            watch.epoch()
+
+    model, config = build(case, data)
+    rate = keras.optimizers.schedules.CosineDecay(
+        config.learning_rate, config.total_steps
+    )
+    model.compile(
+        optimizer=keras.optimizers.Adam(rate),
+        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
+        metrics=["accuracy"],
+    )
+    history = model.fit(
+        x_train,
+        y_train,
+        batch_size=config.batch_size,
+        epochs=config.epochs,
+        validation_data=(x_val, y_val),
+        callbacks=[Timer()],
+        verbose=2,  # what `fit` recommends where nobody watches
+    )
+    accuracy = history.history["val_accuracy"][-1]
+    print(
+        watch.report(
+            examples=len(x_train),
+            val_examples=len(x_val),
+            val_accuracy=accuracy,
+        )
+    )
+
+
+def build(case: Case, data):
+    """Returns the network that zoo would train, uncompiled, and its config."""
+    import keras
+
+    from zoo.data import preprocess
+    from zoo.resolve import resolve
+    from zoo.training.model import build_model
+
+    config = case.config(runs_dir="runs")
+    keras.utils.set_random_seed(config.seed)
+    resolved = resolve(config, data)
+    statistics = preprocess.measure(
+        data.train.images, config.mean_subtraction, config.scale
+    )
+    return build_model(resolved, data, statistics), resolved

@@ -20,7 +20,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.machine import cpu_model
+from benchmarks.results import cpu_model
 from experiments import figures
 from zoo import metrics, recipes
 from zoo.cli.reproduce import read_flags

@@ -2,29 +2,32 @@
 
 import pytest
 
-from benchmarks import children, parts, sides, table
-from benchmarks.__main__ import main
-from benchmarks.parts import PARTS
-from tests.benchmarks import made_up
+from benchmarks import __main__ as command
+from benchmarks import config, subprocesses
+from benchmarks.__main__ import PARTS, main
+from tests.benchmarks import fake_results
 from zoo.errors import UserError
 
 
 def test_all_parts_are_measured_where_none_is_named():
-    assert parts.choose([]) == list(PARTS)
+    assert command.choose_parts([]) == list(PARTS)
 
 
 def test_named_parts_are_measured_in_the_order_of_the_table():
-    chosen = parts.choose(["step", "training", "step"])
-    assert [part.name for part in chosen] == ["training", "step"]
+    chosen = command.choose_parts(["utilization", "training", "utilization"])
+    assert [part.name for part in chosen] == ["training", "utilization"]
 
 
 @pytest.mark.parametrize(
     ("flags", "start"),
     [
         (["trainin"], "zoo: there is no part 'trainin'; did you mean training"),
-        (["step", "--cases=lr/64"], "zoo: there is no case 'lr/64'; did you"),
+        (
+            ["utilization", "--cases=lr/64"],
+            "zoo: there is no case 'lr/64'; did you",
+        ),
         (["--cases=,"], "zoo: --cases names none"),
-        (["--repeats=0"], "zoo: --repeats=0 measures nothing"),
+        (["--repeats=0"], "zoo: --repeats=0 is not a positive"),
         (["--out=/dev/null/x.json"], "zoo: --out=/dev/null/x.json cannot be"),
     ],
 )
@@ -47,7 +50,7 @@ def test_all_parts_are_said_to_take_less_than_an_hour():
 
 
 def test_the_table_shows_every_part_that_is_stored():
-    text = table.text(made_up.results())
+    text = command.format_results(fake_results.results())
     headings = [line for line in text.splitlines() if line.startswith("== ")]
     assert headings == [
         f"== {part.name}, 2026-01-02, --repeats=5" for part in PARTS
@@ -55,16 +58,16 @@ def test_the_table_shows_every_part_that_is_stored():
 
 
 def test_the_table_leaves_out_what_was_never_measured():
-    results = made_up.results()
+    results = fake_results.results()
     results["parts"] = {"memory": results["parts"]["memory"]}
-    assert table.text(results).count("== ") == 1
+    assert command.format_results(results).count("== ") == 1
 
 
 def test_a_heading_tells_all_days_and_all_software_once():
-    row = made_up.results()["parts"]["memory"][0]
+    row = fake_results.results()["parts"]["memory"][0]
     newer = {**row, "measured": "2026-03-04", "repeats": 3}
     newest = {**newer, "software": {"keras": "4.0"}}
-    assert table.heading("memory", [newer, row, newest]).splitlines() == [
+    assert command.heading("memory", [newer, row, newest]).splitlines() == [
         "== memory, 2026-01-02 to 2026-03-04, --repeats=3 to 5",
         "keras 3.15.1",
         "keras 4.0",
@@ -72,22 +75,22 @@ def test_a_heading_tells_all_days_and_all_software_once():
 
 
 def test_a_stand_in_for_the_images_is_told_once():
-    rows = made_up.results()["parts"]["memory"]
+    rows = fake_results.results()["parts"]["memory"]
     rows = 2 * [{**rows[0], "stand_in": "random images stand in."}]
-    assert table.heading("memory", rows).count("random images stand in.") == 1
+    assert command.heading("memory", rows).count("random images stand in.") == 1
 
 
 def test_a_peer_that_is_missing_is_left_out_in_one_line():
-    present, lines = sides.present(find=lambda package: None)
+    present, lines = config.find_installed(find=lambda package: None)
     assert [side.name for side in present] == ["keras"]
     assert lines == [
-        "torch is not installed, so that this peer is left out; "
+        "torch is not installed and is skipped; "
         "`python -m pip install -e '.[bench]'` installs it."
     ]
 
 
 def test_a_peer_that_is_installed_takes_part():
-    present, lines = sides.present(find=lambda package: "found")
+    present, lines = config.find_installed(find=lambda package: "found")
     assert [side.name for side in present] == ["keras", "torch"]
     assert not lines
 
@@ -97,7 +100,7 @@ def test_the_commands_need_no_keras():
         "import sys, benchmarks.__main__;"
         "print({'keras', 'tensorflow', 'torch'} & set(sys.modules))"
     )
-    assert children.python("-c", heavy).output == "set()\n"
+    assert subprocesses.python("-c", heavy).output == "set()\n"
 
 
 def test_images_are_saved_once_and_only_when_they_are_needed(tmp_path):
@@ -107,16 +110,16 @@ def test_images_are_saved_once_and_only_when_they_are_needed(tmp_path):
         saved.append(dataset)
         return "they are random." if dataset == "cifar10" else ""
 
-    images = made_up.Images(str(tmp_path), save)
+    images = fake_results.SharedImages(str(tmp_path), save)
     assert not saved
     assert images.path("mnist") == images.path("mnist")
-    assert images.for_zoo("mnist") == "mnist"
-    assert images.for_zoo("cifar10") == f"npz:{tmp_path / 'cifar10.npz'}"
-    assert images.stand_in("cifar10") == "they are random."
+    assert images.dataset_flag("mnist") == "mnist"
+    assert images.dataset_flag("cifar10") == f"npz:{tmp_path / 'cifar10.npz'}"
+    assert images.substitute("cifar10") == "they are random."
     assert saved == ["mnist", "cifar10"]
 
 
 @pytest.mark.parametrize("name", ["", "all", "benchmarks"])
 def test_a_word_that_is_no_part_is_a_mistake(name):
     with pytest.raises(UserError):
-        parts.choose([name])
+        command.choose_parts([name])

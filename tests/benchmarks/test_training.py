@@ -3,12 +3,12 @@
 import pytest
 
 from benchmarks import training
-from benchmarks.sides import OURS, PEERS
-from tests.benchmarks.made_up import (
+from benchmarks.config import PEERS, ZOO_VARIANTS
+from tests.benchmarks.fake_results import (
     PART,
     WHOLE,
-    asked,
     compared,
+    fake_config,
     report,
     rounds,
 )
@@ -51,24 +51,24 @@ def test_less_processor_time_is_a_higher_ratio():
 def test_sides_train_by_turns_and_turn_round():
     ran = []
 
-    def run(module, **task):
-        ran.append(module)
+    def run(function, **task):
+        ran.append(function)
         return report(1.0)
 
-    training.measure(asked(run, repeats=3, peers=PEERS))
-    once = [OURS[0].trains, KERAS.trains, TORCH.trains]
+    training.measure(fake_config(run, repeats=3, peers=PEERS))
+    once = [ZOO_VARIANTS[0].trains, KERAS.trains, TORCH.trains]
     assert ran == [*once, *once[::-1], *once]
 
 
 def test_what_takes_long_has_fewer_rounds():
     ran = []
 
-    def run(module, **task):
-        ran.append(module)
+    def run(function, **task):
+        ran.append(function)
         return report(1.0)
 
     case = training.Case("lr", 128, epochs=3, rounds=2)
-    training.measure(asked(run, cases=[case], repeats=9))
+    training.measure(fake_config(run, cases=[case], repeats=9))
     assert len(ran) == 2 * 2
 
 
@@ -76,29 +76,31 @@ def test_what_takes_long_has_fewer_rounds():
 def test_bfloat16_takes_part_where_processors_have_it(have_bfloat16):
     told = []
 
-    def run(module, **task):
+    def run(function, **task):
         told.append(task.get("precision"))
         return report(1.0)
 
-    training.measure(asked(run, repeats=1, have_bfloat16=have_bfloat16))
+    training.measure(fake_config(run, repeats=1, have_bfloat16=have_bfloat16))
     assert ("bfloat16" in told) == have_bfloat16
 
 
 def test_all_sides_get_the_same_case_and_images():
     tasks = []
 
-    def run(module, case, images, **rest):
+    def run(function, case, images, **rest):
         tasks.append((case, images))
         return report(1.0)
 
-    training.measure(asked(run, repeats=1, peers=PEERS, have_bfloat16=True))
+    training.measure(
+        fake_config(run, repeats=1, peers=PEERS, have_bfloat16=True)
+    )
     assert len(tasks) == 4
     assert all(task == tasks[0] for task in tasks)
 
 
 def test_both_formats_are_compared_with_every_peer():
-    found = {side.name: report(1.0) for side in (*OURS, *PEERS)}
-    row = training.compare([found], PART, OURS, PEERS)
+    found = {side.name: report(1.0) for side in (*ZOO_VARIANTS, *PEERS)}
+    row = training.compare([found], PART, ZOO_VARIANTS, PEERS)
     asked_for = {(r["ours"], r["peer"]): r["expected"] for r in row["ratios"]}
     assert asked_for == {
         ("float32", "keras"): 1.15,
@@ -135,7 +137,10 @@ def test_the_interval_of_two_accuracies_is_newcombe_s():
 def test_medians_are_kept_of_every_side():
     reports = [report(seconds) for seconds in (1.0, 2.0, 4.0)]
     row = training.compare(
-        rounds(*zip(reports, reports, strict=True)), WHOLE, OURS[:1], [KERAS]
+        rounds(*zip(reports, reports, strict=True)),
+        WHOLE,
+        ZOO_VARIANTS[:1],
+        [KERAS],
     )
     assert row["sides"]["keras"]["examples_per_second"] == 50.0
     assert row["sides"]["float32"]["first_step_seconds"] == 1.5

@@ -1,26 +1,36 @@
 """Measurements that nobody made: nothing is timed in these tests."""
 
-from benchmarks import choices, inference, looking, steps, sweeping, training
-from benchmarks.asked import Asked, Images
-from benchmarks.cases import Case
-from benchmarks.sides import OURS, PEERS
+from benchmarks import (
+    inference,
+    scaling,
+    summary_overhead,
+    train_step,
+    training,
+)
+from benchmarks.config import (
+    PEERS,
+    ZOO_VARIANTS,
+    BenchmarkConfig,
+    Case,
+    SharedImages,
+)
 
-WHOLE = Case("lr", 128, epochs=3, against_keras=4.0)
+WHOLE = Case("lr", 128, epochs=3, min_ratio_to_keras=4.0)
 PART = Case("wrn16_4", 128, 3, "cifar10", 256, 128, 1.15, 1.8)
 
 
-def asked(run, **changes):
+def fake_config(run, **changes):
     """What a measurement is asked, whose processes are a function."""
     values = {
         "cases": [WHOLE],
         "repeats": 2,
         "peers": PEERS[:1],
         "have_bfloat16": False,
-        "images": Images("nowhere", lambda dataset, path: ""),
+        "images": SharedImages("nowhere", lambda dataset, path: ""),
         "run": run,
         "say": lambda what: None,
     }
-    return Asked(**values | changes)
+    return BenchmarkConfig(**values | changes)
 
 
 def report(seconds, cpu=1.0, updates=None, accuracy=0.9):
@@ -38,7 +48,7 @@ def report(seconds, cpu=1.0, updates=None, accuracy=0.9):
     }
 
 
-def looked(cpu, size=10**6):
+def logged(cpu, size=10**6):
     """A training of three epochs whose summaries were written."""
     return {"cpu_at_ends": [5.0, 5.0 + cpu, 5.0 + 2 * cpu], "event_bytes": size}
 
@@ -48,7 +58,7 @@ def swept(*seconds):
     return {n + 1: {"moments": {"ended": s}} for n, s in enumerate(seconds)}
 
 
-def answered(rate):
+def inferred(rate):
     """What one side's process says of its answers."""
     return {"rates": {"lr": {"evaluate": rate, "predict": 2 * rate}}}
 
@@ -60,7 +70,7 @@ def rounds(*pairs):
 
 def compared(case, *pairs):
     """A row of trainings."""
-    found = training.compare(rounds(*pairs), case, OURS[:1], PEERS[:1])
+    found = training.compare(rounds(*pairs), case, ZOO_VARIANTS[:1], PEERS[:1])
     return {"key": case.name, "images": case.images, **found}
 
 
@@ -73,7 +83,7 @@ ABOUT = {
 
 def results():
     """A file of results with a row in each part."""
-    looks = [{kinds: looked(1.0) for kinds in looking.KINDS}]
+    looks = [{kinds: logged(1.0) for kinds in summary_overhead.KINDS}]
     seconds = {"seconds": 0.1, "expected": 0.5}
     grown = {
         "sizes": [1, 2],
@@ -87,7 +97,7 @@ def results():
         "step": 1e5, "plain_ratio": 4.0, "moved_ratio": 2.0,
     }  # fmt: skip
     turns = [{"product": 1e11, "step": 6e10}]
-    answers = [{"zoo": answered(300.0), "keras": answered(200.0)}]
+    answers = [{"zoo": inferred(300.0), "keras": inferred(200.0)}]
     parts = {
         "startup": {"key": "zoo models", **seconds},
         "memory": {"key": "run", "peak_bytes": 10**9, "expected": 2e9},
@@ -97,23 +107,26 @@ def results():
             "images": "6,000 of mnist",
             **inference.compare(answers, "lr", "evaluate"),
         },
-        "step": {
+        "utilization": {
             "key": "lr/128 float32",
             "flop": 6_021_120,
-            **steps.compare(turns),
+            **train_step.compare_utilization(turns),
         },
-        "choices": {
+        "ablations": {
             "key": "lr/128 xla",
             "about": "XLA",
-            **choices.compare([{"chosen": 300.0, "other": 200.0}]),
+            **train_step.compare_ablation([{"chosen": 300.0, "other": 200.0}]),
         },
-        "loader": {"key": "lr/128", **batches},
-        "looks": {"key": "lenet5 on mnist", **looking.compare(looks, 1.0)},
-        "growth": {"key": "images, lenet5", **grown},
+        "batches": {"key": "lr/128", **batches},
+        "summaries": {
+            "key": "lenet5 on mnist",
+            **summary_overhead.compare(looks, 1.0),
+        },
+        "scaling": {"key": "images, lenet5", **grown},
         "sweeps": {
             "key": "lenet5 on digits",
             "expected": 1.7,
-            **sweeping.compare([swept(90.0, 50.0)]),
+            **scaling.compare_workers([swept(90.0, 50.0)]),
         },
     }
     return {

@@ -2,16 +2,16 @@
 
 import pytest
 
-from benchmarks import looking, memory, startup, sweeping
-from benchmarks.stopwatch import Stopwatch
-from tests.benchmarks.made_up import asked, looked, results, swept
+from benchmarks import scaling, startup, summary_overhead
+from benchmarks.subprocesses import Stopwatch
+from tests.benchmarks.fake_results import fake_config, logged, results, swept
 
 
 def test_the_cost_of_looking_is_told_beside_a_whole_epoch():
     rounds = [
-        {"none": looked(1.0), "default": looked(1.2), "all": looked(2.0, 7)}
+        {"none": logged(1.0), "default": logged(1.2), "all": logged(2.0, 7)}
     ]
-    found = looking.compare(rounds, whole=10.0)
+    found = summary_overhead.compare(rounds, whole=10.0)
     assert found["default"]["share"] == pytest.approx(0.02)
     assert found["all"]["share"] == pytest.approx(0.1)
     assert found["all"]["event_bytes"] == 7
@@ -20,12 +20,12 @@ def test_the_cost_of_looking_is_told_beside_a_whole_epoch():
 def test_every_round_trains_with_none_some_and_all():
     told = []
 
-    def run(module, look, dataset, summaries):
-        told.append((look["model"], dataset, summaries))
-        return looked(1.0)
+    def run(function, training, dataset, summaries):
+        told.append((training["model"], dataset, summaries))
+        return logged(1.0)
 
-    rows = looking.measure(asked(run, repeats=2))
-    kinds = [("lenet5", "mnist", kind) for kind in looking.KINDS]
+    rows = summary_overhead.measure(fake_config(run, repeats=2))
+    kinds = [("lenet5", "mnist", kind) for kind in summary_overhead.KINDS]
     assert told[: 2 * len(kinds)] == 2 * kinds
     assert [row["key"] for row in rows] == [
         "lenet5 on mnist",
@@ -34,20 +34,23 @@ def test_every_round_trains_with_none_some_and_all():
 
 
 @pytest.mark.parametrize(
-    ("look", "total"),
-    [(looking.LOOKS[0], 60_000), (looking.LOOKS[1], 50_000)],
+    ("training", "total"),
+    [
+        (summary_overhead.TRAININGS[0], 60_000),
+        (summary_overhead.TRAININGS[1], 50_000),
+    ],
 )
-def test_a_whole_epoch_is_counted_in_images_trained_on(look, total):
-    held_out = round(look.val_fraction * total)
-    measured = look.train_examples + held_out / 3
+def test_a_whole_epoch_is_counted_in_images_trained_on(training, total):
+    held_out = round(training.val_fraction * total)
+    measured = training.train_examples + held_out / 3
     whole = 0.9 * total + 0.1 * total / 3
-    assert look.whole == pytest.approx(whole / measured, rel=0.01)
+    assert training.whole == pytest.approx(whole / measured, rel=0.01)
 
 
 def test_what_a_second_worker_is_worth_is_a_median_of_paired_ratios():
     # A machine that halves its speed between rounds.
     rounds = [swept(90.0, 50.0), swept(180.0, 90.0), swept(90.0, 60.0)]
-    found = sweeping.compare(rounds)
+    found = scaling.compare_workers(rounds)
     assert found["ratios"] == [1.8, 2.0, 1.5]
     assert found["ratio"] == 1.8
     assert found["seconds"] == [90.0, 60.0]
@@ -56,17 +59,17 @@ def test_what_a_second_worker_is_worth_is_a_median_of_paired_ratios():
 def test_sweeps_run_with_one_worker_and_two_by_turns():
     told = []
 
-    def run(module, sweep, workers):
+    def run(function, sweep, workers):
         told.append(workers)
         return {"moments": {"ended": 60.0 / workers}}
 
-    (row,) = sweeping.measure(asked(run, repeats=3))
+    (row,) = scaling.measure_sweeps(fake_config(run, repeats=3))
     assert row["ratio"] == 2.0
     assert told == [1, 2, 2, 1]
 
 
 def test_the_table_shows_what_a_second_worker_is_worth():
-    lines = sweeping.table(results()["parts"]["sweeps"]).splitlines()
+    lines = scaling.sweeps_table(results()["parts"]["sweeps"]).splitlines()
     assert "1.80" in lines[-1] and "at least 1.7" in lines[-1]
 
 
@@ -77,15 +80,18 @@ def test_stages_follow_each_other_and_leave_nothing_out():
     *rows, after = startup.stages([{"moments": ends}])
     assert [row["seconds"] for row in rows] == [1, 3, 0.5, 0.5, 1, 0.5, 0.5]
     assert after["seconds"] == 3.0
-    assert after["expected"] == startup.FIRST_STEP
+    assert after["expected"] == startup.MAX_FIRST_STEP_SECONDS
 
 
 @pytest.mark.parametrize(
-    ("part", "module", "end"),
-    [("startup", startup, "below 0.5"), ("memory", memory, "below 2")],
+    ("part", "table", "end"),
+    [
+        ("startup", startup.startup_table, "below 0.5"),
+        ("memory", startup.memory_table, "below 2"),
+    ],
 )
-def test_the_table_shows_what_is_asked(part, module, end):
-    assert module.table(results()["parts"][part]).endswith(end)
+def test_the_table_shows_what_is_asked(part, table, end):
+    assert table(results()["parts"][part]).endswith(end)
 
 
 def test_a_moment_is_noted_once():

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-TESTS = pathlib.Path(__file__).with_name("in_torch.py")
+TESTS = pathlib.Path(__file__).with_name("in_pytorch.py")
 
 
 @pytest.mark.skipif(

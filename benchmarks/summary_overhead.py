@@ -1,9 +1,4 @@
-"""What summaries cost: the same training with none, the default, and all.
-
-Each training runs in a process of its own, the three by turns; a share is the
-median, over the rounds, of the processor time that summaries add to an epoch,
-beside that of an epoch without any.
-"""
+"""What TensorBoard summaries add to the CPU time of an epoch."""
 
 from __future__ import annotations
 
@@ -11,31 +6,33 @@ import dataclasses
 import os
 import pathlib
 import statistics
-import sys
 import tempfile
 from typing import Any
 
-from benchmarks.asked import Asked, Report, Row
-from benchmarks.columns import columns, span
-from benchmarks.stopwatch import Stopwatch, task
+from benchmarks.config import (
+    BenchmarkConfig,
+    Report,
+    Row,
+)
+from benchmarks.results import columns, span
+from benchmarks.subprocesses import Stopwatch, task
 from benchmarks.training import cpu_seconds
 
-HERE = "benchmarks.looking"
+FUNCTION = "benchmarks.summary_overhead:train"
 KINDS = ("none", "default", "all")
-EXPECTED = {"default": 0.03, "all": 0.15}  # shares of an epoch
+EXPECTED = {"default": 0.03, "all": 0.15}  # fractions of an epoch
 
 
 @dataclasses.dataclass(frozen=True)
-class Look:
-    """One training that is looked at more and more closely.
+class LoggedTraining:
+    """One training with more and more summaries.
 
     Attributes:
-        train_examples: images to train on; `None` takes all.
-        val_fraction: share of the images that is held out.
-        whole: how many times as long a whole epoch is, on all images and
-            with a tenth of them held out; summaries cost as much beside a
-            long epoch as beside a short one.
-        rounds: at most.
+        train_examples: Number of training images; `None` is all.
+        val_fraction: Fraction of the images for validation.
+        whole: How many times longer a full epoch is, on all images with a
+            tenth of them for validation; summaries take as long in both.
+        rounds: Maximum number of rounds.
     """
 
     model: str
@@ -48,15 +45,15 @@ class Look:
 
     @property
     def name(self) -> str:
-        """Model and data set, in words."""
+        """Model and data set."""
         return f"{self.model} on {self.dataset}"
 
 
 # An image held out costs a third of one trained on: 54,000 and 6,000 of MNIST
 # take 5 times as long as 10,800 and 1,200, and 45,000 and 5,000 of CIFAR-10
 # 275 times as long as 128 and 125.
-LOOKS = (
-    Look(
+TRAININGS = (
+    LoggedTraining(
         "lenet5",
         "mnist",
         epochs=8,
@@ -65,7 +62,7 @@ LOOKS = (
         whole=5.0,
         rounds=3,
     ),
-    Look(
+    LoggedTraining(
         "wrn16_4",
         "cifar10",
         epochs=3,
@@ -77,32 +74,35 @@ LOOKS = (
 )
 
 
-def measure(asked: Asked) -> list[Row]:
-    """Trains with each of `KINDS` by turns; a row a network."""
-    return [_measure_look(look, asked) for look in LOOKS]
+def measure(config: BenchmarkConfig) -> list[Row]:
+    """Trains with each of `KINDS` by turns; a row per network."""
+    return [_measure_training(training, config) for training in TRAININGS]
 
 
-def _measure_look(look: Look, asked: Asked) -> Row:
-    asked.say(f"what summaries cost {look.name}")
-    data = asked.images.for_zoo(look.dataset)
-    task = {"look": dataclasses.asdict(look), "dataset": data}
+def _measure_training(training: LoggedTraining, config: BenchmarkConfig) -> Row:
+    config.say(f"the summaries of {training.name}")
+    data = config.images.dataset_flag(training.dataset)
+    task = {"training": dataclasses.asdict(training), "dataset": data}
     rounds = [
-        {kinds: asked.run(HERE, summaries=kinds, **task) for kinds in KINDS}
-        for _ in range(asked.rounds(look.rounds))
+        {
+            kinds: config.run(FUNCTION, summaries=kinds, **task)
+            for kinds in KINDS
+        }
+        for _ in range(config.rounds(training.rounds))
     ]
     return {
-        "key": look.name,
-        "epochs": look.epochs,
-        "stand_in": asked.images.stand_in(look.dataset),
-        **compare(rounds, look.whole),
+        "key": training.name,
+        "epochs": training.epochs,
+        "stand_in": config.images.substitute(training.dataset),
+        **compare(rounds, training.whole),
     }
 
 
 def compare(rounds: list[dict[str, Report]], whole: float) -> dict[str, Any]:
-    """Returns the shares added by default and by all, and bytes of events."""
+    """Returns the fractions added, and the bytes of the event files."""
     found = {}
     for kinds in KINDS[1:]:
-        shares = [added_share(r[kinds], r["none"], whole) for r in rounds]
+        shares = [added_fraction(r[kinds], r["none"], whole) for r in rounds]
         found[kinds] = {
             "share": statistics.median(shares),
             "shares": shares,
@@ -111,14 +111,14 @@ def compare(rounds: list[dict[str, Report]], whole: float) -> dict[str, Any]:
     return found
 
 
-def added_share(looked: Report, plain: Report, whole: float) -> float:
-    """Returns what looking adds to a whole epoch, beside that epoch."""
-    added = cpu_seconds(looked) - cpu_seconds(plain)
+def added_fraction(logged: Report, plain: Report, whole: float) -> float:
+    """Returns the fraction that summaries add to a full epoch."""
+    added = cpu_seconds(logged) - cpu_seconds(plain)
     return added / (whole * cpu_seconds(plain))
 
 
-def main() -> None:
-    """Trains once and prints what the stopwatch says."""
+def train() -> None:
+    """Trains once; prints a report."""
     given = task()
     watch = Stopwatch(given["started"])
     from zoo import TrainConfig
@@ -126,20 +126,20 @@ def main() -> None:
     from zoo.training.train import train
 
     class TimedConsole(Console):
-        """Hears of every epoch, after its summaries are written."""
+        """Records every epoch after its summaries are written."""
 
         def epoch(self, row, state, plan):
             watch.epoch()
             super().epoch(row, state, plan)
 
-    look = Look(**given["look"])
+    training = LoggedTraining(**given["training"])
     with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
         config = TrainConfig(
-            model=look.model,
+            model=training.model,
             dataset=given["dataset"],
-            epochs=look.epochs,
-            train_examples=look.train_examples,
-            val_fraction=look.val_fraction,
+            epochs=training.epochs,
+            train_examples=training.train_examples,
+            val_fraction=training.val_fraction,
             summaries=(given["summaries"],),
             runs_dir=runs_dir,
         )
@@ -148,12 +148,12 @@ def main() -> None:
 
 
 def event_bytes(folder: pathlib.Path) -> int:
-    """Returns how much the event files of a run weigh."""
+    """Returns the size of the event files of a run."""
     return sum(p.stat().st_size for p in folder.rglob("events.out.tfevents.*"))
 
 
 def table(rows: list[Row]) -> str:
-    """Returns the shares added, and what is asked of them."""
+    """Returns the table of fractions and their limits."""
     cells = [["summaries", "kinds", "added", "range", "expected", "MB"]]
     for row in rows:
         for kinds, limit in EXPECTED.items():
@@ -163,9 +163,9 @@ def table(rows: list[Row]) -> str:
                 [
                     row["key"],
                     kinds,
-                    f"{100 * found['share']:.1f} %",
-                    span(shares, ".1f") + " %",
-                    f"at most {100 * limit:.0f} %",
+                    f"{100 * found['share']:.1f}%",
+                    span(shares, ".1f") + "%",
+                    f"at most {100 * limit:.0f}%",
                     f"{found['event_bytes'] / 1e6:.1f}",
                 ]
             )
@@ -174,7 +174,3 @@ def table(rows: list[Row]) -> str:
         "size of the event files"
     )
     return f"{title}\n{columns(cells)}"
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -6,8 +6,9 @@ Run by `test_torch.py` in a process of its own.
 import pytest
 import torch
 
-from benchmarks import images, torch_models
-from benchmarks.cases import CASES
+from benchmarks import pytorch
+from benchmarks.config import CASES, SHAPES, random_images
+from benchmarks.subprocesses import Stopwatch
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.describe import read_counts
@@ -18,7 +19,7 @@ NAMES = sorted({case.model for case in CASES})
 def built(name, shape):
     """Builds a network without memory for its weights."""
     with torch.device("meta"):
-        return torch_models.build(name, shape, 10)
+        return pytorch.build(name, shape, 10)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -39,7 +40,7 @@ def test_families_have_the_counts_of_their_papers(name, count):
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 def test_images_of_a_case_become_logits(case):
-    height, width, channels = shape = images.SHAPES[case.dataset]
+    height, width, channels = shape = SHAPES[case.dataset]
     batch = torch.empty(2, channels, height, width, device="meta")
     assert built(case.model, shape)(batch).shape == (2, 10)
 
@@ -66,7 +67,7 @@ def test_a_network_that_is_not_there_is_named():
 
 
 def test_the_shortcut_of_a_residual_network_keeps_every_second_pixel():
-    block = torch_models.BasicBlock(1, 2, stride=2).eval()
+    block = pytorch.BasicBlock(1, 2, stride=2).eval()
     torch.nn.init.zeros_(block.conv2.weight)
     image = torch.arange(16.0).reshape(1, 1, 4, 4)
     with torch.no_grad():
@@ -76,37 +77,32 @@ def test_the_shortcut_of_a_residual_network_keeps_every_second_pixel():
 
 
 def test_the_peer_trains_and_reports(capsys):
-    from benchmarks import torch_loop
-    from benchmarks.stopwatch import Stopwatch
-
-    split = images.made_up(40, (8, 8, 1), seed=0)
-    data = tensors_of(torch_loop, split)
-    model = torch_models.build("lr", (8, 8, 1), 10)
+    split = random_images(40, (8, 8, 1), seed=0)
+    data = tensors_of(split)
+    model = pytorch.build("lr", (8, 8, 1), 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=5)
     loss = torch.nn.CrossEntropyLoss()
     watch = Stopwatch(started=0.0)
-    before = torch_loop.test(data, model, loss)
-    torch_loop.train(data, model, loss, optimizer, schedule, watch)
-    assert torch_loop.test(data, model, loss) > before
+    before = pytorch.test(data, model, loss)
+    pytorch.train_epoch(data, model, loss, optimizer, schedule, watch)
+    assert pytorch.test(data, model, loss) > before
     assert "first_step" in watch.moments
     # The cosine has come to its end with the last of 5 batches.
     assert schedule.get_last_lr() == [pytest.approx(0.0, abs=1e-9)]
     assert "Accuracy" in capsys.readouterr().out
 
 
-def tensors_of(torch_loop, split):
+def tensors_of(split):
     """Returns a loader of 5 batches of 8."""
-    tensors = torch_loop.tensors(split, 128.0, 74.0)
+    tensors = pytorch.tensors(split, 128.0, 74.0)
     return torch.utils.data.DataLoader(tensors, batch_size=8)
 
 
-def test_images_are_centred_and_put_channels_first():
-    from benchmarks import torch_loop
-
-    split = images.made_up(6, (5, 4, 3), seed=0)
+def test_images_are_centered_and_put_channels_first():
+    split = random_images(6, (5, 4, 3), seed=0)
     mean, std = [1.0, 2.0, 3.0], [4.0, 5.0, 6.0]
-    found, labels = torch_loop.tensors(split, mean, std)[2]
+    found, labels = pytorch.tensors(split, mean, std)[2]
     assert found.shape == (3, 5, 4) and found.dtype == torch.float32
     expected = (split.images[2, 1, 3, 2] - 3.0) / 6.0
     assert found[2, 1, 3].item() == pytest.approx(expected)
