@@ -15,6 +15,7 @@ from zoo.reporting import figures
 from zoo.reporting.context import collect
 from zoo.reporting.render import render
 from zoo.run_store import RunStore
+from zoo.runs import RunWriter
 
 EVERY = ["digits", "moons", "sine", "wild", "none"]
 LARGEST = 1_000_000  # bytes
@@ -141,7 +142,7 @@ def test_a_run_that_has_not_ended_says_how_it_stands(
     else:
         (run / "metrics.json").unlink()
     if status == "running":
-        with RunStore(str(folder)).find("digits").lock():
+        with RunWriter(RunStore(str(folder)).find("digits")).lock():
             words = read("digits", folder=folder).words
         assert "still training" in words
     else:

@@ -59,7 +59,7 @@ def _reproduce(name: str, command: Command) -> int:
         suite_run = suites.SuiteRun(
             suite, budget, num_seeds, root, read_flags, data_dir
         )
-        say = Console().say
+        say = Console().print
         suite_run.train(workers, say)
         return 2 if suites.print_results(suite_run, say) else 0
 
