@@ -47,7 +47,7 @@ from zoo.models.inference import predict_batched
 from zoo.pretrained import FACTS, PretrainedRun
 from zoo.run_store import RunStore
 from zoo.runs import Run
-from zoo.serving.target import replacing
+from zoo.serving.export import replacing
 
 PROJECT = pathlib.Path(__file__).parents[1] / "pyproject.toml"
 MAX_BYTES = 4_000_000  # of all files in zoo/weights together

@@ -28,13 +28,13 @@ def copy(finished, tmp_path):
     return shutil.copytree(finished, tmp_path / "runs" / "done")
 
 
-def test_it_says_what_was_written_and_how_it_was_checked(copy, capfd):
+def test_it_prints_what_was_written_and_how_it_was_checked(copy, capfd):
     assert main(["export", "done", f"--runs_dir={copy.parent}"]) == 0
     said = capfd.readouterr()
     first, *_, last = said.out.splitlines()
     assert first.startswith(f"export    {copy}/exports/done.keras, ")
-    assert last.startswith("parity    144 validation images: logits differ by")
-    assert last.endswith("144 of 144 answers are equal")
+    assert last.startswith("parity    144 validation images: largest")
+    assert last.endswith("144 of 144 predictions are equal")
     assert said.err == ""
 
 
@@ -46,13 +46,13 @@ def test_it_says_what_was_written_and_how_it_was_checked(copy, capfd):
         ("--format=keras --out={here}/model", "--out={here}/model.keras"),
         ("--format=saved_model --out={here}/m.onnx", "which is a folder"),
         ("--out={here}/none/m.keras", "there is no folder {here}/none"),
-        ("--out={here}/there.keras", "is there already; --overwrite"),
+        ("--out={here}/there.keras", "exists already; --overwrite"),
         ("--out={here}/folder.keras --overwrite", "is a folder"),
         ("--format=saved_model --out={here}/there --overwrite", "is a file"),
-        ("--format=saved_model --out={here}/other", "is there already"),
+        ("--format=saved_model --out={here}/other", "exists already"),
         (
             "--format=saved_model --out={here}/other --overwrite",
-            "no SavedModel, and is not replaced",
+            "not a SavedModel, and is not replaced",
         ),
     ],
 )

@@ -98,7 +98,7 @@ def test_many_broken_pictures_are_told_of_in_one_sentence(typed, photos):
     for i in range(5):
         (photos / f"broken{i}.png").touch()
     said = typed(photos, "--json", code=2)
-    assert "5 of 7 files cannot be read as pictures" in said.err
+    assert "5 of 7 files cannot be read as images" in said.err
     assert "and 2 more." in said.err
     assert len(json.loads(said.out)["unreadable"]) == 5
 
@@ -159,7 +159,7 @@ def test_scaled_pixels_are_named_and_nothing_is_predicted(
     [
         ([], "an IMAGE is missing"),
         (["{photos}/c.png"], "did you mean {photos}/"),
-        (["{photos}/*.gif"], "fits no file"),
+        (["{photos}/*.gif"], "matches no file"),
         (["{photos}/none"], "there is no file {photos}/none"),
         (["{photos}", "--top=0"], "--top=0"),
         (["{photos}", "--top=11"], "give 1 to 10"),

@@ -194,7 +194,9 @@ def test_an_export_says_where_it_is_and_what(runs, tmp_path):
     assert answer["path"] == str(tmp_path / "m.keras")
     assert answer["class_names"] == [str(digit) for digit in range(10)]
     assert re.search(
-        r"^parity .* 144 of 144 answers are equal$", str(answer), re.MULTILINE
+        r"^parity .* 144 of 144 predictions are equal$",
+        str(answer),
+        re.MULTILINE,
     )
 
 

@@ -28,9 +28,9 @@ def run(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def colours(tmp_path_factory):
-    """A run on colour images 16x16 of the classes red, green and blue."""
-    folder = tmp_path_factory.mktemp("colours")
+def colors(tmp_path_factory):
+    """A run on color images 16x16 of the classes red, green and blue."""
+    folder = tmp_path_factory.mktemp("colors")
     random = np.random.default_rng(0)
     x = random.integers(0, 90, (60, 16, 16, 3), np.uint8)
     y = np.arange(60) % 3
@@ -38,7 +38,7 @@ def colours(tmp_path_factory):
     names = np.array(["red", "green", "blue"])
     np.savez(folder / "data.npz", x=x, y=y, class_names=names)
     return trained(
-        folder, "colours", model="lr", dataset=f"npz:{folder}/data.npz"
+        folder, "colors", model="lr", dataset=f"npz:{folder}/data.npz"
     )
 
 

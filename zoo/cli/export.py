@@ -34,9 +34,8 @@ def run(argv: list[str]) -> int:
     format = find_format(values["format"].value).name
     found = RunStore(values.runs_dir).find(words[0])
     with stderr.hold():
-        from zoo.serving import export
-        from zoo.serving.words import about_export
+        from zoo.serving.export import export
 
         made = export(found, format, values.out, values.overwrite)
-    print(about_export(made))
+    print(made)
     return 0

@@ -10,7 +10,7 @@ from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
 from zoo.run_store import RunStore
-from zoo.serving import saved_file
+from zoo.serving.predict import MODEL_SUFFIX, find_model, predict
 
 
 def run(argv: list[str]) -> int:
@@ -38,20 +38,17 @@ def run(argv: list[str]) -> int:
         return 0
     top = _top(command.values.top)
     words = _with_run(words, command)
-    found = saved_file.find(words[0], command.values.runs_dir)
+    found = find_model(words[0], command.values.runs_dir)
     with stderr.hold():
-        from zoo.serving import predict
-        from zoo.serving.words import about_unreadable, table, to_json
-
         answers = predict(found, words[1:], top)
     if command.values.json:
-        print(json.dumps(to_json(found, answers), indent=1))
+        print(json.dumps(answers.to_dict(), indent=1))
     else:
-        print(table(answers))
+        print(answers)
     for warning in answers.warnings:
         stderr.show(f"zoo: {warning}\n")
     if answers.unreadable:
-        stderr.show(f"zoo: {about_unreadable(answers)}\n")
+        stderr.show(f"zoo: {answers.unreadable_text}\n")
     return 2 if answers.unreadable else 0
 
 
@@ -63,7 +60,7 @@ def _with_run(words: list[str], command: Command) -> list[str]:
     """
     path, runs_dir = Path(words[0]), command.values.runs_dir
     known = any(run.name == words[0] for run in RunStore(runs_dir).runs())
-    is_model = path.suffix == saved_file.ENDING
+    is_model = path.suffix == MODEL_SUFFIX
     is_run = known or is_model or (path / "config.json").is_file()
     if path.exists() and not is_run:
         return ["last", *words]

@@ -30,17 +30,16 @@ def predict(
     Raises:
         UserError: the run predicts numbers, or the examples do not suit it.
     """
-    from zoo import serving
-    from zoo.serving.words import about_unreadable, table, to_json
+    from zoo.serving.predict import predict as predict_examples
 
-    answers = serving.predict(run, _array_or_words(examples), top)
+    answers = predict_examples(run, _array_or_words(examples), top)
 
     def text() -> str:
         notes = list(answers.warnings)
-        notes += [about_unreadable(answers)] if answers.unreadable else []
-        return "\n\n".join([table(answers), *notes])
+        notes += [answers.unreadable_text] if answers.unreadable else []
+        return "\n\n".join([str(answers), *notes])
 
-    return Answer(to_json(run, answers), text)
+    return Answer(answers.to_dict(), text)
 
 
 def _array_or_words(examples) -> np.ndarray | list[str]:
@@ -80,8 +79,7 @@ def export(
     Raises:
         UserError: something cannot work; nothing is left behind.
     """
-    from zoo import serving
-    from zoo.serving.words import about_export
+    from zoo.serving.export import export as export_run
 
-    made = serving.export(run, format, out, overwrite)
-    return Answer({**made.about, "path": str(made.path)}, about_export(made))
+    made = export_run(run, format, out, overwrite)
+    return Answer({**made.metadata, "path": str(made.path)}, str(made))

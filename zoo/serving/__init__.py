@@ -1,20 +1,7 @@
-"""What leaves the zoo: answers on new examples, and models for other programs.
+"""Trained models at work: predictions on new examples, exports.
 
-The names below are imported on first use, so that mistakes in what was typed
-are told before Keras is there.
+inputs.py      images, arrays and points from files, in the form a run takes
+predict.py     class probabilities, and warnings about unusual inputs
+export.py      a run as a model for other programs, checked against the run
+formats.py     the formats that a run can be exported to
 """
-
-from importlib import import_module
-
-_HOMES = {
-    "export": "zoo.serving.exporting",
-    "predict": "zoo.serving.predicting",
-}
-
-__all__ = sorted(_HOMES)
-
-
-def __getattr__(name: str):
-    if name not in _HOMES:
-        raise AttributeError(f"module 'zoo.serving' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)

@@ -1,58 +1,189 @@
-"""THE TABLE of formats that a run can be exported to.
+"""The formats that a run can be exported to.
 
-A format is one file with two functions, `write(model, path, about)` and
-`load(path)`; to add one, write the file and give it a line here. Reading the
-table imports nothing.
+Each format has two functions, `write(model, path, metadata)` and
+`load(path)`, and an entry in `FORMATS`. The packages that a format needs are
+imported when it is used.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import importlib
 import importlib.util
-from types import ModuleType
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
-from zoo import backend
+import numpy as np
+
+from zoo import about, backend
 from zoo.errors import UserError, join_and, unknown_name_error
 
 EXTRA = "export"  # of pyproject.toml
+METADATA_FILE = about.FILE
+SIGNATURE = "serving_default"  # of a SavedModel
+BATCH_AXIS = "batch"  # name of the ONNX axis whose size is free
+
+# Outputs by name, `logits` and `probabilities`, of float32 `[N, ...]`.
+PredictFn = Callable[[np.ndarray], dict[str, np.ndarray]]
+
+
+# Keras: a `.keras` file with its metadata inside.
+
+
+def write_keras(model, path: Path, metadata: dict[str, Any]) -> None:
+    """Writes a `.keras` file, with `about.json` in its archive."""
+    model.save(path)
+    about.put_into(path, metadata)
+
+
+def load_keras(path: Path) -> PredictFn:
+    """Returns a function that predicts with a `.keras` file."""
+    import keras
+
+    return keras.models.load_model(path).predict_on_batch
+
+
+# SavedModel: a folder for TensorFlow Serving. The metadata is in
+# `assets.extra/`, which the format leaves to its users.
+
+
+def write_saved_model(model, path: Path, metadata: dict[str, Any]) -> None:
+    """Writes a SavedModel folder."""
+    model.export(path, format="tf_saved_model", verbose=False)
+    extra = path / "assets.extra"
+    extra.mkdir()
+    (extra / METADATA_FILE).write_text(about.to_text(metadata))
+
+
+def load_saved_model(path: Path) -> PredictFn:
+    """Returns a function that predicts with a SavedModel folder."""
+    import tensorflow as tf
+
+    loaded = tf.saved_model.load(str(path))
+    signature = loaded.signatures[SIGNATURE]
+    (name,) = signature.structured_input_signature[1]
+
+    def predict(examples: np.ndarray) -> dict[str, np.ndarray]:
+        # Looked up each time: a signature does not keep its model alive.
+        outputs = loaded.signatures[SIGNATURE](**{name: tf.constant(examples)})
+        return {key: value.numpy() for key, value in outputs.items()}
+
+    return predict
+
+
+# ONNX: one file, with its metadata as properties.
+
+
+def write_onnx(model, path: Path, metadata: dict[str, Any]) -> None:
+    """Writes an ONNX file.
+
+    Raises:
+        UserError: something in the model cannot be expressed in ONNX.
+    """
+    import onnx
+
+    _make_constants(model)
+    try:
+        with warnings.catch_warnings():
+            # Keras uses a NumPy name that NumPy is going to bring back.
+            warnings.simplefilter("ignore", FutureWarning)
+            model.export(
+                str(path),
+                format="onnx",
+                verbose=False,
+                input_signature=[_input_spec(model.inputs[0])],
+            )
+        load_onnx(path)  # which refuses operations that were not converted
+    except Exception as error:  # of any kind, from inside the converter
+        raise UserError(
+            f"{metadata['run']} cannot be written as ONNX: "
+            f"{' '.join(str(error).split())[:200]}; --format=saved_model may "
+            "work."
+        ) from error
+    exported = onnx.load(path)
+    for value in (*exported.graph.input, *exported.graph.output):
+        value.type.tensor_type.shape.dim[0].dim_param = BATCH_AXIS
+    onnx.helper.set_model_props(exported, about.to_properties(metadata))
+    onnx.save(exported, path)
+
+
+def load_onnx(path: Path) -> PredictFn:
+    """Returns a function that predicts with an ONNX file."""
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(
+        str(path), providers=["CPUExecutionProvider"]
+    )
+    (name,) = (value.name for value in session.get_inputs())
+    outputs = [value.name for value in session.get_outputs()]
+
+    def predict(examples: np.ndarray) -> dict[str, np.ndarray]:
+        values = session.run(outputs, {name: examples})
+        return dict(zip(outputs, values, strict=True))
+
+    return predict
+
+
+def _input_spec(tensor):
+    import keras
+
+    return keras.InputSpec(tensor.dtype, tensor.shape, name=tensor.name)
+
+
+def _make_constants(model) -> None:
+    """Makes the input statistics constants of the graph that is traced.
+
+    A Normalization of a loaded model holds them as tensors, which a trace
+    takes for further inputs.
+    """
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.layers.Normalization):
+            layer.mean = np.asarray(layer.mean)
+            layer.variance = np.asarray(layer.variance)
+        elif isinstance(layer, keras.Model):
+            _make_constants(layer)
+
+
+# The table.
 
 
 @dataclasses.dataclass(frozen=True)
 class Format:
-    """One line of the table.
+    """One export format.
 
     Attributes:
-        about: what is written, in a few words.
-        module: where its functions are.
-        ending: of the file's name; a folder has none.
-        packages: that it needs besides those of the core.
-        engine: the one that can write it; any if none is named.
+        name: Name, as in `--format=onnx`.
+        description: What is written, in a few words.
+        write: Writes a model of outputs `logits` and `probabilities`.
+        load: Returns a function that predicts with what was written.
+        suffix: Suffix of the file; empty if a folder is written.
+        packages: Packages that it needs besides the core dependencies.
+        backend: Keras backend that can write it; empty if any can.
     """
 
     name: str
-    about: str
-    module: str
-    ending: str = ""
+    description: str
+    write: Callable[[Any, Path, dict[str, Any]], None]
+    load: Callable[[Path], PredictFn]
+    suffix: str = ""
     packages: tuple[str, ...] = ()
-    engine: str = ""
+    backend: str = ""
 
-    def load_module(self) -> ModuleType:
-        """Returns its `write` and `load`."""
-        return importlib.import_module(self.module)
-
-    def check_engine(self) -> None:
-        """Raises `UserError` if the engine in use cannot write it."""
-        if self.engine and self.engine != backend.selected()[0]:
+    def check_backend(self) -> None:
+        """Raises `UserError` if the current backend cannot write it."""
+        if self.backend and self.backend != backend.selected()[0]:
             raise UserError(
-                f"--format={self.name} is written by "
-                f"{backend.title(self.engine)} alone, which can load runs of "
-                f"either backend; set {backend.ENV_VARIABLE}={self.engine} and "
-                "type that again."
+                f"--format={self.name} needs the backend "
+                f"{backend.title(self.backend)}, which can load runs of any "
+                f"backend; set {backend.ENV_VARIABLE}={self.backend} and try "
+                "again."
             )
 
     def check_packages(self) -> None:
-        """Raises `UserError` if a package that it needs is not there."""
+        """Raises `UserError` if a package that it needs is not installed."""
         missing = [
             name
             for name in self.packages
@@ -69,34 +200,41 @@ class Format:
 
 
 FORMATS = {
-    found.name: found
-    for found in (
+    format.name: format
+    for format in (
         Format(
             "keras",
-            "a file for Keras, on any of its engines",
-            "zoo.serving.keras_file",
-            ".keras",
+            "a file for Keras, on any backend",
+            write_keras,
+            load_keras,
+            suffix=".keras",
         ),
         Format(
             "saved_model",
             "a folder for TensorFlow and TensorFlow Serving",
-            "zoo.serving.saved_model",
-            engine="tensorflow",
+            write_saved_model,
+            load_saved_model,
+            backend="tensorflow",
         ),
         Format(
             "onnx",
             "a file for ONNX Runtime and others",
-            "zoo.serving.onnx_file",
-            ".onnx",
-            ("tf2onnx", "onnx", "onnxruntime"),
-            engine="tensorflow",
+            write_onnx,
+            load_onnx,
+            suffix=".onnx",
+            packages=("tf2onnx", "onnx", "onnxruntime"),
+            backend="tensorflow",
         ),
     )
 }
 
 
 def find_format(name: str) -> Format:
-    """Returns a format by name, or says which ones there are."""
+    """Returns a format by name.
+
+    Raises:
+        UserError: there is no such format; the message lists them.
+    """
     if name not in FORMATS:
         raise unknown_name_error(
             "export format", name, FORMATS, "zoo export --help"

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.serving import export
+from zoo.serving.export import export
 from zoo.training.console import Console
 from zoo.training.train import train
 
@@ -45,7 +45,7 @@ RUNS = {
     },
     "points": {"model": "mlp", "dataset": "moons"},
 }
-ENDINGS = {"onnx": ".onnx", "saved_model": "", "keras": ".keras"}
+SUFFIXES = {"onnx": ".onnx", "saved_model": "", "keras": ".keras"}
 
 READER = """
     import json, pathlib, sys
@@ -152,13 +152,13 @@ def elsewhere(tmp_path_factory):
     work, folder = (tmp_path_factory.mktemp(name) for name in ("work", "out"))
     for name, options in RUNS.items():
         run = trained(work, name, options)
-        for form, ending in ENDINGS.items():
-            path = str(folder / f"{name}{ending}")
+        for form, suffix in SUFFIXES.items():
+            path = str(folder / f"{name}{suffix}")
             export(run, form, path)
         examples = images_of(run, "val").images[:256].astype(np.float32)
         logits = run.load_model().predict(examples, verbose=0)
         np.savez(folder / f"{name}.npz", examples=examples, logits=logits)
-    return {form: read_back(folder, form) for form in ENDINGS}
+    return {form: read_back(folder, form) for form in SUFFIXES}
 
 
 def read_back(folder, form):
@@ -176,9 +176,9 @@ def read_back(folder, form):
 
 @pytest.mark.parametrize(
     ("form", "name"),
-    [(form, name) for form in ENDINGS for name in RUNS],
+    [(form, name) for form in SUFFIXES for name in RUNS],
 )
-def test_a_program_without_the_zoo_gives_the_same_answers(
+def test_a_program_without_the_zoo_gives_the_same_predictions(
     elsewhere, form, name
 ):
     found = elsewhere[form][name]
@@ -188,7 +188,7 @@ def test_a_program_without_the_zoo_gives_the_same_answers(
     assert found["equal"] == found["examples"]
 
 
-@pytest.mark.parametrize("form", ENDINGS)
+@pytest.mark.parametrize("form", SUFFIXES)
 def test_the_names_of_the_classes_travel_with_it(elsewhere, form):
     assert elsewhere[form]["colour"]["class_names"] == ["cat", "dog", "emu"]
     assert elsewhere[form]["lr"]["class_names"] == list("0123456789")
