@@ -44,7 +44,7 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	diagnose misclassified inspect landscape check-model \
 	models datasets download reproduce figure results recipes runs tensorboard doctor bench check test lint \
-	format test-slow test-data test-browser test-jax lock clean
+	format test-slow test-data test-browser test-jax docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
@@ -193,7 +193,10 @@ lock: ## renew both locks (FLAGS=--upgrade for newer versions; needs uv)
 		> requirements-dev.lock
 	@rm .lock
 
+docs: $(DEV) ## build the documentation into site/
+	NO_MKDOCS_2_WARNING=1 $(PY) -m mkdocs build --strict $(FLAGS)
+
 clean: ## remove .venv and caches; runs are never touched
-	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist
+	rm -rf .venv .pytest_cache .ruff_cache .hypothesis build dist site
 	find zoo tests experiments -name __pycache__ -type d -prune \
 		-exec rm -rf {} +

@@ -1,10 +1,10 @@
-"""Makes README's pictures of runs and of a report anew.
+"""Takes the screenshots of the documentation: runs in TensorBoard, a report.
 
     python -m docs.screenshots [NAME...]
 
 Trains each run, prints what `zoo diagnose` says of it, and saves what
-TensorBoard's tab "Time series" shows of a few tags as `docs/NAME.png`; of
-`report` the top of the run's page, from the real MNIST. Takes some minutes;
+TensorBoard's tab "Time series" shows of a few tags as `docs/images/NAME.png`;
+of `report` the top of the run's page, from the real MNIST. Takes some minutes;
 needs Chromium, its driver and the extra `browser`.
 """
 
@@ -153,7 +153,7 @@ def main(argv: list[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         for name in names:
             image = make(name, Path(folder)).convert("RGB")
-            path = HERE / f"{name}.png"
+            path = HERE / "images" / f"{name}.png"
             image.quantize(COLOURS).save(path, optimize=True)
             print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
     return 0

@@ -51,8 +51,7 @@ class Clone:
     def make(self, *words, code=0):
         """Runs make; returns what it printed and the new lines of the log."""
         self.log.write_text("")
-        env = {k: v for k, v in os.environ.items() if not k.startswith("MAKE")}
-        env |= {"PATH": f"{self.bin}:/usr/bin:/bin", "LOG": str(self.log)}
+        env = {"PATH": f"{self.bin}:/usr/bin:/bin", "LOG": str(self.log)}
         done = subprocess.run(
             ["make", *words],
             cwd=self.folder,

@@ -92,6 +92,7 @@ def run(argv: list[str]) -> int:
         action="store_true",
         help="check the Python that runs this, even where there is a .venv",
     )
+    parser.add_argument("--helpfull", action="help", help="the same")
     options = parser.parse_args(argv)
     python = _python_of(ROOT / ".venv")
     outside = Path(sys.prefix).resolve() != (ROOT / ".venv").resolve()
@@ -227,8 +228,10 @@ def check_venv(root: Path, packages_fit: bool) -> Finding:
             remedy = rf".venv\Scripts\pip install -r {LOCK} -e ."
     if stamp.is_file() and stamp.stat().st_mtime < lock.stat().st_mtime:
         return Finding(f".venv is older than {LOCK}", remedy, True)
+    if packages_fit and stamp.is_file():
+        return Finding(f".venv is up to date with {LOCK}")
     if packages_fit:
-        return Finding("this Python has the required packages")
+        return Finding("no .venv is needed with this Python")
     if (root / ".venv").exists():
         return Finding(".venv is incomplete", remedy, True)
     return Finding("there is no .venv", remedy, True)
