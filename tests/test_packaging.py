@@ -88,6 +88,9 @@ def test_the_wheel_holds_recipes_and_weights_and_no_tests(tmp_path):
     flagfiles = [name for name in names if name.endswith(".flags")]
     packed = {name for name in flagfiles if "zoo/experiments/" in name}
     assert packed == expected != set()
+    for table in ("suites.toml", "expected.toml"):
+        assert f"zoo/experiments/{table}" in names
+    assert not [n for n in names if re.search(r"experiments/.*\.py$", n)]
     weights = [path for path in FOLDER.rglob("*") if path.is_file()]
     assert weights
     for path in weights:

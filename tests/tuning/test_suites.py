@@ -98,6 +98,23 @@ def test_without_a_name_the_suites_are_listed(capsys):
     assert all(name in text for name in SUITES)
 
 
+@pytest.mark.parametrize(("failed", "code"), [(False, 0), (True, 2)])
+def test_the_command_trains_and_prints(failed, code, tmp_path, monkeypatch):
+    done = []
+
+    def show(suite_run, say):
+        say(f"table of {suite_run.root.name}")
+        return failed
+
+    monkeypatch.setattr(SuiteRun, "train", lambda *args: done.append(args))
+    monkeypatch.setattr(suites, "print_results", show)
+    flags = ["--budget=smoke", "--workers=2", f"--runs_dir={tmp_path}"]
+    assert main(["reproduce", "plane", *flags]) == code
+    ((suite_run, workers, _),) = done
+    assert (suite_run.budget, suite_run.num_seeds, workers) == ("smoke", 1, 2)
+    assert suite_run.root == tmp_path / "suite-plane-smoke"
+
+
 SMALL = suites.Suite(
     "plane", "two recipes", ("moons_linear", "moons_mlp"), "", {}
 )

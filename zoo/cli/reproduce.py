@@ -54,14 +54,15 @@ def _reproduce(name: str, command: Command) -> int:
     print(f"budget     {budget}")
     print(f"runs       {root}", flush=True)
     with stderr.hold():
-        from zoo.training.console import Console
-
         suite_run = suites.SuiteRun(
             suite, budget, num_seeds, root, read_flags, data_dir
         )
-        say = Console().print
-        suite_run.train(workers, say)
-        return 2 if suites.print_results(suite_run, say) else 0
+        suite_run.train(workers, _print)
+        return 2 if suites.print_results(suite_run, _print) else 0
+
+
+def _print(line: str) -> None:
+    print(line, flush=True)
 
 
 def read_flags(flags: list[str]) -> TrainConfig:
