@@ -341,10 +341,9 @@ def build(case: Case, data):
     from zoo.resolve import resolve
     from zoo.training.model import build_model
 
-    config = case.config(runs_dir="runs")
+    config = resolve(case.config(runs_dir="runs"), data)
     keras.utils.set_random_seed(config.seed)
-    resolved = resolve(config, data)
     statistics = preprocess.measure(
         data.train.images, config.mean_subtraction, config.scale
     )
-    return build_model(resolved, data, statistics), resolved
+    return build_model(config, data, statistics), config
