@@ -72,7 +72,7 @@ TYPED = [
         "--space=momentum=0.5,0.9 --space=optimizer=sgd,adam",
         "momentum=0.5,0.9 has no effect with --space=optimizer=sgd,adam",
     ),
-    ("--model=lr --space=dropout=0,0.1", "dropout", "no place in lr"),
+    ("--model=lr --space=dropout=0,0.1", "dropout", "does not apply to lr"),
     ("--model=mlp --space=model_arg.hiden=8,9", "hiden=8", "mean hidden"),
     ("--model=mlp --space=model_arg.hidden=0:8", "hidden=0", "at least 1"),
     ("--model=lr --space=batch_size=32,2000", "2000", "1,293"),

@@ -27,7 +27,7 @@ TYPED = [
     ("train --loss=hing", "--loss=hing", "did you mean hinge"),
     ("train --jit=maybe", "--jit=maybe", "auto, on or off"),
     ("train --devices=9", "--devices=9 is more", "this machine has 1 CPU"),
-    ("train --coordinator=a:1", "needs --num_processes and --process_id"),
+    ("train --coordinator=a:1", "--coordinator", "needs JAX"),
     ("train --seeds=2 --process_id=1", "no effect on several runs"),
     ("vary --epochs=1,2 --process_id=1", "unknown flag --process_id"),
     ("train --devices=al", "--devices=al", "or the word all"),

@@ -96,10 +96,10 @@ def test_the_next_commands_work_as_they_are_printed(process):
 
 
 def test_a_mistake_of_a_process_is_one_line_and_exit_2():
-    done = zoo("lenet")
+    done = zoo("xyzzy")
     assert done.returncode == 2
     assert done.stdout == ""
-    assert re.fullmatch(r"zoo: there is no command 'lenet'; .*\n", done.stderr)
+    assert re.fullmatch(r"zoo: there is no command 'xyzzy'; .*\n", done.stderr)
 
 
 @pytest.fixture

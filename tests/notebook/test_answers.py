@@ -203,7 +203,7 @@ def test_an_export_says_where_it_is_and_what(runs, tmp_path):
 def test_inspect_answers_as_the_command_does(folder, capsys):
     answer = zoo.inspect(f"folder:{folder}")
     sheet = folder.parent / "sheet.png"
-    printed = typed(capsys, "data", folder, f"--out={sheet}")
+    printed = typed(capsys, "inspect", folder, f"--out={sheet}")
     assert printed.startswith(f"{answer}\n\ncontact sheet")
     assert "twin.png" in str(answer)
     drawn = Image.open(sheet)

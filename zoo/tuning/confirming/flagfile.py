@@ -7,7 +7,7 @@ from typing import Any
 
 import zoo
 from zoo.config import format_option
-from zoo.runs import Run, SweepFolder
+from zoo.runs import Run, RunWriter, SweepFolder
 from zoo.tuning.confirming.words import (
     has_interval,
     interval_in_words,
@@ -37,7 +37,7 @@ def write(
     if (folder.path / NAME).exists():
         return
     today = datetime.datetime.now(datetime.UTC).date()
-    Run(folder.path, folder.name).write(
+    RunWriter(Run(folder.path, folder.name)).write(
         NAME, text(folder, settings, best, found, today)
     )
 
