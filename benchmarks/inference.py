@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import json
-import os
 import statistics
 import tempfile
 import time
@@ -170,13 +169,12 @@ def zoo_tasks(case: Case, data) -> Iterator[Tasks]:
     """Yields the tasks of zoo, on a barely trained run."""
     import zoo
     from zoo.evaluation import scoring
-    from zoo.training.console import Console
 
-    with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
+    with tempfile.TemporaryDirectory() as runs_dir:
         config = case.config(runs_dir).replace(
             epochs=None, steps=1, batch_size=32, summaries=("none",)
         )
-        run = zoo.train(config, data, console=Console(no))
+        run = zoo.train(config, data, verbose=False)
         run = Loaded(run.path, run.name, run.load_model())
         parts = scoring.Parts()
         parts.keep(run, data)

@@ -1,7 +1,6 @@
 """Keras's settings: the zoo sets what it needs, and the caller's come back."""
 
 import contextlib
-import io
 import json
 
 import keras
@@ -12,7 +11,6 @@ import zoo
 from zoo import backend
 from zoo.cli import doctor
 from zoo.errors import UserError
-from zoo.training.console import Console
 
 NAMES = ("image_data_format", "floatx", "epsilon", "max_epochs", "dtype_policy")
 
@@ -75,7 +73,7 @@ def train(folder, **options):
         summaries=("none",),
         **options,
     )
-    return zoo.train(config, console=Console(io.StringIO()))
+    return zoo.train(config, verbose=False)
 
 
 @pytest.mark.slow
@@ -93,7 +91,7 @@ def test_runs_scores_and_exports_are_the_same_under_any_settings(tmp_path):
         assert (
             zoo.predict(run, images)["predictions"] == (answers["predictions"])
         )
-        assert zoo.compare(run, wanted) and zoo.find_mistakes(run)
+        assert zoo.compare(run, wanted) and zoo.misclassified(run)
         zoo.export(run, out=str(tmp_path / "made.keras"))
         assert settings() == hostile
 

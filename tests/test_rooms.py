@@ -22,10 +22,9 @@ BELOW["evaluation"] = BELOW["training"] | {"training", "data_checks"}
 BELOW["tuning"] = BELOW["evaluation"] | {"evaluation"}
 BELOW["serving"] = {"data", "training", "evaluation"}
 BELOW["reporting"] = BELOW["evaluation"] | {"evaluation"}
-BELOW["notebook"] = BELOW["evaluation"] | {"evaluation", "serving"}
 BELOW["cli"] = BELOW["tuning"] | {"tuning", "serving", "reporting"}
 FILES = sorted(path for room in BELOW for path in (HOUSE / room).rglob("*.py"))
-ABOVE = {"resolve", "initial_weights", "api"}
+ABOVE = {"resolve", "initial_weights", "api", "api_arguments"}
 GROUND = sorted(
     p for p in HOUSE.glob("*.py") if p.stem[0] != "_" and p.stem not in ABOVE
 )

@@ -4,46 +4,45 @@
 
     zoo.list_models("wrn*")
     model = zoo.create_model("lenet5", num_classes=10)
-    run = zoo.train(zoo.TrainConfig(model="lenet5", dataset="digits"))
+    run = zoo.train("lenet5", "digits", epochs=5)
     zoo.evaluate(run)
 
-The names below are imported on first use, so that `import zoo` costs nothing.
+The names below are imported on first use, so that `import zoo` costs nothing;
+`__init__.pyi` names them for editors and type checkers.
 """
 
 from importlib import import_module
 
 __version__ = "0.1.0"
 
-_HOMES = {
-    "TrainConfig": "zoo.config",
-    "UserError": "zoo.errors",
-    "create_model": "zoo.models",
-    "list_models": "zoo.models",
-    "list_weights": "zoo.pretrained",
-    "register_model": "zoo.models",
-    "load_dataset": "zoo.data",
-    "load_model": "zoo.models",
-    "load_preprocessing": "zoo.models",
-    "train": "zoo.training.train",
-    "resume": "zoo.training.resume",
-    "load_run": "zoo.run_store",
-    "quiet": "zoo.notebook.quiet",
-    "inspect": "zoo.notebook.inspecting",
-    "evaluate": "zoo.notebook.asking",
-    "explain": "zoo.notebook.asking",
-    "compare": "zoo.notebook.asking",
-    "find_mistakes": "zoo.notebook.asking",
-    "predict": "zoo.notebook.using",
-    "export": "zoo.notebook.using",
+_MODULES = {
+    "zoo.api": (
+        "check", "compare", "describe", "diagnose", "evaluate", "export",
+        "inspect", "landscape", "list_datasets", "list_runs", "load_run",
+        "misclassified", "predict", "quiet", "report", "resume", "sweep",
+        "train", "vary",
+    ),
+    "zoo.config": ("TrainConfig",),
+    "zoo.data": ("Dataset", "load_dataset"),
+    "zoo.errors": ("UserError",),
+    "zoo.models": (
+        "create_model", "list_models", "load_model", "load_preprocessing",
+        "register_model",
+    ),
+    "zoo.pretrained": ("list_weights",),
+    "zoo.runs": ("Run",),
+}  # fmt: skip
+_MODULE_OF = {
+    name: module for module, names in _MODULES.items() for name in names
 }
 
-__all__ = sorted(_HOMES)
+__all__ = sorted(_MODULE_OF)
 
 
 def __getattr__(name: str):
-    if name not in _HOMES:
+    if name not in _MODULE_OF:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")
-    return getattr(import_module(_HOMES[name]), name)
+    return getattr(import_module(_MODULE_OF[name]), name)
 
 
 def __dir__():

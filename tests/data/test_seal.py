@@ -95,7 +95,7 @@ def test_no_chain_of_imports_leads_from_training_to_the_test_split():
     assert not [name for name in found if name.startswith("zoo.evaluation")]
 
 
-@pytest.mark.parametrize("start", ["zoo.evaluation", "zoo.notebook"])
+@pytest.mark.parametrize("start", ["zoo.evaluation", "zoo.api"])
 def test_a_chain_of_imports_that_leads_there_would_be_found(start):
     assert "zoo.data.seal" in reached(start)
 

@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from tests.data_checks.conftest import save, textures
-from zoo.cli.inspect import name_of
+from zoo.api_arguments import dataset_name
 from zoo.cli.main import main
 from zoo.data_checks.contact_sheet import tile
 
@@ -87,10 +87,10 @@ def test_a_tile_keeps_the_proportions_of_a_picture():
 def test_a_path_and_a_name_of_a_data_set_both_serve(elsewhere):
     (elsewhere / "pictures").mkdir()
     np.savez(elsewhere / "file.npz", x=np.zeros(2))
-    assert name_of("pictures") == "folder:pictures"
-    assert name_of("folder:pictures") == "folder:pictures"
-    assert name_of("file.npz") == "npz:file.npz"
-    assert name_of("mnist") == "mnist"
+    assert dataset_name("pictures") == "folder:pictures"
+    assert dataset_name("folder:pictures") == "folder:pictures"
+    assert dataset_name("file.npz") == "npz:file.npz"
+    assert dataset_name("mnist") == "mnist"
 
 
 def test_arrays_of_a_file_are_looked_at(capsys, elsewhere):

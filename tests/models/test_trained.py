@@ -1,7 +1,5 @@
 """Models with weights of a run, or with those that come with the zoo."""
 
-import io
-
 import keras
 import numpy as np
 import pytest
@@ -11,7 +9,6 @@ from experiments.export_weights import probe
 from zoo import pretrained
 from zoo.data import Dataset
 from zoo.errors import UserError
-from zoo.training.console import Console
 
 IMAGES = probe((28, 28, 1))
 
@@ -94,7 +91,7 @@ def run(tmp_path_factory):
         summaries=("none",),
         runs_dir=str(tmp_path_factory.mktemp("home") / "runs"),
     )
-    return zoo.train(config, data, console=Console(io.StringIO()))
+    return zoo.train(config, data, verbose=False)
 
 
 def test_a_run_s_weights_are_asked_for_by_its_folder(run):
@@ -125,7 +122,7 @@ def test_a_network_without_preprocessing_is_given_what_there_is(tmp_path):
         summaries=("none",),
         runs_dir=str(tmp_path),
     )
-    run = zoo.train(config, console=Console(io.StringIO()))
+    run = zoo.train(config, verbose=False)
     images = probe((8, 8, 1))
     seen = zoo.load_preprocessing(run.path)(images)
     np.testing.assert_array_equal(seen, images)

@@ -13,6 +13,7 @@ from zoo.training.console import Console
 from zoo.training.resume import resume
 from zoo.training.sanity_checks import UntrainedModel
 from zoo.training.setup import prepare
+from zoo.training.train import train as train_config
 
 pytestmark = pytest.mark.usefixtures("table_of_models")
 BATCH, RATE = 32, 1e-3
@@ -112,7 +113,7 @@ def train(builder, folder, **options):
         runs_dir=str(folder),
         **options,
     )
-    return zoo.train(config, console=Console(io.StringIO()))
+    return zoo.train(config, verbose=False)
 
 
 def scaling(run):
@@ -259,8 +260,8 @@ def test_a_tutorial_is_resumed_and_starts_another_run(tmp_path):
         model="convnet", epochs=2, summaries=("none",), runs_dir=str(tmp_path)
     )
     quiet = Console(io.StringIO())
-    whole = zoo.train(config.replace(run_name="whole"), console=quiet)
-    half = zoo.train(
+    whole = zoo.train(config.replace(run_name="whole"), verbose=False)
+    half = train_config(
         config.replace(run_name="half"), console=quiet, until_epoch=1
     )
     resume(half, console=quiet)
@@ -269,7 +270,7 @@ def test_a_tutorial_is_resumed_and_starts_another_run(tmp_path):
     later = zoo.TrainConfig(
         weights=str(whole.path), epochs=1, runs_dir=str(tmp_path)
     )
-    run = zoo.train(later, console=quiet)
+    run = zoo.train(later, verbose=False)
     assert run.resolved["weights"]["copied"] == ["conv2d", "logits"]
     assert run.resolved["own_preprocessing"] == ["rescaling"]
     assert run.metrics["val_accuracy"] > whole.metrics["val_accuracy"] - 0.1

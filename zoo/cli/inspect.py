@@ -5,11 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from zoo.api_arguments import dataset_name
 from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.console import expand_commands
-from zoo.data.sources import SOURCES, find_source
-from zoo.errors import UserError, close_matches
 
 
 def run(argv: list[str]) -> int:
@@ -32,7 +31,7 @@ def run(argv: list[str]) -> int:
     words = command.parse(argv)
     if words is None:
         return 0
-    dataset = name_of(words[0])
+    dataset = dataset_name(words[0])
     kind, _, place = dataset.partition(":")
     folder = Path(place).expanduser() if kind == "folder" else None
     sheet = _sheet(command.values.out, dataset, folder)
@@ -69,35 +68,6 @@ def _report(
     )
     report = expand_commands(text.format_report(stats, findings))
     return f"{report}\n\ncontact sheet {sheet} {told}"
-
-
-def name_of(word: str) -> str:
-    """Returns what `--dataset` would be given, from a path or such a name.
-
-    Raises:
-        UserError: there is neither a file nor a data set of that name.
-    """
-    path = Path(word).expanduser()
-    names = {source.name for source in SOURCES}
-    if word in names or word.partition(":")[0] + ":" in names and ":" in word:
-        find_source(word)
-        return word
-    if path.is_dir():
-        return f"folder:{word}"
-    if path.suffix == ".npz" and path.is_file():
-        return f"npz:{word}"
-    if path.exists():
-        raise UserError(
-            f"{word} is a file; give a folder whose sub-folders are the "
-            "classes, or a NumPy .npz file."
-        )
-    around = path.parent.iterdir() if path.parent.is_dir() else ()
-    folders = [str(p.relative_to(path.parent)) for p in around if p.is_dir()]
-    close = close_matches(path.name, [*folders, *names], 1)
-    hint = (
-        f"did you mean {close[0]}?" if close else "give the path of a folder."
-    )
-    raise UserError(f"there is no folder or data set {word!r}; {hint}")
 
 
 def _sheet(out: str | None, dataset: str, folder: Path | None) -> Path:

@@ -79,11 +79,11 @@ def _resume(
 
             return run_replica(group)
         run = RunStore(home).find(name)
-        from zoo.cli import ending
+        from zoo.api_arguments import training_console
         from zoo.training.resume import resume, task
 
         group.broadcast(task(run, devices))
-        console = ending.console(held, home)
+        console = training_console(home, on_log=held.move_to)
         resume(run, console=console, devices=devices, group=group)
 
 

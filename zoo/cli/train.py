@@ -106,10 +106,10 @@ def train(
             from zoo.training.distributed.replica import run_replica
 
             return run_replica(group, config)
-        from zoo.cli import ending
+        from zoo.api_arguments import training_console
         from zoo.training.train import train
 
-        console = ending.console(held, config.runs_dir)
+        console = training_console(config.runs_dir, on_log=held.move_to)
         train(config, console=console, parent=parent, group=group)
 
 

@@ -220,3 +220,11 @@ class Registry:
                 "name."
             )
         self._entries.append(entry)
+
+    def discard(self, name: str) -> None:
+        """Removes an entry that a user registered, if there is one."""
+        self._entries = [
+            entry
+            for entry in self._entries
+            if not (entry.registered and entry.name == name)
+        ]

@@ -1,4 +1,4 @@
-"""The functions for notebooks answer as the commands do."""
+"""The functions of `zoo` return what the commands print."""
 
 import json
 import re
@@ -8,10 +8,9 @@ import pytest
 from PIL import Image
 
 import zoo
+from zoo.api_result import Result
 from zoo.cli.main import main
 from zoo.data import load_dataset
-from zoo.notebook.answer import Answer
-from zoo.training.console import Console
 
 
 @pytest.fixture(scope="session")
@@ -23,9 +22,8 @@ def runs(tmp_path_factory):
         runs_dir=str(tmp_path_factory.mktemp("runs")),
         summaries=("none",),
     )
-    quiet = {"console": Console(quiet=True)}
     return [
-        zoo.train(config.replace(run_name=name, seed=seed), **quiet)
+        zoo.train(config.replace(run_name=name, seed=seed), verbose=False)
         for seed, name in enumerate(("first", "second"))
     ]
 
@@ -40,7 +38,7 @@ def moons(tmp_path_factory):
         runs_dir=str(tmp_path_factory.mktemp("moons")),
         summaries=("none",),
     )
-    return zoo.train(config, console=Console(quiet=True))
+    return zoo.train(config, verbose=False)
 
 
 @pytest.fixture(scope="session")
@@ -71,31 +69,31 @@ def typed(capsys, verb, *words):
     return capsys.readouterr().out
 
 
-def test_an_answer_is_shown_as_text_and_read_as_numbers():
+def test_a_result_is_shown_as_text_and_read_as_numbers():
     from IPython.lib.pretty import pretty
 
-    answer = Answer({"accuracy": 0.5}, "half of them")
+    answer = Result({"accuracy": 0.5}, "half of them")
     assert answer["accuracy"] == 0.5
     assert str(answer) == pretty(answer) == "half of them"
-    assert answer.picture is None
+    assert answer.image is None
 
 
-def test_a_picture_is_drawn_when_asked_for():
+def test_a_figure_is_drawn_when_asked_for():
     pixels = np.arange(24, dtype=np.uint8).reshape(2, 4, 3)
-    picture = Answer({}, "", lambda: pixels).picture
+    picture = Result({}, "", lambda: pixels).image
     np.testing.assert_array_equal(np.asarray(picture), pixels)
 
 
 @pytest.mark.parametrize("split", ["val", "train"])
-def test_evaluate_answers_as_the_command_does(runs, capsys, split):
+def test_evaluate_returns_what_the_command_prints(runs, capsys, split):
     answer = zoo.evaluate(runs[0], split)
     argv = ["evaluate", runs[0].path, f"--split={split}"]
     assert str(answer) == typed(capsys, *argv).strip()
     assert answer == json.loads(typed(capsys, *argv, "--json"))
 
 
-def test_explain_answers_as_the_command_does(runs, capsys):
-    answer = zoo.explain(runs[0])
+def test_explain_returns_what_the_command_prints(runs, capsys):
+    answer = zoo.diagnose(runs[0])
     assert (
         str(answer).strip() == typed(capsys, "diagnose", runs[0].path).strip()
     )
@@ -103,7 +101,7 @@ def test_explain_answers_as_the_command_does(runs, capsys):
     assert answer == json.loads(printed)
 
 
-def test_compare_answers_as_the_command_does(runs, capsys):
+def test_compare_returns_what_the_command_prints(runs, capsys):
     answer = zoo.compare(*runs)
     argv = ["compare", *(run.path for run in runs)]
     assert str(answer) == typed(capsys, *argv).strip()
@@ -115,15 +113,15 @@ def test_compare_answers_as_the_command_does(runs, capsys):
 def test_the_picture_of_a_comparison_is_that_of_the_command(
     runs, capsys, tmp_path
 ):
-    picture = zoo.compare(*runs).picture
+    picture = zoo.compare(*runs).image
     path = tmp_path / "curves.png"
     typed(capsys, "compare", *(r.path for r in runs), f"--picture={path}")
     drawn = Image.open(path).convert("RGB")
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(drawn))
 
 
-def test_mistakes_are_those_of_the_command(runs, capsys, tmp_path):
-    answer = zoo.find_mistakes(runs[0], count=5)
+def test_misclassified_returns_what_the_command_prints(runs, capsys, tmp_path):
+    answer = zoo.misclassified(runs[0], count=5)
     argv = [runs[0].path, "--count=5", f"--out={tmp_path}"]
     printed = typed(capsys, "misclassified", *argv)
     assert printed.startswith(f"{answer}\n\ncsv ")
@@ -131,13 +129,13 @@ def test_mistakes_are_those_of_the_command(runs, capsys, tmp_path):
     losses = [one["loss"] for one in answer["worst"]]
     assert losses == sorted(losses, reverse=True)
     drawn = Image.open(tmp_path / "mistakes-val.png")
-    np.testing.assert_array_equal(np.asarray(answer.picture), np.asarray(drawn))
+    np.testing.assert_array_equal(np.asarray(answer.image), np.asarray(drawn))
 
 
-def test_mistakes_among_points_have_no_picture(moons):
-    answer = zoo.find_mistakes(moons)
+def test_misclassified_points_have_no_figure(moons):
+    answer = zoo.misclassified(moons)
     assert answer["mistakes"] > 0
-    assert answer.picture is None
+    assert answer.image is None
 
 
 def test_an_array_and_a_file_of_it_get_the_same_answer(runs, digits, tmp_path):
@@ -167,7 +165,7 @@ def test_a_path_stands_for_what_the_command_takes(runs, digits, tmp_path):
     assert len(whole["predictions"]) == 3
 
 
-def test_a_picture_that_cannot_be_read_is_told(runs, digits, tmp_path):
+def test_an_image_that_cannot_be_read_is_reported(runs, digits, tmp_path):
     Image.fromarray(digits.images[0, :, :, 0]).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_text("no picture")
     answer = zoo.predict(runs[0], tmp_path)
@@ -200,14 +198,14 @@ def test_an_export_says_where_it_is_and_what(runs, tmp_path):
     )
 
 
-def test_inspect_answers_as_the_command_does(folder, capsys):
+def test_inspect_returns_what_the_command_prints(folder, capsys):
     answer = zoo.inspect(f"folder:{folder}")
     sheet = folder.parent / "sheet.png"
     printed = typed(capsys, "inspect", folder, f"--out={sheet}")
     assert printed.startswith(f"{answer}\n\ncontact sheet")
     assert "twin.png" in str(answer)
     drawn = Image.open(sheet)
-    np.testing.assert_array_equal(np.asarray(answer.picture), np.asarray(drawn))
+    np.testing.assert_array_equal(np.asarray(answer.image), np.asarray(drawn))
 
 
 def test_inspect_looks_at_a_named_data_set():
@@ -220,16 +218,16 @@ def test_inspect_looks_at_a_named_data_set():
 
 MISTAKES = [
     (lambda r: zoo.evaluate(r, "vla"), "choose val, train or test"),
-    (lambda r: zoo.find_mistakes(r, "test"), "refused"),
+    (lambda r: zoo.misclassified(r, "test"), "refused"),
     (lambda r: zoo.compare(), "0 runs cannot be compared"),
     (lambda r: zoo.compare(r), "1 runs cannot be compared"),
     (lambda r: zoo.predict(r, "no.png"), "there is no file no.png"),
-    (lambda r: zoo.predict(r, []), "no example"),
+    (lambda r: zoo.predict(r, []), "not an example"),
     (lambda r: zoo.predict(r, np.zeros((2, 9, 9, 1))), "the model takes"),
     (lambda r: zoo.predict(r, np.ones((1, 8, 8, 1)) / 2), "multiply by 255"),
     (lambda r: zoo.predict(r, np.zeros((0, 8, 8, 1))), "the model takes"),
     (lambda r: zoo.predict(r, "x", top=0), "--top=0"),
-    (lambda r: zoo.predict(r, 7), "7 is no example"),
+    (lambda r: zoo.predict(r, 7), "7 is not an example"),
     (lambda r: zoo.export(r, "onxn"), "onnx"),
     (lambda r: zoo.inspect("digitz"), "did you mean digits"),
     (lambda r: zoo.inspect("folder:"), "names no path"),
@@ -238,7 +236,7 @@ MISTAKES = [
 
 
 @pytest.mark.parametrize(("ask", "sentence"), MISTAKES)
-def test_a_mistake_is_told_in_a_sentence(runs, ask, sentence):
+def test_a_mistake_is_reported_in_a_sentence(runs, ask, sentence):
     with pytest.raises(zoo.UserError, match=re.escape(sentence)):
         ask(runs[0])
 

@@ -1,4 +1,4 @@
-"""What a function for notebooks returns: numbers, a text, and a picture."""
+"""What the functions of `zoo` return: numbers by name, a text, a figure."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 
-class Answer(dict):
-    """The numbers that a command's `--json` prints, by name.
+class Result(dict):
+    """Numbers by name, as `--json` prints them, with a text and a figure.
 
-    Shown in a notebook, or printed, it is the text that the command prints.
+    Printed, or shown in a notebook, it is the text that the command prints.
 
     Args:
-        values: the numbers.
-        text: the same for a person; or what writes it, once it is shown.
-        draw: draws the picture, uint8 `[H, W, 3]`; none if not given.
+        values: The numbers.
+        text: The text, or a function that returns it.
+        draw: Draws the figure, uint8 `[H, W, 3]`; there is none if not given.
     """
 
     def __init__(
@@ -39,8 +39,8 @@ class Answer(dict):
         printer.text(str(self))
 
     @property
-    def picture(self) -> Image | None:
-        """The picture that goes with it, which a notebook shows, or `None`."""
+    def image(self) -> Image | None:
+        """The figure, which a notebook shows; `None` if there is none."""
         from PIL import Image
 
         return None if self._draw is None else Image.fromarray(self._draw())

@@ -1,0 +1,79 @@
+# The public names of `zoo`, for editors and type checkers.
+
+from zoo.api import (
+    check,
+    compare,
+    describe,
+    diagnose,
+    evaluate,
+    export,
+    inspect,
+    landscape,
+    list_datasets,
+    list_runs,
+    load_run,
+    misclassified,
+    predict,
+    quiet,
+    report,
+    resume,
+    sweep,
+    train,
+    vary,
+)
+from zoo.config import (
+    TrainConfig,
+)
+from zoo.data.dataset import Dataset
+from zoo.data.loading import load_dataset
+from zoo.errors import (
+    UserError,
+)
+from zoo.models import (
+    create_model,
+    list_models,
+    load_model,
+    load_preprocessing,
+    register_model,
+)
+from zoo.pretrained import (
+    list_weights,
+)
+from zoo.runs import (
+    Run,
+)
+
+__version__: str
+
+__all__ = [
+    "Dataset",
+    "Run",
+    "TrainConfig",
+    "UserError",
+    "check",
+    "compare",
+    "create_model",
+    "describe",
+    "diagnose",
+    "evaluate",
+    "export",
+    "inspect",
+    "landscape",
+    "list_datasets",
+    "list_models",
+    "list_runs",
+    "list_weights",
+    "load_dataset",
+    "load_model",
+    "load_preprocessing",
+    "load_run",
+    "misclassified",
+    "predict",
+    "quiet",
+    "register_model",
+    "report",
+    "resume",
+    "sweep",
+    "train",
+    "vary",
+]

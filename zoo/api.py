@@ -1,0 +1,689 @@
+"""Every command of `zoo` as a Python function.
+
+    import zoo
+
+    run = zoo.train("lenet5", "mnist", epochs=3)
+    zoo.evaluate(run)
+    zoo.compare("last", "lr-mnist")
+
+A function that needs a run takes a `Run`, or what names one on the command
+line: its name, a unique prefix, its folder, `last`, or weights that come with
+the package, such as `lenet5:mnist`. What it returns is printed as the command
+prints it, and holds the numbers by the names that `--json` gives them.
+
+Heavy imports are inside the functions, so that `import zoo` costs nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import pathlib
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Unpack
+
+import numpy as np
+
+from zoo.api_arguments import (
+    Arrays,
+    Data,
+    Model,
+    RunLike,
+    array_or_paths,
+    dataset_name,
+    find_run,
+    find_runs,
+    make_config,
+    make_dataset,
+    register,
+    training_console,
+)
+from zoo.api_result import Result
+from zoo.commands import Target
+from zoo.config import DEFAULTS, TrainConfig
+from zoo.errors import UserError
+from zoo.run_store import RunStore
+from zoo.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+
+    from zoo.train_options import TrainOptions
+
+RUNS_DIR = DEFAULTS["runs_dir"]
+
+
+# Training.
+
+
+def train(
+    model: Model = "lenet5",
+    data: Data | None = None,
+    *,
+    validation_data: Arrays | None = None,
+    test_data: Arrays | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    verbose: bool = True,
+    **options: Unpack[TrainOptions],
+) -> Run:
+    """Trains a model, and returns its run.
+
+        zoo.train("lenet5", "mnist", epochs=3)
+        zoo.train(keras_model, (x, y), learning_rate=1e-3)
+
+    Args:
+        model: Name of a model, see `zoo.list_models()`; a `TrainConfig`; a
+            `keras.Model` from raw or standardized images to one output per
+            class, of which a copy is trained; or a function
+            `build(input_shape, num_classes, **options)` that returns one.
+        data: Name of a data set, see `zoo.list_datasets()`; path to a folder
+            of images or to a `.npz` file; arrays `(x, y)` of raw pixels
+            0..255, `[N, H, W, C]`, and classes 0..K-1, `[N]`; or a `Dataset`.
+            By default that of the config, `digits`.
+        validation_data: Arrays `(x, y)`. By default a fraction `val_fraction`
+            of the training examples is held out.
+        test_data: Arrays `(x, y)`, held out: they are checked, counted, and
+            not used.
+        callbacks: Keras callbacks, called as in one `fit`.
+        verbose: Whether to print the progress.
+        **options: Fields of `TrainConfig`.
+
+    Raises:
+        UserError: something asked for cannot work; no run is made.
+        Diverged: the loss or a weight is not finite any more; the run is kept.
+        Interrupted: training was stopped by a signal; the run can be resumed.
+    """
+    from zoo.training.train import train as train_config
+
+    options = dict(options)
+    name, dataset = make_dataset(data, validation_data, test_data, options)
+    config = make_config(model, name, options)
+    return train_config(
+        config,
+        dataset,
+        console=training_console(config.runs_dir, verbose=verbose),
+        callbacks=tuple(callbacks),
+    )
+
+
+def resume(
+    run: RunLike = "last",
+    data: Data | None = None,
+    *,
+    model: keras.Model | Callable[..., keras.Model] | None = None,
+    validation_data: Arrays | None = None,
+    callbacks: Sequence[keras.callbacks.Callback] = (),
+    devices: int | str | None = None,
+    verbose: bool = True,
+    runs_dir: str = RUNS_DIR,
+) -> Run:
+    """Continues a run from its last checkpoint, to the same result.
+
+    Args:
+        run: A run that was interrupted or killed.
+        data: The same arrays or `Dataset` again, if it was trained on such.
+        model: The same `keras.Model` or function again, if it was one.
+        validation_data: The same arrays again, if there were such.
+        callbacks: Keras callbacks, called as in one `fit`.
+        devices: Number of devices, if not as many as before.
+        verbose: Whether to print the progress.
+        runs_dir: Folder in which runs are found by name.
+
+    Raises:
+        UserError: the run is finished or running, or its data have changed.
+    """
+    from zoo.training.resume import resume as resume_run
+
+    found = find_run(run, runs_dir)
+    if model is not None:
+        register(model, found.config.model)
+    options = {}
+    if isinstance(data, (tuple, list)) and validation_data is None:
+        # As many are held out as before.
+        num_val = found.resolved["data"]["val"]
+        options["val_fraction"] = num_val / max(len(data[0]), 1)
+    return resume_run(
+        found,
+        make_dataset(data, validation_data, None, options)[1],
+        console=training_console(runs_dir, verbose=verbose),
+        devices=devices,
+        callbacks=tuple(callbacks),
+    )
+
+
+def check(
+    model: Model = "lenet5",
+    data: str | os.PathLike[str] | None = None,
+    **options: Unpack[TrainOptions],
+) -> Result:
+    """Runs sanity checks of data and model before training.
+
+    Args:
+        model: As `zoo.train` takes it.
+        data: Name of a data set or path.
+        **options: Fields of `TrainConfig`.
+
+    Raises:
+        UserError: something asked for cannot work.
+    """
+    from zoo.training import sanity_checks
+
+    options = dict(options)
+    name, dataset = make_dataset(data, None, None, options)
+    if dataset is not None:
+        raise UserError("zoo.check takes the name of a data set, not arrays.")
+    results = sanity_checks.check(make_config(model, name, options))
+    rows = [dataclasses.asdict(result) for result in results]
+    width = max(len(result.name) for result in results)
+    lines = [
+        f"{result.name:<{width}} {'ok' if result.ok else 'not ok':<7} "
+        f"{result.text}"
+        for result in results
+    ]
+    return Result(
+        {"ok": all(result.ok for result in results), "checks": rows},
+        "\n".join(lines),
+    )
+
+
+# Several runs.
+
+
+def sweep(
+    model: str | TrainConfig = "lenet5",
+    data: str | os.PathLike[str] | None = None,
+    *,
+    space: Mapping[str, Any] | None = None,
+    tuner: str = "random",
+    trials: int | None = None,
+    executions: int = 1,
+    objective: str | None = None,
+    select_epoch: str = "best",
+    retrain_seeds: int = 3,
+    keep: str = "best",
+    workers: int = 1,
+    sweep_name: str | None = None,
+    verbose: bool = True,
+    **options: Unpack[TrainOptions],
+) -> Result:
+    """Searches for good hyperparameters; each trial is an ordinary run.
+
+        zoo.sweep("mlp", space={"learning_rate": "log:1e-4:1e-1"}, trials=8)
+
+    Trials are trained in processes of their own, so a script calls it below
+    `if __name__ == "__main__":`. The same call with the same `sweep_name`
+    resumes a sweep. GPUs are left to the trials: this process has none
+    afterwards, unless it has used them before.
+
+    Args:
+        model: Name of a model, or a `TrainConfig`.
+        data: Name of a data set or path.
+        space: Values of each option that is searched: a list, or a range as
+            text, such as `"0:0.5"`, `"0:0.5:0.1"` or `"log:1e-4:1e-1"`. By
+            default the search space of the model.
+        tuner: `random`, `grid`, `bayesian` or `hyperband`.
+        trials: Number of trials; by default 12, or the whole grid.
+        executions: Number of seeds of each trial.
+        objective: `val_accuracy` or `val_loss`.
+        select_epoch: Epoch whose value is the score: `best` or `last`.
+        retrain_seeds: Number of new seeds with which the best trial is
+            retrained.
+        keep: Whose models are kept: `best` or `all`.
+        workers: Number of trials that are trained at once.
+        sweep_name: Name of the folder.
+        verbose: Whether to print the progress.
+        **options: Fields of `TrainConfig` that all trials share.
+
+    Returns:
+        The contents of `result.json`.
+    """
+    from zoo.training.console import Console
+    from zoo.tuning import devices
+
+    options = dict(options)
+    config = make_config(
+        model, make_dataset(data, None, None, options)[0], options
+    )
+    devices.refuse_several(config)
+    devices.hide_gpus()
+    from zoo.tuning.checking import settle
+    from zoo.tuning.display import Display
+    from zoo.tuning.folder import open_folder
+    from zoo.tuning.sweep import run_sweep
+
+    settings = settle(
+        config,
+        tuple(_dimension(*pair) for pair in (space or {}).items()),
+        tuner=tuner,
+        trials=trials,
+        executions=executions,
+        objective=objective,
+        score_by="final" if select_epoch == "last" else select_epoch,
+        factor=None,
+        keep=keep,
+        confirm_seeds=retrain_seeds,
+    )
+    folder = open_folder(settings, sweep_name)
+    console = Console(quiet=not verbose)
+    display = Display(console, folder, settings, workers)
+    with folder.lock():
+        run_sweep(folder, settings, display, workers=workers)
+    result = folder.result
+    lines = [f"{folder.name}: {result['trials']} trials, {result['status']}"]
+    for best in result["best"]:
+        values = " ".join(f"{k}={v}" for k, v in best["values"].items())
+        lines.append(
+            f"best trial: {best['trial']}, {values}, {settings.objective} "
+            f"{best['score']:.4f}"
+        )
+    return Result(result, "\n".join(lines))
+
+
+def _dimension(option: str, values: Any) -> str:
+    """Returns one dimension of a search space as text."""
+    if not isinstance(values, str):
+        values = ",".join(map(str, values))
+    return f"{option}={values}"
+
+
+def vary(
+    run: RunLike | TrainConfig = "last",
+    *,
+    seeds: int | None = None,
+    workers: int = 1,
+    verbose: bool = True,
+    runs_dir: str = RUNS_DIR,
+    **options: Any,
+) -> Result:
+    """Varies one option of a run, and compares the results.
+
+        zoo.vary("last", learning_rate=[1e-4, 1e-3, 1e-2])
+        zoo.vary("last", seeds=5)
+
+    Each value is an ordinary run, trained in a process of its own, so a
+    script calls it below `if __name__ == "__main__":`. The same call again
+    resumes what was interrupted, and repeats nothing.
+
+    Args:
+        run: The run to vary, or a `TrainConfig`.
+        seeds: Number of seeds of each value.
+        workers: Number of runs that are trained at once.
+        verbose: Whether to print the progress.
+        runs_dir: Folder of the runs.
+        **options: Fields of `TrainConfig`. A list gives the values of the
+            varied option; the others are changed in all runs.
+
+    Raises:
+        UserError: there is no list, or more than one.
+    """
+    from zoo.resolve import resolve_names
+    from zoo.training.console import Console
+    from zoo.tuning import devices
+    from zoo.tuning.repeating import folder, knob, running, words
+    from zoo.tuning.repeating.request import Request, seeds_from
+
+    lists = {k: v for k, v in options.items() if isinstance(v, list)}
+    if len(lists) > 1 or not (lists or seeds):
+        raise UserError(
+            "zoo.vary needs one option with a list of values, as in "
+            "zoo.vary(run, learning_rate=[1e-3, 1e-2]), or seeds=3."
+        )
+    varied = None
+    for name, values in lists.items():
+        varied = knob.read(name, _values_text(values))
+    parent = None
+    if not isinstance(run, TrainConfig):
+        parent = find_run(run, runs_dir)
+    config = parent.config if parent else run
+    changes = {k: v for k, v in options.items() if k not in lists}
+    config = config.replace(
+        **{"runs_dir": runs_dir, "run_name": None, **changes}
+    )
+    devices.refuse_several(config)
+    group = config.run_name
+    base = resolve_names(config.replace(run_name=None))
+    base = base.replace(run_name=group)
+    request = Request(base, seeds_from(base.seed, seeds or 1), varied)
+    folder.find(request)
+    devices.hide_gpus()
+    say = Console(quiet=not verbose).print
+    ending = running.begin(request, parent, workers, say)
+    return Result(ending.found, words.text(ending.found))
+
+
+def _values_text(values: Sequence[Any]) -> str:
+    """Returns the values of an option as they are typed."""
+    if any(isinstance(value, (list, tuple)) for value in values):
+        return ";".join(",".join(map(str, value)) for value in values) + ";"
+    return ",".join(str(value) for value in values)
+
+
+# Runs.
+
+
+def list_runs(runs_dir: str = RUNS_DIR) -> list[Run]:
+    """Returns all runs in a folder, the oldest first."""
+    return RunStore(runs_dir).runs()
+
+
+def load_run(run: RunLike = "last", runs_dir: str = RUNS_DIR) -> Run:
+    """Returns a run by its name, a unique prefix, its folder or `last`."""
+    return find_run(run, runs_dir)
+
+
+def evaluate(
+    run: RunLike | Sequence[RunLike] = "last",
+    split: str | None = None,
+    *,
+    dataset: str | None = None,
+    data_dir: str | None = None,
+    runs_dir: str = RUNS_DIR,
+) -> Result:
+    """Evaluates runs, with confidence intervals, in total and by class.
+
+    Args:
+        run: A finished run, or several.
+        split: `val` (the default), `train`, or `test`: the held-out test set,
+            whose every evaluation is logged beside the runs.
+        dataset: Another data set, to measure distribution shift.
+        data_dir: Its folder of tensorflow-datasets.
+        runs_dir: Folder in which runs are found by name.
+
+    Raises:
+        UserError: a run has no model, or its examples cannot be loaded.
+    """
+    from zoo.evaluation import scoring, spread, words
+
+    if split is not None:
+        words.check_split(split)
+    several = isinstance(run, (list, tuple))
+    names = list(run) if several else [run]
+    if split == "test":
+        texts = [str(name) for name in names if not isinstance(name, Run)]
+        if texts:
+            RunStore(runs_dir).check_full_names(texts)
+    found = find_runs(names, runs_dir)
+    if dataset is not None:
+        from zoo.evaluation.elsewhere import measuring
+        from zoo.evaluation.elsewhere import words as elsewhere_text
+
+        results = measuring.score_elsewhere(
+            found, dataset, split, data_dir=data_dir, runs_dir=runs_dir
+        )
+        values = {"runs": results} if len(found) > 1 else results[0]
+        return Result(values, lambda: elsewhere_text.text(results))
+    results = scoring.score_all(found, split or "val", runs_dir)
+    if len(found) == 1:
+        return Result(results[0], lambda: words.table(results[0]))
+    rows = spread.summarize(found, results)
+    return Result(
+        {"runs": results, "recipes": rows},
+        lambda: words.several(results, rows),
+    )
+
+
+def compare(*run: RunLike, runs_dir: str = RUNS_DIR) -> Result:
+    """Compares runs: settings, scores, and which differences are significant.
+
+    Args:
+        *run: Two runs or more, evaluated on the same validation examples, or
+            a group of runs. Runs that differ only in the seed are grouped.
+        runs_dir: Folder in which runs are found by name.
+
+    Raises:
+        UserError: fewer than two runs, or no examples in common.
+    """
+    from zoo.evaluation.comparison import drawing, measuring, words
+
+    found = find_runs(run, runs_dir)
+    if len(found) < 2:
+        raise UserError(
+            f"{len(found)} runs cannot be compared; give two or more, as in "
+            "zoo.compare(first, second)."
+        )
+    values = measuring.measure(found)
+    text = words.text(values, everything=False, markdown=False)
+    return Result(values, text, lambda: drawing.pixels(found))
+
+
+def diagnose(run: RunLike = "last", *, runs_dir: str = RUNS_DIR) -> Result:
+    """Diagnoses a run from its metrics: findings, and what to try next.
+
+    Args:
+        run: A run, finished or not.
+        runs_dir: Folder in which runs are found by name.
+    """
+    from zoo import diagnostics
+    from zoo.diagnostics import text
+    from zoo.diagnostics.run_stats import RunStats
+
+    stats = RunStats.of(find_run(run, runs_dir))
+    findings = diagnostics.diagnose(stats)
+    return Result(
+        text.as_json(stats, findings), text.format_findings(stats, findings)
+    )
+
+
+def misclassified(
+    run: RunLike = "last",
+    split: str = "val",
+    count: int = 14,
+    *,
+    runs_dir: str = RUNS_DIR,
+) -> Result:
+    """Returns the misclassified examples with the largest loss.
+
+    Args:
+        run: A finished run of a classifier.
+        split: `val` or `train`; the test set is refused.
+        count: Number of examples to return, at most.
+        runs_dir: Folder in which runs are found by name.
+
+    Raises:
+        UserError: the run is a regression or has no model, or there is no
+            such split.
+    """
+    from zoo.evaluation import mistakes, mistakes_in_words
+
+    run = find_run(run, runs_dir)
+    found = mistakes.find(run, split, count)
+    has_images = found.total and found.part.images.ndim == 4
+    return Result(
+        mistakes_in_words.as_json(found),
+        mistakes_in_words.text(found, Target.of(run)),
+        (lambda: mistakes.draw(found)) if has_images else None,
+    )
+
+
+def landscape(
+    run: RunLike = "last", *, runs_dir: str = RUNS_DIR, **options: Any
+) -> Result:
+    """Computes the loss surface of a run, and draws it into its folder.
+
+    Args:
+        run: A finished run.
+        runs_dir: Folder in which runs are found by name.
+        **options: Fields of `zoo.evaluation.landscape.request.Request`, such
+            as `parts=("line",)` and `points=11`.
+    """
+    from zoo.evaluation.landscape import folder, measuring
+    from zoo.evaluation.landscape.request import Request
+
+    run = find_run(run, runs_dir)
+    numbers = measuring.measure(
+        run, Request(**options), runs_dir, lambda done, total: None
+    )
+    path = folder.save(run, numbers)
+    return Result({**numbers, "path": str(path)}, f"plots  {path}")
+
+
+def report(
+    *run: RunLike,
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    runs_dir: str = RUNS_DIR,
+) -> pathlib.Path:
+    """Writes a run, or several side by side, as an HTML page.
+
+    Args:
+        *run: One run or more, finished or not; by default the last one.
+        out: Path of the page; by default `report.html` in the folder of the
+            run, or of all runs.
+        overwrite: Whether an existing file `out` may be replaced.
+        runs_dir: Folder in which runs are found by name.
+
+    Returns:
+        Path of the page.
+    """
+    from zoo.reporting import render
+
+    found = find_runs(run or ["last"], runs_dir)
+    path = None if out is None else render.check_path(str(out), overwrite)
+    return render.write_report(found, runs_dir, path)
+
+
+# Trained models.
+
+
+def predict(
+    run: RunLike,
+    examples: np.ndarray | str | os.PathLike[str] | Sequence[Any],
+    top: int = 2,
+    *,
+    runs_dir: str = RUNS_DIR,
+) -> Result:
+    """Predicts the classes of new examples.
+
+    Args:
+        run: A finished run of a classifier, or the path of a `.keras` file.
+        examples: Raw pixels 0..255, `[N, H, W, C]`, or points, `[N, D]`; or
+            paths of files, folders and patterns, one or several.
+        top: Number of classes to return for each, the most probable first.
+        runs_dir: Folder in which runs are found by name.
+
+    Raises:
+        UserError: the run is a regression, or the examples do not fit it.
+    """
+    from zoo.serving import predict as serving
+
+    if not isinstance(run, Run):
+        run = serving.find_model(os.fspath(run), runs_dir)
+    found = serving.predict(run, array_or_paths(examples), top)
+    notes = [*found.warnings, found.unreadable_text]
+    return Result(
+        found.to_dict(),
+        lambda: "\n\n".join([str(found), *filter(None, notes)]),
+    )
+
+
+def export(
+    run: RunLike = "last",
+    format: str = "keras",
+    out: str | os.PathLike[str] | None = None,
+    overwrite: bool = False,
+    *,
+    runs_dir: str = RUNS_DIR,
+) -> Result:
+    """Exports a run for other programs, and checks its predictions.
+
+    Args:
+        run: A finished run of a classifier.
+        format: `keras`, `saved_model` or `onnx`.
+        out: Path to write to; by default inside the run folder.
+        overwrite: Whether an existing export may be replaced.
+        runs_dir: Folder in which runs are found by name.
+
+    Raises:
+        UserError: it cannot be written; nothing is left behind.
+    """
+    from zoo.serving.export import export as export_run
+
+    out = None if out is None else os.fspath(out)
+    found = export_run(find_run(run, runs_dir), format, out, overwrite)
+    return Result({**found.metadata, "path": str(found.path)}, str(found))
+
+
+# Data and models.
+
+
+def inspect(
+    data: str | os.PathLike[str], *, data_dir: str | None = None
+) -> Result:
+    """Checks the images of a data set before training.
+
+    The figure is a contact sheet.
+
+    Args:
+        data: Name of a data set, such as `digits`, or path of a folder.
+        data_dir: Folder of tensorflow-datasets.
+
+    Raises:
+        UserError: there is no such data set, or it has no images.
+    """
+    from zoo import data_checks
+    from zoo.console import expand_commands
+    from zoo.data_checks import contact_sheet, text
+
+    name = dataset_name(data)
+    kind, _, path = name.partition(":")
+    if kind == "folder" and path:
+        stats = data_checks.read_folder(path)
+    else:
+        stats = data_checks.read_dataset(name, data_dir)
+    findings = data_checks.inspect(stats)
+    return Result(
+        text.as_json(stats, findings, None),
+        expand_commands(text.format_report(stats, findings)),
+        lambda: contact_sheet.draw(stats),
+    )
+
+
+def describe(
+    model: str,
+    input_shape: tuple[int, ...] | None = None,
+    num_classes: int = 10,
+    **options: Any,
+) -> Result:
+    """Describes a model: shapes, parameters, multiply-adds and memory.
+
+    Args:
+        model: Name of a model.
+        input_shape: `(H, W, C)` or `(D,)`; by default that of the paper.
+        num_classes: Number of classes.
+        **options: Arguments of the builder.
+    """
+    from zoo.models.describe import describe_model, format_description
+
+    found = describe_model(model, input_shape, num_classes, **options)
+    return Result(found, lambda: format_description(found))
+
+
+def list_datasets() -> list[str]:
+    """Returns the names of all data sets; `folder:` takes a path."""
+    from zoo.data.sources import list_datasets as list_sources
+
+    return [source.name for source in list_sources()]
+
+
+def quiet() -> None:
+    """Imports Keras and TensorFlow without their start-up messages.
+
+    A notebook would show them in red. They come from C++ code, which writes
+    to file descriptor 2: it leads nowhere meanwhile. Hints that TensorFlow
+    logs later are silenced too; errors are not.
+    """
+    import logging
+    import sys
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            import keras  # noqa: F401
+            import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)
