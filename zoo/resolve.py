@@ -144,7 +144,7 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
         config = initial_weights.take_over(config, GENERAL_RECIPE)
     find_source(config.dataset)
     if config.features is not None:
-        spec = features.settle(config.features, config.runs_dir)
+        spec = features.resolve(config.features, config.runs_dir)
         config = config.replace(features=spec)
     RunStore(config.runs_dir).check_free(config.run_name)
     known = kinds.GROUPS + kinds.NAMES

@@ -198,7 +198,7 @@ TYPED = [
     # Features, and models that learn by heart.
     ("train --features=hog", "no place before lenet5", "lr, mlp or knn"),
     ("train --model=lr --features=hogg", "features 'hogg'", "mean hog"),
-    ("train --model=lr --features=colour", "digits is grey", "=hog"),
+    ("train --model=lr --features=color_histogram", "digits is gray", "=hog"),
     ("train --model=lr --features=run7", "--features=run7", "no run 'run7'"),
     ("train --model=lr --features=a.keras", "a.keras names no file"),
     ("train --model=lr --features=keras:vgg17", "'vgg17'", "vgg16"),

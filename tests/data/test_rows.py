@@ -12,7 +12,7 @@ from zoo.data.pipeline import Batches, eval_batches
 from zoo.data.preprocess import measure
 from zoo.data.random_labels import randomize
 from zoo.data.rows import Rows
-from zoo.features.cache import key
+from zoo.features.extractor import key
 
 
 @pytest.fixture

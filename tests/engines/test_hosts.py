@@ -238,11 +238,13 @@ def test_a_command_of_another_kind_is_refused(begin, tmp_path):
         assert "the command is zoo resume in process 1 and zoo train" in errors
 
 
-def test_two_processes_of_one_number_are_refused(begin):
+@pytest.mark.slow
+def test_processes_of_different_counts_do_not_join(begin):
     both = [begin(0, "train", *WORDS), begin(2, "train", *WORDS, count=3)]
     for process in both:
         _, errors = ended(process, code=2)
-        assert "num_processes" in errors and errors.count("\n") == 1
+        assert "within 120 s" in errors
+        assert "the same --num_processes" in errors and errors.count("\n") == 1
 
 
 def test_auto_without_a_job_is_one_sentence(python, tmp_path):

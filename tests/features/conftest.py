@@ -14,7 +14,7 @@ def digits():
 
 @pytest.fixture(scope="session")
 def pictures():
-    """Random colour images, uint8 `[6, 33, 24, 3]`: no side fits cells."""
+    """Random color images, uint8 `[6, 33, 24, 3]`: no side fits cells."""
     random = np.random.default_rng(0)
     smooth = random.integers(0, 256, (6, 11, 8, 3)).astype(float)
     whole = smooth.repeat(3, axis=1).repeat(3, axis=2)

@@ -15,7 +15,7 @@ from zoo.features import hog
 
 @functools.cache
 def extractor_of(shape):
-    return hog.make(shape)
+    return hog.build(shape)
 
 
 def ours(images):
@@ -43,7 +43,7 @@ def test_real_digits_have_the_features_of_scikit_image(digits):
     np.testing.assert_allclose(ours(digits), theirs(digits, 4), atol=1e-5)
 
 
-def test_colour_images_take_the_channel_of_the_steepest_gradient(pictures):
+def test_color_images_take_the_channel_of_the_steepest_gradient(pictures):
     np.testing.assert_allclose(ours(pictures), theirs(pictures, 8), atol=1e-5)
 
 
@@ -61,11 +61,11 @@ def test_an_image_without_edges_has_no_features():
     "side, cell, size", [(32, 8, 324), (16, 8, 36), (8, 4, 36), (4, 2, 36)]
 )
 def test_cells_shrink_with_the_image(side, cell, size):
-    extractor = hog.make((side, side, 1))
+    extractor = hog.build((side, side, 1))
     assert extractor.settings["cell"] == cell
     assert extractor.size == size
 
 
 def test_images_too_small_for_four_cells_are_refused():
     with pytest.raises(UserError, match="at least 4 pixels a side, not 3x9"):
-        hog.make((3, 9, 1))
+        hog.build((3, 9, 1))

@@ -9,7 +9,12 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.features import colour, hog, network, words
+from zoo.features import (
+    bag_of_visual_words,
+    color_histogram,
+    hog,
+    pretrained,
+)
 
 LOADER = """
     import json, pathlib, sys
@@ -22,16 +27,16 @@ LOADER = """
         found[path.stem] = float(np.abs(vectors - saved["vectors"]).max())
     print(json.dumps(found))
 """
-NAMES = ("hog", "hog_grey", "colour", "words")
+NAMES = ("hog", "hog_gray", "color_histogram", "bag_of_visual_words")
 
 
 def extractors(pictures, digits):
     shape = pictures.shape[1:]
     return {
-        "hog": (hog.make(shape), pictures),
-        "hog_grey": (hog.make((8, 8, 1)), digits[:4]),
-        "colour": (colour.make(shape, "pictures"), pictures),
-        "words": (words.make(digits), digits[:4]),
+        "hog": (hog.build(shape), pictures),
+        "hog_gray": (hog.build((8, 8, 1)), digits[:4]),
+        "color_histogram": (color_histogram.build(shape, "pictures"), pictures),
+        "bag_of_visual_words": (bag_of_visual_words.fit(digits), digits[:4]),
     }
 
 
@@ -74,12 +79,12 @@ def test_keras_alone_loads_a_network_with_its_preparation(
     tmp_path, digits, name
 ):
     spec = f"keras:{name}"
-    extractor = network.of_applications(spec, (8, 8, 1), weights=None)
+    extractor = pretrained.from_applications(spec, (8, 8, 1), weights=None)
     found = reload(tmp_path, {name: (extractor, digits[:2])})
     assert found[name] < 1e-3
 
 
 def test_nothing_in_an_extractor_is_trained(digits):
-    for extractor in (hog.make((8, 8, 1)), words.make(digits)):
+    for extractor in (hog.build((8, 8, 1)), bag_of_visual_words.fit(digits)):
         assert not extractor.model.trainable_weights
         assert isinstance(extractor.model, keras.Model)

@@ -277,7 +277,7 @@ def test_what_onnx_cannot_express_is_refused(tmp_path):
     for package in FORMATS["onnx"].packages:
         pytest.importorskip(package)
     # Keras finds the largest of floats by their bits, which ONNX has not.
-    edges = hog.make((16, 16, 3)).model
+    edges = hog.build((16, 16, 3)).model
     odd = with_probabilities(keras.Sequential([edges, keras.layers.Dense(2)]))
     with pytest.raises(UserError, match="small cannot be written as ONNX"):
         write_onnx(odd, tmp_path / "m.onnx", METADATA)

@@ -37,11 +37,11 @@ RUNS = {
         "dataset": "npz:{folder}/data.npz",
         "features": "hog",
     },
-    "words": {"model": "lr", "features": "words"},
+    "words": {"model": "lr", "features": "bag_of_visual_words"},
     "colours": {
         "model": "lr",
         "dataset": "npz:{folder}/data.npz",
-        "features": "colour",
+        "features": "color_histogram",
     },
     "points": {"model": "mlp", "dataset": "moons"},
 }

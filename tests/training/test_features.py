@@ -121,7 +121,11 @@ def test_the_last_run_is_remembered_by_its_name(runs_dir, lenet):
 
 def test_a_linear_support_vector_machine_learns_from_features(runs_dir):
     run = trained(
-        runs_dir, model="lr", loss="hinge", features="words", epochs=5
+        runs_dir,
+        model="lr",
+        loss="hinge",
+        features="bag_of_visual_words",
+        epochs=5,
     )
     assert run.metrics["best_val_accuracy"] > 0.8
 
@@ -213,7 +217,7 @@ def test_a_memory_without_validation_images_is_complete(runs_dir):
     "options, words",
     [
         ({"model": "lenet5", "features": "hog"}, "takes images"),
-        ({"model": "lr", "features": "colour"}, "digits is grey"),
+        ({"model": "lr", "features": "color_histogram"}, "digits is gray"),
         (
             {"model": "lr", "features": "hog", "augment": "flip"},
             "computed once, before training",

@@ -1,16 +1,16 @@
-"""Fixed features: what stands before `lr`, `mlp` or `knn` with `--features`.
+"""Fixed features for `lr`, `mlp` or `knn`, chosen with `--features`.
 
-An extractor is a Keras model from raw pixels to a vector. Its vectors are
-computed once and kept (`cache.py`); the classifier trains on them, and the
-saved model is both in one.
+An extractor is a Keras model from raw pixels to one vector an image. Its
+vectors are computed once and cached (`extractor.py`); the classifier trains on
+them, and the saved model is both in one.
 
-    hog                histograms of edge directions
-    colour             a histogram of colours
-    words              a histogram of visual words
-    RUN                a trained run, up to its layer `features`
-    PATH.keras         a saved model of images, up to its last dense layer
-    keras:NAME         a network of keras.applications, trained on ImageNet
-    keras:NAME:FILE    the same with the weights of a file of one's own
+    hog                    histograms of oriented gradients
+    color_histogram        a histogram of colors
+    bag_of_visual_words    histograms of visual words
+    RUN                    a trained run, up to its layer `features`
+    PATH.keras             a saved model of images, up to its last dense layer
+    keras:NAME             a model of keras.applications, trained on ImageNet
+    keras:NAME:FILE        the same with the weights in a file
 """
 
 from __future__ import annotations
@@ -26,19 +26,23 @@ if TYPE_CHECKING:
     from zoo.data import Dataset
     from zoo.features.extractor import Extractor
 
-FIXED = ("hog", "colour", "words")
+FIXED = ("hog", "color_histogram", "bag_of_visual_words")
 KERAS = "keras:"
 FILE = ".keras"
 FORMS = (*FIXED, "RUN", f"PATH{FILE}", f"{KERAS}NAME")
 
 
-def settle(spec: str, runs_dir: str) -> str:
+def resolve(spec: str, runs_dir: str) -> str:
     """Returns a spec that means the same later: `last` becomes a run's name.
 
-    Needs neither Keras nor data, so that it can be asked before either.
+    Needs neither Keras nor data, so that it can be called before either.
+
+    Args:
+        spec: one of `FORMS`.
+        runs_dir: where runs are looked for.
 
     Raises:
-        UserError: it names nothing.
+        UserError: there are no such features.
     """
     if spec in FIXED:
         return spec
@@ -46,16 +50,16 @@ def settle(spec: str, runs_dir: str) -> str:
         weights = weights_file(spec)
         if weights and not pathlib.Path(weights).is_file():
             raise UserError(
-                f"--features={spec} names no file of weights; give the path of "
-                "one that Keras has saved, or leave it out for those of "
-                "ImageNet."
+                f"--features={spec}: there is no file {weights}; give the path "
+                "of weights that Keras has saved, or leave it out for those "
+                "of ImageNet."
             )
         return spec
     if spec.endswith(FILE):
         if not pathlib.Path(spec).is_file():
             raise UserError(
-                f"--features={spec} names no file; give the path of a saved "
-                "Keras model."
+                f"--features={spec}: there is no such file; give the path of "
+                "a saved Keras model."
             )
         return spec
     return _find_run(spec, runs_dir).name_from(runs_dir)
@@ -67,7 +71,7 @@ def weights_file(spec: str) -> str:
 
 
 def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
-    """Makes the extractor that a spec names, for the images of a data set.
+    """Returns the extractor that a spec names, for the images of a data set.
 
     Args:
         spec: one of `FORMS`.
@@ -75,29 +79,29 @@ def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
         runs_dir: where runs are looked for.
 
     Raises:
-        UserError: there is none, or it does not suit the images.
+        UserError: there is none, or it does not fit the images.
     """
     shape = data.input_shape
     if spec == "hog":
         from zoo.features import hog
 
-        return hog.make(shape)
-    if spec == "colour":
-        from zoo.features import colour
+        return hog.build(shape)
+    if spec == "color_histogram":
+        from zoo.features import color_histogram
 
-        return colour.make(shape, data.name)
-    if spec == "words":
-        from zoo.features import words
+        return color_histogram.build(shape, data.name)
+    if spec == "bag_of_visual_words":
+        from zoo.features import bag_of_visual_words
 
-        return words.make(data.train.images)
-    from zoo.features import network
+        return bag_of_visual_words.fit(data.train.images)
+    from zoo.features import pretrained
 
     if spec.startswith(KERAS):
-        weights = weights_file(spec) or network.IMAGENET
-        return network.of_applications(spec, shape, weights)
+        weights = weights_file(spec) or pretrained.IMAGENET
+        return pretrained.from_applications(spec, shape, weights)
     if spec.endswith(FILE):
-        return network.of_file(spec, shape)
-    return network.of_run(_find_run(spec, runs_dir), shape)
+        return pretrained.from_file(spec, shape)
+    return pretrained.from_run(_find_run(spec, runs_dir), shape)
 
 
 def _find_run(spec: str, runs_dir: str) -> Run:
@@ -108,6 +112,4 @@ def _find_run(spec: str, runs_dir: str) -> Run:
             raise unknown_name_error(
                 "kind of features", spec, FIXED, ""
             ) from None
-        raise UserError(f"--features={spec} names no features: {error}") from (
-            error
-        )
+        raise UserError(f"--features={spec}: {error}") from error

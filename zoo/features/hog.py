@@ -3,13 +3,14 @@
 Dalal and Triggs 2005, "Histograms of oriented gradients for human detection",
 without gamma correction and without a window. In each cell of 8x8 pixels the
 edges vote for one of 9 directions over half a turn, each with its strength;
-each block of 2x2 neighbouring cells is then normalized by L2-Hys: divided by
-its length, cut at 0.2, divided by its length again. Blocks overlap by a cell.
+each block of 2x2 neighboring cells is then normalized by L2-Hys: divided by
+its L2 norm, clipped at 0.2, divided by its norm again. Blocks overlap by a
+cell.
 
-At colour images every pixel takes the channel of its steepest gradient. Cells
+In color images every pixel takes the channel of its steepest gradient. Cells
 have 4x4 pixels where the shorter side is below 16, 2x2 where it is below 8,
-so that there are four cells at least. What is left over at the right and at
-the bottom is not seen.
+so that there are four cells at least. Pixels left over at the right and at the
+bottom are not used.
 
 Features: 32x32 pixels have 4x4 cells, 3x3 blocks, 3 * 3 * 4 * 9 = 324 numbers.
 """
@@ -23,45 +24,45 @@ from keras import ops
 from zoo.errors import UserError
 from zoo.features.extractor import Extractor
 
-DIRECTIONS = 9
-CELLS = (8, 4, 2)  # pixels a side, largest first
-CUT = 0.2
+NUM_ORIENTATIONS = 9
+CELL_SIZES = (8, 4, 2)  # pixels a side, largest first
+CLIP = 0.2
 EPSILON = 1e-5
 
 
-def make(input_shape: tuple[int, int, int]) -> Extractor:
-    """Makes the extractor for images `(H, W, C)`."""
+def build(input_shape: tuple[int, int, int]) -> Extractor:
+    """Returns the extractor for images `(H, W, C)`."""
     cell = cell_size(input_shape)
     image = keras.Input(input_shape, name="image")
     down, right = _gradients(image)
-    strength = ops.sqrt(ops.square(down) + ops.square(right))
-    votes = _votes(down, right) * strength[..., None]  # [B, H, W, 9]
+    magnitude = ops.sqrt(ops.square(down) + ops.square(right))
+    votes = _orientations(down, right) * magnitude[..., None]  # [B, H, W, 9]
     cells = _cells(votes, cell)
-    blocks = _normalized(_blocks_of_four(cells))  # [B, H', W', 36]
+    blocks = _normalize(_blocks(cells))  # [B, H', W', 36]
     vector = keras.layers.Flatten(name="features")(blocks)
     return Extractor(
         "hog",
-        f"{DIRECTIONS} edge directions in cells of {cell}x{cell} pixels",
+        f"{NUM_ORIENTATIONS} orientations in cells of {cell}x{cell} pixels",
         keras.Model(image, vector, name="hog"),
-        {"kind": "hog", "cell": cell, "directions": DIRECTIONS},
+        {"kind": "hog", "cell": cell, "orientations": NUM_ORIENTATIONS},
     )
 
 
 def cell_size(input_shape: tuple[int, int, int]) -> int:
     """Returns the side of a cell in pixels; two fit along each side."""
     shorter = min(input_shape[:2])
-    for cell in CELLS:
+    for cell in CELL_SIZES:
         if shorter >= 2 * cell:
             return cell
     raise UserError(
-        f"--features=hog needs images of at least {2 * CELLS[-1]} pixels a "
-        f"side, not {input_shape[0]}x{input_shape[1]}; give --image_size=8 or "
-        "more."
+        f"--features=hog needs images of at least {2 * CELL_SIZES[-1]} "
+        f"pixels a side, not {input_shape[0]}x{input_shape[1]}; give "
+        "--image_size=8 or more."
     )
 
 
 def _gradients(image):
-    """Returns grey differences `[B, H, W]` downwards and to the right.
+    """Returns gray differences `[B, H, W]` downwards and to the right.
 
     Of each pixel's two neighbours; zero at the edge of the image.
     """
@@ -88,22 +89,22 @@ def _steepest(down, right):
     return y, x
 
 
-def _votes(down, right):
-    """Returns the direction of every pixel as one of 9, `[B, H, W, 9]`.
+def _orientations(down, right):
+    """Returns the orientation of every pixel, one-hot `[B, H, W, 9]`.
 
-    Direction d covers the angles from d to d + 1 times 20 degrees. A gradient
+    Orientation d covers the angles from d to d + 1 times 20 degrees. A gradient
     has reached an angle if it does not lie on the near side of its ray, which
     takes no arc tangent, and so no rounding where edges are level.
     """
     turned = ops.where(down < 0, -1.0, 1.0)  # angles of half a turn
     down, right = down * turned, right * turned
     right = ops.where(ops.equal(down, 0), ops.abs(right), right)
-    angles = np.pi / DIRECTIONS * np.arange(1, DIRECTIONS)
+    angles = np.pi / NUM_ORIENTATIONS * np.arange(1, NUM_ORIENTATIONS)
     across = down[..., None] * np.float32(np.cos(angles)) - right[
         ..., None
     ] * np.float32(np.sin(angles))
     reached = ops.sum(ops.cast(across >= 0, "int32"), axis=-1)
-    return ops.one_hot(reached, DIRECTIONS)
+    return ops.one_hot(reached, NUM_ORIENTATIONS)
 
 
 def _cells(votes, side: int):
@@ -115,11 +116,13 @@ def _cells(votes, side: int):
     """
     height, width = (size // side for size in votes.shape[1:3])
     whole = votes[:, : height * side, : width * side]
-    parts = ops.reshape(whole, (-1, height, side, width, side, DIRECTIONS))
+    parts = ops.reshape(
+        whole, (-1, height, side, width, side, NUM_ORIENTATIONS)
+    )
     return ops.mean(parts, axis=(2, 4))
 
 
-def _blocks_of_four(cells):
+def _blocks(cells):
     """Joins each 2x2 cells: `[B, h, w, 9]` to `[B, h - 1, w - 1, 36]`."""
     above, below = cells[:, :-1], cells[:, 1:]
     return ops.concatenate(
@@ -133,11 +136,10 @@ def _blocks_of_four(cells):
     )
 
 
-def _normalized(blocks):
-    cut = ops.minimum(_of_unit_length(blocks), CUT)
-    return _of_unit_length(cut)
+def _normalize(blocks):
+    return _unit_norm(ops.minimum(_unit_norm(blocks), CLIP))
 
 
-def _of_unit_length(x):
+def _unit_norm(x):
     squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x / ops.sqrt(squares + EPSILON**2)

@@ -22,8 +22,7 @@ from zoo.data import random_labels as noise
 from zoo.data.classes import restricted
 from zoo.data.fewer import fewer
 from zoo.errors import UserError
-from zoo.features.cache import vectors_of
-from zoo.features.extractor import Extractor
+from zoo.features.extractor import Extractor, extract_features
 from zoo.models import describe
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import (
@@ -275,7 +274,7 @@ def _extract_features(
         return dataset, None
     extractor = features.find(config.features, dataset, config.runs_dir)
     train, val = (
-        vectors_of(split, extractor, config.runs_dir, progress)
+        extract_features(split, extractor, config.runs_dir, progress)
         for split in (dataset.train, dataset.val)
     )
     vectors = Dataset(

@@ -409,7 +409,10 @@ def _not_joined(info: ProcessInfo) -> str:
     if info.coordinator:
         where = f"--coordinator={info.coordinator}"
         count = f"the {info.num_processes}"
-        ids = f" with its own --process_id from 0 to {info.num_processes - 1}"
+        ids = (
+            f" with its own --process_id from 0 to {info.num_processes - 1} "
+            "and the same --num_processes"
+        )
     return (
         f"not all of {count} processes joined at {where} within "
         f"{INITIALIZATION_TIMEOUT_S} s; start each of them within that time"

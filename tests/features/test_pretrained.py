@@ -7,7 +7,7 @@ import pytest
 from zoo import features
 from zoo.data import load_dataset
 from zoo.errors import UserError
-from zoo.features import network
+from zoo.features import pretrained
 
 
 def classifier(tail):
@@ -36,7 +36,7 @@ def test_a_model_is_cut_before_its_last_dense_layer(tmp_path, digits):
     model = classifier([keras.layers.Dense(3), keras.layers.Softmax()])
     images = digits[:5].astype(np.float32)
     hidden = keras.Model(model.inputs[0], model.get_layer("hidden").output)
-    found = network.of_file(saved(tmp_path, model), (8, 8, 1))
+    found = pretrained.from_file(saved(tmp_path, model), (8, 8, 1))
     assert found.size == 7
     np.testing.assert_allclose(
         found.model.predict_on_batch(images), hidden(images), rtol=1e-5
@@ -46,7 +46,7 @@ def test_a_model_is_cut_before_its_last_dense_layer(tmp_path, digits):
 def test_a_layer_named_features_is_where_a_model_is_cut(tmp_path):
     tail = [keras.layers.Dense(4, name="features"), keras.layers.Dense(5)]
     path = saved(tmp_path, classifier([*tail, keras.layers.Dense(3)]))
-    assert network.of_file(path, (8, 8, 1)).size == 4
+    assert pretrained.from_file(path, (8, 8, 1)).size == 4
 
 
 def test_a_model_inside_a_model_is_cut_inside(tmp_path, digits):
@@ -56,21 +56,21 @@ def test_a_model_inside_a_model_is_cut_inside(tmp_path, digits):
     path = saved(tmp_path, keras.Model(image, inner(scaled)))
     images = digits[:5].astype(np.float32)
     hidden = keras.Model(inner.inputs[0], inner.get_layer("hidden").output)
-    found = network.of_file(path, (8, 8, 1)).model.predict_on_batch(images)
+    found = pretrained.from_file(path, (8, 8, 1)).model.predict_on_batch(images)
     np.testing.assert_allclose(found, hidden(images * 0.1), rtol=1e-4)
 
 
 def test_a_model_of_other_images_is_refused_with_both_shapes(tmp_path):
     path = saved(tmp_path, classifier([keras.layers.Dense(3)]))
     with pytest.raises(UserError, match="8x8x1, and the images are 32x32x3"):
-        network.of_file(path, (32, 32, 3))
+        pretrained.from_file(path, (32, 32, 3))
 
 
 def test_a_model_without_a_dense_layer_is_refused(tmp_path):
     image = keras.Input((8, 8, 1))
     path = saved(tmp_path, keras.Model(image, keras.layers.Flatten()(image)))
-    with pytest.raises(UserError, match="ends in no dense layer"):
-        network.of_file(path, (8, 8, 1))
+    with pytest.raises(UserError, match="has no dense layer"):
+        pretrained.from_file(path, (8, 8, 1))
 
 
 @pytest.mark.parametrize("content", [b"", b"PK no model", b"text"])
@@ -78,17 +78,17 @@ def test_what_is_no_model_is_refused(tmp_path, content):
     path = tmp_path / "model.keras"
     path.write_bytes(content)
     with pytest.raises(UserError, match="cannot be read as a Keras model"):
-        network.of_file(str(path), (8, 8, 1))
+        pretrained.from_file(str(path), (8, 8, 1))
 
 
-def test_every_network_has_a_builder_and_a_side():
-    assert len(network._builders()) > 30
-    assert set(network.OTHER_SIDES) <= set(network._builders())
+def test_every_model_has_a_builder_and_an_image_size():
+    assert len(pretrained._builders()) > 30
+    assert set(pretrained.OTHER_IMAGE_SIZES) <= set(pretrained._builders())
 
 
 def test_underscores_and_capitals_do_not_matter():
     keys = {
-        network.application_key(f"keras:{name}")
+        pretrained.application_key(f"keras:{name}")
         for name in ("mobilenet_v3_small", "MobileNetV3Small")
     }
     assert keys == {"mobilenetv3small"}
@@ -96,11 +96,11 @@ def test_underscores_and_capitals_do_not_matter():
 
 def test_an_unknown_network_is_refused_with_near_ones():
     with pytest.raises(UserError, match="did you mean mobilenet"):
-        network.application_key("keras:mobilnet")
+        pretrained.application_key("keras:mobilnet")
 
 
-def test_grey_images_are_repeated_and_pixels_prepared_as_it_wants(digits):
-    found = network.of_applications(
+def test_gray_images_are_repeated_and_pixels_prepared_as_it_wants(digits):
+    found = pretrained.from_applications(
         "keras:mobilenet_v2", (8, 8, 1), weights=None
     )
     image = digits[:1].astype(np.float32)
@@ -118,8 +118,8 @@ def test_weights_that_cannot_be_fetched_are_one_sentence():
     def builder(**options):
         raise Exception("URL fetch failure on https://x: None -- nowhere")
 
-    with pytest.raises(UserError, match="cannot be fetched; try again"):
-        network._fetched("keras:x", builder, "imagenet", (8, 8, 3))
+    with pytest.raises(UserError, match="cannot be downloaded; try again"):
+        pretrained._build("keras:x", builder, "imagenet", (8, 8, 3))
 
 
 def test_a_bug_in_a_builder_keeps_its_traceback():
@@ -127,7 +127,7 @@ def test_a_bug_in_a_builder_keeps_its_traceback():
         raise ZeroDivisionError("ours")
 
     with pytest.raises(ZeroDivisionError):
-        network._fetched("keras:x", builder, "imagenet", (8, 8, 3))
+        pretrained._build("keras:x", builder, "imagenet", (8, 8, 3))
 
 
 @pytest.mark.slow
@@ -139,7 +139,7 @@ def test_weights_of_a_file_are_used_and_said(tmp_path, digits):
     path = str(tmp_path / "mine.weights.h5")
     known.save_weights(path)
     spec = f"keras:mobilenet_v3_small:{path}"
-    assert features.settle(spec, "runs") == spec
+    assert features.resolve(spec, "runs") == spec
     found = features.find(spec, load_dataset("digits"), "runs")
     assert found.about.endswith(f"pixels, with weights of {path}")
     pairs = zip(found.model.get_weights(), known.get_weights(), strict=True)
@@ -151,10 +151,12 @@ def test_a_file_that_holds_no_such_weights_is_named(tmp_path):
     keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]).save_weights(
         path
     )
-    with pytest.raises(UserError, match="mine.weights.h5 holds no weights"):
-        network.of_applications(f"keras:mobilenet_v2:{path}", (8, 8, 1), path)
+    with pytest.raises(UserError, match="mine.weights.h5 do not fit"):
+        pretrained.from_applications(
+            f"keras:mobilenet_v2:{path}", (8, 8, 1), path
+        )
 
 
 def test_a_file_of_weights_that_is_not_there_is_refused():
-    with pytest.raises(UserError, match="names no file of weights"):
-        features.settle("keras:vgg16:no.weights.h5", "runs")
+    with pytest.raises(UserError, match="there is no file"):
+        features.resolve("keras:vgg16:no.weights.h5", "runs")

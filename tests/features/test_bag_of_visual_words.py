@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.errors import UserError
-from zoo.features import words
+from zoo.features import bag_of_visual_words as words
 
 
 def in_numpy(image, codebook, patch):
@@ -33,7 +33,7 @@ def in_numpy(image, codebook, patch):
 @pytest.mark.parametrize("fixture, patch", [("digits", 4), ("pictures", 6)])
 def test_the_histograms_are_those_of_numpy(fixture, patch, request):
     images = request.getfixturevalue(fixture)
-    extractor = words.make(images)
+    extractor = words.fit(images)
     codebook = extractor.model.get_layer("nearness").kernel.numpy().T
     found = extractor.model.predict_on_batch(images[:6].astype(np.float32))
     wanted = [in_numpy(image, codebook, patch) for image in images[:6]]
@@ -44,18 +44,18 @@ def test_the_histograms_are_those_of_numpy(fixture, patch, request):
 
 
 def test_the_same_images_give_the_same_words(digits):
-    first, again = words.make(digits), words.make(digits)
+    first, again = words.fit(digits), words.fit(digits)
     assert first.fingerprint == again.fingerprint
 
 
 def test_other_images_give_other_words(digits):
-    first, other = words.make(digits[:32]), words.make(digits[32:])
+    first, other = words.fit(digits[:32]), words.fit(digits[32:])
     assert first.fingerprint != other.fingerprint
 
 
 def test_words_are_nearer_to_the_patches_than_random_patches_are(digits):
-    learned = words.learn_words(digits, 4)
-    patches = words.contrast_normalized(
+    learned = words.fit_words(digits, 4)
+    patches = words.normalize_contrast(
         words._random_patches(digits, 4)[:2000], np
     )
     drawn = patches[: len(learned)]
@@ -70,9 +70,9 @@ def test_words_are_nearer_to_the_patches_than_random_patches_are(digits):
 def test_images_with_few_different_patches_have_fewer_words():
     images = np.zeros((3, 8, 8, 1), np.uint8)
     images[1, :, 4:] = 255
-    assert words.make(images).size < 4 * words.WORDS
+    assert words.fit(images).size < 4 * words.NUM_WORDS
 
 
 def test_images_too_small_for_patches_are_refused():
     with pytest.raises(UserError, match="at least 4 pixels a side, not 3x9"):
-        words.make(np.zeros((2, 3, 9, 1), np.uint8))
+        words.fit(np.zeros((2, 3, 9, 1), np.uint8))

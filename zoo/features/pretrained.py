@@ -1,15 +1,15 @@
-"""What a trained network has learned to see, as features for another task.
+"""Features of a trained model: a run, a saved model or keras.applications.
 
-The network is cut at its layer `features`, which every model of the zoo has,
-or else before its last dense layer.
+The model is cut at its layer `features`, which every model of the zoo has, or
+else before its last dense layer.
 """
 
 from __future__ import annotations
 
 import hashlib
 import pathlib
-import socket
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -21,9 +21,9 @@ from zoo.models.build import feature_extractor
 from zoo.runs import Run
 
 PREFIX = "keras:"
-IMAGENET = "imagenet"  # as Keras calls the weights that it fetches
-SIDE = 224  # pixels, on which most networks of keras.applications were trained
-OTHER_SIDES = {
+IMAGENET = "imagenet"  # Keras's name of the weights that it downloads
+IMAGE_SIZE = 224  # pixels, on which most of keras.applications were trained
+OTHER_IMAGE_SIZES = {
     "inceptionv3": 299, "inceptionresnetv2": 299, "xception": 299,
     "nasnetlarge": 331, "efficientnetb1": 240, "efficientnetb2": 260,
     "efficientnetb3": 300, "efficientnetb4": 380, "efficientnetb5": 456,
@@ -31,20 +31,20 @@ OTHER_SIDES = {
     "efficientnetv2b2": 260, "efficientnetv2b3": 300, "efficientnetv2s": 384,
     "efficientnetv2m": 480, "efficientnetv2l": 480,
 }  # fmt: skip
-PATIENCE = 10.0  # seconds without an answer after which a download fails
+DOWNLOAD_TIMEOUT_S = 10.0  # without an answer
 
 
-def of_run(run: Run, input_shape: tuple[int, int, int]) -> Extractor:
-    """Makes the extractor of a finished run: its model up to `features`."""
+def from_run(run: Run, input_shape: tuple[int, int, int]) -> Extractor:
+    """Returns the extractor of a finished run: its model up to `features`."""
     model = run.load_model()
-    return _of_model(model, run.name, run.model_path(), input_shape)
+    return _from_model(model, run.name, run.model_path(), input_shape)
 
 
-def of_file(path: str, input_shape: tuple[int, int, int]) -> Extractor:
-    """Makes the extractor of a saved Keras model of images.
+def from_file(path: str, input_shape: tuple[int, int, int]) -> Extractor:
+    """Returns the extractor of a saved Keras model of images.
 
     Raises:
-        UserError: it cannot be read, or sees other images.
+        UserError: it cannot be read, or takes images of another shape.
     """
     try:
         model = keras.models.load_model(path, compile=False)
@@ -52,10 +52,10 @@ def of_file(path: str, input_shape: tuple[int, int, int]) -> Extractor:
         raise UserError(
             f"--features={path} cannot be read as a Keras model."
         ) from error
-    return _of_model(model, path, pathlib.Path(path), input_shape)
+    return _from_model(model, path, pathlib.Path(path), input_shape)
 
 
-def _of_model(
+def _from_model(
     model: keras.Model,
     name: str,
     path: pathlib.Path,
@@ -66,7 +66,7 @@ def _of_model(
         body = feature_extractor(model)
     except (AttributeError, ValueError) as error:
         raise UserError(
-            f"--features={name} ends in no dense layer and has none named "
+            f"--features={name} has no dense layer and no layer named "
             "features, so it cannot be cut; give a classifier."
         ) from error
     image = keras.Input(input_shape, name="image")
@@ -75,9 +75,9 @@ def _of_model(
         vector = keras.layers.Flatten(name="features")(vector)
     return Extractor(
         name,
-        f"what {model.name} sees before it decides",
-        keras.Model(image, vector, name="learned"),
-        {"kind": "network", "file": _hash(path)},
+        f"last hidden layer of {model.name}",
+        keras.Model(image, vector, name="pretrained"),
+        {"kind": "model", "file": _hash(path)},
     )
 
 
@@ -98,30 +98,30 @@ def _check_input(
         )
 
 
-def of_applications(
+def from_applications(
     spec: str,
     input_shape: tuple[int, int, int],
     weights: str | None = IMAGENET,
 ) -> Extractor:
-    """Makes the extractor of a network of keras.applications.
+    """Returns the extractor of a model of keras.applications.
 
-    Images are resized to what it was trained on, and grey ones repeated to
-    three channels.
+    Images are resized to those that it was trained on, and gray ones repeated
+    to three channels.
 
     Args:
         spec: such as `keras:mobilenet_v3_small`.
-        weights: `imagenet`; the path of a file of weights of the network
+        weights: `imagenet`; the path of a file of weights of the model
             without its classifier; or `None` for random ones.
 
     Raises:
-        UserError: no such network, or its weights cannot be fetched or do
-            not fit it.
+        UserError: there is no such model, or its weights cannot be downloaded
+            or do not fit it.
     """
     key = application_key(spec)
     builder = _builders()[key]
-    side = OTHER_SIDES.get(key, SIDE)
+    size = OTHER_IMAGE_SIZES.get(key, IMAGE_SIZE)
     image = keras.Input(input_shape, name="image")
-    x = keras.layers.Resizing(side, side, name="resize")(image, training=False)
+    x = keras.layers.Resizing(size, size, name="resize")(image, training=False)
     channels = input_shape[-1]
     if channels == 1:
         x = keras.layers.Concatenate(name="repeat")([x, x, x])
@@ -130,28 +130,28 @@ def of_applications(
             f"--features={spec} takes images of one or three channels, not "
             f"of {channels}."
         )
-    body = _fetched(spec, builder, weights, (side, side, 3))
+    body = _build(spec, builder, weights, (size, size, 3))
     vector = body(_preprocess(builder)(x))
     return Extractor(
         spec,
-        f"what {builder.__name__} sees in {side}x{side} pixels, with "
-        f"{_weights_in_words(weights)}",
-        keras.Model(image, vector, name="learned"),
-        {"kind": "keras", "network": key, "side": side},
+        f"{builder.__name__} at {size}x{size} pixels, with "
+        f"{_describe_weights(weights)}",
+        keras.Model(image, vector, name="pretrained"),
+        {"kind": "keras", "model": key, "image_size": size},
     )
 
 
 def application_key(spec: str) -> str:
-    """Returns a network's name without underscores, in small letters.
+    """Returns a model's name without underscores, in lower case.
 
     Raises:
-        UserError: keras.applications has no such network.
+        UserError: keras.applications has no such model.
     """
     name = spec.removeprefix(PREFIX).partition(":")[0]
     key = name.replace("_", "").lower()
     if key not in _builders():
         raise unknown_name_error(
-            "network of keras.applications", name, _builders(), ""
+            "model of keras.applications", name, _builders(), ""
         )
     return key
 
@@ -165,25 +165,25 @@ def _builders() -> dict[str, Callable]:
 
 
 def _preprocess(builder: Callable) -> Callable[[Any], Any]:
-    """Returns what a network wants done with pixels, if not done inside."""
+    """Returns the preprocessing of a model, where it is not part of it."""
     for module in vars(keras.applications).values():
         if getattr(module, builder.__name__, None) is builder:
             return module.preprocess_input
     return lambda x: x
 
 
-def _weights_in_words(weights: str | None) -> str:
+def _describe_weights(weights: str | None) -> str:
     if weights is None:
         return "random weights"
     return f"weights of {'ImageNet' if weights == IMAGENET else weights}"
 
 
-def _fetched(
+def _build(
     spec: str, builder: Callable, weights: str | None, shape: tuple
 ) -> keras.Model:
-    """Builds a network; its weights come from Keras's cache or the net."""
+    """Builds a model; its weights come from Keras's cache or the internet."""
     try:
-        with _impatient():
+        with _download_timeout():
             return builder(
                 include_top=False,
                 weights=weights,
@@ -194,26 +194,35 @@ def _fetched(
     except Exception as error:
         if weights not in (None, IMAGENET):
             raise UserError(
-                f"{weights} holds no weights that fit {builder.__name__} "
-                f"without its classifier, as --features={spec} asks for."
+                f"the weights in {weights} do not fit {builder.__name__} "
+                f"without its classifier, as --features={spec} needs them."
             ) from error
         if "fetch" not in str(error) and not isinstance(error, OSError):
             raise
         raise UserError(
             f"the weights of --features={spec} are not in Keras's cache and "
-            "cannot be fetched; try again with a network."
+            "cannot be downloaded; try again with an internet connection."
         ) from error
 
 
 @contextmanager
-def _impatient():
-    """Lets no connection wait for ever."""
-    before = socket.getdefaulttimeout()
-    socket.setdefaulttimeout(PATIENCE)
+def _download_timeout() -> Iterator[None]:
+    """Gives the requests of `urllib` a timeout, which Keras's have not."""
+    urllib.request.install_opener(urllib.request.build_opener(_Timeout))
     try:
         yield
     finally:
-        socket.setdefaulttimeout(before)
+        urllib.request.install_opener(None)  # makes a new one when needed
+
+
+class _Timeout(urllib.request.BaseHandler):
+    """Sets the timeout of every request."""
+
+    def http_request(self, request):
+        request.timeout = DOWNLOAD_TIMEOUT_S
+        return request
+
+    https_request = http_request
 
 
 def _hash(path: pathlib.Path) -> str:

@@ -1,4 +1,4 @@
-"""Histograms of colours, against NumPy's."""
+"""Histograms of colors, against NumPy's."""
 
 import functools
 
@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from zoo.errors import UserError
-from zoo.features import colour
+from zoo.features import color_histogram
 
 
 @functools.cache
 def extractor_of(shape):
-    return colour.make(shape, "pictures")
+    return color_histogram.build(shape, "pictures")
 
 
 def ours(images):
@@ -44,19 +44,19 @@ def test_values_at_the_ends_of_ranges_fall_where_numpy_puts_them(images):
     np.testing.assert_allclose(ours(images), numpys(images), atol=1e-6)
 
 
-def test_all_shares_sum_up_to_one(pictures):
+def test_all_fractions_sum_up_to_one(pictures):
     np.testing.assert_allclose(ours(pictures).sum(axis=1), 1, atol=1e-5)
 
 
-def test_grey_images_are_refused_with_what_to_use_instead():
+def test_gray_images_are_refused_with_what_to_use_instead():
     with pytest.raises(UserError) as error:
-        colour.make((8, 8, 1), "digits")
+        color_histogram.build((8, 8, 1), "digits")
     assert str(error.value) == (
-        "--features=colour needs images with three channels, and digits is "
-        "grey; use --features=hog."
+        "--features=color_histogram needs images with three channels, and "
+        "digits is gray; use --features=hog."
     )
 
 
 def test_four_channels_are_refused():
     with pytest.raises(UserError, match="mine has 4"):
-        colour.make((8, 8, 4), "mine")
+        color_histogram.build((8, 8, 4), "mine")

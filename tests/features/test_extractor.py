@@ -5,13 +5,14 @@ import pytest
 
 from zoo.data import Split
 from zoo.errors import UserError
-from zoo.features import cache, hog
+from zoo.features import extractor as cache
+from zoo.features import hog
 from zoo.run_store import RunStore
 
 
 @pytest.fixture(scope="module")
 def extractor():
-    return hog.make((8, 8, 1))
+    return hog.build((8, 8, 1))
 
 
 @pytest.fixture
@@ -22,7 +23,7 @@ def split(digits):
 def computed(split, extractor, folder):
     """Returns the vectors, and whether they had to be computed."""
     told = []
-    found = cache.vectors_of(
+    found = cache.extract_features(
         split, extractor, str(folder), lambda done, total: told.append(done)
     )
     return found.images, bool(told)
@@ -51,7 +52,7 @@ def test_what_is_damaged_or_foreign_is_told_and_computed_anew(
     split, extractor, tmp_path, harm, capsys
 ):
     wanted, _ = computed(split, extractor, tmp_path)
-    [path] = (tmp_path / cache.FOLDER).iterdir()
+    [path] = (tmp_path / cache.CACHE_DIR).iterdir()
     content = bytearray(path.read_bytes())
     if harm == "cut":
         path.write_bytes(content[: len(content) // 2])
