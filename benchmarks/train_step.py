@@ -282,15 +282,15 @@ def build_step(
         norm: Batch norm of `zoo` or of `keras`.
         **options: of `TrainConfig`.
     """
-    from zoo.training import one_pass_adam, one_pass_norm
+    from zoo.training import fused
 
     with contextlib.ExitStack() as stack:
         undone = mock.patch.object
         if adam == "keras":
-            no_kernel = undone(one_pass_adam, "_has_kernel", lambda: False)
+            no_kernel = undone(fused, "_has_kernel", lambda: False)
             stack.enter_context(no_kernel)
         if norm == "keras":
-            no_kernel = undone(one_pass_norm, "use_kernel", lambda model: None)
+            no_kernel = undone(fused, "fuse", lambda model: model)
             stack.enter_context(no_kernel)
         return Step(case, data, batches=BATCHES[batches](case, data), **options)
 

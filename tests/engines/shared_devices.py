@@ -142,9 +142,8 @@ def masks(_):
     found = [[alone(x, training=True).numpy().tolist() for x, _ in batches]]
     strategy = mirrored.strategy(("CPU:0", "CPU:1"))
     with strategy.scope():
-        layer = keras.layers.Dropout(0.4, seed=5)
+        layer = mirrored.WholeBatchDropout(0.4, seed=5)
         model = keras.Model(inputs, layer(inputs))
-    mirrored.share_steps(model)
 
     def step(data):
         with mirrored.Share(*tf.unstack(data[2], 3)).known():

@@ -11,7 +11,7 @@ import inspect
 import operator
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo import backend, pretrained
@@ -224,6 +224,45 @@ def feature_extractor(model: keras.Model) -> keras.Model:
             raise ValueError(f"{model.name} has no dense layer")
         end = dense[-1].input
     return keras.Model(model.inputs[0], end, name=model.name)
+
+
+def replace_layers(
+    model: keras.Model, classes: Mapping[type, type]
+) -> keras.Model:
+    """Returns a copy of a model with other layer classes and equal weights.
+
+    Args:
+        model: functional or sequential, possibly with models inside.
+        classes: new class of each layer class to replace, which takes the
+            same config; where no layer has any of them, the model itself is
+            returned.
+    """
+    import keras
+
+    if not any(type(layer) in classes for layer in _all_layers(model)):
+        return model
+
+    def clone(layer):
+        kind = classes.get(type(layer), type(layer))
+        return kind.from_config(layer.get_config())
+
+    copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
+    copy.set_weights(model.get_weights())
+    for layer in _all_layers(copy):
+        if isinstance(layer, keras.layers.Normalization):
+            layer.finalize_state()  # computes what `call` uses from weights
+    return copy
+
+
+def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
+    """Yields the layers of a model and of the models in it."""
+    import keras
+
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            yield from _all_layers(layer)
+        else:
+            yield layer
 
 
 def load_model(

@@ -24,7 +24,7 @@ from zoo.models.build import NETWORK
 from zoo.models.inference import predict_batched
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import ResolvedConfig
-from zoo.training import losses, one_pass_norm, optimizers
+from zoo.training import fused, losses, optimizers
 
 MAX_ADAPT_EXAMPLES = 5000  # training images that `adapt` of a model is given
 HEAD = "logits"  # name of the classification layer
@@ -39,11 +39,14 @@ AUXILIARY_WEIGHT = 0.3
 def build_backbone(
     config: ResolvedConfig, dataset: Dataset
 ) -> StandardizedModel:
-    """Builds the registry's model, or a user's, without preprocessing."""
+    """Builds the registry's model, or a user's, without preprocessing.
+
+    It trains by fused kernels, where the backend has them.
+    """
     # Statistics do not change the shape of what the model is given.
     no_statistics = preprocess.Statistics("none", "none")
     _, x = _preprocessing(config, dataset, no_statistics)
-    return build_standardized(
+    backbone = build_standardized(
         config.entry,
         dataset.num_classes,
         tuple(x.shape[1:]),
@@ -51,6 +54,7 @@ def build_backbone(
         config.builder_options(),
         task=dataset.task,
     )
+    return dataclasses.replace(backbone, model=fused.fuse(backbone.model))
 
 
 def without_preprocessing(
@@ -244,7 +248,6 @@ def compile_model(
     auxiliary heads, and `data_loss` without; where classes have weights,
     `loss` has them, `data_loss` has not, and `weighted_loss` has them alone.
     """
-    one_pass_norm.use_kernel(backbone_of(model))
     plain = losses.data_loss(config)
     minimized = minimized_loss(config, dataset)
     has_weights = config.class_weight != "none"

@@ -17,7 +17,7 @@ from keras.optimizers import schedules
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.training import one_pass_adam
+from zoo.training import fused
 
 
 class Warmup(schedules.LearningRateSchedule):
@@ -162,8 +162,8 @@ def _kind(config: TrainConfig) -> tuple[type[keras.Optimizer], dict[str, Any]]:
     if config.optimizer == "rmsprop":
         return keras.optimizers.RMSprop, {"momentum": momentum}
     if config.optimizer == "adam":
-        return one_pass_adam.adam(), {}
-    return one_pass_adam.adamw(), {"weight_decay": config.weight_decay or 0.0}
+        return fused.adam(), {}
+    return fused.adamw(), {"weight_decay": config.weight_decay or 0.0}
 
 
 # Lookahead: weights that return to a slow average of themselves.

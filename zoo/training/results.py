@@ -13,7 +13,7 @@ from zoo import about, metrics
 from zoo.data import Dataset
 from zoo.models.inference import predict_batched
 from zoo.runs import Run, RunWriter
-from zoo.training import precision
+from zoo.training import fused, precision
 from zoo.training.checkpoints import Checkpoints, TrainState
 from zoo.training.metadata import count_numbers
 from zoo.training.model import build_model, inference_model
@@ -96,6 +96,7 @@ def save_model(
     """
     # Compiled with functions of ours, it would not load where zoo is not.
     plain = keras.Model(model.input, model.output, name=model.name)
+    plain = fused.unfuse(plain)
     temporary = path.with_name(f".new.{path.name}")
     temporary.unlink(missing_ok=True)  # it might be a link
     try:

@@ -11,16 +11,17 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
 import keras
 import numpy as np
 
+from zoo.models.build import replace_layers
 from zoo.training import precision
 from zoo.training.checkpoints import variables_of
 from zoo.training.distributed.devices import DeviceSet
-from zoo.training.model import build_model, compile_model
+from zoo.training.model import build_backbone, build_model, compile_model
 
 if TYPE_CHECKING:
     from zoo.resolve import ResolvedConfig
@@ -57,10 +58,11 @@ def _mirrored(setup: TrainSetup) -> tuple[keras.Model, Callable]:
         setup.config, strategy.num_replicas_in_sync
     )
     with strategy.scope():
-        model = _build(setup)
+        model = mirrored.with_shared_steps(
+            _build(setup, {keras.layers.Dropout: mirrored.WholeBatchDropout})
+        )
         mirrored.synchronize(model)
         _compile(model, setup, config)
-    mirrored.share_steps(model)
     copy_to_replicas(setup.model, model)
     return model, functools.partial(mirrored.shares, strategy)
 
@@ -68,18 +70,42 @@ def _mirrored(setup: TrainSetup) -> tuple[keras.Model, Callable]:
 def _data_parallel(setup: TrainSetup) -> keras.Model:
     """Returns a run's model on all its devices, on JAX."""
     model = _build(setup)
+    shard = {"shard": staticmethod(_shard_batch(setup.devices))}
+    kind = type("ShardedModel", (_ShardedModel, type(model)), shard)
+    model = kind(model.input, model.output, name=model.name)
     _compile(model, setup, setup.config)
-    shard = _shard_batch(setup.devices)
-    for name in ("train_step", "test_step"):
-        setattr(model, name, _sharded(getattr(model, name), shard))
     copy_to_replicas(setup.model, model)
     return model
 
 
-def _build(setup: TrainSetup) -> keras.Model:
-    """Builds a run's model once more."""
+class _ShardedModel(keras.Model):
+    """Steps whose work is divided among the devices, on JAX.
+
+    Attributes:
+        shard: Function that marks an array `[B, ...]` as divided along `B`.
+    """
+
+    def train_step(self, state, data):
+        return super().train_step(state, tuple(map(self.shard, data)))
+
+    def test_step(self, state, data):
+        return super().test_step(state, tuple(map(self.shard, data)))
+
+
+def _build(
+    setup: TrainSetup, classes: Mapping[type, type] | None = None
+) -> keras.Model:
+    """Builds a run's model once more.
+
+    Args:
+        setup: of the run.
+        classes: layer classes to use in place of others.
+    """
+    config, dataset = setup.config, setup.dataset
     with precision.policy(setup.precision):
-        return build_model(setup.config, setup.dataset, setup.statistics)
+        backbone = build_backbone(config, dataset).model
+        backbone = replace_layers(backbone, classes or {})
+        return build_model(config, dataset, setup.statistics, backbone)
 
 
 def _compile(
@@ -130,15 +156,6 @@ def _replicate(array: np.ndarray, variable: keras.Variable):
     return jax.make_array_from_callback(
         array.shape, sharding, lambda index: array[index]
     )
-
-
-def _sharded(step: Callable, shard: Callable) -> Callable:
-    """Returns a step whose work is divided among the devices."""
-
-    def sharded_step(state, data):
-        return step(state, tuple(map(shard, data)))
-
-    return sharded_step
 
 
 def _shard_batch(devices: DeviceSet) -> Callable:

@@ -19,7 +19,6 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import dataclasses
-import types
 from collections.abc import Iterator
 
 import keras
@@ -113,19 +112,14 @@ def synchronize(model: keras.Model) -> None:
             layer.synchronized = True
 
 
-def share_steps(model: keras.Model) -> None:
-    """Lets a compiled model learn from, and be scored on, shares of batches.
+def with_shared_steps(model: keras.Model) -> keras.Model:
+    """Returns a model that trains, and is evaluated, on shares of batches.
 
     Args:
-        model: built and compiled in the scope of a strategy.
+        model: functional, uncompiled; the returned one has its layers.
     """
-    for layer in _layers(model):
-        if type(layer) is layers.Dropout:
-            layer.call = types.MethodType(_drop, layer)
-    model.train_step = types.MethodType(_train_step, model)
-    model.test_step = types.MethodType(_test_step, model)
-    # It is built; Keras would average the shares of a batch to see its shape.
-    model._maybe_symbolic_build = lambda **_: None
+    kind = type("MirroredModel", (_MirroredModel, type(model)), {})
+    return kind(model.input, model.output, name=model.name)
 
 
 def shares(
@@ -180,45 +174,56 @@ def _layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield from _layers(layer)
 
 
-def _drop(self, inputs, training=False):
-    """As `Dropout.call`, with the mask of the whole batch."""
-    if not training or not self.rate:
-        return inputs
-    share = _share.get()
-    shape = tf.shape(inputs)
-    whole = tf.ones(tf.concat([[share.total], shape[1:]], 0), inputs.dtype)
-    mask = keras.random.dropout(
-        whole, self.rate, self.noise_shape, self.seed_generator
-    )
-    return inputs * mask[share.start : share.start + shape[0]]
+@keras.saving.register_keras_serializable(package="zoo")
+class WholeBatchDropout(layers.Dropout):
+    """Dropout of a replica's rows by the mask of the whole batch."""
+
+    def call(self, inputs, training=False):
+        """Drops values of `[B, ...]`, the rows of the replica."""
+        if not training or not self.rate:
+            return inputs
+        share = _share.get()
+        shape = tf.shape(inputs)
+        whole = tf.ones(tf.concat([[share.total], shape[1:]], 0), inputs.dtype)
+        mask = keras.random.dropout(
+            whole, self.rate, self.noise_shape, self.seed_generator
+        )
+        return inputs * mask[share.start : share.start + shape[0]]
 
 
-def _train_step(self, data):
-    """As `keras.Model.train_step`, of one replica."""
-    images, labels, rows = data
-    share = Share(*tf.unstack(rows, 3))
-    replicas = tf.distribute.get_replica_context()
-    with share.known(), tf.GradientTape() as tape:
-        outputs = self(images, training=True)
-        loss = _measure(self, images, labels, outputs, share, training=True)
-        part = share.examples(labels) / tf.cast(share.total, tf.float64)
-        loss *= tf.cast(part, loss.dtype)
-    weights = self.trainable_weights
-    gradients = tape.gradient(loss, weights)
-    if self.optimizer.global_clipnorm:
-        gradients = replicas.all_reduce("MEAN", gradients)
-    self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
-    return _results(self, replicas)
+class _MirroredModel(keras.Model):
+    """The steps of one replica, which has a share of each batch."""
 
+    def train_step(self, data):
+        """As `keras.Model.train_step`, on images, labels and rows."""
+        images, labels, rows = data
+        share = Share(*tf.unstack(rows, 3))
+        replicas = tf.distribute.get_replica_context()
+        with share.known(), tf.GradientTape() as tape:
+            outputs = self(images, training=True)
+            loss = _measure(self, images, labels, outputs, share, training=True)
+            part = share.examples(labels) / tf.cast(share.total, tf.float64)
+            loss *= tf.cast(part, loss.dtype)
+        weights = self.trainable_weights
+        gradients = tape.gradient(loss, weights)
+        if self.optimizer.global_clipnorm:
+            gradients = replicas.all_reduce("MEAN", gradients)
+        self.optimizer.apply_gradients(zip(gradients, weights, strict=True))
+        return _results(self, replicas)
 
-def _test_step(self, data):
-    """As `keras.Model.test_step`, of one replica."""
-    images, labels, rows = data
-    share = Share(*tf.unstack(rows, 3))
-    outputs = self(images, training=False)
-    _measure(self, images, labels, outputs, share, training=False)
-    # `evaluate` asks the metrics themselves at the end.
-    return self.get_metrics_result()
+    def test_step(self, data):
+        """As `keras.Model.test_step`, on images, labels and rows."""
+        images, labels, rows = data
+        share = Share(*tf.unstack(rows, 3))
+        outputs = self(images, training=False)
+        _measure(self, images, labels, outputs, share, training=False)
+        # `evaluate` asks the metrics themselves at the end.
+        return self.get_metrics_result()
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        # It is built; Keras would average the shares of a batch to see its
+        # shape.
+        pass
 
 
 def _measure(model, images, labels, outputs, share, training):

@@ -1,11 +1,12 @@
-"""Batch norm by the kernel of TensorFlow, beside Keras and plain NumPy."""
+"""Fused batch norm and Adam, against Keras and plain NumPy."""
 
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from zoo.config import TrainConfig
-from zoo.training import one_pass_norm
+from zoo.training import fused
 from zoo.training.model import backbone_of
 from zoo.training.setup import prepare
 
@@ -28,7 +29,7 @@ def network(kernel, trainable=True, **options):
     for layer in model.layers:
         layer.trainable = trainable
     if kernel:
-        one_pass_norm.use_kernel(model)
+        model = fused.fuse(model)
     model.compile(keras.optimizers.SGD(0.1), "mse")
     return model
 
@@ -39,9 +40,8 @@ def in_training(model, inputs):
 
 def test_a_batch_is_normalized_and_followed_as_numpy_does():
     inputs = keras.Input(SHAPE[1:])
-    layer = keras.layers.BatchNormalization(momentum=0.8, epsilon=1e-3)
+    layer = fused.FusedBatchNormalization(momentum=0.8, epsilon=1e-3)
     model = keras.Model(inputs, layer(inputs))
-    one_pass_norm.use_kernel(model)
     gamma, beta = np.float32([1, 2, 3]), np.float32([-1, 0, 1])
     layer.gamma.assign(gamma)
     layer.beta.assign(beta)
@@ -59,7 +59,7 @@ def test_a_batch_is_normalized_and_followed_as_numpy_does():
 @pytest.mark.parametrize("options", [{}, {"scale": False}])
 def test_training_goes_the_same_way_as_in_keras(options):
     ours, theirs = network(True, **options), network(False, **options)
-    assert "call" in vars(ours.layers[1])
+    assert type(ours.layers[1]) is fused.FusedBatchNormalization
     target = np.random.default_rng(2).normal(size=(6, 3, 2, 3))
     for seed in range(20):
         losses = [m.train_on_batch(batch(seed), target) for m in (ours, theirs)]
@@ -90,49 +90,71 @@ def test_what_the_kernel_does_not_do_is_left_to_keras(options):
     np.testing.assert_allclose(
         in_training(ours, batch()), in_training(theirs, batch()), atol=1e-4
     )
-    assert "call" not in vars(ours.layers[1])
+    assert count_kernels(ours, batch()) == 1  # of its other batch norm
 
 
-def test_vectors_are_left_to_keras():
+def count_kernels(model, inputs):
+    """Returns how many kernels a training step of a model runs."""
+    graph = tf.function(lambda x: model(x, training=True))
+    concrete = graph.get_concrete_function(tf.convert_to_tensor(inputs))
+    kinds = [op.type for op in concrete.graph.get_operations()]
+    return kinds.count("FusedBatchNormV3")
+
+
+def test_images_use_the_kernel_and_vectors_do_not():
+    assert count_kernels(network(True), batch()) == 2
+    assert count_kernels(network(False), batch()) == 0
     inputs = keras.Input((3,))
-    layer = keras.layers.BatchNormalization()
-    one_pass_norm.use_kernel(keras.Model(inputs, layer(inputs)))
-    assert "call" not in vars(layer)
+    model = keras.Model(inputs, keras.layers.BatchNormalization()(inputs))
+    assert count_kernels(fused.fuse(model), np.ones((4, 3), "float32")) == 0
 
 
 def test_a_single_value_has_no_variance():
     inputs = keras.Input((1, 1, 3))
-    layer = keras.layers.BatchNormalization(momentum=0.5)
+    layer = fused.FusedBatchNormalization(momentum=0.5)
     model = keras.Model(inputs, layer(inputs))
-    one_pass_norm.use_kernel(model)
     assert (in_training(model, batch(shape=(1, 1, 1, 3))) == 0).all()
     np.testing.assert_allclose(layer.moving_variance, 0.5)
 
 
 def test_a_saved_model_has_keras_s_own_layers(tmp_path):
     model = network(True)
-    plain = keras.Model(model.input, model.output)
+    in_training(model, batch())  # moves the averages
+    plain = fused.unfuse(keras.Model(model.input, model.output))
     plain.save(tmp_path / "m.keras")
     loaded = keras.models.load_model(tmp_path / "m.keras")
     assert type(loaded.layers[1]) is keras.layers.BatchNormalization
-    assert "call" not in vars(loaded.layers[1])
     np.testing.assert_array_equal(
         loaded.predict(batch(), verbose=0), model.predict(batch(), verbose=0)
     )
+
+
+def test_a_fused_model_is_saved_and_loaded_with_its_config(tmp_path):
+    model = network(True)
+    model.compile(fused.FusedAdam(0.02, beta_1=0.8), "mse")
+    model.fit(batch(), np.zeros((6, 3, 2, 3)), verbose=0)
+    model.save(tmp_path / "m.keras")
+    loaded = keras.models.load_model(tmp_path / "m.keras")
+    assert type(loaded.layers[1]) is fused.FusedBatchNormalization
+    assert loaded.layers[1].momentum == 0.8
+    assert type(loaded.optimizer) is fused.FusedAdam
+    assert loaded.optimizer.beta_1 == 0.8
+    for one, two in zip(model.weights, loaded.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
 
 
 @pytest.mark.parametrize(
     ("model", "norm", "layer", "by_kernel"),
     [("cnn_cpncpnfdf", None, "norm1", True), ("mlp", "batch", "h", False)],
 )
-def test_a_job_s_network_trains_by_the_kernel(model, norm, layer, by_kernel):
+def test_a_job_s_model_trains_by_the_kernel(model, norm, layer, by_kernel):
     config = TrainConfig(
         model=model, norm=norm, dataset="digits", precision="float32"
     )
+    body = backbone_of(prepare(config, None).model)
     found = [
-        x
-        for x in backbone_of(prepare(config, None).model).layers
-        if isinstance(x, keras.layers.BatchNormalization)
+        x for x in body.layers if isinstance(x, keras.layers.BatchNormalization)
     ]
     assert found[0].name.startswith(layer)
-    assert all(("call" in vars(x)) == by_kernel for x in found)
+    images = np.zeros((2, *body.input_shape[1:]), "float32")
+    assert (count_kernels(body, images) > 0) == by_kernel
