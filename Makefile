@@ -159,6 +159,7 @@ test: lint ## check the code and run the quick tests
 lint: $(DEV) ## only check the code
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
+	.venv/bin/lint-imports --no-cache
 
 format: $(DEV) ## bring the code into shape
 	$(PY) -m ruff check --fix .

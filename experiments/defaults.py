@@ -1,18 +1,17 @@
-"""Holds default recipes against the plainest Keras script, on several sets.
+"""Compares default recipes with a plain Keras script, on several data sets.
 
     python -m experiments.defaults --folder=PATH     photographs in PATH as well
     python -m experiments.defaults --models=mlp --sets=digits,mnist
     python -m experiments.defaults --sets=           writes DEFAULTS.md alone
 
 A default recipe is for data that nobody has seen yet. It is therefore chosen
-on several sets at once, none of which may lose much: each model is trained
-for the same few epochs by its default recipe, by the one that it had before
-if `FORMER` has it, and by a script of a few lines of Keras: the same network,
-Keras's own initial weights, `Rescaling`, Adam at its own rate, nothing else.
-What is told is the accuracy after the last epoch on the validation part,
-which is the same for all three; the test split is not read. What is known
-already in `defaults.json` is not trained again: after a recipe was changed,
-take its rows out.
+on several data sets at once, none of which may lose much: each model is trained
+for the same few epochs by its default recipe, by the previous one if `FORMER`
+has it, and by a script of a few lines of Keras: the same network, Keras's own
+initial weights, `Rescaling`, Adam at its default learning rate, nothing else.
+The score is the accuracy after the last epoch on the validation images, which
+are the same for all three; no test set is loaded. Results of `defaults.json`
+are not trained again: delete the rows of a recipe after changing it.
 """
 
 from __future__ import annotations
@@ -38,28 +37,27 @@ from zoo.resolve import LARGE_DATASET
 RESULTS = pathlib.Path(__file__).with_name("defaults.json")
 PAGE = pathlib.Path(__file__).with_name("DEFAULTS.md")
 SEEDS = (0, 1, 2)
-SIDE = 28  # pixels of the photographs of --folder, in gray
+IMAGE_SIZE = 28  # of the photographs of --folder, in gray
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow turns color to gray
-PLAIN_BATCHES = (32, 128)  # of the plain script, for small and large sets
+PLAIN_BATCH_SIZES = (32, 128)  # for small and large data sets
 
-SIDES = {
+VARIANTS = {
     "plain": "plain Keras script",
     "former": "former default",
     "default": "default",
 }
 HEAD = """\
-# What default recipes are worth on data they were not made for
+# Default recipes on data sets that they were not tuned on
 
-Made by `python -m experiments.defaults`; nothing here is typed by hand. Each
-column trains the same network on the same split of each set for the same few
-epochs: a script of a few lines of Keras (`Rescaling`, Adam at 0.001, batches
-of 128, or of 32 on small sets), the default recipe, and the one that the model
-had before. Validation accuracy after the last epoch, mean ± deviation of
-three seeds. The photographs are TrashNet (Thung and Yang, 2017), gray, 28
-pixels a side.
+Written by `python -m experiments.defaults`. Each column trains the same network
+on the same split of each data set for the same few epochs: a script of a few
+lines of Keras (`Rescaling`, Adam at 0.001, batch size 128, or 32 on small data
+sets), the default recipe, and the previous one. Validation accuracy after the
+last epoch, mean ± standard deviation of three seeds. The photographs are
+TrashNet (Thung and Yang, 2017), gray, of 28x28 pixels.
 """
 
-# What a model's default recipe was before it was last chosen, as options.
+# The previous default recipe of a model, as options.
 FORMER: dict[str, dict[str, Any]] = {
     "lenet5": {
         "optimizer": "adam",
@@ -72,13 +70,13 @@ FORMER: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Set:
-    """A set of images to train on.
+    """A data set to train on.
 
     Attributes:
-        name: as the page calls it.
-        dataset: as `zoo datasets` has it; none for the photographs.
-        epochs: passes over its training images.
-        train_examples: how many are used; all if not given.
+        name: Name on the page.
+        dataset: Name of `zoo datasets`; "" for the photographs.
+        epochs: Number of epochs.
+        train_examples: Number of training images; `None` is all.
     """
 
     name: str
@@ -88,7 +86,7 @@ class Set:
 
     @property
     def part(self) -> str:
-        """Which part of it is used, in words."""
+        """The number of images, if not all."""
         if self.train_examples is None:
             return ""
         return f", {self.train_examples:,} images"
@@ -99,7 +97,7 @@ class Set:
             return load_dataset(
                 self.dataset, train_examples=self.train_examples
             )
-        return gray(load_dataset(f"folder:{folder}", image_size=SIDE))
+        return gray(load_dataset(f"folder:{folder}", image_size=IMAGE_SIZE))
 
 
 SETS = (
@@ -128,7 +126,7 @@ def gray(data: Dataset) -> Dataset:
 def by_recipe(
     data: Dataset, model: str, epochs: int, seed: int, runs_dir: str, **options
 ) -> float:
-    """Returns the validation accuracy of a run of the zoo's own."""
+    """Returns the validation accuracy of a run of zoo."""
     from zoo.training.console import Console
     from zoo.training.train import train
 
@@ -145,7 +143,7 @@ def by_recipe(
 
 
 def by_plain_keras(data: Dataset, model: str, epochs: int, seed: int) -> float:
-    """Returns the validation accuracy of the plainest script of Keras."""
+    """Returns the validation accuracy of a plain Keras script."""
     import keras
 
     from zoo.models import MODELS, create_model
@@ -172,7 +170,7 @@ def by_plain_keras(data: Dataset, model: str, epochs: int, seed: int) -> float:
     history = script.fit(
         data.train.images,
         data.train.labels,
-        batch_size=PLAIN_BATCHES[len(data.train) >= LARGE_DATASET],
+        batch_size=PLAIN_BATCH_SIZES[len(data.train) >= LARGE_DATASET],
         epochs=epochs,
         validation_data=(data.val.images, data.val.labels),
         verbose=0,
@@ -180,8 +178,10 @@ def by_plain_keras(data: Dataset, model: str, epochs: int, seed: int) -> float:
     return history.history["val_accuracy"][-1]
 
 
-def side(name: str, data: Dataset, model: str, epochs: int, seed: int) -> float:
-    """Returns the validation accuracy of one of `SIDES`."""
+def score(
+    name: str, data: Dataset, model: str, epochs: int, seed: int
+) -> float:
+    """Returns the validation accuracy of one of `VARIANTS`."""
     if name == "plain":
         return by_plain_keras(data, model, epochs, seed)
     options = FORMER[model] if name == "former" else {}
@@ -192,26 +192,28 @@ def side(name: str, data: Dataset, model: str, epochs: int, seed: int) -> float:
         return by_recipe(data, model, epochs, seed, folder, **options)
 
 
-def sides(model: str) -> Iterator[str]:
-    """Yields what a model is trained by."""
+def variants(model: str) -> Iterator[str]:
+    """Yields the variants of a model."""
     yield "plain"
     if model in FORMER:
         yield "former"
     yield "default"
 
 
-def text(rows: Sequence[dict[str, Any]]) -> str:
+def page(rows: Sequence[dict[str, Any]]) -> str:
     """Returns the page.
 
     Args:
-        rows: figures, as `defaults.json` keeps them.
+        rows: Results, as in `defaults.json`.
     """
     lines = [HEAD]
     for one in dict.fromkeys(row["model"] for row in rows):
         mine = [row for row in rows if row["model"] == one]
-        names = [name for name in SIDES if _values(mine, name)]
+        names = [name for name in VARIANTS if _values(mine, name)]
         lines += [f"## `{one}`\n"]
-        lines += [f"| set | epochs | {' | '.join(SIDES[n] for n in names)} |"]
+        lines += [
+            f"| data set | epochs | {' | '.join(VARIANTS[n] for n in names)} |"
+        ]
         lines += [f"| --- | ---: |{' --- |' * len(names)}"]
         means = {name: [] for name in names}
         for found in SETS:
@@ -227,7 +229,7 @@ def text(rows: Sequence[dict[str, Any]]) -> str:
             lines += [f"| {label} | {found.epochs} | {' | '.join(cells)} |"]
         if all(means.values()):
             shown = " | ".join(f"{np.mean(means[n]):.3f}" for n in names)
-            lines += [f"| mean of the sets | | {shown} |"]
+            lines += [f"| mean of the data sets | | {shown} |"]
         lines += [""]
     return "\n".join(lines)
 
@@ -237,7 +239,7 @@ def _values(rows: Sequence[dict[str, Any]], name: str) -> list[float]:
 
 
 def _shown(values: Sequence[float]) -> str:
-    """Returns mean and deviation over seeds."""
+    """Returns mean and standard deviation over seeds."""
     if not values:
         return "not run"
     if len(values) == 1:
@@ -246,15 +248,15 @@ def _shown(values: Sequence[float]) -> str:
 
 
 def read_results() -> list[dict[str, Any]]:
-    """Returns the figures that are kept."""
+    """Returns the stored results."""
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
 
 
 def write(rows: list[dict[str, Any]]) -> None:
-    """Keeps figures, and writes the page anew."""
+    """Writes the results and the page."""
     for path, words in (
         (RESULTS, json.dumps(rows, indent=1) + "\n"),
-        (PAGE, text(rows)),
+        (PAGE, page(rows)),
     ):
         with atomic_write(path) as file:
             file.write(words.encode())
@@ -270,26 +272,26 @@ def _train(flags: argparse.Namespace) -> None:
             )
         if name == "photographs" and flags.folder is None:
             raise UserError(
-                "photographs are those of a folder of yours; give "
-                "--folder=PATH, or leave them out of --sets."
+                "photographs are in a folder of your own; give --folder=PATH, "
+                "or leave them out of --sets."
             )
         data = known[name].load(flags.folder)
         for model, seed in (
             (m, s) for m in flags.models.split(",") for s in SEEDS
         ):
-            for by in sides(model):
+            for by in variants(model):
                 key = {"model": model, "set": name, "side": by, "seed": seed}
                 if any(key.items() <= row.items() for row in rows):
                     continue
-                score = side(by, data, model, known[name].epochs, seed)
-                print(f"{model} {name} {by} {seed} {score:.4f}", flush=True)
-                rows.append({**key, "accuracy": round(score, 4)})
+                accuracy = score(by, data, model, known[name].epochs, seed)
+                print(f"{model} {name} {by} {seed} {accuracy:.4f}", flush=True)
+                rows.append({**key, "accuracy": round(accuracy, 4)})
                 write(rows)
     write(rows)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Trains what is not known yet, and writes the page."""
+    """Trains what has no result yet, and writes the page."""
     parser = argparse.ArgumentParser(
         "python -m experiments.defaults",
         description=__doc__,
@@ -297,7 +299,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--models", default="lenet5")
     parser.add_argument("--sets", default=",".join(s.name for s in SETS))
-    parser.add_argument("--folder", help="photographs in folders of classes")
+    parser.add_argument("--folder", help="photographs, one folder per class")
     try:
         _train(parser.parse_args(argv))
     except UserError as error:

@@ -1,4 +1,4 @@
-"""Default recipes held against plain Keras: how, and what came of it."""
+"""Default recipes compared with plain Keras."""
 
 import dataclasses
 import json
@@ -25,7 +25,7 @@ def mean(model, name, side):
 
 
 def test_the_page_is_made_from_the_results():
-    assert defaults.PAGE.read_text() == defaults.text(ROWS)
+    assert defaults.PAGE.read_text() == defaults.page(ROWS)
 
 
 def test_the_default_of_lenet5_loses_to_plain_keras_on_no_set():
@@ -74,7 +74,7 @@ def test_what_is_known_is_not_trained_again(tmp_path, monkeypatch, capsys):
         asked.append((name, seed))
         return 0.5
 
-    monkeypatch.setattr(defaults, "side", side)
+    monkeypatch.setattr(defaults, "score", side)
     words = ["--sets=digits", "--models=lr"]
     assert defaults.main(words) == 0
     assert asked == [(n, s) for s in (0, 1, 2) for n in ("plain", "default")]

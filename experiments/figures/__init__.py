@@ -77,11 +77,11 @@ FIGURES = (
     Figure(
         "boundaries_units",
         "decision boundaries of 3, 6 and 20 hidden units",
-        "Sixty points of two moons, and the answer everywhere of networks "
-        "with 3, 6 and 20 hidden ReLUs at the end of training. Four labels in "
-        "ten were drawn at random; those that came out wrong are ringed. The "
-        "more units, the more of these points the boundary goes out of its "
-        "way for.",
+        "Sixty points of two moons, and the prediction everywhere of "
+        "networks with 3, 6 and 20 hidden ReLUs at the end of training. "
+        "Four in ten labels were drawn at random; the wrong ones are "
+        "ringed. The more units, the more the boundary bends around these "
+        "points.",
         "toy.draw_boundaries",
         "regularization",
         {
@@ -95,9 +95,10 @@ FIGURES = (
     Figure(
         "boundaries_l2",
         "decision boundaries at an L2 of 0.001, 0.01 and 0.1",
-        "The same points, and 20 hidden ReLUs in each picture: the stronger "
+        "The same points, and 20 hidden ReLUs in each plot: the stronger "
         "the L2, the straighter the boundary, and the paler, that is less "
-        "sure, the answers. A network need not be small to be smooth.",
+        "confident, the predictions. A network need not be small to be "
+        "smooth.",
         "toy.draw_boundaries",
         "regularization",
         {
@@ -110,12 +111,12 @@ FIGURES = (
     ),
     Figure(
         "folding",
-        "a linear map and ReLU fold the plane, until a line is enough",
-        "A layer of four ReLUs folds the plane along the dashed lines, and the "
-        "grey net with it. Opposite squares come to lie on each other, and "
-        "the boundary, bent on the left, is one straight line on the "
-        "right. Its axes are the two sums that the linear classifier behind "
-        "the ReLUs compares, so nothing is lost.",
+        "a linear map and ReLU fold the plane until a line separates it",
+        "A layer of four ReLUs folds the plane along the dashed lines, and "
+        "the gray grid with it. Opposite squares come to lie on each other, "
+        "and the boundary, bent on the left, is a straight line on the "
+        "right. The axes there are the two sums that the linear classifier "
+        "behind the ReLUs compares, so nothing is lost.",
         "toy.draw_folding",
         "plane",
         {"xor_relu": "xor"},
@@ -125,10 +126,10 @@ FIGURES = (
     Figure(
         "bumps",
         "a function as a sum of shifted and scaled ReLUs",
-        "Three bumps as a sum of shifted and scaled ReLUs. Four make a bump, "
-        "with a kink at each of its corners, so 4K units make K bumps exactly "
-        "(left). Descent from random weights uses as many units otherwise "
-        "(right): some kinks come to lie on top of each other, and flat parts "
+        "Three bumps as a sum of shifted and scaled ReLUs. Four make a "
+        "bump, with a kink at each of its corners, so 4K units make K bumps "
+        "exactly (left). Gradient descent from random weights finds another "
+        "sum of as many units (right): some kinks coincide, and flat parts "
         "are cut short.",
         "toy.draw_bumps",
         "plane",
@@ -138,12 +139,12 @@ FIGURES = (
     ),
     Figure(
         "sgd",
-        "loss by images seen: batches of 4, of 64 and of all of MNIST",
-        "A network of 784, 256 and 10 units on MNIST, at one rate. By the "
-        "images seen, which is what a step costs, small batches are far "
-        "ahead: after five passes the whole set at once has made five "
-        "updates. The price is noise. Each point is the mean loss of the "
-        "batches since the last one.",
+        "training loss by images: batch sizes of 4, 64 and all of MNIST",
+        "A network of 784, 256 and 10 units on MNIST, at one learning rate. "
+        "By the number of training images, to which the cost is "
+        "proportional, small batches are far ahead: five epochs of the full "
+        "batch are five steps. The price is noise. Each point is the mean "
+        "loss of the batches since the last one.",
         "learning.draw_sgd",
         "sgd",
         {
@@ -156,12 +157,13 @@ FIGURES = (
     ),
     Figure(
         "surface",
-        "the loss over a plane of weights: a bowl, and what is none",
+        "the loss over a plane of weights: convex, and not convex",
         "The training loss over the plane through the results of three "
-        "trainings from different weights. That of the linear classifier is "
-        "a bowl, and the three lie near its bottom. Between those of the "
-        "network, with three hidden layers, there are hills. The plane on the "
-        "left is shown five times as wide, and each has a scale of its own.",
+        "trainings from different initial weights. That of the linear "
+        "classifier is convex, and the three lie near its minimum. Between "
+        "those of the network, with three hidden layers, there are "
+        "barriers. The plane on the left is shown five times as wide, and "
+        "each has its own scale.",
         "learning.draw_surface",
         "lecture",
         {
@@ -174,14 +176,14 @@ FIGURES = (
     ),
     Figure(
         "logits",
-        "histograms of the logits of six networks, learning or not",
-        "Drawn house numbers, and the logits of 256 validation images: light "
-        "before training, at the top, dark after it. SGD on raw pixels throws "
-        "them into the hundred thousands, by the brightness of whole images, "
-        "and nothing is learned. With the mean subtracted they stay small, "
-        "since no line through pixels is ever sure. Behind convolutions most "
-        "lie below zero, and those of the true classes reach out to the "
-        "right.",
+        "histograms of the logits of six networks during training",
+        "Synthetic house numbers, and the logits of 256 validation images: "
+        "light before training, at the top, dark after it. SGD on raw "
+        "pixels drives them to the hundred thousands, by the brightness of "
+        "whole images, and nothing is learned. With the mean subtracted "
+        "they stay small, since a linear classifier of pixels is never "
+        "confident. Behind convolutions most are negative, and those of the "
+        "true classes reach out to the right.",
         "learning.draw_logits",
         "street_digits",
         {
@@ -197,12 +199,13 @@ FIGURES = (
     ),
     Figure(
         "templates",
-        "what a linear classifier and a network compare digits with",
-        "First-layer weights of networks trained on MNIST; red speaks for, "
-        "blue against. The linear classifier has one template a class, with "
-        "shades of the digits and strong weights along the edge, where few "
-        "images have ink. A perceptron has a bank of them, here those with "
-        "the largest weights: short strokes and gaps.",
+        "first-layer weights of a linear classifier and a perceptron",
+        "First-layer weights of networks trained on MNIST; red is evidence "
+        "for a class, blue against it. The linear classifier has one "
+        "template per class, with shades of the digits and large weights "
+        "along the edge, where few images have ink. A perceptron has a bank "
+        "of them, here those with the largest weights: short strokes and "
+        "gaps.",
         "learning.draw_templates",
         "mnist",
         {"lr": "softmax regression", "mlp": "perceptron"},
