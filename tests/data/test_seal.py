@@ -81,7 +81,8 @@ def reached(start):
     while ahead:
         source = files[ahead.pop()].read_text()
         names = imported(source)
-        names |= {zoo._HOMES.get(name.removeprefix("zoo.")) for name in names}
+        public = {f"zoo.{name}": m for name, m in zoo._MODULE_OF.items()}
+        names |= {public.get(name) for name in names}
         new = (names | spelled(source)) & set(files) - found
         found |= new
         ahead += new

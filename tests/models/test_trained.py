@@ -148,7 +148,7 @@ def test_other_classes_than_a_run_has_are_refused(run):
 
 
 def test_what_is_wrong_with_a_run_is_told(run, tmp_path):
-    with pytest.raises(UserError, match="is a folder but no run"):
+    with pytest.raises(UserError, match="is a folder but not a run"):
         zoo.create_model("mlp", weights=str(tmp_path))
 
 
