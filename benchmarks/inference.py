@@ -168,7 +168,7 @@ class Loaded(Run):
 def zoo_tasks(case: Case, data) -> Iterator[Tasks]:
     """Yields the tasks of zoo, on a barely trained run."""
     import zoo
-    from zoo.evaluation import scoring
+    from zoo.evaluation import evaluate
 
     with tempfile.TemporaryDirectory() as runs_dir:
         config = case.config(runs_dir).replace(
@@ -176,10 +176,12 @@ def zoo_tasks(case: Case, data) -> Iterator[Tasks]:
         )
         run = zoo.train(config, data, verbose=False)
         run = Loaded(run.path, run.name, run.load_model())
-        parts = scoring.Parts()
+        parts = evaluate.SplitCache()
         parts.keep(run, data)
         yield {
-            "evaluate": lambda: scoring.score_val(run, parts, runs_dir),
+            "evaluate": lambda: evaluate.evaluate_validation(
+                run, parts, runs_dir
+            ),
             "predict": lambda: zoo.predict(run, data.val.images),
         }
 

@@ -40,8 +40,8 @@ from zoo.config import DEFAULTS
 from zoo.console import format_count, format_shape
 from zoo.data.sources import find_source
 from zoo.errors import UserError
-from zoo.evaluation import judging, scoring
-from zoo.evaluation.elsewhere.original import recorded_test
+from zoo.evaluation import evaluate
+from zoo.evaluation.test_log import recorded_test_result
 from zoo.models import MODELS
 from zoo.models.inference import predict_batched
 from zoo.pretrained import FACTS, PretrainedRun
@@ -188,12 +188,14 @@ def _measure(
     run: Run, kept: PretrainedRun, runs_dir: str, precision: str
 ) -> dict[str, Any]:
     """Returns the scores of the stored weights, and the effect of rounding."""
-    part = scoring.images_of(run, "val")
+    part = evaluate.load_split(run, "val")
     model = kept.load_model()
     before = predict_batched(run.load_model(), part.images)
     after = predict_batched(model, part.images)
     names = run.resolved["data"]["class_names"]
-    found = judging.of_classes(after, part.labels, names, scoring.loss_of(run))
+    found = evaluate.classification_metrics(
+        after, part.labels, names, evaluate.mean_loss_fn(run)
+    )
     by_class = {
         row["class"]: [row["correct"], row["examples"]]
         for row in found["classes"]
@@ -215,7 +217,7 @@ def _measure(
 
 def _test(run: Run, runs_dir: str, precision: str) -> dict[str, Any] | None:
     """Returns the logged test result of the run, if there is one."""
-    found = recorded_test(run, runs_dir)
+    found = recorded_test_result(run, runs_dir)
     if found is None:
         return None
     share = metrics.binomial_ci(found["correct"], found["examples"])

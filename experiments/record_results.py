@@ -27,8 +27,8 @@ from zoo.cli.reproduce import read_flags
 from zoo.config import TrainConfig
 from zoo.console import format_count, format_duration
 from zoo.errors import UserError
-from zoo.evaluation.elsewhere.original import recorded_test
-from zoo.evaluation.spread import LIMITS, spread
+from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
+from zoo.evaluation.test_log import recorded_test_result
 from zoo.io import atomic_write
 from zoo.run_store import RunStore
 from zoo.runs import Run
@@ -154,7 +154,7 @@ def results_of(
 ) -> dict[str, Any]:
     """Returns what is kept of a run; test results if it was evaluated."""
     metrics, resolved = run.metrics, run.resolved
-    test = recorded_test(run, runs_dir) or {}
+    test = recorded_test_result(run, runs_dir) or {}
     best, examples = metrics["best_val_accuracy"], resolved["data"]["val"]
     return {
         "seed": run.config.seed,
@@ -340,10 +340,9 @@ def _accuracy(rows: Rows, part: str) -> str:
             row[f"{part}_correct"], row[f"{part}_examples"]
         )
         return f"{one.value:.4f} ({one.low:.4f} to {one.high:.4f})"
-    over = spread(values, *LIMITS["accuracy"])
+    over = seed_stats(values, *SCORE_LIMITS["accuracy"])
     return (
-        f"{over.mean:.4f} ± {over.deviation:.4f} "
-        f"({over.low:.4f} to {over.high:.4f})"
+        f"{over.mean:.4f} ± {over.std:.4f} ({over.low:.4f} to {over.high:.4f})"
     )
 
 

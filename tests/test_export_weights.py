@@ -13,7 +13,7 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import UserError
-from zoo.evaluation import scoring
+from zoo.evaluation import evaluate
 from zoo.pretrained import PretrainedRun
 from zoo.runs import Run
 from zoo.training.console import Console
@@ -82,7 +82,7 @@ def test_where_the_run_was_exported_is_not_told(run, exported):
 def test_the_test_score_is_the_ledger_s_and_no_other(run, exported, tmp_path):
     assert exported.facts["test"] is None
     assert "| not evaluated |" in export_weights.card(exported)
-    result = scoring.score(run, "test", run.config.runs_dir)
+    result = evaluate.evaluate_run(run, "test", run.config.runs_dir)
     again = export_weights.export(run, run.config.runs_dir, tmp_path)
     test = open_test("digits")
     logits = run.load_model().predict(test.images, verbose=0)

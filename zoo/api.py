@@ -392,10 +392,11 @@ def evaluate(
     Raises:
         UserError: a run has no model, or its examples cannot be loaded.
     """
-    from zoo.evaluation import scoring, spread, words
+    from zoo.evaluation import evaluate as evaluation
+    from zoo.evaluation import statistics
 
     if split is not None:
-        words.check_split(split)
+        evaluation.check_split(split)
     several = isinstance(run, (list, tuple))
     names = list(run) if several else [run]
     if split == "test":
@@ -404,21 +405,20 @@ def evaluate(
             RunStore(runs_dir).check_full_names(texts)
     found = find_runs(names, runs_dir)
     if dataset is not None:
-        from zoo.evaluation.elsewhere import measuring
-        from zoo.evaluation.elsewhere import words as elsewhere_text
+        from zoo.evaluation import external
 
-        results = measuring.score_elsewhere(
+        results = external.evaluate_external(
             found, dataset, split, data_dir=data_dir, runs_dir=runs_dir
         )
         values = {"runs": results} if len(found) > 1 else results[0]
-        return Result(values, lambda: elsewhere_text.text(results))
-    results = scoring.score_all(found, split or "val", runs_dir)
+        return Result(values, lambda: external.format_results(results))
+    results = evaluation.evaluate_runs(found, split or "val", runs_dir)
     if len(found) == 1:
-        return Result(results[0], lambda: words.table(results[0]))
-    rows = spread.summarize(found, results)
+        return Result(results[0], lambda: evaluation.format_result(results[0]))
+    rows = statistics.summarize_seeds(found, results)
     return Result(
-        {"runs": results, "recipes": rows},
-        lambda: words.several(results, rows),
+        {"runs": results, "configs": rows},
+        lambda: evaluation.format_results(results, rows),
     )
 
 
@@ -433,7 +433,7 @@ def compare(*run: RunLike, runs_dir: str = RUNS_DIR) -> Result:
     Raises:
         UserError: fewer than two runs, or no examples in common.
     """
-    from zoo.evaluation.comparison import drawing, measuring, words
+    from zoo.evaluation import compare as comparison
 
     found = find_runs(run, runs_dir)
     if len(found) < 2:
@@ -441,9 +441,12 @@ def compare(*run: RunLike, runs_dir: str = RUNS_DIR) -> Result:
             f"{len(found)} runs cannot be compared; give two or more, as in "
             "zoo.compare(first, second)."
         )
-    values = measuring.measure(found)
-    text = words.text(values, everything=False, markdown=False)
-    return Result(values, text, lambda: drawing.pixels(found))
+    values = comparison.compare_runs(found)
+    return Result(
+        values,
+        comparison.format_comparison(values),
+        lambda: comparison.render_learning_curves(found),
+    )
 
 
 def diagnose(run: RunLike = "last", *, runs_dir: str = RUNS_DIR) -> Result:
@@ -483,15 +486,20 @@ def misclassified(
         UserError: the run is a regression or has no model, or there is no
             such split.
     """
-    from zoo.evaluation import mistakes, mistakes_in_words
+    from zoo.evaluation.misclassified import (
+        as_json,
+        draw,
+        find_misclassified,
+        format_misclassified,
+    )
 
     run = find_run(run, runs_dir)
-    found = mistakes.find(run, split, count)
+    found = find_misclassified(run, split, count)
     has_images = found.total and found.part.images.ndim == 4
     return Result(
-        mistakes_in_words.as_json(found),
-        mistakes_in_words.text(found, Target.of(run)),
-        (lambda: mistakes.draw(found)) if has_images else None,
+        as_json(found),
+        format_misclassified(found, Target.of(run)),
+        (lambda: draw(found)) if has_images else None,
     )
 
 
@@ -503,17 +511,15 @@ def landscape(
     Args:
         run: A finished run.
         runs_dir: Folder in which runs are found by name.
-        **options: Fields of `zoo.evaluation.landscape.request.Request`, such
-            as `parts=("line",)` and `points=11`.
+        **options: Fields of `zoo.evaluation.landscape.LandscapeConfig`,
+            such as `parts=("line",)` and `points=11`.
     """
-    from zoo.evaluation.landscape import folder, measuring
-    from zoo.evaluation.landscape.request import Request
+    from zoo.evaluation.landscape import LandscapeConfig, plots
+    from zoo.evaluation.landscape.scan import scan_landscape
 
     run = find_run(run, runs_dir)
-    numbers = measuring.measure(
-        run, Request(**options), runs_dir, lambda done, total: None
-    )
-    path = folder.save(run, numbers)
+    numbers = scan_landscape(run, LandscapeConfig(**options), runs_dir)
+    path = plots.save(run, numbers)
     return Result({**numbers, "path": str(path)}, f"plots  {path}")
 
 

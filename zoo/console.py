@@ -325,3 +325,15 @@ def expand_commands(text: str) -> str:
 def expand_command(command: str) -> str:
     """Returns a single command as it is typed here, without backquotes."""
     return expand_commands(f"`{command}`")[1:-1]
+
+
+def format_percent(fraction: float | None) -> str:
+    """Writes 0.98765 as 98.77, and an unknown fraction as -."""
+    return "-" if fraction is None else f"{100 * fraction:.2f}"
+
+
+def format_interval(low: float | None, high: float | None) -> str:
+    """Writes an interval of fractions in percent: 97.1 to 98.6."""
+    if low is None:
+        return "-"
+    return f"{format_percent(low)} to {format_percent(high)}"

@@ -11,12 +11,15 @@ import numpy as np
 
 from experiments.figures.toy import load_run
 from zoo import drawing
-from zoo.evaluation.comparison.drawing import COLOURS, STYLES
-from zoo.evaluation.landscape.directions import moved
-from zoo.evaluation.landscape.measuring import sample
-from zoo.evaluation.landscape.shape import is_convex
-from zoo.evaluation.landscape.surface import Surface
-from zoo.evaluation.landscape.weights import Places, Weights
+from zoo.evaluation.compare import COLORS, LINE_STYLES
+from zoo.evaluation.landscape.scan import (
+    LossSurface,
+    NamedWeights,
+    Weights,
+    add_directions,
+    is_convex,
+    sample,
+)
 from zoo.runs import Run
 from zoo.summaries import templates
 from zoo.training import losses
@@ -44,8 +47,8 @@ def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:
         panel.plot(
             images,
             losses,
-            color=COLOURS[index],
-            linestyle=STYLES[index],
+            color=COLORS[index],
+            linestyle=LINE_STYLES[index],
             marker="o" if len(images) < FEW else None,
             label=f"{title}: {group[0].metrics['steps']:,} steps",
         )
@@ -213,19 +216,19 @@ def measure(runs: Sequence[Run]) -> Disc:
     """Measures the loss over the plane through the results of three runs."""
     run = runs[0]
     setup = prepare(run.config.replace(run_name=None))
-    places = Places(run, setup, "")
+    places = NamedWeights(run, setup, "")
     results = [places["final"], *(places[str(r.path)] for r in runs[1:3])]
-    surface = Surface(
+    surface = LossSurface(
         places.model,
         backbone_of(places.model),
         losses.data_loss(setup.config),
         {"train": sample(setup.dataset.train, EXAMPLES, seed=0)},
-        measures=True,
+        measure_batch_norm=True,
     )
     middle, directions = through(results)
 
     def loss(x: float, y: float) -> float:
-        surface.move_to(moved(middle, (x, y), directions))
+        surface.move_to(add_directions(middle, (x, y), directions))
         return surface.score("train").loss + surface.penalty()
 
     corners = np.vectorize(loss)(np.cos(ANGLES), np.sin(ANGLES))

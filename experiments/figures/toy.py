@@ -16,7 +16,7 @@ import numpy as np
 
 from zoo import metrics
 from zoo.data import curves
-from zoo.evaluation.comparison.drawing import COLOURS, STYLES
+from zoo.evaluation.compare import COLORS, LINE_STYLES
 from zoo.runs import Run
 from zoo.summaries import function, plane
 from zoo.summaries.chart import Axes
@@ -305,7 +305,7 @@ def show_bumps(
         parts.plot(
             fit.x,
             share,
-            color=COLOURS[group % len(COLOURS)],
-            linestyle=STYLES[member % len(STYLES)],
+            color=COLORS[group % len(COLORS)],
+            linestyle=LINE_STYLES[member % len(LINE_STYLES)],
             linewidth=1.8,
         )

@@ -165,7 +165,7 @@ def test_runs_are_not_compared_into_a_picture_of_no_kind(answer, copy):
 
 
 def test_a_damaged_ledger_is_named_and_nothing_is_shown(answer, copy):
-    ledger = copy.parent / "test_openings.jsonl"
+    ledger = copy.parent / "test_evaluations.jsonl"
     ledger.write_text("no look\n")
     sentence = answer("evaluate", "done", "--split=test")
     assert f"{ledger} is damaged: line 1" in sentence

@@ -42,7 +42,7 @@ def typed(trained, tmp_path, capfd):
 
 def test_the_first_line_counts_the_examples(typed):
     assert typed("evaluate", "a").splitlines()[0] == (
-        "a, validation: 144 examples, each scored once"
+        "a, validation: 144 examples"
     )
 
 
@@ -50,31 +50,31 @@ def test_json_has_the_keys_that_programs_read(typed):
     found = json.loads(typed("evaluate", "a", "--json"))
     assert {
         "split", "examples", "correct", "accuracy", "accuracy_low",
-        "accuracy_high", "openings", "loss", "balanced_accuracy",
+        "accuracy_high", "test_evaluations", "loss", "balanced_accuracy",
         "negative_log_likelihood", "expected_calibration_error",
         "brier_score", "classes", "confusion",
     } <= set(found)  # fmt: skip
-    assert (found["split"], found["openings"]) == ("val", 0)
+    assert (found["split"], found["test_evaluations"]) == ("val", 0)
     assert sum(map(sum, found["confusion"])) == found["examples"] == 144
 
 
-def test_the_output_says_how_often_the_test_set_was_looked_at(typed, tmp_path):
+def test_the_output_counts_the_evaluations_on_the_test_set(typed, tmp_path):
     texts = [typed("evaluate", "a", "--split=test") for _ in range(3)]
-    assert "1st look at this test set\n" in texts[0]
-    assert "clean" not in texts[0]
-    assert "3rd look at this test set; no longer a clean test\n" in texts[2]
-    assert "corrected for 3 looks (Bonferroni)" in texts[2]
-    ledger = tmp_path / "runs" / "test_openings.jsonl"
-    assert len(ledger.read_text().splitlines()) == 3
+    assert "1st evaluation on this test set\n" in texts[0]
+    assert "unbiased" not in texts[0]
+    assert "3rd evaluation on this test set; no longer" in texts[2]
+    assert "for 3 evaluations (Bonferroni)" in texts[2]
+    log = tmp_path / "runs" / "test_evaluations.jsonl"
+    assert len(log.read_text().splitlines()) == 3
 
 
-def test_seeds_opened_together_are_one_look_in_words_and_in_json(typed):
+def test_seeds_evaluated_together_count_once_in_text_and_json(typed):
     text = typed("evaluate", "a", "b", "--split=test")
-    assert "\n1st look at this test set\n" in text
+    assert "\n1st evaluation on this test set\n" in text
     assert re.search(r"^a +0, 1 ", text, re.MULTILINE)
     found = json.loads(typed("evaluate", "a", "b", "--split=test", "--json"))
-    assert [run["openings"] for run in found["runs"]] == [2, 2]
-    assert found["recipes"][0]["runs"] == ["a", "b"]
+    assert [run["test_evaluations"] for run in found["runs"]] == [2, 2]
+    assert found["configs"][0]["runs"] == ["a", "b"]
 
 
 def test_a_line_of_what_is_printed_fits_80_columns(typed):
@@ -84,9 +84,9 @@ def test_a_line_of_what_is_printed_fits_80_columns(typed):
 
 
 def test_compare_prints_tables_json_or_markdown(typed, tmp_path):
-    assert "2 runs of 1 recipe on the same 144" in typed("compare", "a", "b")
+    assert "2 runs of 1 config on the same 144" in typed("compare", "a", "b")
     found = json.loads(typed("compare", "a", "b", "--json"))
-    assert found["recipes"][0]["seeds"] == [0, 1]
+    assert found["configs"][0]["seeds"] == [0, 1]
     assert "| A | a, b | 0, 1 |" in typed("compare", "a", "b", "--markdown")
     picture = tmp_path / "curves.png"
     typed("compare", "a", "b", f"--picture={picture}")
@@ -99,14 +99,14 @@ def test_compare_shows_all_settings_where_it_is_asked_to(typed):
 
 
 @pytest.mark.parametrize("words", [["last"], []])
-def test_test_images_are_opened_to_whole_names_alone(
+def test_test_images_are_read_for_whole_names_alone(
     trained, tmp_path, capfd, words
 ):
     folder = shutil.copytree(trained, tmp_path / "runs")
     argv = ["evaluate", *words, "--split=test", f"--runs_dir={folder}"]
     assert main(argv) == 2
     assert capfd.readouterr().err.count("\n") == 1
-    assert not (folder / "test_openings.jsonl").exists()
+    assert not (folder / "test_evaluations.jsonl").exists()
 
 
 def test_without_a_name_the_last_run_is_scored(typed):
@@ -144,4 +144,4 @@ def test_a_part_without_images_is_one_sentence(without_test, capfd, argv):
     assert main([*argv, *more]) == 2
     err = capfd.readouterr().err
     assert err.startswith("zoo: ") and err.count("\n") == 1
-    assert not (without_test / "test_openings.jsonl").exists()
+    assert not (without_test / "test_evaluations.jsonl").exists()

@@ -86,7 +86,7 @@ def test_the_next_commands_work_as_they_are_printed(process):
     for command in re.findall(r"zoo (evaluate .*?)(?:  .*)?$", out, re.M):
         assert main(shlex.split(command)) == 0
     runs_dir = process[1].parent
-    for file in runs_dir.glob("*test_openings*"):
+    for file in runs_dir.glob("*test_evaluations*"):
         file.unlink()
     more = [f"--runs_dir={runs_dir}", "--run_name=next"]
     # One of the finding, if it has one, and one of the commands that follow.

@@ -7,7 +7,7 @@ from zoo.config import TrainConfig, parse_option
 from zoo.data import Dataset, load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import UserError
-from zoo.evaluation import scoring
+from zoo.evaluation import evaluate
 from zoo.training.console import Console
 from zoo.training.train import train
 
@@ -68,7 +68,7 @@ def test_a_run_on_some_classes_is_scored_on_these(tmp_path):
     )
     run = train(config, console=Console(quiet=True))
     images, labels = expected(open_test("digits"))
-    found = scoring.score(run, "test", str(tmp_path))
+    found = evaluate.evaluate_run(run, "test", str(tmp_path))
     answers = run.load_model().predict(images, verbose=0).argmax(axis=1)
     assert found["examples"] == len(labels)
     assert found["correct"] == (answers == labels).sum()

@@ -11,7 +11,7 @@ from tests.engines import environment
 from tests.test_survival import curves, kill_after, result
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.evaluation import scoring
+from zoo.evaluation import evaluate
 from zoo.run_store import RunStore, check_backend
 from zoo.training.console import Console
 from zoo.training.resume import resume
@@ -112,7 +112,7 @@ def test_each_engine_scores_the_runs_of_both_alike(
     words = ["jax", "tf", "--json", f"--runs_dir={runs_dir}"]
     on_other = json.loads(zoo("evaluate", *words))["runs"]
     for run, there in zip((on_jax, on_tensorflow), on_other, strict=True):
-        here = scoring.score(run, "val", str(runs_dir))
+        here = evaluate.evaluate_run(run, "val", str(runs_dir))
         assert there["accuracy"] == here["accuracy"]
         assert there["loss"] == pytest.approx(here["loss"], rel=1e-5)
 

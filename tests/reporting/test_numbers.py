@@ -74,8 +74,10 @@ def test_the_page_of_a_classifier_leaves_no_score_of_evaluate_out(read, told):
     found = {key for key, _, _ in read("digits").numbers}
     for key, value in told("digits").items():
         is_shown = key in found or not value or not key.startswith("evaluate.")
-        # How many answers a class got is the sum of its column.
-        known = key.rpartition(".")[2] in ("class", "answers", "run", "split")
+        # How many predictions a class got is the sum of its column.
+        known = key.rpartition(".")[2] in (
+            "class", "predictions", "run", "split",
+        )  # fmt: skip
         assert is_shown or known, key
 
 
@@ -89,7 +91,7 @@ def test_no_page_opens_the_test_split(read, trained):
     for name in ("digits", "moons", "sine"):
         read(name)
     read("digits", "other")
-    assert not (trained / "test_openings.jsonl").exists()
+    assert not (trained / "test_evaluations.jsonl").exists()
 
 
 def test_a_test_result_is_shown_once_it_was_opened(read, folder, capfd):

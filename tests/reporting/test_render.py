@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from zoo.data.dataset import Split
-from zoo.evaluation import judging, scoring
+from zoo.evaluation import evaluate
 from zoo.reporting import figures
 from zoo.reporting.context import collect
 from zoo.reporting.render import render
@@ -209,10 +209,12 @@ def test_many_classes_show_the_worst_twenty_first(read, folder, spoil):
     whole = collect(run, str(folder))
     result = {
         **whole.scored.result,
-        **judging.of_classes(outputs, labels, names, lambda y, z: 0.0),
+        **evaluate.classification_metrics(
+            outputs, labels, names, lambda y, z: 0.0
+        ),
         "examples": 2000,
     }
-    scored = scoring.Scored(
+    scored = evaluate.EvaluatedRun(
         Split(images, labels), whole.scored.model, outputs, result
     )
     text = render([dataclasses.replace(whole, scored=scored)])
@@ -240,7 +242,7 @@ def test_several_runs_are_compared_first_and_then_told_one_by_one(pages):
 
 def test_runs_that_cannot_be_compared_are_still_told(pages):
     words = pages["odd"].words
-    assert "The runs cannot be compared: sine predicts numbers" in words
+    assert "The runs cannot be compared: sine is a regression" in words
     assert pages["odd"].count("article") == 3
 
 

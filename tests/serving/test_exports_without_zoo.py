@@ -147,7 +147,7 @@ def elsewhere(tmp_path_factory):
     """What each program says of each export, by format and run."""
     for package in ("onnx", "onnxruntime", "tf2onnx"):
         pytest.importorskip(package)
-    from zoo.evaluation.scoring import images_of
+    from zoo.evaluation.evaluate import load_split
 
     work, folder = (tmp_path_factory.mktemp(name) for name in ("work", "out"))
     for name, options in RUNS.items():
@@ -155,7 +155,7 @@ def elsewhere(tmp_path_factory):
         for form, suffix in SUFFIXES.items():
             path = str(folder / f"{name}{suffix}")
             export(run, form, path)
-        examples = images_of(run, "val").images[:256].astype(np.float32)
+        examples = load_split(run, "val").images[:256].astype(np.float32)
         logits = run.load_model().predict(examples, verbose=0)
         np.savez(folder / f"{name}.npz", examples=examples, logits=logits)
     return {form: read_back(folder, form) for form in SUFFIXES}

@@ -13,7 +13,7 @@ from zoo.data.random_labels import draw
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Interrupted
-from zoo.evaluation import kinship, scoring
+from zoo.evaluation import evaluate, statistics
 from zoo.run_store import RunStore
 from zoo.training.console import Console
 from zoo.training.resume import resume
@@ -71,7 +71,7 @@ def test_a_warning_comes_before_training(trained):
 
 def test_the_test_split_is_scored_by_its_true_labels(trained):
     run, _ = trained
-    result = scoring.score(run, "test", str(run.path.parent))
+    result = evaluate.evaluate_run(run, "test", str(run.path.parent))
     # 360 images: more than a third right would be no chance.
     assert result["accuracy"] < 1 / 3
     assert "drawn_labels" not in result
@@ -79,7 +79,7 @@ def test_the_test_split_is_scored_by_its_true_labels(trained):
 
 def test_training_examples_are_scored_by_true_and_by_drawn_labels(trained):
     run, _ = trained
-    result = scoring.score(run, "train", str(run.path.parent))
+    result = evaluate.evaluate_run(run, "train", str(run.path.parent))
     assert result["accuracy"] < 1 / 3
     assert result["drawn_labels"]["accuracy"] > 0.9
     assert result["drawn_labels"]["wrong"] > 75
@@ -149,7 +149,7 @@ def test_seeds_of_a_recipe_are_still_seen_to_belong_together(trained, tmp_path):
         run.resolved["data"]["fingerprint"] for run in (other, trained[0])
     ]
     assert fingerprints[0] == fingerprints[1]
-    assert "randomize_labels" in kinship.settings(other)
+    assert "randomize_labels" in statistics.settings(other)
 
 
 def test_features_are_learned_from_with_the_drawn_labels(tmp_path):
@@ -161,6 +161,6 @@ def test_features_are_learned_from_with_the_drawn_labels(tmp_path):
         TrainConfig(**options, runs_dir=str(tmp_path)),
         console=Console(quiet=True),
     )
-    result = scoring.score(run, "train", str(tmp_path))
+    result = evaluate.evaluate_run(run, "train", str(tmp_path))
     # The nearest neighbour of a training example is itself.
     assert result["drawn_labels"]["accuracy"] == 1

@@ -16,7 +16,7 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import Interrupted
-from zoo.evaluation import scoring
+from zoo.evaluation import evaluate
 from zoo.training.console import Console
 from zoo.training.resume import resume
 from zoo.training.train import train
@@ -74,7 +74,7 @@ def test_the_console_speaks_of_numbers(trained):
 
 
 def test_a_test_score_is_error_and_share_explained(trained):
-    result = scoring.score(trained[0], "test")
+    result = evaluate.evaluate_run(trained[0], "test")
     sealed = open_test("bumps")
     error = squared_error(trained[0], sealed)
     assert result["examples"] == len(sealed) == 150

@@ -48,7 +48,7 @@ def test_the_flagfile_of_a_winner_gives_its_accuracy_again(tmp_path, capsys):
     assert "1st look at this test set" in out and "unseals it" not in out
     again = run(capsys, "resume", "s", where)
     assert "1st look at this test set" in again
-    ledger = (tmp_path / "test_openings.jsonl").read_text()
+    ledger = (tmp_path / "test_evaluations.jsonl").read_text()
     (look,) = map(json.loads, io.StringIO(ledger))
     assert [one["run"] for one in look["runs"]] == [
         "s/winner/seed1", "s/winner/seed2",
@@ -58,6 +58,6 @@ def test_the_flagfile_of_a_winner_gives_its_accuracy_again(tmp_path, capsys):
     run(capsys, "resume", "s", where)
     found = json.loads((sweep / "result.json").read_text())["test"]
     assert found["values"] == result["test"]["values"]
-    assert (tmp_path / "test_openings.jsonl").read_text() == ledger
+    assert (tmp_path / "test_evaluations.jsonl").read_text() == ledger
     out = run(capsys, "compare", "s/default", "s/winner", where)
     assert "4 runs of 2 recipes" in out

@@ -9,7 +9,7 @@ from tests.tuning import sweeping
 from tests.tuning.sweeping import begin, go_on
 from zoo.cli.train import read
 from zoo.config import TrainConfig
-from zoo.evaluation.comparison import seeds
+from zoo.evaluation import statistics
 from zoo.tuning.confirming import flagfile, numbers, words
 from zoo.tuning.confirming.ledger import Confirmation
 from zoo.tuning.confirming.recipes import DEFAULT, WINNER
@@ -87,8 +87,8 @@ def test_better_is_what_luck_does_not_explain(
 
 
 def test_seeds_without_any_spread_have_no_interval():
-    assert seeds.interval([0.5, 0.5], [0.6, 0.6]) == (None, None)
-    assert seeds.interval([0.5], [0.6, 0.7]) == (None, None)
+    assert statistics.welch_ci([0.5, 0.5], [0.6, 0.6]) == (None, None)
+    assert statistics.welch_ci([0.5], [0.6, 0.7]) == (None, None)
 
 
 # Words.

@@ -41,9 +41,15 @@ def run(argv: list[str]) -> int:
     if values.json:
         print(json.dumps(result, indent=1))
     else:
-        from zoo.evaluation.comparison.words import text
+        from zoo.evaluation.compare import format_comparison
 
-        print(text(result, values["all"].value, values.markdown))
+        print(
+            format_comparison(
+                result,
+                all_options=values["all"].value,
+                markdown=values.markdown,
+            )
+        )
         if without:
             print(f"\n{describe_left_out(without)}")
     return 0
@@ -57,14 +63,12 @@ def _find(words: list[str], runs_dir: str) -> tuple[list[Run], list[Run]]:
 
 
 def _compare(found: list[Run], picture: str | None) -> dict:
-    from zoo.evaluation.comparison import drawing
+    from zoo.evaluation import compare
 
     # A name that cannot be written is told before anything is computed.
-    target = drawing.check_target(picture) if picture is not None else None
-    from zoo.evaluation.comparison import measuring
-
-    result = measuring.measure(found)
+    target = compare.check_plot_path(picture) if picture is not None else None
+    result = compare.compare_runs(found)
     if target is not None:
-        drawing.save(found, target)
+        compare.save_learning_curves(found, target)
         result["picture"] = str(target)
     return result

@@ -9,8 +9,8 @@ from zoo.cli.flags import Command
 from zoo.config import DEFAULTS
 from zoo.data.sources import find_source
 from zoo.errors import UserError
-from zoo.evaluation.spread import summarize
-from zoo.evaluation.words import check_split, several, table
+from zoo.evaluation.evaluate import check_split, format_result, format_results
+from zoo.evaluation.statistics import summarize_seeds
 from zoo.run_store import RunStore, describe_left_out
 from zoo.runs import Run
 
@@ -19,15 +19,14 @@ def run(argv: list[str]) -> int:
     """Scores runs and prints tables; returns the exit code."""
     command = Command(
         "zoo evaluate [RUN...] [--split=val|train|test] [--dataset=NAME]",
-        "Score the saved model of a run, or of several; a group's name stands "
-        "for its runs. Without a name it is `last`. test opens the sealed "
-        "split, to runs that are named whole: each look is written into "
-        "test_openings.jsonl beside the runs, and all looks from there at one "
-        "data set are counted. Seeds of "
-        "one recipe that are opened together are one look. With --dataset "
-        "the score on another data set stands beside the original one, which "
-        "is that on validation examples, or on the test split if that was "
-        "opened before; classes are found by their names.",
+        "Evaluate the saved model of one or several runs; a group's name "
+        "stands for its runs. Without a name it is `last`. --split=test reads "
+        "the held-out test set, of runs that are named in full: every "
+        "evaluation on it is logged in test_evaluations.jsonl beside the runs, "
+        "and those on one data set are counted; seeds of one config evaluated "
+        "together count once. With --dataset the accuracy on another data set "
+        "is compared with the original one, on validation examples, or on the "
+        "test set if it was evaluated before; classes are matched by name.",
         words=("[RUN...]",),
     )
     command.text(
@@ -54,7 +53,7 @@ def run(argv: list[str]) -> int:
     if values.dataset is None:
         _own(found, values)
     else:
-        _elsewhere(found, values)
+        _external(found, values)
     if without and not values.json:
         print(f"\n{describe_left_out(without)}")
     return 0
@@ -76,26 +75,28 @@ def _check(values) -> None:
 def _own(found: list[Run], values) -> None:
     """Scores runs on the data that they were made with."""
     with stderr.hold():
-        from zoo.evaluation import scoring
+        from zoo.evaluation import evaluate
 
-        results = scoring.score_all(
+        results = evaluate.evaluate_runs(
             found, values.split or "val", values.runs_dir
         )
-    rows = summarize(found, results)
+    rows = summarize_seeds(found, results)
     many = len(found) > 1
     if values.json:
-        told = {"runs": results, "recipes": rows} if many else results[0]
+        told = {"runs": results, "configs": rows} if many else results[0]
         print(json.dumps(told, indent=1))
     else:
-        print(several(results, rows) if many else table(results[0]))
+        print(
+            format_results(results, rows) if many else format_result(results[0])
+        )
 
 
-def _elsewhere(found: list[Run], values) -> None:
+def _external(found: list[Run], values) -> None:
     """Scores runs on another data set than their own."""
     with stderr.hold():
-        from zoo.evaluation.elsewhere import measuring, words
+        from zoo.evaluation import external
 
-        results = measuring.score_elsewhere(
+        results = external.evaluate_external(
             found,
             values.dataset,
             values.split,
@@ -106,4 +107,4 @@ def _elsewhere(found: list[Run], values) -> None:
         told = {"runs": results} if len(found) > 1 else results[0]
         print(json.dumps(told, indent=1))
     else:
-        print(words.text(results))
+        print(external.format_results(results))

@@ -10,7 +10,7 @@ from zoo.cli import stderr
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS as TRAIN_DEFAULTS
 from zoo.console import Progress, format_duration, tensorboard_command
-from zoo.evaluation.landscape.request import DEFAULTS, OPTIONS, Request
+from zoo.evaluation.landscape import DEFAULTS, OPTIONS, LandscapeConfig
 from zoo.options import format_option, read_option
 from zoo.run_store import RunStore
 
@@ -35,30 +35,30 @@ def run(argv: list[str]) -> int:
     if words is None:
         return 0
     words = words or ["last"]
-    request = _request(command)
+    config = _config(command)
     runs_dir = command.values.runs_dir
     found = RunStore(runs_dir).find(words[0])
     progress = PointsProgress(sys.stdout)
     with stderr.hold():
-        from zoo.evaluation.landscape import folder, measuring
+        from zoo.evaluation.landscape import plots, scan
 
         try:
-            numbers = measuring.measure(found, request, runs_dir, progress)
+            numbers = scan.scan_landscape(found, config, runs_dir, progress)
         finally:
             progress.clear()
-        place = folder.save(found, numbers)
+        place = plots.save(found, numbers)
     print("\n".join(lines(numbers)))
     print(f"pictures  {place}")
     print(f"watch     {tensorboard_command(runs_dir)}")
     return 0
 
 
-def _request(command: Command) -> Request:
+def _config(command: Command) -> LandscapeConfig:
     given = {
         name: read_option(name, option, command.values[name].value)
         for name, option in OPTIONS.items()
     }
-    return Request(**given)
+    return LandscapeConfig(**given)
 
 
 class PointsProgress:
@@ -92,7 +92,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     )
     told = [
         f"surface   {found['run']}: {found['loss']} of {sizes} "
-        f"{found['noun']}; {found['about_batch_norm']}"
+        f"{found['noun']}; {found['batch_norm_note']}"
     ]
     for part in OPTIONS["parts"].choices:
         if part in found:
@@ -116,12 +116,12 @@ def _about(part: str, numbers: dict[str, Any]) -> str:
     if part == "line":
         at = f"{loss[0]:.4g} and {loss[-1]:.4g} at its ends"
         return (
-            f"{loss[middle]:.4f} at the centre ({numbers['centre']}), "
+            f"{loss[middle]:.4f} at the center ({numbers['center']}), "
             f"{at}, {reach:g} away; {shape}"
         )
     corners = loss[0, 0], loss[0, -1], loss[-1, 0], loss[-1, -1]
     at = f"{min(corners):.4g} to {max(corners):.4g} at its corners"
     return (
-        f"{loss[middle, middle]:.4f} at the centre ({numbers['centre']}), "
+        f"{loss[middle, middle]:.4f} at the center ({numbers['center']}), "
         f"{at}; {shape}"
     )

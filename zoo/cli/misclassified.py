@@ -40,14 +40,14 @@ def run(argv: list[str]) -> int:
         found.check_writable()
     folder = Path(out).expanduser() if out else found.path / "misclassified"
     with stderr.hold():
-        from zoo.evaluation import mistakes
+        from zoo.evaluation import misclassified
 
-        mistakes.check_split(given.split)
-        wrong = mistakes.find(found, given.split, count)
+        misclassified.check_split(given.split)
+        wrong = misclassified.find_misclassified(found, given.split, count)
         written = []
         if wrong.total:
-            mistakes.prepare(folder)
-            written = mistakes.save(wrong, folder)
+            misclassified.make_folder(folder)
+            written = misclassified.save(wrong, folder)
     print("\n".join(lines(found, wrong, written)))
     return 0
 
@@ -56,12 +56,12 @@ def lines(found: Run, wrong, written: list[Path]) -> list[str]:
     """Returns what is printed.
 
     Args:
-        wrong: a `zoo.evaluation.mistakes.Mistakes`.
+        wrong: a `zoo.evaluation.misclassified.Misclassified`.
         written: the files that hold it.
     """
-    from zoo.evaluation.mistakes_in_words import text
+    from zoo.evaluation.misclassified import format_misclassified
 
-    told = [text(wrong, Target.of(found))]
+    told = [format_misclassified(wrong, Target.of(found))]
     if written:
         told.append("")
     return told + [f"{path.suffix[1:]:<6} {path}" for path in written]

@@ -15,9 +15,9 @@ from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import Finding
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import UserError
-from zoo.evaluation import opening, scoring
-from zoo.evaluation.kinship import config_fingerprint
-from zoo.evaluation.ledger import Ledger, home
+from zoo.evaluation import evaluate, test_log
+from zoo.evaluation.statistics import config_hash
+from zoo.evaluation.test_log import EvaluationLog, log_dir
 from zoo.runs import Run
 
 FINISHED = ("completed", "stopped_early")
@@ -48,7 +48,7 @@ class ReportContext:
     stats: RunStats
     metrics: dict[str, Any]
     resolved: dict[str, Any]
-    scored: scoring.Scored | None
+    scored: evaluate.EvaluatedRun | None
     missing_reason: str
     test_evaluations: list[dict[str, Any]]
     test_result: dict[str, Any] | None
@@ -122,7 +122,7 @@ def collect(
     run: Run,
     runs_dir: str = DEFAULTS["runs_dir"],
     *,
-    parts: scoring.Parts | None = None,
+    parts: evaluate.SplitCache | None = None,
     max_seconds: float | None = None,
     status: str | None = None,
 ) -> ReportContext:
@@ -146,10 +146,14 @@ def collect(
     scored = None
     if not missing:
         try:
-            scored = scoring.score_val(run, parts or scoring.Parts(), runs_dir)
+            scored = evaluate.evaluate_validation(
+                run, parts or evaluate.SplitCache(), runs_dir
+            )
         except UserError as error:
             missing = str(error)
-    evaluations = Ledger(home(run, runs_dir)).related(run.config.dataset)
+    evaluations = EvaluationLog(log_dir(run, runs_dir)).of_dataset(
+        run.config.dataset
+    )
     return ReportContext(
         run,
         stats,
@@ -164,7 +168,7 @@ def collect(
 
 def collect_all(runs: Sequence[Run], runs_dir: str) -> list[ReportContext]:
     """Reads several runs; a data set that they share is loaded once."""
-    parts = scoring.Parts()
+    parts = evaluate.SplitCache()
     return [collect(run, runs_dir, parts=parts) for run in runs]
 
 
@@ -190,7 +194,7 @@ def _too_slow(metrics: dict, resolved: dict, max_seconds: float | None) -> str:
 def _test_result(
     run: Run, evaluations: Sequence[dict]
 ) -> dict[str, Any] | None:
-    config = config_fingerprint(run)
+    config = config_hash(run, with_seed=True)
     results = [
         (evaluation, entry["result"])
         for evaluation in evaluations
@@ -201,9 +205,13 @@ def _test_result(
         return None
     evaluation, result = results[-1]
     count = len(evaluations)
-    result = {**result, "when": evaluation.get("when"), "openings": count}
+    result = {
+        **result,
+        "time": evaluation.get("time"),
+        "test_evaluations": count,
+    }
     if "correct" in result:
-        result["corrected"] = opening.corrected(result, count)
+        result["corrected"] = test_log.corrected_ci(result, count)
     return result
 
 

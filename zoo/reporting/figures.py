@@ -18,7 +18,7 @@ import numpy as np
 from markupsafe import Markup, escape
 
 from zoo import drawing, metrics
-from zoo.evaluation.comparison import drawing as comparison_plot
+from zoo.evaluation import compare
 from zoo.reporting.context import ReportContext
 from zoo.summaries import function, plane
 from zoo.summaries.chart import Axes, Chart
@@ -173,7 +173,7 @@ def compared_curves(runs: Sequence[ReportContext]) -> Markup | None:
     if not any(run.stats.history for run in runs):
         return None
     with theme():
-        figure = comparison_plot.draw([run.run for run in runs])
+        figure = compare.plot_learning_curves([run.run for run in runs])
         figure.set_size_inches(8.2, 3)
         return svg(figure, "Validation loss and accuracy by epoch")
 

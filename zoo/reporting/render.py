@@ -16,7 +16,7 @@ import zoo
 from zoo import backend
 from zoo.data import Dataset
 from zoo.errors import UserError
-from zoo.evaluation import scoring
+from zoo.evaluation import evaluate
 from zoo.io import atomic_write
 from zoo.reporting import figures, sections
 from zoo.reporting.context import ReportContext, collect, collect_all
@@ -82,8 +82,8 @@ def write_after_training(
 
 @backend.fixed_settings()
 def _render_after_training(run: Run, dataset: Dataset, runs_dir: str) -> str:
-    parts = scoring.Parts()
-    parts.keep(run, dataset)
+    parts = evaluate.SplitCache()
+    parts.add(run, dataset)
     context = collect(
         run,
         runs_dir,

@@ -28,11 +28,10 @@ from zoo.data.sources import Source, find_source
 from zoo.diagnostics import text as diagnostics_text
 from zoo.diagnostics.findings import ERROR, INFO, WARNING
 from zoo.errors import UserError, join_and
-from zoo.evaluation.comparison import measuring
-from zoo.evaluation.comparison import words as comparison_text
-from zoo.evaluation.comparison.words import value_in_words
-from zoo.evaluation.kinship import BOOKKEEPING, options
-from zoo.evaluation.opening import verdict
+from zoo.evaluation import compare
+from zoo.evaluation.compare import format_value
+from zoo.evaluation.statistics import BOOKKEEPING_OPTIONS, all_options
+from zoo.evaluation.test_log import describe_count
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
 from zoo.reporting.context import ReportContext
@@ -446,12 +445,12 @@ def recipe_diff(run: Run) -> list[tuple[str, Any, Any]] | None:
         default = resolve(bare, data)
     except UserError:
         return None
-    used, default = options(run), default.as_dict()
+    used, default = all_options(run), default.as_dict()
     return [
         (name, used[name], value)
         for name, value in default.items()
-        if name not in (*BOOKKEEPING, "seed")
-        and value_in_words(used[name]) != value_in_words(value)
+        if name not in (*BOOKKEEPING_OPTIONS, "seed")
+        and format_value(used[name]) != format_value(value)
     ]
 
 
@@ -464,8 +463,8 @@ def settings(run: ReportContext) -> dict[str, Any]:
         and [
             (
                 name,
-                value_in_words(used),
-                value_in_words(default),
+                format_value(used),
+                format_value(default),
                 "" if name in asked else "implied by other options",
             )
             for name, used, default in diff
@@ -513,14 +512,14 @@ def test_set(run: ReportContext) -> dict[str, Any] | None:
     return {
         "rows": rows[-MAX_TEST_EVALUATIONS:],
         "count": len(rows),
-        "latest": verdict(len(rows)),
+        "latest": describe_count(len(rows)),
         "command": command,
     }
 
 
 def _time(evaluation: dict[str, Any]) -> str:
     try:
-        when = datetime.datetime.fromisoformat(evaluation["when"])
+        when = datetime.datetime.fromisoformat(evaluation["time"])
     except (KeyError, TypeError, ValueError):
         return "–"
     return f"{when:%Y-%m-%d %H:%M}"
@@ -616,19 +615,19 @@ def comparison(runs: Sequence[ReportContext]) -> dict[str, Any]:
     try:
         if not finished:
             raise UserError("none of these runs is finished.")
-        found = measuring.measure([run.run for run in finished])
+        found = compare.compare_runs([run.run for run in finished])
     except UserError as error:
         return {"error": str(error), "runs": runs}
     names = join_and(f"{run.name} ({run.status})" for run in others)
     return {
         "error": None,
-        "head": comparison_text.head(found),
-        "recipes": comparison_text.recipes(found),
+        "head": compare.headline(found),
+        "configs": compare.config_table(found),
         "excluded": names,
-        "differences": comparison_text.differences(found)
+        "differences": compare.difference_table(found)
         if found["pairs"]
         else None,
-        "notes": comparison_text.notes(found),
-        "settings": comparison_text.settings(found, "differ"),
+        "notes": compare.notes(found),
+        "settings": compare.option_table(found, "different_options"),
         "runs": finished,  # a loss that diverged would hide the others
     }

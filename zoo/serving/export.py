@@ -16,7 +16,7 @@ import numpy as np
 from zoo import about, backend, metrics
 from zoo.console import format_bytes, format_shape
 from zoo.errors import UserError
-from zoo.evaluation.scoring import images_of
+from zoo.evaluation.evaluate import load_split
 from zoo.runs import Run
 from zoo.serving.formats import FORMATS, Format, PredictFn, find_format
 from zoo.serving.predict import check_classifier
@@ -178,7 +178,7 @@ def check_examples(run: Run) -> tuple[np.ndarray, str]:
         ("val", "validation") if data["val"] else ("train", "training")
     )
     try:
-        images = images_of(run, split).images[:MAX_EXAMPLES]
+        images = load_split(run, split).images[:MAX_EXAMPLES]
     except UserError:
         shape = (NOISE_EXAMPLES, *data["input_shape"])
         random = np.random.default_rng(0)

@@ -6,7 +6,7 @@ from typing import Any
 
 from zoo.commands import Target, command
 from zoo.console import expand_command
-from zoo.evaluation.opening import verdict
+from zoo.evaluation.test_log import describe_count
 from zoo.runs import Run, RunGroup, SweepFolder
 from zoo.tuning import picture, table
 from zoo.tuning.confirming import flagfile, words
@@ -110,5 +110,5 @@ def _test(found: dict[str, Any] | None) -> str:
         line += f", 95 % interval over seeds {ends}"
     return (
         f"{line} ({values}) on {found['examples']:,} examples; "
-        f"{verdict(found['openings'])}"
+        f"{describe_count(found['test_evaluations'])}"
     )

@@ -397,7 +397,7 @@ HEADER += ("loss", "seconds", "expected", "")
 
 def print_results(suite_run: SuiteRun, say: Print) -> bool:
     """Prints a table and draws all curves; returns whether a run failed."""
-    from zoo.evaluation.comparison import drawing
+    from zoo.evaluation import compare
     from zoo.tuning.repeating import summary
 
     rows, failed, drawn = [], False, {}
@@ -426,7 +426,9 @@ def print_results(suite_run: SuiteRun, say: Print) -> bool:
     if drawn:
         labels = {path: label for path, (_, label) in drawn.items()}
         target = suite_run.root / CURVES
-        drawing.save([run for run, _ in drawn.values()], target, labels)
+        compare.save_learning_curves(
+            [run for run, _ in drawn.values()], target, labels
+        )
         say(f"\ncurves     {target}")
     if suite_run.budget == "smoke":
         say("budget     smoke: only checks that the recipes run")
@@ -440,7 +442,7 @@ def _row(
     repeats: Repeats,
 ) -> tuple[str, ...]:
     """Returns the cells of a recipe: one run, or the mean over its seeds."""
-    from zoo.evaluation.words import between, percent
+    from zoo.console import format_interval, format_percent
 
     (over,) = found["values"]
     alone = found["runs"][0] if len(found["runs"]) == 1 else over
@@ -448,9 +450,9 @@ def _row(
     return (
         experiment.label,
         ", ".join(map(str, over["seeds"])),
-        percent(_mean(repeats, "train_accuracy")),
-        percent(over["mean"]) if is_accuracy else "-",
-        between(alone["low"], alone["high"]) if is_accuracy else "-",
+        format_percent(_mean(repeats, "train_accuracy")),
+        format_percent(over["mean"]) if is_accuracy else "-",
+        format_interval(alone["low"], alone["high"]) if is_accuracy else "-",
         "-" if over["loss"] is None else f"{over['loss']:.4g}",
         f"{over['wall_seconds']:.1f}",
         _verdict(experiment, repeats),

@@ -3,8 +3,8 @@
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.evaluation.landscape.measuring import measure
-from zoo.evaluation.landscape.request import Request
+from zoo.evaluation.landscape import LandscapeConfig
+from zoo.evaluation.landscape.scan import scan_landscape
 from zoo.training.console import Console
 from zoo.training.train import train
 
@@ -56,4 +56,4 @@ def normed(trained):
 @pytest.fixture(scope="session")
 def surface(linear):
     """The surface around `linear`."""
-    return measure(linear, Request(points=5, examples=10_000))
+    return scan_landscape(linear, LandscapeConfig(points=5, examples=10_000))

@@ -7,10 +7,13 @@ import pytest
 
 from zoo import metrics
 from zoo.errors import UserError
-from zoo.evaluation import scoring
-from zoo.evaluation.landscape.measuring import measure
-from zoo.evaluation.landscape.request import Request
-from zoo.evaluation.landscape.weights import Places, final_weights
+from zoo.evaluation import evaluate
+from zoo.evaluation.landscape import LandscapeConfig
+from zoo.evaluation.landscape.scan import (
+    NamedWeights,
+    final_weights,
+    scan_landscape,
+)
 from zoo.runs import RunWriter
 from zoo.training.setup import prepare
 
@@ -19,11 +22,11 @@ EVERY = 10_000  # more examples than there are
 
 def test_the_path_starts_where_the_run_started(linear):
     job = prepare(linear.config.replace(run_name=None), None)
-    places = Places(linear, job, "")
+    places = NamedWeights(linear, job, "")
     kernel, bias = places["initial"]
     # One step of gradient descent by hand leads from there to the result.
     mean, std = (linear.resolved["statistics"][k] for k in ("mean", "std"))
-    part = scoring.images_of(linear, "train")
+    part = evaluate.load_split(linear, "train")
     x = ((part.images - mean) / std).reshape(len(part), -1)
     errors = np.exp(metrics.log_softmax(x @ kernel + bias))
     errors[np.arange(len(part)), part.labels] -= 1
@@ -36,7 +39,7 @@ def test_the_path_starts_where_the_run_started(linear):
 
 
 def test_the_ends_of_the_path_are_the_weights_to_the_bit(linear, surface):
-    assert surface["path"]["share"][[0, -1]].tolist() == [0, 1]
+    assert surface["path"]["fraction"][[0, -1]].tolist() == [0, 1]
     for sample_name in ("train", "val"):
         path = surface["path"][sample_name]["loss"]
         line = surface["line"][sample_name]["loss"]
@@ -44,14 +47,14 @@ def test_the_ends_of_the_path_are_the_weights_to_the_bit(linear, surface):
 
 
 @pytest.mark.parametrize("name", ["linear", "normed"])
-def test_the_centre_is_what_the_run_is_evaluated_at(name, request):
+def test_the_center_is_what_the_run_is_evaluated_at(name, request):
     run = request.getfixturevalue(name)
-    wanted = Request(
+    wanted = LandscapeConfig(
         points=3, examples=EVERY, batch_norm="kept", parts=("line",)
     )
-    line = measure(run, wanted)["line"]
+    line = scan_landscape(run, wanted)["line"]
     for split in ("train", "val"):
-        evaluated = scoring.score(run, split)
+        evaluated = evaluate.evaluate_run(run, split)
         assert line[split]["loss"][1] == pytest.approx(
             evaluated["loss"], rel=1e-6
         )
@@ -64,29 +67,33 @@ def test_the_middle_row_of_the_plane_is_the_line(surface):
     )
 
 
-def test_the_penalty_is_that_of_the_moved_weights(linear, surface):
+def test_the_regularization_loss_is_that_of_the_moved_weights(linear, surface):
     kernel, _ = final_weights(linear)
-    assert surface["line"]["penalty"][2] == pytest.approx(
+    assert surface["line"]["regularization_loss"][2] == pytest.approx(
         0.01 * np.square(kernel).sum(), rel=1e-6
     )
 
 
 @pytest.mark.parametrize("seed", range(4))
 def test_a_linear_model_lies_in_a_bowl(linear, seed):
-    found = measure(linear, Request(points=9, examples=200, seed=seed))
+    found = scan_landscape(
+        linear, LandscapeConfig(points=9, examples=200, seed=seed)
+    )
     for part in ("path", "line", "plane"):
-        total = found[part]["train"]["loss"] + found[part]["penalty"]
+        total = (
+            found[part]["train"]["loss"] + found[part]["regularization_loss"]
+        )
         for axis in range(total.ndim):
             assert np.diff(total, 2, axis=axis).min() >= -1e-6
         assert found[part]["convex"] is True
 
 
 def test_the_same_seed_gives_the_same_surface(linear, surface):
-    request = Request(points=5, examples=EVERY, parts=("line",))
-    again = measure(linear, request)["line"]["train"]["loss"]
+    request = LandscapeConfig(points=5, examples=EVERY, parts=("line",))
+    again = scan_landscape(linear, request)["line"]["train"]["loss"]
     np.testing.assert_array_equal(again, surface["line"]["train"]["loss"])
     request = dataclasses.replace(request, seed=1)
-    other = measure(linear, request)["line"]["train"]["loss"]
+    other = scan_landscape(linear, request)["line"]["train"]["loss"]
     assert (np.delete(other, 2) != np.delete(again, 2)).all()
 
 
@@ -95,7 +102,7 @@ def test_points_in_the_plane_have_a_surface_too(trained):
         "moons", model="mlp", model_arg={"hidden": (4,)},
         dataset="moons", steps=4, learning_rate=0.1,
     )  # fmt: skip
-    found = measure(run, Request(points=3, parts=("line",)))
+    found = scan_landscape(run, LandscapeConfig(points=3, parts=("line",)))
     assert found["noun"] == "points"
     assert np.isfinite(found["line"]["train"]["loss"]).all()
 
@@ -105,20 +112,20 @@ def test_a_path_leads_from_one_run_to_another(linear, trained, runs_dir):
         "other", model="lr", batch_size="full", steps=1, seed=7,
         learning_rate=0.1,
     )  # fmt: skip
-    wanted = Request(
+    wanted = LandscapeConfig(
         points=3, parts=("path",), start="final", end="other", examples=EVERY
     )
-    path = measure(linear, wanted, str(runs_dir))["path"]
+    path = scan_landscape(linear, wanted, str(runs_dir))["path"]
     for run, index in ((linear, 0), (other, -1)):
-        evaluated = scoring.score(run, "val")["loss"]
+        evaluated = evaluate.evaluate_run(run, "val")["loss"]
         found = path["val"]["loss"][index]
         assert found == pytest.approx(evaluated, rel=1e-6)
 
 
 def test_no_path_leads_to_another_network(linear, normed, runs_dir):
-    wanted = Request(points=3, parts=("path",), end="normed")
-    with pytest.raises(UserError, match="--model is lr here and mlp there"):
-        measure(linear, wanted, str(runs_dir))
+    wanted = LandscapeConfig(points=3, parts=("path",), end="normed")
+    with pytest.raises(UserError, match="--model is lr and mlp"):
+        scan_landscape(linear, wanted, str(runs_dir))
 
 
 def test_a_run_in_use_is_left_alone(linear):
@@ -126,15 +133,15 @@ def test_a_run_in_use_is_left_alone(linear):
         RunWriter(linear).lock(),
         pytest.raises(UserError, match="another process"),
     ):
-        measure(linear, Request())
+        scan_landscape(linear, LandscapeConfig())
 
 
 def test_a_run_without_a_model_is_refused(linear):
     model = linear.path / "model.keras"
     hidden = model.rename(linear.path / "away.keras")
     try:
-        with pytest.raises(UserError, match="has no model.keras"):
-            measure(linear, Request())
+        with pytest.raises(UserError, match="no longer has a model.keras"):
+            scan_landscape(linear, LandscapeConfig())
     finally:
         hidden.rename(model)
 
@@ -144,7 +151,7 @@ def test_an_interrupt_leaves_nothing(normed):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        measure(normed, Request(points=3), progress=stop)
+        scan_landscape(normed, LandscapeConfig(points=3), progress=stop)
     assert not list(normed.path.glob("*landscape*"))
 
 
@@ -152,7 +159,9 @@ def test_an_interrupt_leaves_nothing(normed):
 def test_a_wide_residual_net_has_a_surface(trained):
     run = trained("wrn", model="wrn16_1", steps=4, learning_rate=0.05)
     kept, measured = (
-        measure(run, Request(points=3, examples=300, batch_norm=how))
+        scan_landscape(
+            run, LandscapeConfig(points=3, examples=300, batch_norm=how)
+        )
         for how in ("kept", "measured")
     )
     one, two = (

@@ -92,7 +92,7 @@ def test_seeds_have_the_spread_that_scipy_finds(root):
     (row,) = found["values"]
     assert row["mean"] == pytest.approx(np.mean(scores))
     assert row["median"] == pytest.approx(np.median(scores))
-    assert row["deviation"] == pytest.approx(np.std(scores, ddof=1))
+    assert row["std"] == pytest.approx(np.std(scores, ddof=1))
     low, high = stats.t.interval(
         0.95, 1, np.mean(scores), max(stats.sem(scores), 1e-300)
     )
@@ -200,7 +200,7 @@ def test_a_group_is_no_run(root):
 
 def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
     assert main(["compare", "base", SEEDS, f"--runs_dir={root}"]) == 0
-    assert "3 runs of 2 recipes" in capsys.readouterr().out
+    assert "3 runs of 2 configs" in capsys.readouterr().out
     assert main(["evaluate", SEEDS, f"--runs_dir={root}"]) == 0
     assert "95 % interval over seeds" in capsys.readouterr().out
 

@@ -8,8 +8,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.errors import UserError
-from zoo.evaluation.comparison import seeds
-from zoo.evaluation.spread import spread
+from zoo.evaluation import statistics
+from zoo.evaluation.statistics import seed_stats
 from zoo.runs import Run, SweepFolder
 from zoo.tuning.confirming.ledger import Confirmation
 from zoo.tuning.confirming.recipes import DEFAULT, WINNER
@@ -68,7 +68,7 @@ def _recipe(
     mine.sort(key=lambda one: one.seed)
     scored = [one for one in mine if one.score is not None]
     values = [one.score for one in scored]
-    over = spread(values, *LIMITS[settings.objective]) if values else None
+    over = seed_stats(values, *LIMITS[settings.objective]) if values else None
     facts = dataclasses.asdict(over) if over else {"mean": None}
     return {
         "runs": [one.run for one in scored],
@@ -92,8 +92,8 @@ def _difference(
         return None
     first, second = (rows[name]["scores"] for name in (WINNER, DEFAULT))
     value = rows[WINNER]["mean"] - rows[DEFAULT]["mean"]
-    low, high = seeds.interval(first, second)
-    p = seeds.chance(first, second)
+    low, high = statistics.welch_ci(first, second)
+    p = statistics.welch_p_value(first, second)
     better = None
     if p is not None and p < LEVEL:
         better = WINNER if settings.is_better(value, 0.0) else DEFAULT

@@ -5,9 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
-from zoo.evaluation.elsewhere.original import recorded_test
-from zoo.evaluation.ledger import Ledger, home
-from zoo.evaluation.spread import LIMITS, spread
+from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
+from zoo.evaluation.test_log import EvaluationLog, log_dir, recorded_test_result
 from zoo.runs import Run, SweepFolder
 
 
@@ -30,8 +29,8 @@ def open_once(
     If the sweep has looked before, that is what it tells again.
 
     Returns:
-        Runs, results and their spread, for `result.json`; `None` if no model
-        is here.
+        Runs, results and their statistics, for `result.json`; `None` if no
+        model is here.
     """
     before = folder.result.get("test")
     if before:
@@ -40,17 +39,17 @@ def open_once(
     if not runs:
         return None
     results = _results(runs, folder.runs_dir)
-    score = next(name for name in LIMITS if name in results[0])
+    score = next(name for name in SCORE_LIMITS if name in results[0])
     values = [result[score] for result in results]
     return {
         "score": score,
         "runs": [run.name for run in runs],
         "values": values,
         "examples": results[0]["examples"],
-        "openings": Ledger(home(runs[0], folder.runs_dir)).count(
-            runs[0].config.dataset
-        ),
-        **dataclasses.asdict(spread(values, *LIMITS[score])),
+        "test_evaluations": EvaluationLog(
+            log_dir(runs[0], folder.runs_dir)
+        ).count(runs[0].config.dataset),
+        **dataclasses.asdict(seed_stats(values, *SCORE_LIMITS[score])),
     }
 
 
@@ -59,9 +58,9 @@ def _results(runs: list[Run], runs_dir: str) -> list[dict[str, Any]]:
 
     A kill can come after a look was written down: then they are there.
     """
-    written = [recorded_test(run, runs_dir) for run in runs]
+    written = [recorded_test_result(run, runs_dir) for run in runs]
     if all(written):
         return written
-    from zoo.evaluation import scoring
+    from zoo.evaluation import evaluate
 
-    return scoring.score_all(runs, "test", runs_dir)
+    return evaluate.evaluate_runs(runs, "test", runs_dir)

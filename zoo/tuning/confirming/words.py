@@ -77,7 +77,7 @@ def _table(found: dict) -> str:
                     ", ".join(map(str, row["seeds"])),
                     f"{row['mean']:.4f}",
                     interval_in_words(row),
-                    "-" if row["deviation"] is None else _four(row),
+                    "-" if row["std"] is None else _four(row),
                     ", ".join(f"{score:.4f}" for score in row["scores"]),
                 )
             )
@@ -87,7 +87,7 @@ def _table(found: dict) -> str:
 
 
 def _four(row: dict) -> str:
-    return f"{row['deviation']:.4f}"
+    return f"{row['std']:.4f}"
 
 
 def _failed(found: dict) -> list[str]:
@@ -113,7 +113,7 @@ def _optimism(found: dict) -> str:
     if not row["scores"]:
         return f"{start}; no fresh seed has a score to hold beside it."
     mean = f"{row['mean']:.4f}"
-    if row["deviation"] is None:
+    if row["std"] is None:
         said = f"one fresh seed says {mean}"
     elif not has_interval(row):
         said = f"{pluralize(len(row['scores']), 'fresh seed')} all say {mean}"

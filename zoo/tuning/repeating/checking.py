@@ -12,7 +12,7 @@ from collections.abc import Callable
 import keras
 
 from zoo.config import TrainConfig
-from zoo.evaluation import kinship
+from zoo.evaluation import statistics
 from zoo.run_store import describe_parent
 from zoo.runs import NOT_STARTED, Run
 from zoo.training.setup import TrainSetup, prepare
@@ -60,7 +60,7 @@ def settle(
 def _learned(setup: TrainSetup) -> tuple[dict, str, int | None]:
     """Returns what a run would learn by: its settings, data and epochs."""
     config = setup.config
-    settings = kinship.settings_to_be(config)
+    settings = statistics.settings_of(config)
     in_steps = not config.uses_gradients or config.requested.steps is not None
     epochs = None if in_steps else config.num_epochs
     return settings, setup.source.fingerprint, epochs
@@ -83,6 +83,6 @@ def _is_same(
     return (
         parent.path == repeats.group.runs_dir / parent.name
         and parent.status in ("completed", "stopped_early")
-        and kinship.settings(parent) == settings
+        and statistics.settings(parent) == settings
         and parent.resolved["data"]["fingerprint"] == fingerprint
     )

@@ -7,8 +7,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from zoo.console import format_duration
-from zoo.evaluation.words import percent
+from zoo.console import format_duration, format_percent
 
 
 class Progress:
@@ -63,7 +62,7 @@ def _outcome(status: str, metrics: dict[str, Any], reason: str) -> str:
         return f"{status}: {reason.rstrip('.')}" if reason else status
     span = format_duration(metrics["wall_seconds"])
     if metrics.get("best_val_accuracy") is not None:
-        score = f"accuracy {percent(metrics['best_val_accuracy'])} %"
+        score = f"accuracy {format_percent(metrics['best_val_accuracy'])} %"
     elif metrics.get("best_val_loss") is not None:
         score = f"loss {metrics['best_val_loss']:.4g}"
     else:

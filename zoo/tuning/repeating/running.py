@@ -11,7 +11,7 @@ from typing import Any
 from zoo.commands import Target
 from zoo.console import expand_command, pluralize, tensorboard_command
 from zoo.errors import Interrupted
-from zoo.evaluation.comparison import drawing
+from zoo.evaluation import compare
 from zoo.io import atomic_write
 from zoo.runs import Run
 from zoo.tuning import devices, pool
@@ -184,7 +184,7 @@ def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
     drawn = [m for m in repeats.members if _has_curves(repeats.run(m))]
     if drawn:
         labels = {repeats.run(m).path: _value(repeats, m) for m in drawn}
-        drawing.save(
+        compare.save_learning_curves(
             [repeats.run(m) for m in drawn], group.path / CURVES, labels
         )
         say(f"picture    {group.path / CURVES}")

@@ -15,8 +15,8 @@ import numpy as np
 
 from zoo import metrics
 from zoo.errors import UserError
-from zoo.evaluation.comparison import measuring
-from zoo.evaluation.spread import LIMITS, spread
+from zoo.evaluation import compare
+from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
 from zoo.runs import Run
 from zoo.tuning.pool import Outcome
 from zoo.tuning.repeating.folder import Repeats
@@ -107,7 +107,9 @@ def _values(rows: Sequence[dict], score: str | None) -> list[dict[str, Any]]:
         mine = [row for row in rows if row["value"] == value]
         scored = [row for row in mine if row["mean"] is not None]
         means = [row["mean"] for row in scored]
-        over = spread(means, *LIMITS[score]) if means and score else None
+        over = (
+            seed_stats(means, *SCORE_LIMITS[score]) if means and score else None
+        )
         found.append(
             {
                 "value": value,
@@ -124,7 +126,7 @@ def _values(rows: Sequence[dict], score: str | None) -> list[dict[str, Any]]:
 
 
 def _spread_of(over: Any) -> dict[str, float | None]:
-    names = ("mean", "deviation", "low", "high")
+    names = ("mean", "std", "low", "high")
     if over is None:
         return dict.fromkeys(names)
     return {name: dataclasses.asdict(over)[name] for name in names}
@@ -142,16 +144,16 @@ def _tested(repeats: Repeats, rows: Sequence[dict]) -> dict[str, Any]:
     if len({by_name[run.name] for run in ready}) < 2:
         return {"untested": "fewer than two values have a result."}
     try:
-        measured = measuring.measure(ready)
+        measured = compare.compare_runs(ready)
     except UserError as error:
         return {"untested": str(error)}
-    if len(measured["recipes"]) < 2:
+    if len(measured["configs"]) < 2:
         return {"untested": "the values change nothing that is learned."}
     names = {
-        recipe["recipe"]: " = ".join(
-            dict.fromkeys(by_name[run] for run in recipe["runs"])
+        config["config"]: " = ".join(
+            dict.fromkeys(by_name[run] for run in config["runs"])
         )
-        for recipe in measured["recipes"]
+        for config in measured["configs"]
     }
     return {
         "pairs": [

@@ -5,10 +5,9 @@ from __future__ import annotations
 import textwrap
 from typing import Any
 
-from zoo.console import format_table
+from zoo.console import format_interval, format_percent, format_table
 from zoo.errors import join_and
-from zoo.evaluation.comparison.words import chance
-from zoo.evaluation.words import between, percent
+from zoo.evaluation.statistics import format_p_value
 
 HUGE = 1000  # losses from here on need no digits after the point
 
@@ -34,7 +33,7 @@ def _score(found: dict, value: float | None) -> str:
     if value is None:
         return "-"
     if found["score"] == "accuracy":
-        return percent(value)
+        return format_percent(value)
     return f"{value:.4g}"
 
 
@@ -42,7 +41,7 @@ def _ends(found: dict, row: dict) -> str:
     if row["low"] is None:
         return "-"
     if found["score"] == "accuracy":
-        return between(row["low"], row["high"])
+        return format_interval(row["low"], row["high"])
     return f"{row['low']:.4g} to {row['high']:.4g}"
 
 
@@ -80,7 +79,7 @@ def _values(found: dict) -> str:
             ", ".join(map(str, row["seeds"])),
             _score(found, row["mean"]),
             _ends(found, row),
-            _score(found, row["deviation"]),
+            _score(found, row["std"]),
             _score(found, row["median"]),
             _loss(row),
             f"{row['wall_seconds']:.1f}",
@@ -135,11 +134,11 @@ def _over_seeds(found: dict) -> list[str]:
         return ["No run has a validation score."]
     unit = " %" if found["score"] == "accuracy" else ""
     start = f"{_name_of_score(found)} over {row['scored']} seeds"
-    if row["deviation"] is None:
+    if row["std"] is None:
         return [f"{start[:-1]}: {_score(found, row['mean'])}{unit}."]
     lines = [
         f"{start[:1].upper()}{start[1:]}: mean {_score(found, row['mean'])}"
-        f"{unit}, deviation {_score(found, row['deviation'])}, median "
+        f"{unit}, deviation {_score(found, row['std'])}, median "
         f"{_score(found, row['median'])}.",
         f"95 % interval of the mean: {_ends(found, row)}{unit} (Student's t). "
         "It counts the chance of the seed, not that of the examples.",
@@ -169,7 +168,7 @@ def _differences(found: dict) -> list[str]:
         if best not in (pair["first"], pair["second"]):
             continue
         other = pair["second" if pair["first"] == best else "first"]
-        known = f"{other} (p {chance(pair['p_corrected'])})"
+        known = f"{other} (p {format_p_value(pair['p_corrected'])})"
         (worse if pair["better"] == best else level).append(known)
     name = f"{found['option']} {best}"
     others = join_and(level)

@@ -12,7 +12,7 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.sources import find_source
 from zoo.data.tfds import CIFAR10, fetch
-from zoo.evaluation.ledger import Ledger
+from zoo.evaluation.test_log import EvaluationLog
 from zoo.metrics import difference_ci
 from zoo.training.console import Console
 from zoo.training.train import train
@@ -59,7 +59,7 @@ def refused(folder, answer):
 
     def type_(*argv):
         sentence = answer("evaluate", *argv)
-        assert not (folder / "test_openings.jsonl").exists()
+        assert not (folder / "test_evaluations.jsonl").exists()
         return sentence
 
     return type_
@@ -95,21 +95,19 @@ def test_original_and_new_stand_side_by_side_with_the_drop(
     assert found["drop"] == {
         "value": drop.value, "low": drop.low, "high": drop.high
     }  # fmt: skip
-    assert (found["split"], found["seen"]) == ("all", 0)
+    assert (found["split"], found["seen_in_training"]) == ("all", 0)
 
 
 def test_the_table_says_what_the_original_is(typed, new):
     text = typed("evaluate", "a", f"--dataset={new}")
-    assert "all of it: 144 examples" in text
+    assert "all examples: 144 examples" in text
     assert "original (val)" in text and "drop in points" in text
-    assert "test split stays sealed" in text.replace("\n  ", " ")
+    assert "test set is not read" in text.replace("\n  ", " ")
 
 
-def test_a_test_score_that_was_opened_before_is_the_original(
-    typed, folder, new
-):
+def test_a_logged_test_accuracy_is_the_original(typed, folder, new):
     typed("evaluate", "a", f"--dataset={new}")
-    assert [look["dataset"] for look in Ledger(folder).looks()] == [new]
+    assert [line["dataset"] for line in EvaluationLog(folder).read()] == [new]
     opened = json.loads(typed("evaluate", "a", "--split=test", "--json"))
     found = json.loads(typed("evaluate", "a", f"--dataset={new}", "--json"))
     assert found["original"]["split"] == "test"
@@ -132,29 +130,29 @@ def test_a_test_score_of_an_older_run_of_that_name_is_not_the_original(
     assert found["original"]["split"] == "val"
 
 
-def test_looks_at_a_new_test_set_are_counted(typed, folder, new):
+def test_evaluations_on_a_new_test_set_are_counted(typed, folder, new):
     first = typed("evaluate", "a", f"--dataset={new}")
-    assert "\n1st look at this test set\n" in first
+    assert "\n1st evaluation on this test set\n" in first
     second = typed("evaluate", "b", f"--dataset={new}")
-    assert "2nd look at this test set; no longer a clean test" in second
-    assert "corrected for 2 looks" in second
-    looks = Ledger(folder).looks()
-    assert looks[0]["split"] == looks[1]["split"]
+    assert "2nd evaluation on this test set; no longer an unbiased" in second
+    assert "for 2 evaluations" in second
+    lines = EvaluationLog(folder).read()
+    assert lines[0]["test_set"] == lines[1]["test_set"]
 
 
-def test_seeds_on_a_new_set_are_one_look_and_a_table_each(typed, new):
+def test_seeds_on_a_new_set_count_once_and_have_a_table_each(typed, new):
     text = typed("evaluate", "a", "b", f"--dataset={new}")
     assert text.startswith("2 runs on npz:")
-    assert "\n1st look at this test set\n" in text
+    assert "\n1st evaluation on this test set\n" in text
     assert text.count("drop in points") == 2
 
 
-def test_validation_examples_of_another_set_are_no_look(typed, folder):
+def test_validation_examples_of_another_set_are_not_logged(typed, folder):
     found = json.loads(
         typed("evaluate", "a", "--dataset=faint_digits", "--json")
     )
-    assert (found["split"], found["openings"]) == ("val", 0)
-    assert Ledger(folder).looks() == []
+    assert (found["split"], found["test_evaluations"]) == ("val", 0)
+    assert EvaluationLog(folder).read() == []
 
 
 def test_training_images_among_the_new_ones_are_counted(typed, tmp_path):
@@ -163,8 +161,11 @@ def test_training_images_among_the_new_ones_are_counted(typed, tmp_path):
     y = np.concatenate([data.train.labels[:50], data.val.labels])
     np.savez(tmp_path / "mixed.npz", x=x, y=y)
     name = f"--dataset=npz:{tmp_path / 'mixed.npz'}"
-    assert json.loads(typed("evaluate", "a", name, "--json"))["seen"] == 50
-    assert "50 of the 194 are among those" in typed("evaluate", "a", name)
+    assert (
+        json.loads(typed("evaluate", "a", name, "--json"))["seen_in_training"]
+        == 50
+    )
+    assert "50 of the 194 are training images" in typed("evaluate", "a", name)
 
 
 def test_size_colour_and_missing_classes_are_told(typed, tmp_path):
@@ -178,7 +179,7 @@ def test_size_colour_and_missing_classes_are_told(typed, tmp_path):
     )
     text = typed("evaluate", "a", f"--dataset=npz:{tmp_path / 'few.npz'}")
     assert "12x12 pixels are resized to 8x8" in text
-    assert "images are made grey" in text
+    assert "images are converted to gray" in text
     assert "3 of the 10 classes" in text
     assert not any(line.startswith("3  ") for line in text.splitlines())
 
@@ -235,8 +236,8 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
     assert "reading 20 images, once" in output.err  # not amid the JSON
     found = json.loads(output.out)
     assert (found["split"], found["examples"]) == ("test", 20)
-    assert found["mapping"]["automobile"] == "Automobile"
-    assert found["openings"] == 1
+    assert found["class_mapping"]["automobile"] == "Automobile"
+    assert found["test_evaluations"] == 1
 
 
 @pytest.mark.parametrize(
@@ -245,8 +246,8 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         ("a --dataset=digits", ["--dataset=digits", "a was trained on"]),
         ("a --dataset=minst", ["no data set 'minst'", "mnist"]),
         ("a --dataset=moons", ["moons has points", "images"]),
-        ("a --dataset=sine", ["sine asks for numbers"]),
-        ("wave --dataset=digits", ["wave predicts numbers"]),
+        ("a --dataset=sine", ["sine is a regression data set"]),
+        ("wave --dataset=digits", ["wave is a regression"]),
         ("a --data_dir=x", ["--data_dir=x", "--dataset"]),
         ("a --dataset=faint_digits --split=all", ["--split=all", "val"]),
         ("a --dataset=npz:no.npz", ["npz:no.npz is not a file"]),
@@ -261,9 +262,12 @@ def test_what_does_not_suit_is_refused_in_a_sentence(refused, argv, words):
 @pytest.mark.parametrize(
     ("names", "words"),
     [
-        (["0", "1", "two"], ["'two'", "a does not know", "it knows 0, 1"]),
+        (
+            ["0", "1", "two"],
+            ["'two'", "a does not have", "its classes are 0, 1"],
+        ),
         (["1", "0", "22"], ["'22'", "did you mean 2?"]),
-        (None, ["3 classes without names", "a knows 10", "class_names"]),
+        (None, ["3 classes without names", "a has 10", "class_names"]),
     ],
 )
 def test_classes_that_the_run_does_not_know_are_named(
@@ -282,4 +286,4 @@ def test_images_of_other_channels_are_refused(refused, tmp_path):
     x, y = np.zeros((20, 8, 8, 4), np.uint8), np.arange(20) % 10
     np.savez(tmp_path / "four.npz", x=x, y=y)
     sentence = refused("a", f"--dataset=npz:{tmp_path / 'four.npz'}")
-    assert "4 channels" in sentence and "trained on 1" in sentence
+    assert "4 channels" in sentence and "those of training 1" in sentence

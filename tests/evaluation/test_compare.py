@@ -1,6 +1,7 @@
 """Comparisons of real runs: what differs, what is real, what is refused."""
 
 import json
+from types import SimpleNamespace
 
 import matplotlib.image
 import numpy as np
@@ -9,23 +10,22 @@ from scipy.stats import binomtest
 
 from zoo.data import load_dataset
 from zoo.errors import UserError
-from zoo.evaluation import scoring
-from zoo.evaluation.comparison import drawing, measuring, words
+from zoo.evaluation import compare, evaluate
 
 
 @pytest.fixture(scope="session")
 def two(weak, strong):
-    """What is found of two runs of different recipes."""
-    return measuring.measure([weak, strong])
+    """What is found of two runs of different configs."""
+    return compare.compare_runs([weak, strong])
 
 
 @pytest.fixture(scope="session")
 def three(weak, strong, weak_again):
-    """What is found of two seeds of one recipe and a run of another."""
-    return measuring.measure([weak, strong, weak_again])
+    """What is found of two seeds of one config and a run of another."""
+    return compare.compare_runs([weak, strong, weak_again])
 
 
-def right(run):
+def is_correct(run):
     part = load_dataset("digits").val
     logits = run.load_model().predict(part.images, verbose=0)
     return logits.argmax(axis=1) == part.labels
@@ -33,7 +33,7 @@ def right(run):
 
 def test_two_runs_are_compared_by_mcnemar(two, weak, strong):
     (pair,) = two["pairs"]
-    first, second = right(weak), right(strong)
+    first, second = is_correct(weak), is_correct(strong)
     alone = int((first & ~second).sum()), int((~first & second).sum())
     assert pair["mcnemar"]["only_first"] == alone[0]
     assert pair["mcnemar"]["only_second"] == alone[1]
@@ -44,42 +44,42 @@ def test_two_runs_are_compared_by_mcnemar(two, weak, strong):
 
 
 def test_each_run_has_the_accuracy_and_interval_of_evaluate(two, weak):
-    alone = scoring.score(weak, "val")
+    alone = evaluate.evaluate_run(weak, "val")
     found = two["runs"][0]
     for name in ("correct", "accuracy", "accuracy_low", "accuracy_high"):
         assert found[name] == alone[name]
     assert found["loss"] == pytest.approx(alone["loss"])
-    assert two["recipes"][0]["low"] == alone["accuracy_low"]
+    assert two["configs"][0]["low"] == alone["accuracy_low"]
 
 
-def test_seeds_of_one_recipe_are_taken_together(three, weak, weak_again):
-    first, second = three["recipes"]
+def test_seeds_of_one_config_are_taken_together(three, weak, weak_again):
+    first, second = three["configs"]
     assert first["runs"] == ["weak", "weak-again"]
     assert first["seeds"] == [0, 1]
-    accuracies = right(weak).mean(), right(weak_again).mean()
+    accuracies = is_correct(weak).mean(), is_correct(weak_again).mean()
     assert first["mean"] == pytest.approx(np.mean(accuracies))
-    assert first["deviation"] == pytest.approx(np.std(accuracies, ddof=1))
-    assert second["deviation"] is None
+    assert first["std"] == pytest.approx(np.std(accuracies, ddof=1))
+    assert second["std"] is None
     (pair,) = three["pairs"]
     assert pair["mcnemar"] is None
     assert pair["p"] == max(pair["p_bootstrap"], pair["p_seeds"] or 0)
 
 
 def test_only_what_differs_is_in_the_table(two):
-    assert two["differ"]["model"] == [["lr"], ["knn"]]
-    assert "dataset" not in two["differ"]
-    assert "run_name" not in two["differ"]
-    assert two["same"]["dataset"] == [["digits"], ["digits"]]
-    assert two["same"]["run_name"] == [["weak"], ["strong"]]
+    assert two["different_options"]["model"] == [["lr"], ["knn"]]
+    assert "dataset" not in two["different_options"]
+    assert "run_name" not in two["different_options"]
+    assert two["same_options"]["dataset"] == [["digits"], ["digits"]]
+    assert two["same_options"]["run_name"] == [["weak"], ["strong"]]
 
 
 def test_there_is_no_evidence_where_runs_answer_alike(weak, make):
     # As good as the same: a hundredth of a percent more of each update.
     near = make("near", learning_rate=0.010001)
-    found = measuring.measure([weak, near])
+    found = compare.compare_runs([weak, near])
     (pair,) = found["pairs"]
     assert pair["better"] is None
-    assert "no evidence of a difference" in words.text(found, False, False)
+    assert "no significant difference" in compare.format_comparison(found)
 
 
 def test_what_is_found_can_be_read_as_json(three):
@@ -87,9 +87,9 @@ def test_what_is_found_can_be_read_as_json(three):
 
 
 def test_the_text_names_runs_settings_and_the_verdict(three):
-    lines = words.text(three, False, False).splitlines()
+    lines = compare.format_comparison(three).splitlines()
     assert lines[0] == (
-        "3 runs of 2 recipes on the same 144 validation examples of digits"
+        "3 runs of 2 configs on the same 144 validation examples of digits"
     )
     assert any(
         line.split()[:3] == ["A", "weak,", "weak-again"] for line in lines
@@ -101,20 +101,20 @@ def test_the_text_names_runs_settings_and_the_verdict(three):
 
 
 def test_everything_is_shown_where_all_is_asked_for(three):
-    assert "\ndataset " in words.text(three, True, False)
+    assert "\ndataset " in compare.format_comparison(three, all_options=True)
 
 
 def test_markdown_tables_have_as_many_cells_in_each_row(three):
-    text = words.text(three, True, True)
+    text = compare.format_comparison(three, all_options=True, markdown=True)
     for block in text.split("\n\n"):
         if block.startswith("|"):
             assert len({line.count("|") for line in block.splitlines()}) == 1
-    assert "## What differs" in text
+    assert "## Options that differ" in text
 
 
 def test_one_run_alone_is_not_compared(weak):
     with pytest.raises(UserError, match="weak alone"):
-        measuring.measure([weak])
+        compare.compare_runs([weak])
 
 
 @pytest.mark.parametrize(
@@ -128,14 +128,16 @@ def test_one_run_alone_is_not_compared(weak):
 def test_runs_on_other_validation_examples_are_refused(
     weak, make, name, options, why
 ):
-    with pytest.raises(UserError, match="no validation examples in") as caught:
-        measuring.measure([weak, make(name, **options)])
+    with pytest.raises(UserError, match="validation examples differ") as caught:
+        compare.compare_runs([weak, make(name, **options)])
     assert why in str(caught.value)
 
 
 def test_fewer_training_images_leave_the_validation_images_the_same(weak, make):
     fewer = make("fewer", train_examples=300)
-    assert measuring.measure([weak, fewer])["differ"]["train_examples"] == [
+    assert compare.compare_runs([weak, fewer])["different_options"][
+        "train_examples"
+    ] == [
         [None],
         [300],
     ]
@@ -145,8 +147,8 @@ def test_runs_that_predict_numbers_are_compared_by_squared_error(make):
     options = {"dataset": "bumps", "model": "mlp"}
     first = make("bumps", **options)
     second = make("bumps-longer", **{**options, "steps": 60})
-    found = measuring.measure([first, second])
-    errors = [scoring.score(run, "val") for run in (first, second)]
+    found = compare.compare_runs([first, second])
+    errors = [evaluate.evaluate_run(run, "val") for run in (first, second)]
     for row, error in zip(found["runs"], errors, strict=True):
         expected = error["mean_squared_error"]
         assert row["mean_squared_error"] == pytest.approx(expected)
@@ -154,20 +156,20 @@ def test_runs_that_predict_numbers_are_compared_by_squared_error(make):
     assert pair["mcnemar"] is None
     assert pair["difference"] < 0
     assert pair["better"] == "B"
-    assert "mean squared error" in words.text(found, False, False)
-    with pytest.raises(UserError, match="numbers and"):
-        measuring.measure([first, make("weak")])
+    assert "mean squared error" in compare.format_comparison(found)
+    with pytest.raises(UserError, match="is a regression and"):
+        compare.compare_runs([first, make("weak")])
 
 
 def test_the_curves_are_drawn_into_a_png(weak, strong, tmp_path):
-    target = drawing.check_target(str(tmp_path / "curves.png"))
-    drawing.save([weak, strong], target)
+    target = compare.check_plot_path(str(tmp_path / "curves.png"))
+    compare.save_learning_curves([weak, strong], target)
     picture = matplotlib.image.imread(target)
     assert picture.shape[0] > 300
     assert picture.shape[1] > 2 * picture.shape[0]  # loss and accuracy
-    # Some pixel is of each of the first two colours.
-    for colour in drawing.COLOURS[:2]:
-        wanted = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+    # Some pixel is of each of the first two colors.
+    for color in compare.COLORS[:2]:
+        wanted = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
         near = np.abs(picture[..., :3] - wanted).max(axis=-1) < 0.02
         assert near.any()
 
@@ -175,10 +177,41 @@ def test_the_curves_are_drawn_into_a_png(weak, strong, tmp_path):
 @pytest.mark.parametrize("name", ["curves", "no/such/folder/curves.png", "."])
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path, name):
     with pytest.raises(UserError, match="--picture="):
-        drawing.check_target(str(tmp_path / name))
+        compare.check_plot_path(str(tmp_path / name))
 
 
-def test_recipes_are_named_by_letters():
-    assert [measuring.letter(i) for i in (0, 25, 26, 52)] == [
+def test_configs_are_named_by_letters():
+    assert [compare.group_label(i) for i in (0, 25, 26, 52)] == [
         "A", "Z", "A1", "A2",
     ]  # fmt: skip
+
+
+def run_with(like, name, losses):
+    """Returns a run as `plot_learning_curves` reads it, of another config."""
+    rows = [
+        {"epoch": epoch, "val_loss": loss}
+        for epoch, loss in enumerate(losses, 1)
+    ]
+    return SimpleNamespace(
+        name=name,
+        path=like.path / name,
+        history=rows,
+        config=like.config.replace(l2=len(name) / 100),
+        resolved=like.resolved,
+    )
+
+
+@pytest.mark.parametrize(
+    "losses, scale", [((2e5, 3e5), "log"), ((4.0, 0.3), "linear")]
+)
+def test_a_run_gone_wild_does_not_hide_the_others(weak, losses, scale):
+    good, other = run_with(weak, "a", (0.5, 0.2)), run_with(weak, "bc", losses)
+    (axes,) = compare.plot_learning_curves([good, other]).axes
+    assert axes.get_yscale() == scale
+
+
+def test_a_loss_of_zero_stays_in_the_plot(weak):
+    (axes,) = compare.plot_learning_curves(
+        [run_with(weak, "a", (100.0, 0.0))]
+    ).axes
+    assert axes.get_yscale() == "linear"

@@ -11,48 +11,49 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.cli.landscape import PointsProgress
 from zoo.cli.main import main
-from zoo.evaluation.landscape import drawing, folder
-from zoo.evaluation.landscape.measuring import measure
-from zoo.evaluation.landscape.request import Request
+from zoo.evaluation.landscape import LandscapeConfig, plots
+from zoo.evaluation.landscape.scan import scan_landscape
 
 
 def test_points_far_out_are_gaps_and_not_a_crash(linear):
-    far = measure(linear, Request(points=3, examples=50, span=1e60))
+    far = scan_landscape(
+        linear, LandscapeConfig(points=3, examples=50, span=1e60)
+    )
     line = far["line"]["train"]["loss"]
     assert np.isnan(line[[0, 2]]).all() and np.isfinite(line[1])
     assert far["line"]["convex"] is None
     for part in ("path", "line", "plane"):
-        assert drawing.draw(far, part).shape[2] == 3
-    assert folder.plain(far)["line"]["train"]["loss"][0] is None
+        assert plots.draw(far, part).shape[2] == 3
+    assert plots.as_json(far)["line"]["train"]["loss"][0] is None
 
 
 def test_a_surface_without_any_number_is_drawn(surface):
-    nowhere = json.loads(json.dumps(folder.plain(surface)))
+    nowhere = json.loads(json.dumps(plots.as_json(surface)))
     for part in ("path", "line", "plane"):
-        for key in ("share", "step"):
+        for key in ("fraction", "step"):
             if key in nowhere[part]:
                 nowhere[part][key] = np.array(nowhere[part][key])
-        shape = surface[part]["penalty"].shape
-        nowhere[part]["penalty"] = np.full(shape, np.nan)
+        shape = surface[part]["regularization_loss"].shape
+        nowhere[part]["regularization_loss"] = np.full(shape, np.nan)
         for name in ("train", "val"):
             if name in nowhere[part]:
                 nowhere[part][name] = {
                     "loss": np.full(shape, np.nan),
                     "accuracy": None,
                 }
-        assert drawing.draw(nowhere, part).any()
+        assert plots.draw(nowhere, part).any()
 
 
 @pytest.mark.parametrize("values", [[2.0, 2.0], [0.0, 0.0], [0.0, 1e9]])
 def test_contour_levels_rise_whatever_the_losses(values):
-    levels = drawing.levels_of(np.array(values))
+    levels = plots.contour_levels(np.array(values))
     assert (np.diff(levels) > 0).all() and levels[0] > 0
 
 
 def test_the_folder_has_the_numbers_and_what_tensorboard_shows(linear, surface):
     before = {p: p.read_bytes() for p in linear.path.rglob("*tfevents*")}
-    place = folder.save(linear, surface)
-    folder.save(linear, surface)  # takes the place of the first
+    place = plots.save(linear, surface)
+    plots.save(linear, surface)  # takes the place of the first
     names = {p.name.partition(".")[0] for p in place.iterdir()}
     assert names == {"landscape", "path", "line", "plane", "events"}
     assert len(list(place.iterdir())) == 5
@@ -70,10 +71,10 @@ def test_the_folder_has_the_numbers_and_what_tensorboard_shows(linear, surface):
 
 def test_a_stop_while_writing_leaves_the_folder_as_it_was(linear, surface):
     less = {k: v for k, v in surface.items() if k not in ("line", "plane")}
-    place = folder.save(linear, less)
+    place = plots.save(linear, less)
     before = {p.name: p.read_bytes() for p in place.iterdir()}
     with pytest.raises(TypeError):
-        folder.save(linear, {**less, "line": None})
+        plots.save(linear, {**less, "line": None})
     assert {p.name: p.read_bytes() for p in place.iterdir()} == before
     assert not list(linear.path.glob(".landscape*"))
 

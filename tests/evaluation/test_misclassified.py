@@ -1,4 +1,4 @@
-"""The worst mistakes of a run, against its own saved model."""
+"""Misclassified examples, against the run's own saved model."""
 
 import csv
 import json
@@ -13,7 +13,8 @@ from sklearn.datasets import load_digits
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.evaluation import mistakes
+from zoo.evaluation import misclassified
+from zoo.evaluation.evaluate import load_split
 from zoo.training.console import Console
 from zoo.training.train import train
 
@@ -32,7 +33,7 @@ def early(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def mislabelled(tmp_path_factory):
+def mislabeled(tmp_path_factory):
     """A run on a folder of digits, four of them in the wrong class."""
     root = tmp_path_factory.mktemp("mine")
     digits = load_digits()
@@ -56,7 +57,7 @@ def mislabelled(tmp_path_factory):
     return train(config, console=QUIET)
 
 
-def test_mistakes_come_in_order_of_their_loss(early):
+def test_examples_come_in_order_of_their_loss(early):
     data = load_dataset("digits")
     logits = early.load_model().predict(data.val.images, verbose=0)
     chances = log_softmax(np.float64(logits), axis=1)
@@ -64,27 +65,27 @@ def test_mistakes_come_in_order_of_their_loss(early):
     losses = -chances[rows, data.val.labels]
     wrong = np.flatnonzero(logits.argmax(axis=1) != data.val.labels)
     expected = wrong[np.argsort(-losses[wrong])][:7]
-    found = mistakes.find(early, "val", 7)
+    found = misclassified.find_misclassified(early, "val", 7)
     assert found.total == len(wrong) > 7
     assert [each.index for each in found.worst] == expected.tolist()
     for each in found.worst:
         answer = logits[each.index].argmax()
         truth = data.val.labels[each.index]
-        assert (each.answer, each.truth) == (str(answer), str(truth))
+        assert (each.prediction, each.label) == (str(answer), str(truth))
         assert each.loss == pytest.approx(losses[each.index], rel=1e-4)
-        assert each.probability == pytest.approx(
+        assert each.confidence == pytest.approx(
             np.exp(chances[each.index, answer]), rel=1e-4
         )
-        assert each.probability_of_truth == pytest.approx(
+        assert each.label_probability == pytest.approx(
             np.exp(chances[each.index, truth]), rel=1e-4
         )
 
 
-def test_wrong_labels_are_the_first_to_be_seen(mislabelled):
-    found = mistakes.find(mislabelled, "train", 10)
+def test_wrong_labels_are_the_first_to_be_seen(mislabeled):
+    found = misclassified.find_misclassified(mislabeled, "train", 10)
     strange = {
         name
-        for name in mistakes.scoring.images_of(mislabelled, "train").file_names
+        for name in load_split(mislabeled, "train").file_names
         if name[0] != name[2]
     }
     assert strange
@@ -102,19 +103,19 @@ def test_a_table_and_a_sheet_are_written_into_the_run(capsys, early):
     code, out, err = typed(capsys, early.path)
     assert (code, err) == (0, "")
     folder = early.path / "misclassified"
-    with open(folder / "mistakes-val.csv", newline="") as file:
+    with open(folder / "misclassified-val.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    total = mistakes.find(early, "val", 1).total
+    total = misclassified.find_misclassified(early, "val", 1).total
     assert len(rows) == min(40, total)
     assert list(rows[0]) == [
-        "index", "image", "truth", "answer", "probability",
-        "probability_of_truth", "loss",
+        "index", "image", "label", "prediction", "confidence",
+        "label_probability", "loss",
     ]  # fmt: skip
     losses = [float(row["loss"]) for row in rows]
     assert losses == sorted(losses, reverse=True)
-    assert f"{total} mistakes among 144 validation examples" in out
+    assert f"{total} misclassified of 144 validation examples" in out
     assert sum("val/" in line for line in out.splitlines()) == 10
-    with Image.open(folder / "mistakes-val.png") as sheet:
+    with Image.open(folder / "misclassified-val.png") as sheet:
         assert sheet.size[0] > 900
 
 
@@ -123,20 +124,20 @@ def test_another_folder_split_and_count_can_be_asked_for(
 ):
     argv = (f"--out={tmp_path}/a/b", "--split=train", "--count=3")
     assert typed(capsys, early.path, *argv)[0] == 0
-    text = (tmp_path / "a" / "b" / "mistakes-train.csv").read_text()
+    text = (tmp_path / "a" / "b" / "misclassified-train.csv").read_text()
     assert text.count("\n") == 4
 
 
-def test_a_run_without_a_mistake_says_so_and_writes_nothing(
+def test_a_run_without_errors_says_so_and_writes_nothing(
     capsys, early, monkeypatch, tmp_path
 ):
     labels = load_dataset("digits").val.labels
     monkeypatch.setattr(
-        mistakes.answers, "outputs_of", lambda *_: np.eye(10)[labels]
+        misclassified, "predict_batched", lambda *_: np.eye(10)[labels]
     )
     code, out, _ = typed(capsys, early.path, f"--out={tmp_path}/none")
     assert code == 0
-    assert "has no mistake among 144 validation examples" in out
+    assert "misclassifies none of 144 validation examples" in out
     assert not (tmp_path / "none").exists()
 
 
@@ -151,7 +152,7 @@ def test_points_have_a_table_and_no_sheet(capsys, tmp_path):
     run = train(config, console=QUIET)
     assert typed(capsys, run.path, f"--out={tmp_path}/out")[0] == 0
     names = [path.name for path in (tmp_path / "out").iterdir()]
-    assert names == ["mistakes-val.csv"]
+    assert names == ["misclassified-val.csv"]
 
 
 def change(text, **values):
@@ -159,7 +160,7 @@ def change(text, **values):
 
 
 def of_the_test(copy):
-    return ["--split=test"], "--split=test is refused", "spoil"
+    return ["--split=test"], "--split=test is refused", "biases"
 
 
 def of_no_split(copy):
@@ -190,12 +191,12 @@ def of_numbers(copy):
     path = copy / "resolved.json"
     data = {**json.loads(path.read_text())["data"], "task": "numbers"}
     path.write_text(change(path.read_text(), data=data))
-    return [], "predicts numbers", "evaluate"
+    return [], "is a regression", "evaluate"
 
 
 def to_no_place(copy):
     (copy / "file").touch()
-    return [f"--out={copy}/file/x"], "cannot be made", "--out"
+    return [f"--out={copy}/file/x"], "cannot make the folder", "--out"
 
 
 @pytest.mark.parametrize(

@@ -9,11 +9,15 @@ from hypothesis import strategies as st
 from zoo import metrics
 from zoo.data import Split
 from zoo.errors import UserError
-from zoo.evaluation.landscape.directions import normalized, random_direction
-from zoo.evaluation.landscape.measuring import sample
-from zoo.evaluation.landscape.request import Request
-from zoo.evaluation.landscape.shape import is_convex
-from zoo.evaluation.landscape.surface import Surface, pooled
+from zoo.evaluation.landscape import LandscapeConfig
+from zoo.evaluation.landscape.scan import (
+    LossSurface,
+    filter_normalized,
+    is_convex,
+    pooled_moments,
+    random_direction,
+    sample,
+)
 from zoo.training import losses
 
 
@@ -28,7 +32,7 @@ def test_each_filter_of_a_direction_is_as_long_as_that_of_the_weights(
     draw = np.random.default_rng(seed).standard_normal
     direction, weight = draw(shape), 3 * draw(shape)
     weight[..., 0] = 0
-    found = normalized(direction, weight)
+    found = filter_normalized(direction, weight)
     for index in range(shape[-1]):
         d, w = direction[..., index].ravel(), weight[..., index].ravel()
         expected = d * (w @ w) ** 0.5 / (d @ d) ** 0.5
@@ -66,7 +70,7 @@ def test_measured_batch_norm_is_that_of_the_training_sample():
     part = vectors(600, np.arange(600, dtype=np.int32) % 3)
     few = part.take(np.arange(40))
     loss = losses.make_loss("cross_entropy")
-    surface = Surface(model, body, loss, {"train": part, "val": few}, True)
+    surface = LossSurface(model, body, loss, {"train": part, "val": few}, True)
     weights = [w + 0.1 for w in body.get_weights()]
     surface.move_to(weights)
     a, a_bias, gamma, beta, _, _, b, b_bias = weights
@@ -82,7 +86,7 @@ def test_a_spoilt_point_does_not_spoil_the_next():
     model, body = small_net()
     part = vectors(20, np.arange(20, dtype=np.int32) % 3)
     loss = losses.make_loss("cross_entropy")
-    surface = Surface(model, body, loss, {"train": part}, True)
+    surface = LossSurface(model, body, loss, {"train": part}, True)
     weights = body.get_weights()
     surface.move_to(weights)
     before = surface.score("train")
@@ -100,7 +104,7 @@ def test_numbers_to_predict_have_no_accuracy():
     def squares(targets, outputs):
         return np.square(targets - outputs[:, 0])
 
-    surface = Surface(model, body, squares, {"train": part}, False)
+    surface = LossSurface(model, body, squares, {"train": part}, False)
     surface.move_to(body.get_weights())
     outputs = model.predict(part.images, verbose=0)[:, 0]
     expected = np.square(outputs - part.labels).mean()
@@ -112,7 +116,7 @@ def test_numbers_to_predict_have_no_accuracy():
 def test_pooled_statistics_are_those_of_all_examples(sizes):
     random = np.random.default_rng(sum(sizes))
     parts = [random.standard_normal((size, 2)) for size in sizes]
-    mean, variance = pooled(
+    mean, variance = pooled_moments(
         sizes, [p.mean(axis=0) for p in parts], [p.var(axis=0) for p in parts]
     )
     whole = np.concatenate(parts)
@@ -142,15 +146,15 @@ def test_a_sample_is_drawn_once_and_keeps_its_order():
 @pytest.mark.parametrize(
     "options, words",
     [
-        ({"points": 24}, "--points=24 has none at the centre"),
+        ({"points": 24}, "--points=24 has no point at the center"),
         ({"points": 1}, "of at least 3|from 3"),
         ({"span": 0.0}, "--span=0"),
         ({"parts": ("hill",)}, "path, line or plane"),
-        ({"parts": ()}, "--parts names nothing"),
+        ({"parts": ()}, "--parts is empty"),
         ({"batch_norm": "off"}, "measured or kept"),
-        ({"start": "final"}, "are one place"),
+        ({"start": "final"}, "are the same weights"),
     ],
 )
 def test_a_request_that_cannot_work_is_refused(options, words):
     with pytest.raises(UserError, match=words):
-        Request(**options)
+        LandscapeConfig(**options)

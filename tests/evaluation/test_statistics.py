@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_ind
 
-from zoo.evaluation.comparison import paired, seeds
+from zoo.evaluation import statistics
 
 
 def answers(both, only_first, only_second, neither):
@@ -20,7 +20,7 @@ def answers(both, only_first, only_second, neither):
 @pytest.mark.parametrize(
     ("only_first", "only_second", "p"),
     [
-        (0, 0, 1.0),  # nothing is disputed
+        (0, 0, 1.0),  # no discordant example
         (1, 0, 1.0),  # one coin: either side is as surprising
         (5, 5, 1.0),
         (6, 0, 2 / 2**6),
@@ -29,15 +29,15 @@ def answers(both, only_first, only_second, neither):
     ],
 )
 def test_mcnemar_is_that_worked_out_by_hand(only_first, only_second, p):
-    found = paired.mcnemar(*answers(30, only_first, only_second, 4))
+    found = statistics.mcnemar_test(*answers(30, only_first, only_second, 4))
     assert (found.only_first, found.only_second) == (only_first, only_second)
     assert found.p == pytest.approx(p)
 
 
 @given(st.integers(0, 40), st.integers(0, 40))
 def test_what_both_have_right_or_wrong_does_not_matter(first, second):
-    few = paired.mcnemar(*answers(1, first, second, 0))
-    many = paired.mcnemar(*answers(500, first, second, 300))
+    few = statistics.mcnemar_test(*answers(1, first, second, 0))
+    many = statistics.mcnemar_test(*answers(500, first, second, 300))
     assert few == many
 
 
@@ -46,7 +46,7 @@ def test_mcnemar_calls_equals_different_in_at_most_5_of_100_draws():
     wrongly = 0
     for _ in range(400):
         first, second = random.random((2, 60)) < 0.8
-        wrongly += paired.mcnemar(first, second).p < 0.05
+        wrongly += statistics.mcnemar_test(first, second).p < 0.05
     assert wrongly <= 20
 
 
@@ -54,7 +54,7 @@ def test_the_bootstrap_is_that_of_a_plain_loop():
     random = np.random.default_rng(0)
     first, second = random.normal(size=(2, 80))
     second += 0.3
-    found = paired.bootstrap(first, second)
+    found = statistics.paired_bootstrap(first, second)
     loop = np.array(
         [
             (second - first)[random.integers(0, 80, 80)].mean()
@@ -72,41 +72,49 @@ def test_the_bootstrap_is_that_of_a_plain_loop():
 def test_the_bootstrap_says_the_same_each_time():
     first, second = answers(70, 9, 4, 5)
     scored = first.astype(float), second.astype(float)
-    assert paired.bootstrap(*scored) == paired.bootstrap(*scored)
+    assert statistics.paired_bootstrap(*scored) == statistics.paired_bootstrap(
+        *scored
+    )
 
 
 def test_equal_scores_differ_by_nothing_for_certain():
     same = np.array([1.0, 0.0, 1.0])
-    assert paired.bootstrap(same, same) == paired.Difference(0, 0, 0, 1)
+    assert statistics.paired_bootstrap(
+        same, same
+    ) == statistics.BootstrapDifference(0, 0, 0, 1)
 
 
 def test_holm_is_that_worked_out_by_hand():
     # 0.01 * 3; 0.03 * 2; 0.04 * 1, but not below the one before.
-    assert paired.holm([0.01, 0.04, 0.03]) == pytest.approx([0.03, 0.06, 0.06])
-    assert paired.holm([0.6, 0.9]) == [1.0, 1.0]
-    assert paired.holm([]) == []
+    assert statistics.holm_correction([0.01, 0.04, 0.03]) == pytest.approx(
+        [0.03, 0.06, 0.06]
+    )
+    assert statistics.holm_correction([0.6, 0.9]) == [1.0, 1.0]
+    assert statistics.holm_correction([]) == []
 
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_corrects_no_less_than_a_weaker_correction(chances):
     weaker = false_discovery_control(chances)
-    assert np.all(np.array(paired.holm(chances)) >= weaker - 1e-12)
+    assert np.all(
+        np.array(statistics.holm_correction(chances)) >= weaker - 1e-12
+    )
 
 
 def test_several_seeds_of_both_are_compared_by_welch():
     first, second = [0.91, 0.92, 0.95], [0.96, 0.97]
     expected = ttest_ind(first, second, equal_var=False).pvalue
-    assert seeds.chance(first, second) == pytest.approx(expected)
+    assert statistics.welch_p_value(first, second) == pytest.approx(expected)
 
 
 def test_one_seed_beside_several_is_compared_by_student():
     first, second = [0.91, 0.92, 0.95], [0.99]
     expected = ttest_ind(first, second).pvalue
-    assert seeds.chance(first, second) == pytest.approx(expected)
+    assert statistics.welch_p_value(first, second) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(
     ("first", "second"), [([0.9], [0.8]), ([0.9, 0.9], [0.8, 0.8, 0.8])]
 )
 def test_seeds_without_spread_say_nothing(first, second):
-    assert seeds.chance(first, second) is None
+    assert statistics.welch_p_value(first, second) is None

@@ -1,0 +1,597 @@
+"""Metrics of saved models on one split of the data they were trained with.
+
+Runs are evaluated by the true labels, whatever they were trained with. On the
+training examples of a run with --randomize_labels the accuracy by the random
+labels is reported too: that is what its training accuracy is about.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import math
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from zoo import backend, metrics
+from zoo.config import DEFAULTS
+from zoo.console import format_interval, format_percent, format_table
+from zoo.data import Dataset, Split, load_dataset
+from zoo.data import random_labels as randomization
+from zoo.data.dataset import fingerprint
+from zoo.data.seal import open_test
+from zoo.errors import UserError, join_or
+from zoo.evaluation import test_log
+from zoo.models.inference import predict_batched
+from zoo.runs import Run
+
+if TYPE_CHECKING:
+    import keras
+
+SPLITS = {"val": "validation", "train": "training", "test": "test"}
+TOP_K = 5
+MIN_TOP_K_CLASSES = 11  # of fewer, half and more would be in the top 5
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluatedRun:
+    """A run on one split.
+
+    Attributes:
+        part: The examples.
+        model: Saved model, from raw inputs to logits.
+        outputs: Float32 `[N, K]`.
+        result: An entry of what `evaluate_runs` returns.
+    """
+
+    part: Split
+    model: keras.Model
+    outputs: np.ndarray
+    result: dict[str, Any]
+
+
+def check_split(split: str) -> None:
+    """Raises `UserError` for an unknown split."""
+    if split not in SPLITS:
+        raise UserError(f"unknown --split={split}; choose {join_or(SPLITS)}.")
+
+
+def evaluate_run(
+    run: Run, split: str, runs_dir: str = DEFAULTS["runs_dir"]
+) -> dict[str, Any]:
+    """Returns the metrics of one run; see `evaluate_runs`."""
+    return evaluate_runs([run], split, runs_dir)[0]
+
+
+@backend.fixed_settings()
+def evaluate_runs(
+    runs: Sequence[Run], split: str, runs_dir: str = DEFAULTS["runs_dir"]
+) -> list[dict[str, Any]]:
+    """Evaluates the saved models of runs, by the true labels.
+
+    Args:
+        runs: Finished runs.
+        split: `val`, `train`, or `test`, which reads the held-out test set
+            and logs that before anything is returned.
+        runs_dir: Folder of runs, where the log of test-set evaluations is.
+
+    Returns:
+        For each run its name, split, examples, and test_evaluations: how
+        often its test set has been evaluated, this time included. Of a
+        classifier also what `classification_metrics` returns, and on the test
+        split the interval corrected for all evaluations; of a regression
+        mean_squared_error and r2.
+
+    Raises:
+        UserError: a run has no model, the split no examples, or the data are
+            not those that a run was trained with.
+    """
+    check_same_task(runs)
+    if split == "test":
+        test_log.check_readable(runs, runs_dir)
+    cache = SplitCache()
+    results = [_evaluate(run, split, cache).result for run in runs]
+    if split != "test":
+        return test_log.add_counts(runs, results, runs_dir)
+    test_sets = [cache.fingerprint(run, split) for run in runs]
+    return test_log.log_results(runs, results, test_sets, runs_dir)
+
+
+@backend.fixed_settings()
+def evaluate_validation(
+    run: Run, cache: SplitCache, runs_dir: str = DEFAULTS["runs_dir"]
+) -> EvaluatedRun:
+    """Evaluates a run on its validation examples, and keeps the outputs."""
+    evaluated = _evaluate(run, "val", cache)
+    (result,) = test_log.add_counts([run], [evaluated.result], runs_dir)
+    return dataclasses.replace(evaluated, result=result)
+
+
+def _evaluate(run: Run, split: str, cache: SplitCache) -> EvaluatedRun:
+    part = cache.load(run, split)
+    model = run.load_model()
+    outputs = predict_batched(model, part.images)
+    if part.labels.dtype.kind == "f":
+        values = regression_metrics(outputs, part.labels)
+    else:
+        names = run.resolved["data"]["class_names"]
+        loss = mean_loss_fn(run)
+        values = classification_metrics(outputs, part.labels, names, loss)
+    result = {
+        "run": run.name,
+        "split": split,
+        "examples": len(part),
+        "test_evaluations": 0,
+        **values,
+    }
+    if split == "train" and run.resolved["data"].get("random_labels"):
+        result["random_labels"] = _random_label_metrics(run, part, outputs)
+    return EvaluatedRun(part, model, outputs, result)
+
+
+def check_same_task(runs: Sequence[Run]) -> None:
+    """Raises `UserError` for classification and regression runs together."""
+    by_task = {run.resolved["data"].get("task"): run.name for run in runs}
+    if len(by_task) > 1 and "numbers" in by_task:
+        (other,) = (name for t, name in by_task.items() if t != "numbers")
+        raise UserError(
+            f"{by_task['numbers']} is a regression and {other} a "
+            "classification, which have no metric in common; evaluate each "
+            "alone."
+        )
+
+
+# Metrics.
+
+
+def regression_metrics(
+    outputs: np.ndarray, targets: np.ndarray
+) -> dict[str, Any]:
+    """Returns the mean squared error, and R2 (`None` for equal targets)."""
+    error = metrics.mean_squared_error(outputs, targets)
+    return {
+        "mean_squared_error": error,
+        "r2": _finite_or_none(metrics.r2_score(error, targets)),
+    }
+
+
+def classification_metrics(
+    logits: np.ndarray,
+    labels: np.ndarray,
+    class_names: Sequence[str],
+    loss: Callable[[np.ndarray, np.ndarray], float],
+) -> dict[str, Any]:
+    """Returns every metric of a classifier.
+
+    Args:
+        logits: `[N, K]`.
+        labels: Int32 `[N]`.
+        class_names: Names of the `K` classes.
+        loss: The loss that was minimized, its mean from labels and logits.
+
+    Returns:
+        What `zoo evaluate --json` prints but for the run and the split.
+        Fractions are 0..1, losses in nats; `None` where a metric is not
+        defined, such as the precision of a class that is never predicted.
+    """
+    matrix = metrics.confusion_matrix(
+        labels, logits.argmax(axis=1), len(class_names)
+    )
+    top_k = {}
+    if logits.shape[1] >= MIN_TOP_K_CLASSES:
+        correct = metrics.top_k_correct(logits, labels, TOP_K)
+        top_k = _accuracy(f"top{TOP_K}_", correct, len(labels))
+    return {
+        **_accuracy("", metrics.count_correct(logits, labels), len(labels)),
+        "balanced_accuracy": metrics.balanced_accuracy(matrix),
+        **top_k,
+        "loss": loss(labels, logits),
+        "negative_log_likelihood": metrics.cross_entropy(logits, labels),
+        "expected_calibration_error": metrics.expected_calibration_error(
+            logits, labels
+        ),
+        "brier_score": metrics.brier_score(logits, labels),
+        "classes": _class_metrics(matrix, class_names),
+        "confusion": matrix.tolist(),
+    }
+
+
+def _accuracy(prefix: str, correct: int, examples: int) -> dict[str, Any]:
+    ci = metrics.binomial_ci(correct, examples)
+    return {
+        f"{prefix}correct": correct,
+        f"{prefix}accuracy": ci.value,
+        f"{prefix}accuracy_low": ci.low,
+        f"{prefix}accuracy_high": ci.high,
+    }
+
+
+def _class_metrics(
+    matrix: np.ndarray, class_names: Sequence[str]
+) -> list[dict]:
+    rows = []
+    precision = metrics.precision_per_class(matrix)
+    for index, name in enumerate(class_names):
+        correct, examples = matrix[index, index], matrix[index].sum()
+        row = {
+            "class": name,
+            "examples": int(examples),
+            "correct": int(correct),
+            "predictions": int(matrix[:, index].sum()),
+            "precision": _finite_or_none(precision[index]),
+            "recall": None,
+            "recall_low": None,
+            "recall_high": None,
+        }
+        if examples:
+            ci = metrics.binomial_ci(int(correct), int(examples))
+            row["recall"] = ci.value
+            row["recall_low"], row["recall_high"] = ci.low, ci.high
+        rows.append(row)
+    return rows
+
+
+def _random_label_metrics(
+    run: Run, part: Split, logits: np.ndarray
+) -> dict[str, Any]:
+    """Returns the accuracy by the labels that a run was trained with.
+
+    Args:
+        run: A run with --randomize_labels.
+        part: Its training examples, with their true labels.
+        logits: `[N, K]`.
+
+    Returns:
+        The number of labels that differ from the true ones, and the accuracy
+        by all labels of training, with its interval.
+    """
+    recorded = run.resolved["data"]["random_labels"]
+    seed = run.resolved["config"]["seed"]
+    _, labels = randomization.draw(
+        part, recorded["share"], seed, logits.shape[1]
+    )
+    correct = metrics.count_correct(logits, labels)
+    return {
+        "changed": recorded["changed"],
+        **_accuracy("", correct, len(labels)),
+    }
+
+
+def _finite_or_none(number: float) -> float | None:
+    """Returns a number that JSON has."""
+    return float(number) if math.isfinite(number) else None
+
+
+def mean_loss_fn(run: Run) -> Callable[[np.ndarray, np.ndarray], float]:
+    """Returns the loss that a run minimized, without regularization.
+
+    Its mean over examples, from labels `[N]` and outputs `[N, K]`.
+    """
+    config = run.resolved["config"]
+    name, smoothing = config["loss"], config["label_smoothing"]
+    if name in (None, "cross_entropy") and not smoothing:
+        return lambda labels, outputs: metrics.cross_entropy(outputs, labels)
+
+    def mean(labels: np.ndarray, outputs: np.ndarray) -> float:
+        losses = example_losses(run, labels, outputs)
+        return float(np.mean(losses, dtype=np.float64))
+
+    return mean
+
+
+def example_losses(
+    run: Run, labels: np.ndarray, outputs: np.ndarray
+) -> np.ndarray:
+    """Returns the loss of each example as a run minimized it, float `[N]`.
+
+    Without class weights and regularization.
+    """
+    import keras
+
+    from zoo.training.losses import make_loss
+
+    config = run.resolved["config"]
+    name, smoothing = config["loss"], config["label_smoothing"]
+    loss = make_loss(name or "cross_entropy", smoothing or 0.0)
+    return keras.ops.convert_to_numpy(loss(labels, outputs))
+
+
+# Data.
+
+
+class SplitCache:
+    """Splits of the data of runs, each loaded once."""
+
+    def __init__(self):
+        self._splits: dict[tuple, Split] = {}
+        self._fingerprints: dict[tuple, str] = {}
+
+    def add(self, run: Run, dataset: Dataset) -> None:
+        """Adds a run's validation split from a data set in memory."""
+        check_same_data(run, dataset)
+        if len(dataset.val):
+            self._splits[self._key(run, "val")] = dataset.val
+
+    def load(self, run: Run, split: str) -> Split:
+        """Returns one split of the data that a run was trained with."""
+        key = self._key(run, split)
+        if key not in self._splits:
+            self._splits[key] = load_split(run, split)
+        return self._splits[key]
+
+    def fingerprint(self, run: Run, split: str) -> str:
+        """Returns the SHA-256 of a split's examples and of class names."""
+        key = self._key(run, split)
+        if key not in self._fingerprints:
+            names = run.resolved["data"]["class_names"]
+            splits = {split: self.load(run, split)}
+            self._fingerprints[key] = fingerprint(splits, names)
+        return self._fingerprints[key]
+
+    def _key(self, run: Run, split: str) -> tuple:
+        data = run.resolved["data"]
+        options = tuple(_test_options(run).items())
+        return run.config.dataset, options, data["fingerprint"], split
+
+
+def _test_options(run: Run) -> dict[str, Any]:
+    """Returns the options that determine the images of the test split."""
+    config = run.config
+    return {
+        "data_dir": config.data_dir,
+        "image_size": config.image_size,
+        "group_by": config.group_by,
+        "classes": config.classes,
+        "skip_unreadable": config.skip_unreadable,
+    }
+
+
+def load_split(run: Run, split: str) -> Split:
+    """Returns one split of the data that a run was trained with.
+
+    Raises:
+        UserError: the data cannot be loaded again, have changed, or have no
+            such split.
+    """
+    config, options = run.config, _test_options(run)
+    check_loadable(run)
+    dataset = load_dataset(
+        config.dataset,
+        val_fraction=config.val_fraction,
+        train_examples=config.train_examples,
+        **options,
+    )
+    # For the test split too: images added to a folder change the split, and
+    # then there would be training images among those of the test.
+    check_same_data(run, dataset)
+    if split == "test":
+        part = open_test(config.dataset, **options)
+        if not len(part):
+            raise UserError(
+                f"{config.dataset} is too small to have a held-out test set; "
+                "use --split=train."
+            )
+        return part
+    part = getattr(dataset, split)
+    if not len(part):
+        others = "--split=train or --split=test"
+        if not dataset.test_examples:
+            others = "--split=train"
+        raise UserError(
+            f"{run.name} held out no validation images; use {others}."
+        )
+    return part
+
+
+def check_loadable(run: Run) -> None:
+    """Raises `UserError` if the data of a run cannot be loaded again."""
+    if run.resolved["data"]["handed_over"]:
+        raise UserError(
+            f"{run.name} was trained on arrays, which cannot be loaded again; "
+            "evaluate them in Python with run.load_model()."
+        )
+
+
+def check_same_data(run: Run, dataset: Dataset) -> None:
+    """Raises `UserError` if a run was trained on other data than these."""
+    if dataset.fingerprint != run.resolved["data"]["fingerprint"]:
+        raise UserError(
+            f"the images of {dataset.name} are not those that {run.name} was "
+            "trained on, so its metrics would be meaningless."
+        )
+
+
+# Text.
+
+
+def format_result(result: dict[str, Any]) -> str:
+    """Returns one result as text: all metrics, then a row for each class."""
+    blocks = [_format_head(result), _format_metrics(result)]
+    if "classes" in result:
+        blocks.append(format_classes(result["classes"]))
+    return "\n\n".join(blocks)
+
+
+def format_results(results: Sequence[dict], configs: Sequence[dict]) -> str:
+    """Returns several results as text: a row a run, then a row a config.
+
+    Args:
+        results: Of runs on one split.
+        configs: What `summarize_seeds` returns for them.
+    """
+    first = results[0]
+    head = f"{len(results)} runs on {SPLITS[first['split']]} examples"
+    blocks = [head, _format_runs(results)]
+    if any(len(config["runs"]) > 1 for config in configs):
+        blocks.append(_format_configs(configs))
+    if first["split"] == "test":
+        blocks.append(_format_test_evaluations(results))
+    return "\n\n".join(blocks)
+
+
+def _format_head(result: dict) -> str:
+    split = SPLITS[result["split"]]
+    text = f"{result['run']}, {split}: {result['examples']:,} examples"
+    if "random_labels" in result:
+        changed = result["random_labels"]["changed"]
+        text += (
+            f"\nevaluated by the true labels; {changed:,} were randomized in "
+            "training"
+        )
+    if result["split"] == "test":
+        text += f"\n{test_log.describe_count(result['test_evaluations'])}"
+    return text
+
+
+def _format_metrics(result: dict) -> str:
+    if "r2" in result:
+        r2 = "-" if result["r2"] is None else f"{result['r2']:.4f}"
+        return (
+            f"mean squared error {result['mean_squared_error']:.4g}, "
+            f"R2 {r2} (0 for always predicting the mean)"
+        )
+    rows = [_accuracy_row("accuracy", "", result), *_corrected_row(result)]
+    if "random_labels" in result:
+        drawn = result["random_labels"]
+        rows.append(_accuracy_row("by random labels", "", drawn))
+    balanced = format_percent(result["balanced_accuracy"])
+    rows.append(("balanced accuracy", f"{balanced}%", "mean recall of classes"))
+    if f"top{TOP_K}_accuracy" in result:
+        rows.append(_accuracy_row(f"top-{TOP_K} accuracy", "top5_", result))
+    rows += _loss_rows(result)
+    return "\n".join(
+        f"{name:<18}{value:>8}   {note}".rstrip() for name, value, note in rows
+    )
+
+
+def _accuracy_row(name: str, prefix: str, result: dict) -> tuple[str, str, str]:
+    low = result[f"{prefix}accuracy_low"]
+    high = result[f"{prefix}accuracy_high"]
+    correct = result[f"{prefix}correct"]
+    return (
+        name,
+        f"{format_percent(result[f'{prefix}accuracy'])}%",
+        f"95% CI {format_interval(low, high)}; {correct:,} correct",
+    )
+
+
+def _corrected_row(result: dict) -> list[tuple[str, str, str]]:
+    text = format_corrected(result)
+    return [("", "", text)] if text else []
+
+
+def format_corrected(result: dict) -> str:
+    """Returns the interval corrected for several test-set evaluations."""
+    corrected = result.get("corrected")
+    if not corrected or corrected["test_evaluations"] == 1:
+        return ""
+    ends = corrected["accuracy_low"], corrected["accuracy_high"]
+    return (
+        f"{format_interval(*ends)} for "
+        f"{corrected['test_evaluations']} evaluations (Bonferroni)"
+    )
+
+
+def _loss_rows(result: dict) -> list[tuple[str, str, str]]:
+    likelihood, loss = result["negative_log_likelihood"], result["loss"]
+    note = "negative log-likelihood in nats"
+    rows = [("loss", f"{loss:.4f}", note)]
+    if loss != likelihood:
+        rows = [
+            ("loss", f"{loss:.4f}", "as minimized"),
+            ("cross-entropy", f"{likelihood:.4f}", note),
+        ]
+    error = format_percent(result["expected_calibration_error"])
+    return [
+        *rows,
+        ("calibration error", f"{error}%", "expected (ECE), 15 bins"),
+        ("Brier score", f"{result['brier_score']:.4f}", "0 is best, 2 worst"),
+    ]
+
+
+def format_classes(rows: Sequence[dict]) -> str:
+    """Returns a row for each class: precision, and recall with its interval."""
+    return format_table(
+        ("class", "examples", "correct", "precision", "recall", "95% CI"),
+        [
+            (
+                row["class"],
+                f"{row['examples']:,}",
+                f"{row['correct']:,}",
+                format_percent(row["precision"]),
+                format_percent(row["recall"]),
+                format_interval(row["recall_low"], row["recall_high"]),
+            )
+            for row in rows
+        ],
+        right=(1, 2, 3, 4),
+    )
+
+
+def _format_runs(results: Sequence[dict]) -> str:
+    if "r2" in results[0]:
+        return format_table(
+            ("run", "examples", "mean squared error", "R2"),
+            [
+                (
+                    r["run"],
+                    f"{r['examples']:,}",
+                    f"{r['mean_squared_error']:.4g}",
+                    "-" if r["r2"] is None else f"{r['r2']:.4f}",
+                )
+                for r in results
+            ],
+            right=(1, 2, 3),
+        )
+    return format_table(
+        ("run", "examples", "correct", "accuracy", "95% CI", "loss"),
+        [
+            (
+                r["run"],
+                f"{r['examples']:,}",
+                f"{r['correct']:,}",
+                format_percent(r["accuracy"]),
+                format_interval(r["accuracy_low"], r["accuracy_high"]),
+                f"{r['loss']:.4f}",
+            )
+            for r in results
+        ],
+        right=(1, 2, 3, 5),
+    )
+
+
+def _format_configs(configs: Sequence[dict]) -> str:
+    """Returns a row for each config: its seeds, and how they vary."""
+    rows = [
+        (
+            config["runs"][0],
+            ", ".join(map(str, config["seeds"])),
+            _format_score(config, "mean"),
+            _format_score(config, "std"),
+            f"{_format_score(config, 'low')} to {_format_score(config, 'high')}"
+            if config["low"] is not None
+            else "-",
+        )
+        for config in configs
+    ]
+    score = "R2" if configs[0]["score"] == "r2" else "accuracy"
+    heads = ("config of", "seeds", f"mean {score}", "std")
+    return format_table((*heads, "95% CI over seeds"), rows, (2, 3))
+
+
+def _format_score(config: dict, name: str) -> str:
+    value = config[name]
+    if config["score"] != "r2":
+        return format_percent(value)
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _format_test_evaluations(results: Sequence[dict]) -> str:
+    """Returns the count of evaluations, and intervals corrected for it."""
+    count = max(result["test_evaluations"] for result in results)
+    lines = [test_log.describe_count(count)]
+    for result in results:
+        if text := format_corrected(result):
+            lines.append(f"{result['run']}: {text}")
+    return "\n".join(lines)

@@ -1,0 +1,352 @@
+"""Statistics of runs: seeds of one config, and tests of differences.
+
+Runs that differ in the seed alone have one config. Its options are those that
+a run really used, with the defaults of its recipe filled in; where a run was
+written, and how often, is no part of it, since it changes nothing that is
+learned.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from zoo.config import DEFAULTS, TrainConfig
+from zoo.metrics import CONFIDENCE
+from zoo.run_store import UNNAMED_OPTIONS
+from zoo.runs import Run
+
+BOOKKEEPING_OPTIONS = UNNAMED_OPTIONS - {"model", "dataset"}
+SCORE_LIMITS = {
+    "accuracy": (0.0, 1.0),
+    "r2": (-math.inf, 1.0),
+    "mean_squared_error": (0.0, math.inf),
+}
+
+NUM_RESAMPLES = 10_000  # of the bootstrap
+BOOTSTRAP_SEED = 1  # the same runs have the same interval each time
+CHUNK_SIZE = 100  # resamples at once, which bounds the memory
+
+OptionTable = dict[str, list[list[Any]]]
+
+
+# Configs.
+
+
+def all_options(run: Run) -> dict[str, Any]:
+    """Returns every option with the value that a run used.
+
+    An option that did not exist yet when the run was made has its default.
+    """
+    # To JSON and back, so that defaults are lists where read values are.
+    return json.loads(json.dumps({**DEFAULTS, **run.resolved["config"]}))
+
+
+def settings(run: Run) -> dict[str, Any]:
+    """Returns every option that affects what a run learns."""
+    return _without_bookkeeping(all_options(run))
+
+
+def settings_of(config: TrainConfig) -> dict[str, Any]:
+    """Returns the settings of a run with a resolved config."""
+    return _without_bookkeeping(json.loads(config.to_json()))
+
+
+def _without_bookkeeping(options: dict[str, Any]) -> dict[str, Any]:
+    return {k: v for k, v in options.items() if k not in BOOKKEEPING_OPTIONS}
+
+
+def config_hash(run: Run, *, with_seed: bool = False) -> str:
+    """Returns the SHA-256, in hex, of a run's settings and data.
+
+    Args:
+        run: Finished or not.
+        with_seed: Whether runs that differ in the seed have different hashes.
+    """
+    ours = settings(run)
+    if not with_seed:
+        ours = {name: v for name, v in ours.items() if name != "seed"}
+    content = [ours, run.resolved["data"]["fingerprint"]]
+    text = json.dumps(content, sort_keys=True)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def group_by_config(runs: Iterable[Run]) -> list[list[Run]]:
+    """Groups runs that differ in the seed alone, in the order given."""
+    groups: dict[str, list[Run]] = {}
+    for run in runs:
+        groups.setdefault(config_hash(run), []).append(run)
+    return list(groups.values())
+
+
+def split_options(
+    groups: Sequence[Sequence[Run]],
+) -> tuple[OptionTable, OptionTable]:
+    """Returns the options that differ between groups, and all others.
+
+    Args:
+        groups: Runs of one config each.
+
+    Returns:
+        Two tables from an option to its values in each group: one value
+        where its runs agree, as they do on all but the seed and where they
+        were written, which counts among the others.
+    """
+    configs = [[all_options(run) for run in group] for group in groups]
+    different, same = {}, {}
+    for name in configs[0][0]:
+        values = [_distinct(c[name] for c in group) for group in configs]
+        is_same = all(v == values[0] and len(v) == 1 for v in values)
+        table = same if is_same or name in BOOKKEEPING_OPTIONS else different
+        table[name] = values
+    return different, same
+
+
+def _distinct(values: Iterable) -> list[Any]:
+    distinct = []
+    for value in values:
+        if value not in distinct:
+            distinct.append(value)
+    return distinct
+
+
+# Seeds of one config.
+
+
+@dataclasses.dataclass(frozen=True)
+class SeedStats:
+    """Mean of a score over seeds, with its 95% confidence interval.
+
+    Attributes:
+        mean: Mean over seeds.
+        std: Sample standard deviation over seeds; `None` for one seed.
+        low: Lower end of Student's interval of the mean; `None` for one seed.
+        high: Upper end of it.
+    """
+
+    mean: float
+    std: float | None
+    low: float | None
+    high: float | None
+
+
+def seed_stats(
+    scores: Sequence[float], low: float = -math.inf, high: float = math.inf
+) -> SeedStats:
+    """Returns mean, standard deviation and interval of scores.
+
+    Student's interval assumes that scores are normally distributed over
+    seeds; it does not count the chance of the examples.
+
+    Args:
+        scores: At least one, each of another seed.
+        low: Least possible score, at which the interval ends.
+        high: Largest possible score.
+    """
+    mean = float(np.mean(scores))
+    if len(scores) < 2:
+        return SeedStats(mean, None, None, None)
+    from scipy.stats import t
+
+    std = float(np.std(scores, ddof=1))
+    margin = t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1) * std
+    margin = float(margin) / math.sqrt(len(scores))
+    return SeedStats(
+        mean, std, max(mean - margin, low), min(mean + margin, high)
+    )
+
+
+def summarize_seeds(
+    runs: Sequence[Run], results: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    """Returns how runs of one config vary, a row for each config.
+
+    Args:
+        runs: Seeds of one config or of several.
+        results: Metrics of each, as `evaluate_runs` returns them.
+    """
+    by_path = {
+        run.path: result for run, result in zip(runs, results, strict=True)
+    }
+    score = next(s for s in SCORE_LIMITS if s in results[0])
+    rows = []
+    for group in group_by_config(runs):
+        scores = [by_path[run.path][score] for run in group]
+        rows.append(
+            {
+                "runs": [run.name for run in group],
+                "seeds": [run.resolved["config"]["seed"] for run in group],
+                "score": score,
+                **dataclasses.asdict(seed_stats(scores, *SCORE_LIMITS[score])),
+            }
+        )
+    return rows
+
+
+def welch_p_value(
+    first: Sequence[float], second: Sequence[float]
+) -> float | None:
+    """Returns the two-sided p-value of equal means over seeds.
+
+    Welch's test (Welch 1947), or Student's where one config has one seed.
+
+    Args:
+        first: Score of each seed of one config.
+        second: Score of each seed of the other.
+
+    Returns:
+        `None` where the scores do not vary: one run each, or all equal.
+    """
+    if len(first) + len(second) < 3:
+        return None
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return None
+    from scipy.stats import ttest_ind_from_stats
+
+    equal_var = min(len(first), len(second)) == 1
+    stats = [value for scores in (first, second) for value in _moments(scores)]
+    return float(ttest_ind_from_stats(*stats, equal_var=equal_var).pvalue)
+
+
+def welch_ci(
+    first: Sequence[float], second: Sequence[float]
+) -> tuple[float, float] | tuple[None, None]:
+    """Returns Welch's 95% interval of the difference of two means.
+
+    Args:
+        first: Score of each seed of one config.
+        second: Score of each seed of the other, which is subtracted.
+
+    Returns:
+        Lower and upper end; `None` where a config has one seed, or the
+        scores do not vary.
+    """
+    if min(len(first), len(second)) < 2:
+        return None, None
+    if np.ptp(first) == 0 and np.ptp(second) == 0:
+        return None, None
+    from scipy.stats import ttest_ind
+
+    ci = ttest_ind(first, second, equal_var=False).confidence_interval()
+    return float(ci.low), float(ci.high)
+
+
+def _moments(scores: Sequence[float]) -> tuple[float, float, int]:
+    """Returns mean, standard deviation (0 of one score) and count."""
+    std = float(np.std(scores, ddof=1)) if len(scores) > 1 else 0.0
+    return float(np.mean(scores)), std, len(scores)
+
+
+# The same examples.
+
+
+@dataclasses.dataclass(frozen=True)
+class McNemarResult:
+    """Test of two classifiers on the same examples.
+
+    Attributes:
+        only_first: Number of examples that only the first classifies
+            correctly.
+        only_second: Number that only the second does.
+        p: Two-sided p-value of both being equally likely.
+    """
+
+    only_first: int
+    only_second: int
+    p: float
+
+
+def mcnemar_test(first: np.ndarray, second: np.ndarray) -> McNemarResult:
+    """Returns the exact test of equal accuracies on the same examples.
+
+    McNemar 1947, "Note on the sampling error of the difference between
+    correlated proportions or percentages", with the binomial in place of its
+    approximation.
+
+    Args:
+        first: Bool `[N]`, whether each example is classified correctly.
+        second: The same of the other classifier.
+    """
+    from scipy.stats import binomtest
+
+    only_first = int((first & ~second).sum())
+    only_second = int((second & ~first).sum())
+    discordant = only_first + only_second
+    p = binomtest(only_first, discordant).pvalue if discordant else 1.0
+    return McNemarResult(only_first, only_second, float(p))
+
+
+@dataclasses.dataclass(frozen=True)
+class BootstrapDifference:
+    """Mean of second - first over examples, with its 95% interval.
+
+    Attributes:
+        mean: Mean difference.
+        low: Lower end of the interval.
+        high: Upper end of it.
+        p: Two-sided p-value: twice the fraction of resamples on the other
+            side of 0, at most 1.
+    """
+
+    mean: float
+    low: float
+    high: float
+    p: float
+
+
+def paired_bootstrap(
+    first: np.ndarray, second: np.ndarray
+) -> BootstrapDifference:
+    """Resamples examples, both scores of an example together.
+
+    Efron 1979, "Bootstrap methods: another look at the jackknife", with the
+    percentile interval.
+
+    Args:
+        first: Float `[N]`, a score of each example.
+        second: The same of the other model, for the same examples.
+    """
+    # A resample of equal differences is a multinomial count of each.
+    values, counts = np.unique(second - first, return_counts=True)
+    total = counts.sum()
+    generator = np.random.default_rng(BOOTSTRAP_SEED)
+    fractions = counts / total
+    means = np.concatenate(
+        [
+            generator.multinomial(total, fractions, CHUNK_SIZE) @ values / total
+            for _ in range(NUM_RESAMPLES // CHUNK_SIZE)
+        ]
+    )
+    low, high = np.percentile(means, [2.5, 97.5])
+    # One more on either side: no number of resamples shows that p is 0.
+    tail = 1 + min((means <= 0).sum(), (means >= 0).sum())
+    p = min(1.0, 2 * float(tail) / (NUM_RESAMPLES + 1))
+    return BootstrapDifference(
+        float((second - first).mean()), float(low), float(high), p
+    )
+
+
+def holm_correction(p_values: Sequence[float]) -> list[float]:
+    """Returns p-values corrected for their number (Holm 1979).
+
+    The probability of any false positive is then at most the level of the
+    test, however many differences are tested.
+    """
+    order = np.argsort(p_values, kind="stable")
+    corrected = [1.0] * len(p_values)
+    highest = 0.0
+    for rank, index in enumerate(order):
+        highest = max(highest, (len(p_values) - rank) * p_values[index])
+        corrected[index] = min(1.0, float(highest))
+    return corrected
+
+
+def format_p_value(p: float) -> str:
+    """Returns a p-value with two significant digits, or `< 0.0001`."""
+    return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
