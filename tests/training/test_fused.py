@@ -158,3 +158,22 @@ def test_a_job_s_model_trains_by_the_kernel(model, norm, layer, by_kernel):
     assert found[0].name.startswith(layer)
     images = np.zeros((2, *body.input_shape[1:]), "float32")
     assert (count_kernels(body, images) > 0) == by_kernel
+
+
+def test_layers_are_replaced_inside_a_model_inside_a_model():
+    adapted = keras.layers.Normalization()
+    adapted.adapt(batch())
+    inputs = keras.Input(SHAPE[1:])
+    model = keras.Model(inputs, network(False)(adapted(inputs)))
+    images = batch(3)
+    expected = keras.ops.convert_to_numpy(model(images))
+    replaced = fused.fuse(model)
+    inner = [type(layer) for layer in replaced.layers[-1].layers]
+    assert inner.count(fused.FusedBatchNormalization) == 2
+    assert [w.shape for w in replaced.weights] == [
+        w.shape for w in model.weights
+    ]
+    np.testing.assert_array_equal(
+        keras.ops.convert_to_numpy(replaced(images)), expected
+    )
+    assert fused.unfuse(model) is model
