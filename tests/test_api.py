@@ -5,6 +5,9 @@ import os
 import re
 import subprocess
 import sys
+import sysconfig
+import venv
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -364,17 +367,36 @@ zoo.train("lr", optimizer="adamm")
 """
 
 
+@pytest.fixture(scope="module")
+def installed(tmp_path_factory):
+    """A Python with the wheel of zoo, and packages of this one besides."""
+    folder = tmp_path_factory.mktemp("installed")
+    build = [sys.executable, "-m", "hatchling", "build", "-t", "wheel"]
+    subprocess.run([*build, "-d", folder], cwd=ROOT, check=True)
+    (wheel,) = folder.glob("*.whl")
+    venv.create(folder / "venv")
+    (site,) = (folder / "venv").glob("lib/python*/site-packages")
+    zipfile.ZipFile(wheel).extractall(site)
+    (site / "others.pth").write_text(sysconfig.get_path("purelib"))
+    return folder / "venv" / "bin" / "python"
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "basedpyright"])
-def test_type_checkers_see_the_functions_and_their_options(tmp_path, checker):
+def test_type_checkers_see_the_installed_functions_and_their_options(
+    installed, tmp_path, checker
+):
     pytest.importorskip(checker)
     (tmp_path / "script.py").write_text(SCRIPT)
-    words = [sys.executable, "-m", checker, "script.py"]
-    environment = {**os.environ, "MYPYPATH": str(ROOT), "PYTHONPATH": str(ROOT)}
-    if checker == "mypy":
-        words.append("--cache-dir=/dev/null")
+    words = {
+        "mypy": [f"--python-executable={installed}", "--cache-dir=/dev/null"],
+        "basedpyright": [f"--pythonpath={installed}"],
+    }
     done = subprocess.run(
-        words, cwd=tmp_path, env=environment, capture_output=True, text=True
+        [sys.executable, "-m", checker, *words[checker], "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
     )
     lines = [line for line in done.stdout.splitlines() if "script.py" in line]
     text = "\n".join(lines)
