@@ -213,7 +213,7 @@ def decision_boundary(run: ReportContext) -> Markup | None:
     chart = Chart(axes, plane.painted(maps, axes))
     correct = scored.outputs.argmax(axis=1) == labels
     plane.mark_points(chart, inputs, labels, correct)
-    picture = chart.picture(("first number", "second number"))
+    picture = chart.picture(("x1", "x2"))
     legend = plane.legend(tuple(names), picture.shape[1])
     pixels = np.concatenate([legend, picture])
     return png(pixels, f"Decision boundary of {run.name}", class_="card")
