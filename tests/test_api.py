@@ -171,6 +171,27 @@ def test_parts_of_arrays_are_cut_or_passed(tmp_path):
     assert (sizes["train"], sizes["val"], sizes["test"]) == (60, 20, 10)
 
 
+def test_arrays_are_evaluated_and_logged_as_the_test_set(tmp_path):
+    test = arrays(20, seed=2)
+    run = zoo.train(
+        "lr", arrays(60), test_data=test, runs_dir=str(tmp_path), **QUICK
+    )
+    result = zoo.evaluate(run, "test", data=test, runs_dir=str(tmp_path))
+    images = test[0][..., None].astype(np.float32)
+    outputs = run.load_model().predict(images, verbose=0)
+    assert result["correct"] == (outputs.argmax(axis=1) == test[1]).sum()
+    assert result["test_evaluations"] == 1
+    log = (tmp_path / "test_evaluations.jsonl").read_text()
+    assert log.count("\n") == 1 and run.name in log
+    with pytest.raises(zoo.UserError, match="has the class 7"):
+        zoo.evaluate(run, "test", data=(test[0], test[1] + 6))
+
+
+def test_arrays_are_not_evaluated_in_place_of_a_data_set(trained):
+    with pytest.raises(zoo.UserError, match="trained on digits"):
+        zoo.evaluate(trained, "test", data=arrays(9))
+
+
 def test_a_keras_model_is_trained_from_its_weights_and_left_alone(tmp_path):
     import keras
 

@@ -31,12 +31,15 @@ from zoo.api_arguments import (
     RunLike,
     array_or_paths,
     dataset_name,
+    dimension_text,
     find_run,
     find_runs,
     make_config,
     make_dataset,
     register,
+    split_of_arrays,
     training_console,
+    values_text,
 )
 from zoo.api_result import Result
 from zoo.commands import Target
@@ -82,8 +85,8 @@ def train(
             By default that of the config, `digits`.
         validation_data: Arrays `(x, y)`. By default a fraction `val_fraction`
             of the training examples is held out.
-        test_data: Arrays `(x, y)`, held out: they are checked, counted, and
-            not used.
+        test_data: Arrays `(x, y)`, held out: they are checked and counted,
+            and not used before `zoo.evaluate(run, "test", data=test_data)`.
         callbacks: Keras callbacks, called as in one `fit`.
         verbose: Whether to print the progress.
         **options: Fields of `TrainConfig`.
@@ -253,7 +256,7 @@ def sweep(
 
     settings = settle(
         config,
-        tuple(_dimension(*pair) for pair in (space or {}).items()),
+        tuple(dimension_text(*pair) for pair in (space or {}).items()),
         tuner=tuner,
         trials=trials,
         executions=executions,
@@ -277,13 +280,6 @@ def sweep(
             f"{best['score']:.4f}"
         )
     return Result(result, "\n".join(lines))
-
-
-def _dimension(option: str, values: Any) -> str:
-    """Returns one dimension of a search space as text."""
-    if not isinstance(values, str):
-        values = ",".join(map(str, values))
-    return f"{option}={values}"
 
 
 def vary(
@@ -330,7 +326,7 @@ def vary(
         )
     varied = None
     for name, values in lists.items():
-        varied = knob.read(name, _values_text(values))
+        varied = knob.read(name, values_text(values))
     parent = None
     if not isinstance(run, TrainConfig):
         parent = find_run(run, runs_dir)
@@ -351,13 +347,6 @@ def vary(
     return Result(ending.found, words.text(ending.found))
 
 
-def _values_text(values: Sequence[Any]) -> str:
-    """Returns the values of an option as they are typed."""
-    if any(isinstance(value, (list, tuple)) for value in values):
-        return ";".join(",".join(map(str, value)) for value in values) + ";"
-    return ",".join(str(value) for value in values)
-
-
 # Runs.
 
 
@@ -375,6 +364,7 @@ def evaluate(
     run: RunLike | Sequence[RunLike] = "last",
     split: str | None = None,
     *,
+    data: Arrays | None = None,
     dataset: str | None = None,
     data_dir: str | None = None,
     runs_dir: str = RUNS_DIR,
@@ -385,6 +375,8 @@ def evaluate(
         run: A finished run, or several.
         split: `val` (the default), `train`, or `test`: the held-out test set,
             whose every evaluation is logged beside the runs.
+        data: Arrays `(x, y)` of that split, for a run that was trained on
+            arrays.
         dataset: Another data set, to measure distribution shift.
         data_dir: Its folder of tensorflow-datasets.
         runs_dir: Folder in which runs are found by name.
@@ -412,7 +404,11 @@ def evaluate(
         )
         values = {"runs": results} if len(found) > 1 else results[0]
         return Result(values, lambda: external.format_results(results))
-    results = evaluation.evaluate_runs(found, split or "val", runs_dir)
+    split, cache = split or "val", evaluation.SplitCache()
+    if data is not None:
+        for each in found:
+            cache.add_split(each, split, split_of_arrays(each, data))
+    results = evaluation.evaluate_runs(found, split, runs_dir, cache)
     if len(found) == 1:
         return Result(results[0], lambda: evaluation.format_result(results[0]))
     rows = statistics.summarize_seeds(found, results)

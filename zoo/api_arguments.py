@@ -6,7 +6,7 @@ import dataclasses
 import os
 import pathlib
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
@@ -142,32 +142,62 @@ def make_dataset(
     if fraction is None:
         fraction = DEFAULTS["val_fraction"]
     dataset = Dataset.from_arrays(*data, val_fraction=fraction)
+    like = dataset.input_shape, dataset.num_classes
     if validation_data is not None:
-        split = _split(dataset, validation_data, "validation_data")
+        split = checked_split(validation_data, "validation_data", *like)
         dataset = dataclasses.replace(dataset, val=split)
     if test_data is not None:
-        split = _split(dataset, test_data, "test_data")
+        split = checked_split(test_data, "test_data", *like)
         dataset = dataclasses.replace(dataset, test_examples=len(split))
     return None, dataset
 
 
-def _split(dataset: Dataset, arrays: Arrays, name: str) -> Split:
-    """Checks arrays `(x, y)` against the training examples."""
+def checked_split(
+    arrays: Arrays, name: str, input_shape: Sequence[int], num_classes: int
+) -> Split:
+    """Returns a split of arrays `(x, y)` that fit the training data.
+
+    Args:
+        arrays: Raw pixels, `[N, H, W, C]`, and classes, `[N]`.
+        name: Name of the argument, for errors.
+        input_shape: `(H, W, C)` of the training examples.
+        num_classes: Number of classes of the training data.
+
+    Raises:
+        UserError: they have another shape, or a class too many.
+    """
     from zoo.data.arrays import check_split
 
     split = check_split(*arrays, name)
     shape = tuple(split.images.shape[1:])
-    if shape != dataset.input_shape:
+    if shape != tuple(input_shape):
         raise UserError(
             f"the examples of {name} have the shape {shape}, those of the "
-            f"training data {dataset.input_shape}."
+            f"training data {tuple(input_shape)}."
         )
-    if split.labels.max() >= dataset.num_classes:
+    if split.labels.max() >= num_classes:
         raise UserError(
             f"{name} has the class {split.labels.max()}, the training data "
-            f"only 0 to {dataset.num_classes - 1}."
+            f"only 0 to {num_classes - 1}."
         )
     return split
+
+
+def split_of_arrays(run: Run, arrays: Arrays) -> Split:
+    """Returns a split of arrays for a run that was trained on arrays.
+
+    Raises:
+        UserError: the run was trained on a data set that can be loaded, or
+            the arrays do not fit it.
+    """
+    data = run.resolved["data"]
+    if not data["handed_over"]:
+        raise UserError(
+            f"{run.name} was trained on {data['name']}, which is loaded for "
+            "its evaluation; leave out data, or give dataset=NAME."
+        )
+    num_classes = len(data["class_names"])
+    return checked_split(arrays, "data", data["input_shape"], num_classes)
 
 
 def register(model: Any, name: str | None = None) -> str:
@@ -249,3 +279,17 @@ def array_or_paths(examples: Any) -> np.ndarray | list[str]:
             "pixels, or paths of image files."
         )
     return paths
+
+
+def dimension_text(option: str, values: Any) -> str:
+    """Returns one dimension of a search space as text."""
+    if not isinstance(values, str):
+        values = ",".join(map(str, values))
+    return f"{option}={values}"
+
+
+def values_text(values: Sequence[Any]) -> str:
+    """Returns the values of an option as they are typed."""
+    if any(isinstance(value, (list, tuple)) for value in values):
+        return ";".join(",".join(map(str, value)) for value in values) + ";"
+    return ",".join(str(value) for value in values)

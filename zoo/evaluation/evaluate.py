@@ -66,7 +66,10 @@ def evaluate_run(
 
 @backend.fixed_settings()
 def evaluate_runs(
-    runs: Sequence[Run], split: str, runs_dir: str = DEFAULTS["runs_dir"]
+    runs: Sequence[Run],
+    split: str,
+    runs_dir: str = DEFAULTS["runs_dir"],
+    cache: SplitCache | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluates the saved models of runs, by the true labels.
 
@@ -75,6 +78,7 @@ def evaluate_runs(
         split: `val`, `train`, or `test`, which reads the held-out test set
             and logs that before anything is returned.
         runs_dir: Folder of runs, where the log of test-set evaluations is.
+        cache: Splits that are in memory; others are loaded.
 
     Returns:
         For each run its name, split, examples, and test_evaluations: how
@@ -90,7 +94,7 @@ def evaluate_runs(
     check_same_task(runs)
     if split == "test":
         test_log.check_readable(runs, runs_dir)
-    cache = SplitCache()
+    cache = cache or SplitCache()
     results = [_evaluate(run, split, cache).result for run in runs]
     if split != "test":
         return test_log.add_counts(runs, results, runs_dir)
@@ -312,6 +316,10 @@ class SplitCache:
         check_same_data(run, dataset)
         if len(dataset.val):
             self._splits[self._key(run, "val")] = dataset.val
+
+    def add_split(self, run: Run, split: str, part: Split) -> None:
+        """Adds one split, as passed by the user who trained on arrays."""
+        self._splits[self._key(run, split)] = part
 
     def load(self, run: Run, split: str) -> Split:
         """Returns one split of the data that a run was trained with."""
