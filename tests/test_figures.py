@@ -70,13 +70,13 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_images_seen_are_updates_times_batch():
+def test_num_images_are_updates_times_batch():
     steps = np.array([1, 10, 13_500, 20_000])
-    assert (learning.images_seen(steps, 4, 54_000) == 4 * steps).all()
+    assert (learning.num_images(steps, 4, 54_000) == 4 * steps).all()
 
 
 def test_the_last_batch_of_an_epoch_has_what_is_left():
-    seen = learning.images_seen(np.array([843, 844, 845, 1688]), 64, 54_000)
+    seen = learning.num_images(np.array([843, 844, 845, 1688]), 64, 54_000)
     assert seen.tolist() == [53_952, 54_000, 54_064, 108_000]
 
 

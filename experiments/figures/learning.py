@@ -1,4 +1,4 @@
-"""Figures of training: loss by images seen, logits, templates, loss surface."""
+"""Figures of training: loss by images, logits, templates, loss surface."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ from zoo.training import losses
 from zoo.training.model import backbone_of
 from zoo.training.setup import prepare
 
-FEW = 20  # points that are marked one by one
+MAX_MARKED = 20  # points; more are not marked one by one
 LOGITS_COLUMNS = 3
 HEIGHT = 1.6  # of the highest bar, in distances between two histograms
 FIRST, LAST = np.array([0.35, 0.7, 0.8]), np.array([0.0, 0.28, 0.6])  # RGB
 PERCENTILE = 96  # of the weights; the color scale ends there
 COLUMNS = 5  # of classes
-MOST, MLP_COLUMNS = 32, 8  # hidden units
-EXAMPLES = 300  # of the training part
+MAX_UNITS, MLP_COLUMNS = 32, 8  # hidden units
+NUM_EXAMPLES = 300  # training examples
 RINGS, SPOKES = 24, 72  # points of the disc: from the middle, and around it
 REACHES = (1.2, 6.0)  # radius of the disc; results lie at 1
 ANGLES = np.pi * np.array([3, 7, 11]) / 6  # of the results, in radians
@@ -49,7 +49,7 @@ def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:
             losses,
             color=COLORS[index],
             linestyle=LINE_STYLES[index],
-            marker="o" if len(images) < FEW else None,
+            marker="o" if len(images) < MAX_MARKED else None,
             label=f"{title}: {group[0].metrics['steps']:,} steps",
         )
     panel.set_yscale("log")
@@ -62,13 +62,13 @@ def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:
 
 
 def curve(run: Run) -> tuple[np.ndarray, np.ndarray]:
-    """Returns images seen `[N]` and the training loss `[N]` up to there.
+    """Returns the number of images `[N]` and the training loss `[N]`.
 
     Each loss is the mean over the steps since the one before.
     """
     steps, losses = tensors(run.path / "train", "loss")
     resolved = run.resolved
-    images = images_seen(
+    images = num_images(
         np.array(steps),
         resolved["config"]["batch_size"],
         resolved["data"]["train"],
@@ -76,7 +76,7 @@ def curve(run: Run) -> tuple[np.ndarray, np.ndarray]:
     return images, np.array(losses)
 
 
-def images_seen(steps: np.ndarray, batch: int, examples: int) -> np.ndarray:
+def num_images(steps: np.ndarray, batch: int, examples: int) -> np.ndarray:
     """Returns the number of training images used after some steps.
 
     Args:
@@ -150,7 +150,7 @@ def draw_templates(figure: Any, runs: dict[str, list[Run]]) -> None:
         names, columns = loaded.setup.dataset.class_names, COLUMNS
         words = f"{title}: a template a class"
         if layer != "logits":
-            longest = strongest(images, MOST)
+            longest = strongest(images, MAX_UNITS)
             words = f"{title}: {len(longest)} of {len(images):,} hidden units"
             images, names, columns = images[longest], None, MLP_COLUMNS
         block.suptitle(words, fontsize=14)
@@ -187,8 +187,8 @@ class Disc:
     Attributes:
         x: float64 `[RINGS, SPOKES + 1]`, the last column the first again.
         y: the same.
-        loss: the same, with penalty.
-        results: the loss of the three runs.
+        loss: Loss with regularization loss, of the same shape.
+        results: Loss of the three runs.
     """
 
     x: np.ndarray
@@ -222,14 +222,14 @@ def measure(runs: Sequence[Run]) -> Disc:
         places.model,
         backbone_of(places.model),
         losses.data_loss(setup.config),
-        {"train": sample(setup.dataset.train, EXAMPLES, seed=0)},
+        {"train": sample(setup.dataset.train, NUM_EXAMPLES, seed=0)},
         measure_batch_norm=True,
     )
     middle, directions = through(results)
 
     def loss(x: float, y: float) -> float:
         surface.move_to(add_directions(middle, (x, y), directions))
-        return surface.score("train").loss + surface.penalty()
+        return surface.score("train").loss + surface.regularization_loss()
 
     corners = np.vectorize(loss)(np.cos(ANGLES), np.sin(ANGLES))
     angles = np.linspace(0, 2 * np.pi, SPOKES + 1) + ANGLES[0]

@@ -128,7 +128,7 @@ def show_points(panel: Any, places: np.ndarray, loaded: LoadedRun) -> None:
             color=[np.array(plane.colour_of(label)) / 255],
             edgecolor="white",
             linewidth=0.6,
-            label=f"labelled {name}",
+            label=f"labeled {name}",
             zorder=2,
         )
     if loaded.is_wrong.any():
@@ -138,7 +138,7 @@ def show_points(panel: Any, places: np.ndarray, loaded: LoadedRun) -> None:
             facecolor="none",
             edgecolor="black",
             linewidth=1.2,
-            label="labelled wrongly",
+            label="labeled wrongly",
             zorder=3,
         )
 
