@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from zoo.cli import distributed
+from zoo.cli import distributed, resume
 from zoo.cli.flags import Command
 from zoo.errors import Interrupted, Lost, UserError
 
@@ -108,3 +108,27 @@ def test_what_another_process_announced_keeps_its_exit_code(message):
     with pytest.raises(Interrupted, match="stopped") as caught:
         distributed._exit_code(134, message("stopped and saved.", 129), [])
     assert caught.value.code == 129
+
+
+@pytest.mark.parametrize(
+    ("file", "what"),
+    [("group.json", "a group of runs"), ("sweep.json", "a sweep")],
+)
+def test_several_hosts_resume_a_single_run_alone(
+    file, what, monkeypatch, tmp_path
+):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / file).write_text("{}")
+    line = ["mine", f"--runs_dir={tmp_path}", *ALL.split()]
+    line[-1] = "--process_id=0"
+    with pytest.raises(UserError, match=f"has no effect on {what};"):
+        resume.run(line)
+
+
+def test_a_run_that_is_not_there_is_not_waited_for(monkeypatch, tmp_path):
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
+    line = ["mine", f"--runs_dir={tmp_path}", *ALL.split()]
+    line[-1] = "--process_id=0"
+    with pytest.raises(UserError, match="mine"):
+        resume.run(line)

@@ -44,7 +44,7 @@ def run(argv: list[str]) -> int:
     if info:
         if not distributed.is_child():
             if info.process_id == 0:
-                RunStore(runs_dir).find(words[0])  # before it waits for others
+                _check_single_run(command, words[0])
             return distributed.run_as_child()
         _resume(words[0], _devices(command), info, runs_dir)
         return 0
@@ -62,6 +62,19 @@ def run(argv: list[str]) -> int:
     roles.refuse(role, "a single run")
     _resume(words[0], _devices(command), None, runs_dir)
     return 0
+
+
+def _check_single_run(command: Command, name: str) -> None:
+    """Raises `UserError` for what several hosts cannot resume.
+
+    Process 0 alone is sure to have the folder; it asks before it waits.
+    """
+    runs_dir = command.values.runs_dir
+    if RunStore(runs_dir).find_group(name) is not None:
+        distributed.refuse(command, "a group of runs")
+    if _sweep(name, runs_dir) is not None:
+        distributed.refuse(command, "a sweep")
+    RunStore(runs_dir).find(name)
 
 
 def _devices(command: Command) -> int | str | None:
