@@ -222,7 +222,7 @@ def _matrix_cell(counts: np.ndarray, true: int, predicted: int, total) -> dict:
     return {
         "key": f"evaluate.confusion.{true}.{predicted}" if count else None,
         "class": "correct" if true == predicted else "error",
-        "style": f"--share:{shade:.3f}",
+        "style": f"--fraction:{shade:.3f}",
     }
 
 
@@ -310,12 +310,12 @@ def preprocessing(run: ReportContext) -> dict[str, Any]:
     if own := run.resolved.get("own_preprocessing"):
         text = f"layers of the model itself: {join_and(own)}"
         return {"text": text, "statistics": []}
-    found = run.resolved["statistics"]
-    text = MEAN_SUBTRACTION[found["mean_subtraction"]]
-    text += f", {SCALE[found['scale']]}; statistics of the training set"
+    measured = run.resolved["statistics"]
+    text = MEAN_SUBTRACTION[measured["mean_subtraction"]]
+    text += f", {SCALE[measured['scale']]}; statistics of the training set"
     statistics = []
     for name in ("mean", "std"):
-        values = found[name]
+        values = measured[name]
         if values is None or isinstance(values[0], list):
             continue
         if len(values) <= MAX_CHANNELS:
@@ -525,11 +525,11 @@ def _time(evaluation: dict[str, Any]) -> str:
     return f"{when:%Y-%m-%d %H:%M}"
 
 
-def _score(found: dict[str, Any]) -> str:
-    if "accuracy" in found:
-        return f"{100 * found['accuracy']:.2f}%"
-    if "mean_squared_error" in found:
-        return f"{found['mean_squared_error']:.4g}"
+def _score(result: dict[str, Any]) -> str:
+    if "accuracy" in result:
+        return f"{100 * result['accuracy']:.2f}%"
+    if "mean_squared_error" in result:
+        return f"{result['mean_squared_error']:.4g}"
     return "–"
 
 
@@ -615,19 +615,19 @@ def comparison(runs: Sequence[ReportContext]) -> dict[str, Any]:
     try:
         if not finished:
             raise UserError("none of these runs is finished.")
-        found = compare.compare_runs([run.run for run in finished])
+        compared = compare.compare_runs([run.run for run in finished])
     except UserError as error:
         return {"error": str(error), "runs": runs}
     names = join_and(f"{run.name} ({run.status})" for run in others)
     return {
         "error": None,
-        "head": compare.headline(found),
-        "configs": compare.config_table(found),
+        "head": compare.headline(compared),
+        "configs": compare.config_table(compared),
         "excluded": names,
-        "differences": compare.difference_table(found)
-        if found["pairs"]
+        "differences": compare.difference_table(compared)
+        if compared["pairs"]
         else None,
-        "notes": compare.notes(found),
-        "settings": compare.option_table(found, "different_options"),
+        "notes": compare.notes(compared),
+        "settings": compare.option_table(compared, "different_options"),
         "runs": finished,  # a loss that diverged would hide the others
     }

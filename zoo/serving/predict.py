@@ -20,7 +20,7 @@ from zoo.serving import inputs
 MODEL_SUFFIX = ".keras"
 WHITE = 255
 # Gray values between the mean of the training images and that of their
-# negatives, from which on the two are told apart.
+# negatives, from which on the two can be distinguished.
 MIN_NEGATIVE_DISTANCE = 64
 # Gray values; the means of single photographs are about 40 apart.
 MAX_BRIGHTNESS_DISTANCE = 96
@@ -62,10 +62,10 @@ class Predictions:
     def __str__(self) -> str:
         """A line per example: its file, and the most probable classes."""
         rows = []
-        for found in self.predictions:
-            row = [found.name]
+        for prediction in self.predictions:
+            row = [prediction.name]
             for name, probability in zip(
-                found.classes, found.probabilities, strict=True
+                prediction.classes, prediction.probabilities, strict=True
             ):
                 row += [name, f"{probability:.4f}"]
             rows.append(row)
@@ -96,17 +96,19 @@ class Predictions:
             "run": self.run,
             "predictions": [
                 {
-                    "file": found.name,
-                    "class": found.classes[0],
-                    "probability": found.probabilities[0],
+                    "file": prediction.name,
+                    "class": prediction.classes[0],
+                    "probability": prediction.probabilities[0],
                     "top": [
                         {"class": name, "probability": probability}
                         for name, probability in zip(
-                            found.classes, found.probabilities, strict=True
+                            prediction.classes,
+                            prediction.probabilities,
+                            strict=True,
                         )
                     ],
                 }
-                for found in self.predictions
+                for prediction in self.predictions
             ],
             "unreadable": [
                 {"file": image.name, "why": image.reason}
