@@ -13,8 +13,8 @@ from zoo.cli.reproduce import read_flags
 from zoo.data import curves
 from zoo.errors import UserError
 from zoo.runs import Run
-from zoo.summaries import function, plane
-from zoo.summaries.chart import Axes
+from zoo.summaries import toy_plots
+from zoo.summaries.drawing import Axes
 from zoo.tuning import suites
 
 MAX_BYTES = 300_000
@@ -83,9 +83,9 @@ def test_the_last_batch_of_an_epoch_has_what_is_left():
 def test_bumps_by_hand_are_the_bumps_and_the_sum_of_their_parts():
     x = np.linspace(-3.2, 3.2, 201)
     fit = toy.by_hand(x)
-    assert fit.shares.shape == (201, 4 * len(curves.BUMPS))
+    assert fit.terms.shape == (201, 4 * len(curves.BUMPS))
     np.testing.assert_allclose(fit.y, curves.bumps(x), atol=1e-12)
-    np.testing.assert_allclose(fit.shares.sum(axis=1), fit.y)
+    np.testing.assert_allclose(fit.terms.sum(axis=1), fit.y)
 
 
 def test_the_plane_goes_through_the_three_results():
@@ -124,13 +124,13 @@ def test_the_longest_templates_are_shown_in_their_order():
     assert learning.strongest(images, 2).tolist() == [1, 2]
 
 
-class FakeView:
+class FakeInspector:
     """Two features, of which a linear classifier makes two logits."""
 
     kernel = np.array([[1.0, -2.0], [0.5, 3.0]])
     bias = np.array([0.25, -0.5])
 
-    def classifier(self):
+    def linear_classifier(self):
         return self.kernel, self.bias
 
     def features(self, points):
@@ -138,11 +138,14 @@ class FakeView:
 
 
 def test_folding_loses_nothing_that_the_answer_depends_on():
-    view = FakeView()
+    inspector = FakeInspector()
     points = np.random.default_rng(0).normal(size=(50, 2))
-    logits = view.features(points.astype(np.float32)) @ view.kernel + view.bias
-    first, second = toy.evidence(view, points).T
-    between = second - first + view.bias[1] - view.bias[0]
+    logits = (
+        inspector.features(points.astype(np.float32)) @ inspector.kernel
+        + inspector.bias
+    )
+    first, second = toy.evidence(inspector, points).T
+    between = second - first + inspector.bias[1] - inspector.bias[0]
     np.testing.assert_allclose(between, logits[:, 1] - logits[:, 0], rtol=1e-6)
 
 
@@ -178,8 +181,8 @@ def test_the_plane_is_colored_by_the_last_weights_of_a_run(tmp_path):
     run = trained("moons", tmp_path)
     seen = toy.load_run(run)
     axes = Axes.around(seen.inputs, 100, 100)
-    answers = plane.scores_on(seen.view, axes).argmax(axis=-1)
-    grid = axes.grid(plane.GRID, plane.GRID)
+    answers = toy_plots.logits_on_grid(seen.inspector, axes).argmax(axis=-1)
+    grid = axes.grid(toy_plots.GRID, toy_plots.GRID)
     expected = by_numpy(run, grid, seen.inputs).argmax(axis=1)
     assert np.mean(answers.ravel() == expected) > 0.999
 
@@ -188,9 +191,9 @@ def test_the_plane_is_colored_by_the_last_weights_of_a_run(tmp_path):
 def test_the_parts_of_a_fitted_function_add_up_to_the_prediction(tmp_path):
     run = trained("bumps", tmp_path)
     seen = toy.load_run(run)
-    fit = function.fitted(seen.view, seen.inputs)
+    fit = toy_plots.evaluate_function(seen.inspector, seen.inputs)
     expected = by_numpy(run, fit.x[:, None], seen.inputs)[:, 0]
-    whole = fit.shares.sum(axis=1) + fit.bias
+    whole = fit.terms.sum(axis=1) + fit.bias
     np.testing.assert_allclose(whole, expected, rtol=1e-3, atol=1e-4)
 
 

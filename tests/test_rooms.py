@@ -13,9 +13,9 @@ BELOW = {
     "models": set(),
     "data": set(),
     "summaries": {"models"},
-    "diagnostics": set(),
+    "diagnostics": {"summaries"},
     "features": {"data", "models"},
-    "data_checks": {"data"},
+    "data_checks": {"data", "summaries"},
     "training": {"models", "data", "summaries", "diagnostics", "features"},
 }
 BELOW["evaluation"] = BELOW["training"] | {"training", "data_checks"}

@@ -41,7 +41,7 @@ def result(run):
         "best": (run.metrics["best_epoch"], run.metrics["best_val_loss"]),
         "steps": run.metrics["steps"],
         "history": history(run),
-        "vitals": run.vitals,
+        "layer_stats": run.layer_stats,
         "curves": {split: curves(run, split) for split in ("train", "val")},
         "weights": [weight.tobytes() for weight in model.get_weights()],
         "last": last_checkpoint(run),
@@ -123,8 +123,8 @@ UNTIL_PATIENCE_ENDS = {
 
 @pytest.mark.parametrize(
     ("options", "status", "last"),
-    # Three files make a run; then come the vitals of the untrained network;
-    # history, best, vitals and last checkpoint of each epoch, a checkpoint
+    # Three files make a run; then come the layer statistics before training;
+    # history, best, layer_stats and last checkpoint of each epoch, a checkpoint
     # inside each; the model; the metrics.
     [
         pytest.param(TO_THE_END, "completed", 16, marks=pytest.mark.slow),

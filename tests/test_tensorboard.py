@@ -127,7 +127,7 @@ def test_the_logits_are_shown_before_training_and_after_each_epoch(
 ):
     tags = ask(server, f"plugin/{plugin}/tags")
     assert tags["group/lr/val"].keys() == {
-        "logits", "margins", "margins/right", "margins/wrong", "weights/logits",
+        "logits", "margins", "weights/logits",
     }  # fmt: skip
     moments = ask(
         server, f"plugin/{plugin}/{plugin}", run="group/lr/val", tag="logits"

@@ -17,7 +17,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from zoo import features, initial_weights, kinds
+from zoo import features, initial_weights
 from zoo.config import OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset, added_inputs
 from zoo.data.sources import find_source
@@ -26,6 +26,7 @@ from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
 from zoo.options import suggest_choice
 from zoo.run_store import RunStore
+from zoo.summaries import registry
 
 LARGE_DATASET = 10_000  # training images from which `large` recipes are used
 MAX_EXECUTION_COST = 1e10  # multiply-adds of a compiled call of several steps
@@ -147,7 +148,7 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
         spec = features.resolve(config.features, config.runs_dir)
         config = config.replace(features=spec)
     RunStore(config.runs_dir).check_free(config.run_name)
-    known = kinds.GROUPS + kinds.NAMES
+    known = registry.GROUPS + registry.NAMES
     for name in config.summaries:
         if name not in known:
             raise UserError(

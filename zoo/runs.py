@@ -5,7 +5,7 @@ runs/lenet5-digits-dropout0.5/
     flags.txt         the same as a flagfile: --flagfile=.../flags.txt
     resolved.json     what was used: versions, data, recipe, model
     history.csv       one row an epoch
-    vitals.json       statistics of layers, which `zoo diagnose` reads
+    layer_stats.json  statistics of layers, which `zoo diagnose` reads
     train/ val/       TensorBoard events
     checkpoints/      last and best
     model.keras       the trained model; stock Keras loads it
@@ -104,11 +104,11 @@ class Run:
         return self._parse("history.csv", _parse_history)
 
     @property
-    def vitals(self) -> list[dict[str, Any]]:
+    def layer_stats(self) -> list[dict[str, Any]]:
         """Statistics of layers at a few steps; empty if there are none."""
-        if not (self.path / "vitals.json").exists():
+        if not (self.path / "layer_stats.json").exists():
             return []
-        return self._parse("vitals.json", json.loads)
+        return self._parse("layer_stats.json", json.loads)
 
     @property
     def status(self) -> str:

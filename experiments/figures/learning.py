@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 
 from experiments.figures.toy import load_run
-from zoo import drawing
 from zoo.evaluation.compare import COLORS, LINE_STYLES
 from zoo.evaluation.landscape.scan import (
     LossSurface,
@@ -21,7 +20,8 @@ from zoo.evaluation.landscape.scan import (
     sample,
 )
 from zoo.runs import Run
-from zoo.summaries import templates
+from zoo.summaries import drawing
+from zoo.summaries.images import first_dense
 from zoo.training import losses
 from zoo.training.model import backbone_of
 from zoo.training.setup import prepare
@@ -145,8 +145,9 @@ def draw_templates(figure: Any, runs: dict[str, list[Run]]) -> None:
     blocks = figure.subfigures(1, len(runs), width_ratios=(1, 1.25))
     for block, (title, group) in zip(blocks, runs.items(), strict=True):
         loaded = load_run(group[0])
-        shape = loaded.view.body.input_shape[1:]
-        layer, images = templates.first_dense(loaded.view.weights(), shape)
+        shape = loaded.inspector.network.input_shape[1:]
+        weights = loaded.inspector.weights()
+        layer, images = first_dense(weights, shape)
         names, columns = loaded.setup.dataset.class_names, COLUMNS
         words = f"{title}: a template a class"
         if layer != "logits":
@@ -176,7 +177,7 @@ def show_templates(
         panel.axis("off")
         if index < len(images):
             image = images[index].mean(axis=-1)
-            panel.imshow(drawing.diverging(image, limit))
+            panel.imshow(drawing.diverging_colors(image, limit))
             panel.set_title(names[index] if names else "", pad=3)
 
 

@@ -18,10 +18,10 @@ from zoo import metrics
 from zoo.data import curves
 from zoo.evaluation.compare import COLORS, LINE_STYLES
 from zoo.runs import Run
-from zoo.summaries import function, plane
-from zoo.summaries.chart import Axes
-from zoo.summaries.function import Fit
-from zoo.summaries.view import View
+from zoo.summaries import toy_plots
+from zoo.summaries.drawing import Axes
+from zoo.summaries.inspector import ModelInspector
+from zoo.summaries.toy_plots import GRID, FittedFunction
 from zoo.training import losses
 from zoo.training.checkpoints import Checkpoints
 from zoo.training.model import backbone_of
@@ -43,11 +43,11 @@ class LoadedRun:
 
     Attributes:
         setup: Resolved config, with the data.
-        view: Gives activations and weights of the network.
+        inspector: Inspector of the network.
     """
 
     setup: TrainSetup
-    view: View
+    inspector: ModelInspector
 
     @property
     def inputs(self) -> np.ndarray:
@@ -77,8 +77,8 @@ def load_run(run: Run) -> LoadedRun:
     setup = prepare(run.config.replace(run_name=None))
     Checkpoints(run.path / "checkpoints").restore_last(setup.model)
     body = backbone_of(setup.model)
-    view = View(setup.model, body, losses.data_loss(setup.config))
-    return LoadedRun(setup, view)
+    loss = losses.data_loss(setup.config)
+    return LoadedRun(setup, ModelInspector(setup.model, body, loss))
 
 
 def draw_boundaries(figure: Any, runs: dict[str, list[Run]]) -> None:
@@ -87,7 +87,9 @@ def draw_boundaries(figure: Any, runs: dict[str, list[Run]]) -> None:
     for panel, (title, group) in zip(panels, runs.items(), strict=True):
         loaded = load_run(group[0])
         axes = Axes.around(loaded.inputs, WIDTH, HEIGHT)
-        show_predictions(panel, axes, plane.scores_on(loaded.view, axes))
+        show_predictions(
+            panel, axes, toy_plots.logits_on_grid(loaded.inspector, axes)
+        )
         show_points(panel, loaded.inputs, loaded)
         panel.set_title(title)
         panel.set_xlabel(_scores(loaded))
@@ -105,7 +107,7 @@ def show_predictions(panel: Any, axes: Axes, maps: np.ndarray) -> None:
     """
     (left, bottom), (right, top) = axes.low, axes.high
     panel.imshow(
-        plane.painted(maps, axes),
+        toy_plots.draw_regions(maps, axes),
         extent=(left, right, bottom, top),
         interpolation="bilinear",
         aspect="auto",
@@ -125,7 +127,7 @@ def show_points(panel: Any, places: np.ndarray, loaded: LoadedRun) -> None:
             *places[loaded.labels == label].T,
             s=26,
             marker=SHAPES[label],
-            color=[np.array(plane.colour_of(label)) / 255],
+            color=[np.array(toy_plots.class_color(label)) / 255],
             edgecolor="white",
             linewidth=0.6,
             label=f"labeled {name}",
@@ -151,7 +153,7 @@ def _scores(loaded: LoadedRun) -> str:
         ("training", loaded.inputs, loaded.labels),
         ("validation", held_out.images, held_out.labels),
     ):
-        correct = metrics.count_correct(loaded.view.logits(inputs), labels)
+        correct = metrics.count_correct(loaded.inspector.logits(inputs), labels)
         parts.append(f"{name} {100 * correct / len(labels):.0f}%")
     return ", ".join(parts)
 
@@ -162,15 +164,18 @@ def draw_folding(figure: Any, runs: dict[str, list[Run]]) -> None:
     loaded = load_run(group[0])
     before, after = figure.subplots(1, 2)
     axes = Axes.around(loaded.inputs, SIDE, SIDE)
-    show_predictions(before, axes, plane.scores_on(loaded.view, axes))
-    creases(before, loaded.view, axes)
-    places = evidence(loaded.view, loaded.inputs)
+    maps = toy_plots.logits_on_grid(loaded.inspector, axes)
+    show_predictions(before, axes, maps)
+    creases(before, loaded.inspector, axes)
+    places = evidence(loaded.inspector, loaded.inputs)
     folded = Axes.around(places, SIDE, SIDE)
-    show_predictions(after, folded, logits_of_evidence(loaded.view, folded))
+    show_predictions(
+        after, folded, logits_of_evidence(loaded.inspector, folded)
+    )
     lines = grid_lines(axes)
     for line in lines:
         before.plot(*line.T, **LINE)
-        after.plot(*evidence(loaded.view, line).T, **LINE)
+        after.plot(*evidence(loaded.inspector, line).T, **LINE)
     for panel, points, shown in (
         (before, loaded.inputs, axes),
         (after, places, folded),
@@ -191,29 +196,29 @@ def draw_folding(figure: Any, runs: dict[str, list[Run]]) -> None:
     )
 
 
-def evidence(view: View, points: np.ndarray) -> np.ndarray:
+def evidence(inspector: ModelInspector, points: np.ndarray) -> np.ndarray:
     """Returns the evidence for the first and the second class, `[N, 2]`.
 
     Logits of the second less those of the first are the second number less
     the first, and the difference of the biases.
 
     Args:
-        view: of a network with a linear classifier of two classes.
+        inspector: of a network with a linear classifier of two classes.
         points: inputs `[N, D]`.
     """
-    kernel, _ = view.classifier()
+    kernel, _ = inspector.linear_classifier()
     weights = np.float64(kernel[:, 1]) - kernel[:, 0]
-    features = view.features(points.astype(np.float32))
+    features = inspector.features(points.astype(np.float32))
     return features @ np.stack(
         [np.maximum(-weights, 0), np.maximum(weights, 0)], 1
     )
 
 
-def logits_of_evidence(view: View, axes: Axes) -> np.ndarray:
-    """Returns logits `[plane.GRID, plane.GRID, 2]` from the evidence."""
-    _, bias = view.classifier()
-    logits = axes.grid(plane.GRID, plane.GRID) + bias
-    return plane.lowered(logits).reshape(plane.GRID, plane.GRID, 2)
+def logits_of_evidence(inspector: ModelInspector, axes: Axes) -> np.ndarray:
+    """Returns logits `[GRID, GRID, 2]` from the evidence."""
+    _, bias = inspector.linear_classifier()
+    logits = axes.grid(GRID, GRID) + bias
+    return toy_plots.relative_logits(logits).reshape(GRID, GRID, 2)
 
 
 def grid_lines(axes: Axes) -> list[np.ndarray]:
@@ -230,12 +235,12 @@ def grid_lines(axes: Axes) -> list[np.ndarray]:
     return lines
 
 
-def creases(panel: Any, view: View, axes: Axes) -> None:
+def creases(panel: Any, inspector: ModelInspector, axes: Axes) -> None:
     """Draws where hidden units turn on: there the plane is folded."""
     grid = axes.grid(MASK, MASK)
     x, y = grid.reshape(MASK, MASK, 2).transpose(2, 0, 1)
     style = {"colors": "black", "linestyles": "dashed", "linewidths": 1.6}
-    for outputs in view.activations(grid).values():
+    for outputs in inspector.activations(grid).values():
         for unit in outputs.T:
             is_on = (unit > 0).reshape(MASK, MASK)
             if is_on.any() and not is_on.all():
@@ -247,13 +252,13 @@ def draw_bumps(figure: Any, runs: dict[str, list[Run]]) -> None:
     """Draws the functions above, the terms of their sums below."""
     (group,) = runs.values()
     loaded = load_run(group[0])
-    found = function.fitted(loaded.view, loaded.inputs)
+    found = toy_plots.evaluate_function(loaded.inspector, loaded.inputs)
     built = by_hand(found.x)
     above, below = figure.subplots(2, 2, sharex=True, height_ratios=(3, 2))
     for whole, parts, fit in zip(above, below, (built, found), strict=True):
         show_bumps(whole, parts, fit, loaded, per_bump=fit is built)
-    units = found.shares.shape[1]
-    above[0].set_title(f"{built.shares.shape[1]} ReLUs, set by hand")
+    units = found.terms.shape[1]
+    above[0].set_title(f"{built.terms.shape[1]} ReLUs, set by hand")
     above[1].set_title(f"{units} ReLUs, found by training")
     below[0].set_title("the terms of the sum, one color per bump")
     below[1].set_title("the terms of the sum")
@@ -265,13 +270,13 @@ def draw_bumps(figure: Any, runs: dict[str, list[Run]]) -> None:
     )
 
 
-def by_hand(x: np.ndarray) -> Fit:
+def by_hand(x: np.ndarray) -> FittedFunction:
     """Returns the three bumps of the data as four ReLUs each.
 
     Args:
         x: float32 `[N]`.
     """
-    shares, kinks = [], []
+    terms, kinks = [], []
     for rises, up, falls, down, height in curves.BUMPS:
         flanks = height / (up - rises), height / (down - falls)
         for corner, slope in (
@@ -280,14 +285,18 @@ def by_hand(x: np.ndarray) -> Fit:
             (falls, -flanks[1]),
             (down, flanks[1]),
         ):
-            shares.append(slope * np.maximum(np.float64(x) - corner, 0))
+            terms.append(slope * np.maximum(np.float64(x) - corner, 0))
             kinks.append(corner)
-    shares = np.stack(shares, axis=1)
-    return Fit(x, shares.sum(axis=1), shares, 0.0, np.array(kinks))
+    terms = np.stack(terms, axis=1)
+    return FittedFunction(x, terms.sum(axis=1), terms, 0.0, np.array(kinks))
 
 
 def show_bumps(
-    whole: Any, parts: Any, fit: Fit, loaded: LoadedRun, per_bump: bool
+    whole: Any,
+    parts: Any,
+    fit: FittedFunction,
+    loaded: LoadedRun,
+    per_bump: bool,
 ) -> None:
     """Draws one function over the examples, and the terms of its sum.
 
@@ -300,7 +309,7 @@ def show_bumps(
     whole.plot(fit.x, fit.y, color=CURVE, linewidth=2.4, label="sum of ReLUs")
     at = np.interp(fit.kinks, fit.x, fit.y)
     whole.plot(fit.kinks, at, "k.", markersize=9, label="kinks")
-    for index, share in enumerate(fit.shares.T):
+    for index, share in enumerate(fit.terms.T):
         group, member = divmod(index, 4) if per_bump else (index, index // 7)
         parts.plot(
             fit.x,

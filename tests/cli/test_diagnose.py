@@ -33,37 +33,37 @@ def test_a_run_is_explained_in_json(folder, capfd):
     assert all(f["severity"] in (1, 2, 3) for f in found["findings"])
 
 
-def test_a_run_without_vitals_is_explained_by_its_curves(folder, capfd):
-    path = folder / "vitals.json"
+def test_a_run_without_layer_stats_is_explained_by_its_curves(folder, capfd):
+    path = folder / "layer_stats.json"
     kept = path.read_text()
     path.unlink()
     try:
         assert main(["diagnose", str(folder)]) == 0
     finally:
         path.write_text(kept)
-    assert "This run has no vitals.json" in capfd.readouterr().out
+    assert "This run has no layer_stats.json" in capfd.readouterr().out
 
 
-def test_no_summaries_at_all_means_no_vitals(tmp_path):
+def test_no_summaries_at_all_means_no_layer_stats(tmp_path):
     where = [f"--runs_dir={tmp_path}", "--run_name=a"]
     assert main(["train", *QUICK, "--summaries=none", *where]) == 0
-    assert not (tmp_path / "a" / "vitals.json").exists()
+    assert not (tmp_path / "a" / "layer_stats.json").exists()
 
 
-def test_the_file_of_vitals_has_a_row_before_and_after_training(folder):
-    rows = json.loads((folder / "vitals.json").read_text())
+def test_layer_stats_have_a_row_before_and_after_training(folder):
+    rows = json.loads((folder / "layer_stats.json").read_text())
     assert [row["step"] for row in rows] == [0, 6]
 
 
-def test_damaged_vitals_are_a_sentence(folder, answer):
-    path = folder / "vitals.json"
+def test_damaged_layer_stats_are_a_sentence(folder, answer):
+    path = folder / "layer_stats.json"
     kept = path.read_text()
     path.write_text("{")
     try:
         said = answer("diagnose", str(folder))
     finally:
         path.write_text(kept)
-    assert "vitals.json cannot be read" in said
+    assert "layer_stats.json cannot be read" in said
 
 
 def test_an_unknown_run_is_a_sentence(answer):

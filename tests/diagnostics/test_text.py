@@ -45,7 +45,7 @@ def test_the_margin_of_error_is_half_the_exact_interval(stats):
 @pytest.mark.parametrize(
     ("given", "said"),
     [
-        ({"layer_stats": []}, "no vitals.json"),
+        ({"layer_stats": []}, "no layer_stats.json"),
         ({"rows": []}, "No epoch was finished"),
         ({"data": {"val": 0}}, "No validation examples"),
     ],

@@ -55,7 +55,7 @@ def test_scores_after_each_epoch_are_those_of_one_device(pair):
 
 
 def test_what_explain_reads_is_that_of_one_device(pair):
-    one, two = (run.vitals[-1]["logits_std"] for run in pair)
+    one, two = (run.layer_stats[-1]["logits_std"] for run in pair)
     assert two == pytest.approx(one, rel=1e-3)
 
 

@@ -153,7 +153,12 @@ def test_a_run_that_has_not_ended_says_how_it_stands(
 
 def test_a_run_without_an_epoch_has_a_page(read, folder):
     run = folder / "digits"
-    for name in ("model.keras", "metrics.json", "history.csv", "vitals.json"):
+    for name in (
+        "model.keras",
+        "metrics.json",
+        "history.csv",
+        "layer_stats.json",
+    ):
         (run / name).unlink()
     assert "Settings" in read("digits", folder=folder).words
 

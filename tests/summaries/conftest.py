@@ -11,29 +11,28 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from tensorboard.util import tensor_util
 
 from zoo.models import mlp
-from zoo.summaries.events import EventLog
-from zoo.summaries.snapshot import Snapshot
-from zoo.summaries.view import View
+from zoo.summaries.events import EventWriter
+from zoo.summaries.inspector import ModelInspector, Snapshot
 
 FIELDS = {field.name for field in dataclasses.fields(Snapshot)}
 
 
 @pytest.fixture
-def log(tmp_path):
+def writer(tmp_path):
     """An event file that is open."""
-    log = EventLog(tmp_path / "val")
-    yield log
-    log.close()
+    writer = EventWriter(tmp_path / "val")
+    yield writer
+    writer.close()
 
 
 @pytest.fixture
 def read():
-    """From an open log to {tag: [(step, value)]}, by TensorBoard's reader."""
+    """From a writer to {tag: [(step, value)]}, by TensorBoard's reader."""
 
-    def read(log):
-        log.flush()
+    def read(writer):
+        writer.flush()
         accumulator = EventAccumulator(
-            str(log.path.parent), size_guidance={"tensors": 0}
+            str(writer.path.parent), size_guidance={"tensors": 0}
         )
         accumulator.Reload()
         return {
@@ -48,10 +47,10 @@ def read():
 
 
 @pytest.fixture(scope="session")
-def look():
+def inspector_of():
     """Looks into a perceptron: from inputs, through hidden layers, to K."""
 
-    def look(inputs, hidden, outputs, activation="relu"):
+    def make(inputs, hidden, outputs, activation="relu"):
         keras.utils.set_random_seed(len(hidden))
         body = mlp.build(
             (inputs,), outputs, hidden=hidden, activation=activation
@@ -62,9 +61,9 @@ def look():
         raw = keras.Input((inputs,))
         scaled = keras.layers.Rescaling(0.5, offset=0.1)(raw)
         model = keras.Model(raw, body(scaled))
-        return View(model, body, None)
+        return ModelInspector(model, body, None)
 
-    return look
+    return make
 
 
 @pytest.fixture
@@ -74,17 +73,17 @@ def snapshot(tmp_path):
     def make(**given):
         facts = {
             "step": 3,
-            "look": 1,
-            "looks": 4,
+            "logging_step": 1,
+            "num_logging_steps": 4,
             "last": False,
-            "view": None,
+            "inspector": None,
             "inputs": np.zeros((4, 2, 2, 1), np.float32),
             "labels": np.array([0, 1, 2, 2], np.int32),
             "class_names": ("cat", "dog", "ox"),
             "config": {"model": "lr", "l2": None, "summaries": ("a", "b")},
             "folder": tmp_path,
-            "validation": None,
-            "batch": None,
+            "load_validation": None,
+            "load_training_batch": None,
         }
         computed = {k: v for k, v in given.items() if k not in FIELDS}
         facts |= {k: v for k, v in given.items() if k in FIELDS}

@@ -22,7 +22,7 @@ def in_a_run(name, shape):
 
 
 def nodes_of(model):
-    return {node.name: node for node in graph.definition(model).node}
+    return {node.name: node for node in graph.graph_of(model).node}
 
 
 @pytest.mark.parametrize(
@@ -72,10 +72,10 @@ def test_layers_of_a_block_are_in_its_box():
     assert "group1_block2/group1_block2_conv1" in nodes
 
 
-def test_it_is_written_before_training_alone(snapshot, log):
-    view = types.SimpleNamespace(model=in_a_run("lr", (8, 8, 1)))
-    graph.write(log, snapshot(step=7, last=True))
-    graph.write(log, snapshot(step=0, view=view))
-    log.flush()
-    events = EventAccumulator(str(log.path.parent)).Reload()
+def test_it_is_written_before_training_alone(snapshot, writer):
+    inspector = types.SimpleNamespace(model=in_a_run("lr", (8, 8, 1)))
+    graph.write_graph(writer, snapshot(step=7, last=True))
+    graph.write_graph(writer, snapshot(step=0, inspector=inspector))
+    writer.flush()
+    events = EventAccumulator(str(writer.path.parent)).Reload()
     assert [node.op for node in events.Graph().node][-1] == "Dense"

@@ -6,7 +6,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tests import hparams_table
 from zoo.config import OPTIONS
 from zoo.summaries import hparams
-from zoo.summaries.events import EventLog
+from zoo.summaries.events import EventWriter
 
 
 @pytest.fixture
@@ -17,13 +17,15 @@ def table(tmp_path):
 
 def make_run(snapshot, folder, last=True, **config):
     """An event file of a run with one epoch."""
-    log, val = EventLog(folder), EventLog(folder / "val")
-    hparams.write(log, snapshot(step=0, config=config))
-    val.scalar("accuracy", 0.5, 10)
-    val.scalar("accuracy", 0.75, 20)
+    writer, val = EventWriter(folder), EventWriter(folder / "val")
+    hparams.write_hparams(writer, snapshot(step=0, config=config))
+    val.scalar("accuracy", 0.5, 10, "about")
+    val.scalar("accuracy", 0.75, 20, "about")
     if last:
-        hparams.write(log, snapshot(step=20, last=True, config=config))
-    log.close()
+        hparams.write_hparams(
+            writer, snapshot(step=20, last=True, config=config)
+        )
+    writer.close()
     val.close()
 
 
@@ -61,13 +63,17 @@ def test_a_run_that_ended_says_so(snapshot, table, tmp_path):
 
 
 def test_nothing_is_doubled_by_a_resume(snapshot, table, tmp_path):
-    first = EventLog(tmp_path / "a")
-    hparams.write(first, snapshot(step=0, config={"model": "lr"}))
+    first = EventWriter(tmp_path / "a")
+    hparams.write_hparams(first, snapshot(step=0, config={"model": "lr"}))
     mark = first.flush()
-    hparams.write(first, snapshot(step=9, last=True, config={"model": "lr"}))
+    hparams.write_hparams(
+        first, snapshot(step=9, last=True, config={"model": "lr"})
+    )
     first.close()
-    again = EventLog(tmp_path / "a", mark)
-    hparams.write(again, snapshot(step=9, last=True, config={"model": "lr"}))
+    again = EventWriter(tmp_path / "a", mark)
+    hparams.write_hparams(
+        again, snapshot(step=9, last=True, config={"model": "lr"})
+    )
     again.close()
     found, _, lines = table()
     assert len(lines) == 1 and len(lines[0].sessions) == 1

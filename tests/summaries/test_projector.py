@@ -10,13 +10,13 @@ from PIL import Image
 from tensorboard.plugins.projector import ProjectorConfig
 
 from zoo.summaries import projector
-from zoo.summaries.snapshot import Judged
+from zoo.summaries.inspector import ScoredExamples
 
 
 @pytest.fixture
-def judged():
+def scored():
     random = np.random.default_rng(0)
-    return Judged(
+    return ScoredExamples(
         random.uniform(0, 255, (7, 8, 8, 1)).astype(np.float32),
         np.array([0, 1, 2, 0, 1, 2, 0]),
         np.eye(3)[[0, 1, 2, 1, 1, 2, 0]],
@@ -28,31 +28,31 @@ def config_in(folder):
     return text_format.Parse(text, ProjectorConfig()).embeddings[0]
 
 
-def test_features_labels_and_answers_stand_line_by_line(tmp_path, judged):
+def test_features_labels_and_answers_stand_line_by_line(tmp_path, scored):
     features = np.arange(14.0).reshape(7, 2) / 4
     names = ("cat", "dog", "an\tox")
-    projector.write_files(tmp_path, judged, features, names)
+    projector.write_files(tmp_path, scored, features, names)
     found = config_in(tmp_path)
     table = np.loadtxt(tmp_path / found.tensor_path, delimiter="\t")
     np.testing.assert_array_equal(table, features)
     assert list(found.tensor_shape) == [7, 2]
     header, *rows = (tmp_path / found.metadata_path).read_text().splitlines()
-    assert header == "label\tanswer\tright"
+    assert header == "label\tprediction\tcorrect"
     assert rows[2] == "an ox\tan ox\tyes"
     assert rows[3] == "cat\tdog\tno"
 
 
-def test_thumbnails_lie_in_a_square_in_reading_order(judged):
-    content, (width, height) = projector.sprite(judged.inputs)
+def test_thumbnails_lie_in_a_square_in_reading_order(scored):
+    content, (width, height) = projector.sprite(scored.inputs)
     picture = np.asarray(Image.open(io.BytesIO(content)))
     assert picture.shape == (3 * height, 3 * width, 3)
     factor = width // 8
     fourth = picture[height : 2 * height : factor, 0:width:factor, 0]
-    np.testing.assert_array_equal(fourth, judged.inputs[3, ..., 0].round())
+    np.testing.assert_array_equal(fourth, scored.inputs[3, ..., 0].round())
 
 
-def test_vectors_have_no_thumbnails(tmp_path, judged):
-    points = Judged(np.zeros((7, 2)), judged.labels, judged.logits)
+def test_vectors_have_no_thumbnails(tmp_path, scored):
+    points = ScoredExamples(np.zeros((7, 2)), scored.labels, scored.logits)
     projector.write_files(tmp_path, points, np.ones((7, 3)), ("a", "b", "c"))
     assert not config_in(tmp_path).sprite.image_path
     assert not (tmp_path / "thumbnails.png").exists()
@@ -66,7 +66,7 @@ def test_a_thousand_examples_make_a_sheet_that_a_browser_takes():
 def test_many_features_become_components_that_keep_the_distances():
     random = np.random.default_rng(0)
     flat = random.normal(size=(30, 5)) @ random.normal(size=(5, 400))
-    points = projector.principal(flat, 10)
+    points = projector.principal_components(flat, 10)
     assert points.shape == (30, 10)
 
     def distances(x):
@@ -77,29 +77,33 @@ def test_many_features_become_components_that_keep_the_distances():
 
 def test_few_features_are_left_as_they_are():
     features = np.ones((3, 4))
-    assert projector.principal(features, 4) is features
+    assert projector.principal_components(features, 4) is features
 
 
-def test_components_are_named_as_such(tmp_path, judged):
+def test_components_are_named_as_such(tmp_path, scored):
     features = np.random.default_rng(0).normal(size=(7, 300))
-    projector.write_files(tmp_path, judged, features, ("a", "b", "c"))
+    projector.write_files(tmp_path, scored, features, ("a", "b", "c"))
     assert "principal components" in config_in(tmp_path).tensor_name
 
 
 def test_files_are_written_at_the_end_where_tensorboard_looks(
-    judged, snapshot, log
+    scored, snapshot, writer
 ):
-    view = types.SimpleNamespace(features=lambda x: np.ones((len(x), 2)))
-    projector.write(log, snapshot(view=view))
-    assert not (log.path.parent / "projector_config.pbtxt").exists()
-    projector.write(log, snapshot(view=view, last=True, judged=judged))
-    assert config_in(log.path.parent).tensor_path
+    inspector = types.SimpleNamespace(features=lambda x: np.ones((len(x), 2)))
+    projector.write_projector(writer, snapshot(inspector=inspector))
+    assert not (writer.path.parent / "projector_config.pbtxt").exists()
+    projector.write_projector(
+        writer, snapshot(inspector=inspector, last=True, scored=scored)
+    )
+    assert config_in(writer.path.parent).tensor_path
 
 
 @pytest.mark.parametrize("features", [None, np.full((7, 2), np.nan)])
 def test_networks_without_usable_features_have_no_files(
-    features, judged, snapshot, log
+    features, scored, snapshot, writer
 ):
-    view = types.SimpleNamespace(features=lambda x: features)
-    projector.write(log, snapshot(view=view, last=True, judged=judged))
-    assert not (log.path.parent / "projector_config.pbtxt").exists()
+    inspector = types.SimpleNamespace(features=lambda x: features)
+    projector.write_projector(
+        writer, snapshot(inspector=inspector, last=True, scored=scored)
+    )
+    assert not (writer.path.parent / "projector_config.pbtxt").exists()

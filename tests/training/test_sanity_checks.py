@@ -94,7 +94,7 @@ def test_blank_images_that_are_told_apart_are_found(sound):
             return 9 * np.eye(10)[sound.labels]
 
     told = sanity_checks.UntrainedModel.__new__(sanity_checks.UntrainedModel)
-    vars(told).update(vars(sound), view=Clairvoyant())
+    vars(told).update(vars(sound), inspector=Clairvoyant())
     assert not sanity_checks.check_blank_images(told).ok
 
 

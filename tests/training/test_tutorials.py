@@ -280,5 +280,5 @@ def test_what_layers_with_weights_get_is_looked_at():
     register_model("augmented", augmented)
     setup = prepare(zoo.TrainConfig(model="augmented"), None)
     images = setup.dataset.val.images[:5]
-    seen = UntrainedModel(setup).view.scaled(images.astype(np.float32))
+    seen = UntrainedModel(setup).inspector.normalize(images.astype(np.float32))
     np.testing.assert_allclose(seen, images / 255, atol=1e-6)

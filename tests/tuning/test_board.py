@@ -6,7 +6,7 @@ from tensorboard.plugins.hparams import api_pb2
 from tests import hparams_table
 from tests.tuning.sweeping import begin, settings
 from zoo.summaries import hparams
-from zoo.summaries.events import EventLog
+from zoo.summaries.events import EventWriter
 from zoo.tuning import board
 
 SPACE = (
@@ -70,9 +70,9 @@ def test_the_scores_of_both_splits_are_columns(tmp_path):
 def write_trial(folder, number, **options):
     """Writes what a trial's run writes for the table."""
     path = folder.path / f"trial-{number:03d}"
-    home, val = EventLog(path), EventLog(path / "val")
+    home, val = EventWriter(path), EventWriter(path / "val")
     home.add(hparams.start(hparams.options(options)), 0)
-    val.scalar("accuracy", number / 10, 5)
+    val.scalar("accuracy", number / 10, 5, "about")
     home.close()
     val.close()
 

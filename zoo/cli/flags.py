@@ -14,7 +14,7 @@ from collections.abc import Iterable
 
 from absl import flags
 
-from zoo import kinds, synonyms
+from zoo import synonyms
 from zoo.config import (
     BOOL,
     DEFAULTS,
@@ -25,6 +25,7 @@ from zoo.config import (
     parse_option,
 )
 from zoo.errors import UserError, close_matches
+from zoo.summaries import registry
 
 HELP_COLUMNS = 80
 HELP_FLAGS = ("--help", "-h", "-help", "--helpfull")
@@ -307,7 +308,7 @@ def _choices_and_default(name: str) -> str:
         return ""
     choices, default = OPTIONS[name].choices, DEFAULTS[name]
     if name == "summaries":
-        choices = kinds.GROUPS + kinds.NAMES
+        choices = registry.GROUPS + registry.NAMES
     parts = [" | ".join(choices)] if choices else []
     if default not in (None, {}, (), False):
         (flag,) = format_option(name, default)

@@ -149,7 +149,7 @@ class Dataset:
 
     @property
     def traits(self) -> set[str]:
-        """What it is, in the words of `zoo.kinds.Kind.needs`."""
+        """Properties, as in `zoo.summaries.registry.SummarySpec.requires`."""
         shape = self.input_shape
         found = {
             "classes": self.task == "classes",

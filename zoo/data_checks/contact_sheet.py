@@ -6,11 +6,18 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo import drawing
 from zoo.data_checks.stats import DatasetStats
-from zoo.drawing import BAD, GAP, INK, LINE, MARGIN, PALE
 from zoo.errors import UserError
 from zoo.io import atomic_write
+from zoo.summaries import drawing
+from zoo.summaries.drawing import (
+    GAP,
+    INCORRECT,
+    LINE_HEIGHT,
+    MARGIN,
+    MUTED,
+    TEXT,
+)
 
 TILE_SIDE = 96  # pixels
 COLUMNS = 8
@@ -61,23 +68,24 @@ def draw(stats: DatasetStats) -> np.ndarray:
     if len(names) > MAX_CLASSES:
         title += f", the first {MAX_CLASSES} of {len(names)} classes"
     rows += _doubtful_rows(stats)
-    return drawing.titled(np.concatenate(drawing.as_wide(rows, align=0)), title)
+    sheet = np.concatenate(drawing.pad_to_widest(rows, align=0))
+    return drawing.with_title(sheet, title)
 
 
 def _class_row(stats: DatasetStats, label: int) -> np.ndarray:
     """Returns the name of a class, and images spread over it evenly."""
     indices = np.flatnonzero(stats.labels == label)
     shown = indices[_spread(len(indices), COLUMNS)]
-    head = drawing.canvas(LINE + 4, COLUMNS * (TILE_SIDE + GAP))
-    name = drawing.fit(stats.class_names[label], head.shape[1] - 120)
-    drawing.write(head, name, 0, 2, INK)
+    head = drawing.blank(LINE_HEIGHT + 4, COLUMNS * (TILE_SIDE + GAP))
+    name = drawing.truncate(stats.class_names[label], head.shape[1] - 120)
+    drawing.draw_text(head, name, 0, 2, TEXT)
     x = drawing.text_width(name) + GAP
-    drawing.write(head, f"{len(indices):,} images", x, 2, PALE)
+    drawing.draw_text(head, f"{len(indices):,} images", x, 2, MUTED)
     if not len(shown):
         return head
     tiles = np.stack([tile(stats.pixels(i), TILE_SIDE) for i in shown])
-    sheet = drawing.sheet(tiles, columns=COLUMNS)
-    return np.concatenate(drawing.as_wide([head, sheet], align=0))
+    sheet = drawing.image_grid(tiles, columns=COLUMNS)
+    return np.concatenate(drawing.pad_to_widest([head, sheet], align=0))
 
 
 def _spread(count: int, wanted: int) -> np.ndarray:
@@ -99,16 +107,16 @@ def _doubtful_rows(stats: DatasetStats) -> list[np.ndarray]:
     pairs = [(i, j) for i, j in pairs if images[i].label != images[j].label]
     if not pairs:
         return []
-    head = drawing.canvas(LINE + MARGIN, COLUMNS * (TILE_SIDE + GAP))
+    head = drawing.blank(LINE_HEIGHT + MARGIN, COLUMNS * (TILE_SIDE + GAP))
     text = "Duplicates and near-duplicates with different labels"
-    drawing.write(head, text, 0, 2, BAD)
+    drawing.draw_text(head, text, 0, 2, INCORRECT)
     shown = [i for pair in pairs[:MAX_PAIRS] for i in pair]
     tiles = np.stack([tile(stats.pixels(i), TILE_SIDE) for i in shown])
     captions = [
-        [(stats.class_of(i), BAD), (Path(images[i].name).name, PALE)]
+        [(stats.class_of(i), INCORRECT), (Path(images[i].name).name, MUTED)]
         for i in shown
     ]
-    return [head, drawing.sheet(tiles, captions, columns=COLUMNS)]
+    return [head, drawing.image_grid(tiles, captions, columns=COLUMNS)]
 
 
 def tile(pixels: np.ndarray, side: int) -> np.ndarray:
@@ -122,7 +130,7 @@ def tile(pixels: np.ndarray, side: int) -> np.ndarray:
     """
     from PIL import Image
 
-    image = Image.fromarray(drawing.in_colour(pixels))
+    image = Image.fromarray(drawing.to_rgb(pixels))
     longest = max(image.size)
     if longest <= side:
         factor = side // longest

@@ -197,7 +197,7 @@ def unrelated_labels(stats: RunStats) -> Finding | None:
         f"training accuracy is {100 * stats.train_accuracy:.0f}% and "
         f"validation accuracy {100 * stats.val_accuracy:.0f}%, at chance "
         "level: the labels are memorized and may not belong to the inputs",
-        tag(stats, "mistakes", "mistakes"),
+        tag(stats, "misclassified", "misclassified"),
         "checking inputs against their labels: a label file in another order "
         "than the images has this effect",
     )

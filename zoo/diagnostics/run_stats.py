@@ -7,9 +7,10 @@ import statistics
 from functools import cached_property
 from typing import Any
 
-from zoo import kinds, metrics
+from zoo import metrics
 from zoo.commands import Target
 from zoo.runs import Run
+from zoo.summaries import registry
 
 # Everything that a kind of summary may need of the data.
 CAPABILITIES = ("classes", "images", "plane", "line")
@@ -58,7 +59,7 @@ class RunStats:
             resolved["config"],
             resolved["data"],
             run.history,
-            run.vitals,
+            run.layer_stats,
             resolved.get("model_options"),
             Target.of(run),
             tuple(resolved.get("own_preprocessing", ())),
@@ -189,7 +190,7 @@ class RunStats:
 
     def writes_summary(self, kind: str) -> bool:
         """Whether a kind of summary is in the run's event files."""
-        chosen = kinds.chosen(self.config.get("summaries", ()), CAPABILITIES)
+        chosen = registry.select(self.config.get("summaries", ()), CAPABILITIES)
         return kind in {k.name for k in chosen}
 
     def _last(self, column: str) -> float | None:

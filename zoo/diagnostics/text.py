@@ -66,8 +66,8 @@ def notes(stats: RunStats) -> list[str]:
         )
     if not stats.layer_stats:
         lines.append(
-            "This run has no vitals.json, so its inputs, layers, steps and "
-            "confidence could not be checked."
+            "This run has no layer_stats.json, so its inputs, layers, steps "
+            "and confidence could not be checked."
         )
     elif not stats.later:
         lines.append(

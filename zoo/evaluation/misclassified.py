@@ -16,18 +16,19 @@ from typing import Any
 
 import numpy as np
 
-from zoo import backend, drawing, metrics
+from zoo import backend, metrics
 from zoo.commands import Target
 from zoo.console import expand_command, format_table, pluralize
 from zoo.data import Split
 from zoo.data_checks.contact_sheet import tile
-from zoo.drawing import BAD, GOOD, PALE
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import example_losses, load_split
 from zoo.io import atomic_write
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
-from zoo.summaries.mistakes import percent
+from zoo.summaries import drawing
+from zoo.summaries.drawing import CORRECT, INCORRECT, MUTED
+from zoo.summaries.images import format_percent
 
 SPLITS = {"val": "validation", "train": "training"}
 TILE_SIDE = 128  # pixels
@@ -192,24 +193,24 @@ def draw(found: Misclassified) -> np.ndarray:
     images = found.part.images
     tiles = np.stack([tile(images[e.index], TILE_SIDE) for e in found.worst])
     captions = [_caption(example) for example in found.worst]
-    return drawing.titled(
-        drawing.sheet(tiles, captions, columns=COLUMNS),
+    return drawing.with_title(
+        drawing.image_grid(tiles, captions, columns=COLUMNS),
         f"{found.run}: {headline(found)}, the largest loss first. Red: "
         "prediction and its probability; green: label and its probability.",
     )
 
 
-def _caption(example: MisclassifiedExample) -> list[drawing.Line]:
+def _caption(example: MisclassifiedExample) -> list[drawing.CaptionLine]:
     lines = (
-        (example.prediction, example.confidence, BAD),
-        (example.label, example.label_probability, GOOD),
+        (example.prediction, example.confidence, INCORRECT),
+        (example.label, example.label_probability, CORRECT),
     )
     caption = []
     for name, probability, color in lines:
-        suffix = f", {percent(probability)}"
+        suffix = f", {format_percent(probability)}"
         width = TILE_SIDE - drawing.text_width(suffix)
-        caption.append((drawing.fit(name, width) + suffix, color))
-    return [*caption, (_shorten_start(example.image), PALE)]
+        caption.append((drawing.truncate(name, width) + suffix, color))
+    return [*caption, (_shorten_start(example.image), MUTED)]
 
 
 def _shorten_start(name: str) -> str:

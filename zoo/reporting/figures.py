@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from markupsafe import Markup, escape
 
-from zoo import drawing, metrics
+from zoo import metrics
 from zoo.evaluation import compare
 from zoo.reporting.context import ReportContext
-from zoo.summaries import function, plane
-from zoo.summaries.chart import Axes, Chart
+from zoo.summaries import drawing, toy_plots
+from zoo.summaries.drawing import Axes, Chart
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -209,12 +209,12 @@ def decision_boundary(run: ReportContext) -> Markup | None:
     scored, names = run.scored, run.class_names
     inputs, labels = scored.part.images, scored.part.labels
     axes = Axes.around(inputs, BOUNDARY_PIXELS, BOUNDARY_PIXELS)
-    maps = plane.scores_on(_Predictor(scored.model), axes)
-    chart = Chart(axes, plane.painted(maps, axes))
+    maps = toy_plots.logits_on_grid(_Predictor(scored.model), axes)
+    chart = Chart(axes, toy_plots.draw_regions(maps, axes))
     correct = scored.outputs.argmax(axis=1) == labels
-    plane.mark_points(chart, inputs, labels, correct)
-    picture = chart.picture(("x1", "x2"))
-    legend = plane.legend(tuple(names), picture.shape[1])
+    toy_plots.draw_points(chart, inputs, labels, correct)
+    picture = chart.render(("x1", "x2"))
+    legend = toy_plots.draw_legend(tuple(names), picture.shape[1])
     pixels = np.concatenate([legend, picture])
     return png(pixels, f"Decision boundary of {run.name}", class_="card")
 
@@ -230,7 +230,7 @@ def regression_plot(run: ReportContext) -> Markup | None:
 
 def _fitted_function(run: ReportContext) -> Markup:
     part = run.scored.part
-    x = function.places(part.images)
+    x = toy_plots.input_range(part.images)
     y = _Predictor(run.scored.model).logits(x)[:, 0]
     with theme():
         figure, axes = new(5.6, 3)
@@ -278,9 +278,9 @@ class _Predictor:
 def example_image(run: ReportContext, index: int, alt: str) -> Markup:
     """Returns a validation image, scaled down if it is large."""
     pixels = drawing.to_pixels(run.scored.part.images[index], 0, 255)
-    pixels = drawing.in_colour(pixels)
+    pixels = drawing.to_rgb(pixels)
     if max(pixels.shape[:2]) > MAX_IMAGE_PIXELS:
-        pixels = drawing.resized(pixels[None], MAX_IMAGE_PIXELS)[0]
+        pixels = drawing.resize(pixels[None], MAX_IMAGE_PIXELS)[0]
     return png(pixels, alt)
 
 

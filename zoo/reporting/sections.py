@@ -37,8 +37,11 @@ from zoo.models.registry import ModelEntry
 from zoo.reporting.context import ReportContext
 from zoo.resolve import resolve
 from zoo.runs import Run
-from zoo.summaries.confusion import MOST, worst
-from zoo.summaries.mistakes import surest_first
+from zoo.summaries.images import (
+    MAX_CLASSES,
+    most_confident_first,
+    most_confused,
+)
 from zoo.training import reference_scores
 from zoo.training.model import backbone_of
 
@@ -158,14 +161,14 @@ def class_metrics(run: ReportContext) -> dict[str, Any] | None:
         return None
     rows = run.scored.result["classes"]
     order = list(range(len(rows)))
-    if len(rows) > MOST:
+    if len(rows) > MAX_CLASSES:
         order.sort(key=lambda k: (rows[k]["recall"] is None, rows[k]["recall"]))
     lows = [row["recall_low"] for row in rows if row["recall_low"] is not None]
     low = math.floor(10 * min(lows)) / 10
     cells = [_class_row(rows[k], k, low) for k in order]
     return {
-        "shown": cells[:MOST],
-        "rest": sorted(cells[MOST:], key=lambda row: row["index"]),
+        "shown": cells[:MAX_CLASSES],
+        "rest": sorted(cells[MAX_CLASSES:], key=lambda row: row["index"]),
         "count": len(rows),
         "low": low,
     }
@@ -198,7 +201,7 @@ def confusion_matrix(run: ReportContext) -> dict[str, Any] | None:
     if not run.scored or run.is_regression:
         return None
     counts = np.array(run.scored.result["confusion"])
-    labels, totals = worst(counts).tolist(), counts.sum(axis=1)
+    labels, totals = most_confused(counts).tolist(), counts.sum(axis=1)
     rows = [
         [_matrix_cell(counts, i, j, totals[i]) for j in labels] for i in labels
     ]
@@ -238,7 +241,7 @@ def confident_errors(run: ReportContext) -> dict[str, Any] | None:
         return None
     part = run.scored.part
     probabilities = np.exp(metrics.log_softmax(run.scored.outputs))
-    errors = surest_first(probabilities, part.labels)
+    errors = most_confident_first(probabilities, part.labels)
     shown = [
         {
             "index": int(index),

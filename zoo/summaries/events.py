@@ -1,8 +1,8 @@
 """TensorBoard event files, written without TensorFlow and resumable.
 
 Records are appended to a file whose length is known after each flush; a
-resumed run cuts the file back to the length that its checkpoint noted, so that
-no step stands twice.
+resumed run truncates the file to the length that its checkpoint noted, so that
+no step is written twice.
 """
 
 from __future__ import annotations
@@ -11,7 +11,10 @@ import io
 import os
 import pathlib
 import re
+import struct
 import time
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
 from PIL import Image
@@ -27,79 +30,182 @@ from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.plugins.text.summary import text_pb
 
 from zoo.errors import UserError
-from zoo.summaries import records
+from zoo.summaries.registry import SummarySpec, should_write
 
-NAME = re.compile(r"events\.out\.tfevents\.[A-Za-z0-9_.-]+")
+if TYPE_CHECKING:
+    from zoo.summaries.inspector import Snapshot
+
+RUN_LEVEL = "."  # the folder, in a run's, of summaries that belong to no split
+FILE_NAME = re.compile(r"events\.out\.tfevents\.[A-Za-z0-9_.-]+")
+
+SCALAR_DESCRIPTIONS = {
+    "loss": "Mean loss per example, without regularization. In `train` the "
+    "mean since the last point, with dropout on; in `val` over the whole "
+    "validation set. A rising `val` curve under a falling `train` curve is "
+    "overfitting.",
+    "accuracy": "Fraction of correct predictions, 0 to 1. The distance between "
+    "`train` and `val` is the generalization gap.",
+    "regularization_loss": "What is minimized besides the data loss: L1, L2 "
+    "and weight decay, auxiliary classifiers. Compare its size with `loss`.",
+    "learning_rate": "Learning rate of the last step, after warm-up and "
+    "schedule.",
+    "examples_per_second": "Training throughput, without validation and "
+    "summaries.",
+}
+DEBUG_DESCRIPTION = (
+    "Predictions and labels of the first validation examples, one above the "
+    "other, and correct predictions by class. Only one class predicted: the "
+    "model is stuck."
+)
 
 
-def check_mark(folder: pathlib.Path, mark: list) -> None:
-    """Raises `UserError` if a mark is not one of a file in this folder.
+class SummaryWriter:
+    """Writes the summaries of one run.
 
-    Nothing is changed. A mark comes from a file, which may be damaged or
-    somebody else's.
+    There is an event file for each split, `train` and `val`, and one in the
+    run's own folder.
+
+    Args:
+        folder: the run folder.
+        specs: the kinds to write.
+        splits: `("train", "val")`, or `("train",)` without validation.
+        resume_offsets: `[file name, length]` by split, from a checkpoint.
+    """
+
+    def __init__(
+        self,
+        folder: pathlib.Path,
+        specs: Iterable[SummarySpec],
+        splits: tuple[str, ...],
+        resume_offsets: dict[str, list],
+    ):
+        specs = list(specs)
+        places = list(splits)
+        if any(spec.run_level for spec in specs):
+            places.append(RUN_LEVEL)
+        self._writers = {
+            place: EventWriter(folder / place, resume_offsets.get(place))
+            for place in places
+        }
+        self._has_scalars = any(spec.name == "scalars" for spec in specs)
+        self._functions = [(spec, spec.load()) for spec in specs if spec.writer]
+
+    def write_scalars(
+        self, split: str, values: dict[str, float | None], step: int
+    ) -> None:
+        """Writes one point of each curve that has a value.
+
+        `train` and `val` have the same tags, so that TensorBoard draws them
+        into one chart.
+        """
+        if not self._has_scalars:
+            return
+        for tag, value in values.items():
+            if value is not None:
+                description = SCALAR_DESCRIPTIONS[tag]
+                self._writers[split].scalar(tag, value, step, description)
+
+    def write_snapshot(self, split: str, snapshot: Snapshot) -> None:
+        """Writes every selected kind that is due."""
+        for spec, function in self._functions:
+            if should_write(spec, snapshot.logging_step, snapshot.last):
+                place = RUN_LEVEL if spec.run_level else split
+                function(self._writers[place], snapshot)
+
+    def write_debug(self, markdown: str, step: int) -> None:
+        """Writes the debugging text."""
+        self._writers["train"].text("debug", markdown, step, DEBUG_DESCRIPTION)
+
+    def flush(self) -> dict[str, list]:
+        """Flushes all files; returns the resume offsets for a checkpoint."""
+        return {place: w.flush() for place, w in self._writers.items()}
+
+    def close(self) -> None:
+        """Closes the files."""
+        for writer in self._writers.values():
+            writer.close()
+
+
+def check_offset(folder: pathlib.Path, offset: list) -> None:
+    """Raises `UserError` if an offset is not one of a file in this folder.
+
+    Nothing is changed. An offset comes from a checkpoint, which may be damaged
+    or somebody else's.
 
     Args:
         folder: where TensorBoard looks, such as `runs/NAME/train`.
-        mark: `[file name, length]`.
+        offset: `[file name, length]`.
     """
-    name, length = mark
+    name, length = offset
     path = folder / name
-    if not NAME.fullmatch(name) or path.is_symlink():
+    if not FILE_NAME.fullmatch(name) or path.is_symlink():
         raise UserError(
-            f"the checkpoint of {folder.parent} is damaged: {name!r} is no "
-            "file of events in this run."
+            f"the checkpoint of {folder.parent} is damaged: {name!r} is not "
+            "an event file of this run."
         )
-    found = path.stat().st_size if path.is_file() else -1
-    if not 0 <= length <= found:
+    size = path.stat().st_size if path.is_file() else -1
+    if not 0 <= length <= size:
         raise UserError(
             f"{path} is damaged: it is shorter than its checkpoint says."
         )
 
 
-class EventLog:
-    """One event file that is appended to.
+class EventWriter:
+    """Appends to one event file.
+
+    The description of a tag, Markdown, is what TensorBoard shows behind its
+    (i); it is written with the first point.
 
     Args:
         folder: where TensorBoard looks, such as `runs/NAME/train`.
-        mark: `[file name, length]` as `flush` returned it; the file is cut
-            back to that length and other event files are removed. `None`
-            starts anew.
+        resume_offset: `[file name, length]` as `flush` returned it; the file
+            is truncated to that length and other event files are removed.
+            `None` starts a new file.
     """
 
-    def __init__(self, folder: pathlib.Path, mark: list | None = None):
-        if mark:
-            check_mark(folder, mark)
+    def __init__(self, folder: pathlib.Path, resume_offset: list | None = None):
+        if resume_offset:
+            check_offset(folder, resume_offset)
         folder.mkdir(parents=True, exist_ok=True)
-        name = mark[0] if mark else _new_name()
+        name = resume_offset[0] if resume_offset else _new_name()
         for other in folder.glob("events.out.tfevents.*"):
-            if not mark or other.name != name:
+            if not resume_offset or other.name != name:
                 other.unlink()
         self.path = folder / name
-        if mark:
-            os.truncate(self.path, mark[1])
+        if resume_offset:
+            os.truncate(self.path, resume_offset[1])
+        self._described: set[str] = set()
         self._file = open(self.path, "ab")  # noqa: SIM115 (closed by close)
-        if not mark:
+        if not resume_offset:
             self._write(Event(file_version="brain.Event:2"))
 
-    def scalar(self, tag: str, value: float, step: int) -> None:
+    def scalar(
+        self, tag: str, value: float, step: int, description: str
+    ) -> None:
         """Adds one point to a curve."""
-        self.add(scalar_pb(tag, float(value)), step)
+        summary = scalar_pb(tag, float(value), self._once(tag, description))
+        self.add(summary, step)
 
-    def histogram(self, tag: str, values: np.ndarray, step: int) -> None:
-        """Adds the distribution of the finite numbers in an array, if any."""
+    def histogram(
+        self, tag: str, values: np.ndarray, step: int, description: str
+    ) -> None:
+        """Adds the histogram of the finite numbers in an array, if any."""
         values = np.asarray(values, np.float64)
         values = values[np.isfinite(values)]
         if values.size:
-            self.add(histogram_pb(tag, values), step)
+            description = self._once(tag, description)
+            self.add(histogram_pb(tag, values, description=description), step)
 
-    def image(self, tag: str, picture: np.ndarray, step: int) -> None:
-        """Adds a picture, uint8 `[H, W, 3]`."""
-        height, width = picture.shape[:2]
-        values = [str(width).encode(), str(height).encode(), _png(picture)]
+    def image(
+        self, tag: str, image: np.ndarray, step: int, description: str
+    ) -> None:
+        """Adds an image, uint8 `[H, W, 3]`."""
+        height, width = image.shape[:2]
+        values = [str(width).encode(), str(height).encode(), _png(image)]
         value = Summary.Value(
             tag=tag,
             metadata=create_summary_metadata(
-                display_name=None, description=None
+                display_name=None, description=self._once(tag, description)
             ),
             tensor=TensorProto(
                 dtype=DataType.DT_STRING,
@@ -111,12 +217,14 @@ class EventLog:
         )
         self.add(Summary(value=[value]), step)
 
-    def text(self, tag: str, markdown: str, step: int) -> None:
+    def text(
+        self, tag: str, markdown: str, step: int, description: str
+    ) -> None:
         """Adds a text, shown as Markdown."""
-        self.add(text_pb(tag, markdown), step)
+        self.add(text_pb(tag, markdown, self._once(tag, description)), step)
 
     def add(self, summary: Summary, step: int) -> None:
-        """Adds what a plugin of TensorBoard reads."""
+        """Adds a summary of a TensorBoard plugin."""
         self._write(Event(summary=summary, step=step))
 
     def graph(self, definition: GraphDef) -> None:
@@ -124,7 +232,7 @@ class EventLog:
         self._write(Event(graph_def=definition.SerializeToString()))
 
     def flush(self) -> list:
-        """Puts everything on disk; returns `[file name, length]`."""
+        """Flushes to disk; returns `[file name, length]`."""
         self._file.flush()
         os.fsync(self._file.fileno())
         return [self.path.name, self._file.tell()]
@@ -134,18 +242,107 @@ class EventLog:
         self.flush()
         self._file.close()
 
+    def _once(self, tag: str, description: str) -> str | None:
+        """Returns the description of a tag the first time, then `None`."""
+        if tag in self._described:
+            return None
+        self._described.add(tag)
+        return description
+
     def _write(self, event: Event) -> None:
         event.wall_time = time.time()
-        records.write(self._file, event.SerializeToString())
+        write_record(self._file, event.SerializeToString())
 
 
-def _png(picture: np.ndarray) -> bytes:
+def _png(image: np.ndarray) -> bytes:
     file = io.BytesIO()
-    # Little compression: pictures are small, and training waits for them.
-    Image.fromarray(picture).save(file, "PNG", compress_level=3)
+    # Little compression: images are small, and training waits for them.
+    Image.fromarray(image).save(file, "PNG", compress_level=3)
     return file.getvalue()
 
 
 def _new_name() -> str:
     # TensorBoard wants "tfevents" in the name, and sorts files by it.
     return f"events.out.tfevents.{int(time.time()):010d}.{os.getpid()}.v2"
+
+
+# Records: length, data, and a checksum of each. TensorBoard's own writer
+# computes checksums byte by byte in Python, which for an image takes longer
+# than drawing it; here many strips of the data are processed in parallel.
+
+# CRC-32C, Castagnoli's polynomial with its bits reversed (RFC 3720).
+POLYNOMIAL = 0x82F63B78
+STRIP_BYTES = 128  # and as many NumPy operations, whatever the length
+MAX_PLAIN_BYTES = 4096  # up to which plain Python is faster
+
+
+def write_record(file: BinaryIO, data: bytes) -> None:
+    """Appends one record to a file, in TensorFlow's TFRecord format."""
+    length = struct.pack("<Q", len(data))
+    file.write(length + _masked(length) + data + _masked(data))
+
+
+def checksum(data: bytes) -> int:
+    """Returns the CRC-32C of some bytes."""
+    crc = _crc_in_strips if len(data) > MAX_PLAIN_BYTES else _crc
+    return crc(data) ^ 0xFFFFFFFF
+
+
+def _masked(data: bytes) -> bytes:
+    crc = checksum(data)
+    rotated = crc >> 15 | crc << 17
+    return struct.pack("<I", rotated + 0xA282EAD8 & 0xFFFFFFFF)
+
+
+def _crc(data: bytes) -> int:
+    register = 0xFFFFFFFF
+    for byte in data:
+        register = _PLAIN_TABLE[(register ^ byte) & 255] ^ register >> 8
+    return register
+
+
+def _crc_in_strips(data: bytes) -> int:
+    # The register is linear in its start and in the data: it can start at
+    # zero if the first bits of the data are flipped, and leading zeros change
+    # nothing.
+    number = -(-len(data) // STRIP_BYTES)
+    strips = np.zeros(number * STRIP_BYTES, np.uint8)
+    strips[-len(data) :] = np.frombuffer(data, np.uint8)
+    strips[-len(data) :][:4] ^= 255
+    registers = _advance(
+        np.zeros(number, np.uint32), strips.reshape(number, -1)
+    )
+    total = 0
+    for register in registers.tolist():
+        a, b, c, d = total.to_bytes(4, "little")
+        total = _SHIFT[0][a] ^ _SHIFT[1][b] ^ _SHIFT[2][c] ^ _SHIFT[3][d]
+        total ^= register
+    return total
+
+
+def _advance(registers: np.ndarray, strips: np.ndarray) -> np.ndarray:
+    """Returns uint32 registers `[N]` after the bytes of strips `[N, L]`."""
+    for column in np.ascontiguousarray(strips.T):
+        registers = _TABLE[(registers ^ column) & 255] ^ registers >> 8
+    return registers
+
+
+def _make_table() -> np.ndarray:
+    """Returns what each value of a byte makes of an empty register."""
+    table = np.arange(256, dtype=np.uint32)
+    for _ in range(8):
+        odd = (table & 1).astype(bool)
+        table = np.where(odd, table >> 1 ^ np.uint32(POLYNOMIAL), table >> 1)
+    return table
+
+
+def _make_shift() -> list[list[int]]:
+    """Returns what each byte of a register becomes after a strip of zeros."""
+    zeros = np.zeros((256, STRIP_BYTES), np.uint8)
+    values = np.arange(256, dtype=np.uint32)
+    return [_advance(values << 8 * k, zeros).tolist() for k in range(4)]
+
+
+_TABLE = _make_table()
+_PLAIN_TABLE = _TABLE.tolist()
+_SHIFT = _make_shift()

@@ -1,8 +1,8 @@
-"""Kind `hparams`: options and result in TensorBoard's table of runs.
+"""The options of a run: the HParams tab, and a table as text.
 
-Each run is a line of its own, called as the run is, since this is written
-into the run's own folder. The table takes the scores from the curves below
-that, `train` and `val`.
+Each run is a row of the HParams tab under its own name, as this is written to
+the run's own folder. The tab takes the metrics from the curves `train` and
+`val` below it.
 """
 
 from __future__ import annotations
@@ -20,13 +20,18 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 )
 
 from zoo.config import OPTIONS
-from zoo.summaries.events import EventLog
-from zoo.summaries.snapshot import Snapshot
+from zoo.summaries.events import EventWriter
+from zoo.summaries.inspector import Snapshot
 
-# What says where things lie, and changes nothing in what is learned.
-PLACES = ("data_dir", "runs_dir", "run_name", "checkpoint_every")
-# What stands for an option beside which another has no use for it, so that no
-# line of the table has a hole: a value that changes nothing.
+CONFIG = (
+    "Every option of this run, as resolved from flags, recipe and defaults."
+)
+HPARAMS = "Options and status of this run, for the HParams tab."
+
+# Options of where files are, which change nothing in training.
+PATH_OPTIONS = ("data_dir", "runs_dir", "run_name", "checkpoint_every")
+# Neutral values of options that depend on another one and have no effect, so
+# that no cell of the table is empty.
 NEUTRAL = {
     "momentum": 0.0,
     "schedule_epochs": "none",
@@ -37,37 +42,37 @@ NEUTRAL = {
 }
 
 
-def write(log: EventLog, snapshot: Snapshot) -> None:
-    """Writes the options before the first update, and that training ended."""
+def write_hparams(writer: EventWriter, snapshot: Snapshot) -> None:
+    """Writes the options before the first step, and the end of training."""
     if snapshot.step == 0:
-        log.add(start(options(snapshot.config)), 0)
+        writer.add(start(options(snapshot.config)), 0)
     if snapshot.last:
-        log.add(end(), snapshot.step)
+        writer.add(end(), snapshot.step)
 
 
 def options(config: dict[str, Any]) -> dict[str, bool | float | str]:
-    """Returns the options that have a value, each as TensorBoard takes it."""
+    """Returns the options that have a value, in types of TensorBoard."""
     model_arg = dict(config.get("model_arg") or {})
     flat = {**config, "model_arg": None, **model_arg}
     for name, neutral in NEUTRAL.items():
         if name in flat and flat[name] is None:
             flat[name] = neutral
     return {
-        name: cell(value)
+        name: to_hparam(value)
         for name, value in flat.items()
-        if value is not None and value != () and _matters(name)
+        if value is not None and value != () and _is_hyperparameter(name)
     }
 
 
-def cell(value: Any) -> bool | float | str:
-    """Returns the value of an option as TensorBoard takes it."""
+def to_hparam(value: Any) -> bool | float | str:
+    """Returns the value of an option in a type of TensorBoard."""
     if isinstance(value, bool | int | float):
         return value
     return ", ".join(map(str, value)) if isinstance(value, tuple) else value
 
 
 def start(values: dict[str, bool | float | str]) -> Summary:
-    """Returns the line of a run: its options, and when it began."""
+    """Returns the row of a run: its options, and when it started."""
     info = SessionStartInfo(start_time_secs=time.time())
     for name, value in values.items():
         field = info.hparams[name]
@@ -82,27 +87,46 @@ def start(values: dict[str, bool | float | str]) -> Summary:
 
 
 def end() -> Summary:
-    """Returns the news that a run has come to its end."""
+    """Returns the status of a run that has ended."""
     info = SessionEndInfo(status=STATUS_SUCCESS, end_time_secs=time.time())
     data = HParamsPluginData(session_end_info=info)
     return _summary(metadata.SESSION_END_INFO_TAG, data)
 
 
 def declare(experiment: api_pb2.Experiment) -> Summary:
-    """Returns the columns of a table whose runs belong together."""
+    """Returns the columns of the table of a sweep."""
     data = HParamsPluginData(experiment=experiment)
     return _summary(metadata.EXPERIMENT_TAG, data)
 
 
 def _summary(tag: str, data: HParamsPluginData) -> Summary:
-    value = Summary.Value(
-        tag=tag,
-        metadata=metadata.create_summary_metadata(data),
-        tensor=metadata.NULL_TENSOR,
-    )
+    plugin = metadata.create_summary_metadata(data)
+    plugin.summary_description = HPARAMS
+    value = Summary.Value(tag=tag, metadata=plugin, tensor=metadata.NULL_TENSOR)
     return Summary(value=[value])
 
 
-def _matters(name: str) -> bool:
+def _is_hyperparameter(name: str) -> bool:
     shows = name in OPTIONS and OPTIONS[name].group == "summaries"
-    return name not in PLACES and not shows
+    return name not in PATH_OPTIONS and not shows
+
+
+def write_config(writer: EventWriter, snapshot: Snapshot) -> None:
+    """Writes the text `config`, once, before the first step."""
+    if snapshot.step == 0:
+        writer.text("config", config_table(snapshot.config), 0, CONFIG)
+
+
+def config_table(config: dict[str, Any]) -> str:
+    """Returns a Markdown table of the options that have a value."""
+    rows = [
+        f"| `{name}` | {_format(value)} |"
+        for name, value in config.items()
+        if value not in (None, {}, ())
+    ]
+    return "\n".join(["| option | value |", "| --- | --- |", *rows])
+
+
+def _format(value: Any) -> str:
+    text = ", ".join(map(str, value)) if isinstance(value, tuple) else value
+    return str(text).replace("|", "\\|")

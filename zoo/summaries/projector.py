@@ -1,7 +1,7 @@
-"""Kind `projector`: what the classifier sees of each example, as a cloud.
+"""Features of the validation set, for TensorBoard's Projector tab.
 
-Files for TensorBoard's projector, in the folder of the event file, where it
-looks: features, labels and answers, and thumbnails where there are images.
+The files are in the folder of the event file: features, labels and
+predictions, and thumbnails of images.
 """
 
 from __future__ import annotations
@@ -13,64 +13,67 @@ import pathlib
 import numpy as np
 from PIL import Image
 
-from zoo import drawing
 from zoo.io import atomic_write
-from zoo.summaries.events import EventLog
-from zoo.summaries.snapshot import Judged, Snapshot
+from zoo.summaries import drawing
+from zoo.summaries.events import EventWriter
+from zoo.summaries.inspector import ScoredExamples, Snapshot
 
-MOST = 1_000  # examples
-MOST_FEATURES = 200  # numbers an example; a browser has to handle them all
+MAX_EXAMPLES = 1_000
+MAX_FEATURES = 200  # numbers an example, all of which a browser handles
 SIDE = 40  # pixels, about, of a thumbnail
-CONFIG = "projector_config.pbtxt"  # the name that TensorBoard looks for
+CONFIG_FILE = "projector_config.pbtxt"  # the name that TensorBoard expects
 
 
-def write(log: EventLog, snapshot: Snapshot) -> None:
+def write_projector(writer: EventWriter, snapshot: Snapshot) -> None:
     """Writes the files, once, at the end of training."""
     if not snapshot.last:
         return
-    judged = snapshot.judged
-    some = Judged(
-        judged.inputs[:MOST], judged.labels[:MOST], judged.logits[:MOST]
+    scored = snapshot.scored
+    examples = ScoredExamples(
+        scored.inputs[:MAX_EXAMPLES],
+        scored.labels[:MAX_EXAMPLES],
+        scored.logits[:MAX_EXAMPLES],
     )
-    features = snapshot.view.features(some.inputs)
+    features = snapshot.inspector.features(examples.inputs)
     if features is not None and np.isfinite(features).all():
-        write_files(log.path.parent, some, features, snapshot.class_names)
+        folder = writer.path.parent
+        write_files(folder, examples, features, snapshot.class_names)
 
 
 def write_files(
     folder: pathlib.Path,
-    judged: Judged,
+    examples: ScoredExamples,
     features: np.ndarray,
     names: tuple[str, ...],
 ) -> None:
-    """Writes the files, that which names the others last.
+    """Writes the files, the config file last.
 
     Args:
-        features: float `[N, F]` of the judged examples.
+        features: float `[N, F]` of the examples.
     """
-    points = principal(features, MOST_FEATURES)
+    points = principal_components(features, MAX_FEATURES)
     files = {
         "features.tsv": _table(points),
-        "labels.tsv": _labels(judged, names),
+        "labels.tsv": _labels(examples, names),
     }
     side = None
-    if judged.inputs.ndim == 4:
-        files["thumbnails.png"], side = sprite(judged.inputs)
+    if examples.inputs.ndim == 4:
+        files["thumbnails.png"], side = sprite(examples.inputs)
     reduced = points.shape[1] < features.shape[1]
     name = f"{points.shape[1]} principal components of " if reduced else ""
-    files[CONFIG] = _config(f"{name}features", points.shape, side)
+    files[CONFIG_FILE] = _config(f"{name}features", points.shape, side)
     for file_name, content in files.items():
         with atomic_write(folder / file_name) as file:
             file.write(content)
 
 
-def principal(features: np.ndarray, most: int) -> np.ndarray:
-    """Returns features, or so many principal components if there are more."""
-    if features.shape[1] <= most:
+def principal_components(features: np.ndarray, number: int) -> np.ndarray:
+    """Returns the first principal components, or the features if fewer."""
+    if features.shape[1] <= number:
         return features
-    centred = features - features.mean(axis=0)
-    left, sizes, _ = np.linalg.svd(centred, full_matrices=False)
-    return left[:, :most] * sizes[:most]
+    centered = features - features.mean(axis=0)
+    left, sizes, _ = np.linalg.svd(centered, full_matrices=False)
+    return left[:, :number] * sizes[:number]
 
 
 def sprite(images: np.ndarray) -> tuple[bytes, tuple[int, int]]:
@@ -79,10 +82,10 @@ def sprite(images: np.ndarray) -> tuple[bytes, tuple[int, int]]:
     Args:
         images: raw, 0..255, `[N, H, W, C]`.
     """
-    pixels = drawing.in_colour(drawing.to_pixels(images, 0, 255))
-    tiles = drawing.resized(pixels, SIDE)
+    pixels = drawing.to_rgb(drawing.to_pixels(images, 0, 255))
+    tiles = drawing.resize(pixels, SIDE)
     count, height, width = tiles.shape[:3]
-    columns = math.ceil(math.sqrt(count))  # the projector wants a square
+    columns = math.ceil(math.sqrt(count))  # the sprite must be square
     sheet = np.full((columns * columns, height, width, 3), 255, np.uint8)
     sheet[:count] = tiles
     sheet = sheet.reshape(columns, columns, height, width, 3)
@@ -97,15 +100,17 @@ def _table(points: np.ndarray) -> bytes:
     return ("\n".join(rows) + "\n").encode()
 
 
-def _labels(judged: Judged, names: tuple[str, ...]) -> bytes:
-    # A tab or a line's end in a name would make it two.
+def _labels(examples: ScoredExamples, names: tuple[str, ...]) -> bytes:
+    # A tab or a line break in a name would split it.
     names = [" ".join(name.split()) for name in names]
-    answers = judged.logits.argmax(axis=1)
+    predictions = examples.logits.argmax(axis=1)
     rows = [
-        f"{names[label]}\t{names[answer]}\t{'yes' if label == answer else 'no'}"
-        for label, answer in zip(judged.labels, answers, strict=True)
+        f"{names[true]}\t{names[predicted]}\t"
+        f"{'yes' if true == predicted else 'no'}"
+        for true, predicted in zip(examples.labels, predictions, strict=True)
     ]
-    return ("\n".join(["label\tanswer\tright", *rows]) + "\n").encode()
+    header = "label\tprediction\tcorrect"
+    return ("\n".join([header, *rows]) + "\n").encode()
 
 
 def _config(name: str, shape: tuple[int, int], side) -> bytes:

@@ -33,10 +33,10 @@ from zoo.data.rows import rows_in
 from zoo.errors import Diverged, Interrupted
 from zoo.resolve import ResolvedConfig
 from zoo.runs import Run, RunWriter
-from zoo.summaries import Summaries as SummaryWriter
-from zoo.summaries import debug, vitals
-from zoo.summaries.snapshot import Snapshot
-from zoo.summaries.view import View
+from zoo.summaries import layer_stats
+from zoo.summaries.events import SummaryWriter
+from zoo.summaries.inspector import ModelInspector, Snapshot
+from zoo.summaries.tensors import debug_text
 from zoo.training import batch_norm, optimizers
 from zoo.training.checkpoints import (
     BestEpoch,
@@ -184,7 +184,7 @@ class Session:
         self.step_before = state.step
         self.has_user_callbacks = has_user_callbacks
         self.batches = batches
-        self._view = View(
+        self._inspector = ModelInspector(
             setup.model,
             backbone_of(setup.model),
             minimized_loss(setup.config, setup.dataset),
@@ -210,17 +210,19 @@ class Session:
         config, dataset = self.config, self.setup.dataset
         return Snapshot(
             step=self.state.step,
-            look=self.state.epoch // config.summary_every,
-            looks=math.ceil(config.num_epochs / config.summary_every),
+            logging_step=self.state.epoch // config.summary_every,
+            num_logging_steps=math.ceil(
+                config.num_epochs / config.summary_every
+            ),
             last=is_last,
-            view=self._view,
+            inspector=self._inspector,
             inputs=self.batch.images,
             labels=self.batch.labels,
             class_names=dataset.class_names,
             config=config.as_dict(),
             folder=self.run.path,
-            validation=self._validation,
-            batch=self._training_batch,
+            load_validation=self._validation,
+            load_training_batch=self._training_batch,
         )
 
     def _validation(self) -> tuple[np.ndarray, np.ndarray]:
@@ -443,10 +445,10 @@ class Summaries(RunCallback):
         self.session.sync(self.model)
         accuracy = Logs.of(logs).accuracy
         split = self.session.batch.split
-        text = debug.text(self.session.snapshot(), accuracy, split)
+        text = debug_text(self.session.snapshot(), accuracy, split)
         self.session.console.print(text)
         markdown = f"```\n{text}\n```"
-        self.session.summaries.write_text("debug", markdown, self.state.step)
+        self.session.summaries.write_debug(markdown, self.state.step)
 
     def on_epoch_end(self, epoch, logs=None):
         """Writes summaries every `--summary_every` epochs and at the end."""
@@ -464,10 +466,10 @@ def write_layer_stats(
     """Adds a row to `layer_stats.json`, where one is due and wanted."""
     state = session.state
     is_wanted = session.config.summaries != ("none",)
-    if is_wanted and vitals.is_due(state.epoch, is_last):
-        state.layer_stats.append(vitals.measure(snapshot, state.epoch))
+    if is_wanted and layer_stats.should_measure(state.epoch, is_last):
+        state.layer_stats.append(layer_stats.measure(snapshot, state.epoch))
         text = json.dumps(state.layer_stats, indent=1)
-        session.writer.write("vitals.json", text + "\n")
+        session.writer.write("layer_stats.json", text + "\n")
 
 
 class ConsoleProgress(RunCallback):

@@ -13,7 +13,7 @@ from zoo.console import pluralize
 from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.runs import Run, RunWriter
-from zoo.summaries import WHOLE, events
+from zoo.summaries.events import RUN_LEVEL, check_offset
 from zoo.training.checkpoints import LAST, Checkpoints, TrainState
 from zoo.training.console import Console
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
 
-EVENT_FOLDERS = ("train", "val", WHOLE)
+EVENT_FOLDERS = ("train", "val", RUN_LEVEL)
 
 
 @backend.fixed_settings()
@@ -192,7 +192,7 @@ def check_files(run: Run, state: TrainState | None) -> None:
                 f"the checkpoint of {run.path} is damaged: {place!r} is not a "
                 "folder of events in a run."
             )
-        events.check_mark(run.path / place, mark)
+        check_offset(run.path / place, mark)
 
 
 def run_id(run: Run) -> str:

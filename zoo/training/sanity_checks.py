@@ -20,8 +20,8 @@ from zoo.diagnostics.optimization_rules import (
     input_problem,
 )
 from zoo.errors import UserError
-from zoo.summaries import backprop, vitals
-from zoo.summaries.view import View
+from zoo.summaries import layer_stats
+from zoo.summaries.inspector import ModelInspector, make_gradient_fn
 from zoo.training.callbacks import SummaryBatch
 from zoo.training.model import backbone_of, minimized_loss, scaled_inputs
 from zoo.training.optimizers import Constant
@@ -56,15 +56,15 @@ class UntrainedModel:
         dataset = setup.dataset
         loss = minimized_loss(setup.config, dataset)
         self.setup = setup
-        self.view = View(
+        self.inspector = ModelInspector(
             setup.model,
             backbone_of(setup.model),
             loss,
             scaled_inputs(setup.backbone),
         )
         # Penalties would give a gradient to weights that get none of the data.
-        self.gradients = backprop.make_gradients(
-            setup.model, loss, penalized=False
+        self.gradients = make_gradient_fn(
+            setup.model, loss, regularization=False
         )
         self.batch = SummaryBatch.draw(dataset, setup.config.seed)
         order = np.random.default_rng(setup.config.seed).permutation(
@@ -102,7 +102,7 @@ def check(config: TrainConfig) -> list[CheckResult]:
 def check_inputs(model: UntrainedModel) -> CheckResult:
     """Whether inputs, after preprocessing, have mean 0 and std 1."""
     raw = model.batch.images
-    stats = vitals.inputs(raw, model.view.scaled(raw))
+    stats = layer_stats.input_stats(raw, model.inspector.normalize(raw))
     problem = input_problem(stats)
     return CheckResult(
         "inputs",
@@ -113,7 +113,7 @@ def check_inputs(model: UntrainedModel) -> CheckResult:
 
 def check_initial_loss(model: UntrainedModel) -> CheckResult:
     """Whether the untrained model guesses, instead of being confident."""
-    logits = model.view.logits_in_training(model.batch.images)
+    logits = model.inspector.logits_in_training(model.batch.images)
     loss = metrics.cross_entropy(logits, model.batch.labels)
     chance, _ = metrics.chance_level(model.batch.labels, logits.shape[1])
     return CheckResult(
@@ -173,7 +173,7 @@ def check_overfitting(model: UntrainedModel) -> CheckResult:
 
 def check_blank_images(model: UntrainedModel) -> CheckResult:
     """Whether predictions for black images are independent of the labels."""
-    logits = model.view.logits(np.zeros_like(model.images))
+    logits = model.inspector.logits(np.zeros_like(model.images))
     correct = metrics.count_correct(logits, model.labels)
     largest = int(np.bincount(model.labels).max())
     return CheckResult(
@@ -190,7 +190,7 @@ def _is_memorized(model: UntrainedModel) -> bool:
     Early on, batch norm's running averages lag behind; in training, dropout
     drops units. Either may change predictions that the weights can make.
     """
-    modes = (model.view.logits, model.view.logits_in_training)
+    modes = (model.inspector.logits, model.inspector.logits_in_training)
     return any(_are_predicted(model, mode(model.images)) for mode in modes)
 
 
@@ -203,7 +203,7 @@ def _are_predicted(model: UntrainedModel, outputs: np.ndarray) -> bool:
 
 
 def _describe_fit(model: UntrainedModel) -> str:
-    outputs = model.view.logits(model.images)
+    outputs = model.inspector.logits(model.images)
     if model.has_classes:
         correct = metrics.count_correct(outputs, model.labels)
         return f"{correct} of {len(model.labels)} correct"

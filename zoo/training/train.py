@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 import keras
 
-from zoo import backend, kinds
+from zoo import backend
 from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.console import pluralize
@@ -16,7 +16,8 @@ from zoo.data import Dataset
 from zoo.errors import Diverged, Interrupted
 from zoo.run_store import RunStore, default_name, new_id
 from zoo.runs import Run, RunWriter
-from zoo.summaries import Summaries as SummaryWriter
+from zoo.summaries import registry
+from zoo.summaries.events import SummaryWriter
 from zoo.training import callbacks as run_callbacks
 from zoo.training import console_text, knn, metadata, precision
 from zoo.training.callbacks import Session
@@ -204,7 +205,7 @@ def _session(
     """Opens what a run writes to, and records the untrained model."""
     config, dataset = setup.config, setup.dataset
     splits = ("train", "val") if len(dataset.val) else ("train",)
-    chosen = kinds.chosen(config.summaries, dataset.traits)
+    chosen = registry.select(config.summaries, dataset.traits)
     with contextlib.ExitStack() as stack:
         summaries = SummaryWriter(run.path, chosen, splits, state.event_files)
         stack.callback(summaries.close)

@@ -11,12 +11,11 @@ from typing import Any
 
 from tensorboard.plugins.hparams import api_pb2
 
-from zoo import kinds
 from zoo.config import BOOL, OPTIONS
 from zoo.options import FLOAT, INT, INT_OR_AUTO, INT_OR_FULL
 from zoo.runs import SweepFolder
-from zoo.summaries import hparams
-from zoo.summaries.events import EventLog
+from zoo.summaries import hparams, registry
+from zoo.summaries.events import EventWriter
 from zoo.tuning.dimension import ARGUMENT, Dimension
 from zoo.tuning.settings import SweepConfig
 
@@ -34,14 +33,14 @@ ACCURACY = "accuracy"
 
 def declare(folder: SweepFolder, settings: SweepConfig) -> None:
     """Declares the columns, once; not if trials show no hyperparameters."""
-    shown = kinds.chosen(settings.config.summaries, ("classes",))
+    shown = registry.select(settings.config.summaries, ("classes",))
     if "hparams" not in {kind.name for kind in shown}:
         return
     if any(folder.path.glob("events.out.tfevents.*")):
         return
-    log = EventLog(folder.path)
-    log.add(hparams.declare(experiment(settings)), 0)
-    log.close()
+    writer = EventWriter(folder.path)
+    writer.add(hparams.declare(experiment(settings)), 0)
+    writer.close()
 
 
 def experiment(settings: SweepConfig) -> api_pb2.Experiment:
@@ -72,7 +71,7 @@ def _searched(one: Dimension) -> api_pb2.HParamInfo:
         info.domain_interval.min_value = one.low
         info.domain_interval.max_value = one.high
         return info
-    cells = [hparams.cell(value) for value in one.values]
+    cells = [hparams.to_hparam(value) for value in one.values]
     info.type = _type_of(cells)
     info.domain_discrete.extend(cells)
     return info
@@ -95,7 +94,7 @@ def _others() -> list[str]:
     return [
         name
         for name, option in OPTIONS.items()
-        if option.common and name not in hparams.PLACES
+        if option.common and name not in hparams.PATH_OPTIONS
     ]
 
 

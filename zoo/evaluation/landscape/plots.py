@@ -25,9 +25,17 @@ import numpy as np
 from zoo.errors import UserError
 from zoo.evaluation.landscape import PARTS
 from zoo.runs import Run, RunWriter
-from zoo.summaries.events import EventLog
+from zoo.summaries.events import EventWriter
 
 FOLDER_NAME = "landscape"
+DESCRIPTIONS = {
+    "path": "Loss along the straight line from the initial to the final "
+    "weights. A smooth fall without a barrier is usual.",
+    "line": "Loss along a random direction through the final weights. A narrow "
+    "valley is a sharp minimum.",
+    "plane": "Loss over a plane of two random directions around the final "
+    "weights, as level lines.",
+}
 # Okabe and Ito's blue and vermilion, which color-blind readers can tell apart.
 COLORS = {"train": "#0072B2", "val": "#D55E00"}
 LINE_STYLES = {"train": "-", "val": "--"}
@@ -84,15 +92,16 @@ def _write(folder: pathlib.Path, run: Run, scanned: dict[str, Any]) -> None:
     text = json.dumps(as_json(scanned), indent=1, allow_nan=False)
     (folder / "landscape.json").write_text(text + "\n")
     step = int(run.metrics.get("steps", 0))
-    log = EventLog(folder)
+    writer = EventWriter(folder)
     try:
         for part in PARTS:
             if part in scanned:
                 pixels = draw(scanned, part)
                 Image.fromarray(pixels).save(folder / f"{part}.png")
-                log.image(f"{FOLDER_NAME}/{part}", pixels, step)
+                tag = f"{FOLDER_NAME}/{part}"
+                writer.image(tag, pixels, step, DESCRIPTIONS[part])
     finally:
-        log.close()
+        writer.close()
 
 
 def as_json(value: Any) -> Any:

@@ -1,4 +1,4 @@
-"""What pictures see of an update on JAX, where it is only imagined."""
+"""Update ratios on JAX, from a step that changes nothing."""
 
 import pytest
 
@@ -8,7 +8,7 @@ pytestmark = pytest.mark.jax
 
 CODE = """
 import keras, numpy as np
-from zoo.summaries import backprop
+from zoo.summaries import inspector
 
 inputs = keras.Input((4,))
 outputs = keras.layers.Dense(2)(keras.layers.Dense(3)(inputs))
@@ -16,13 +16,13 @@ model = keras.Model(inputs, outputs)
 rate = keras.optimizers.schedules.CosineDecay(0.1, 50)
 model.compile(keras.optimizers.Adam(rate), "mse")
 model.optimizer.build(model.trainable_variables)
-changes = backprop.make_changes(model)
+updates = inspector.make_update_fn(model)
 random = np.random.default_rng(0)
 for _ in range(3):
     weights, state = model.trainable_variables, model.optimizer.variables
     gradients = [np.float32(random.normal(size=v.shape)) for v in weights]
     before = [np.array(v) for v in (*weights, *state)]
-    found = changes(gradients)
+    found = updates(gradients)
     for variable, old in zip((*weights, *state), before):
         np.testing.assert_array_equal(variable, old)
     model.optimizer.apply(list(map(keras.ops.convert_to_tensor, gradients)))
@@ -32,6 +32,6 @@ for _ in range(3):
 """
 
 
-def test_an_update_that_is_imagined_is_the_one_that_comes(python):
+def test_the_computed_update_is_that_of_the_next_step(python):
     done = environment.call(python, "-c", CODE)
     assert done.returncode == 0, done.stderr

@@ -1,4 +1,4 @@
-"""The film of a run: its frames, its size, and its end after a kill."""
+"""The animation of a run: its frames, its size, and its end after a kill."""
 
 import io
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
-from zoo.summaries import film, scenes
+from zoo.summaries import animation
 from zoo.training.console import Console
 from zoo.training.resume import resume
 from zoo.training.train import train
@@ -30,32 +30,37 @@ def frames_of(content):
 
 @given(st.integers(0, 3000))
 def test_no_training_has_more_frames_than_the_film(looks):
-    due = [film.is_due(look, looks, look == looks) for look in range(looks + 1)]
-    assert sum(due) == min(looks + 1, film.FRAMES)
+    due = [
+        animation.is_frame(look, looks, look == looks)
+        for look in range(looks + 1)
+    ]
+    assert sum(due) == min(looks + 1, animation.NUM_FRAMES)
     assert due[0] and due[-1]
 
 
 def test_frames_are_evenly_spread():
-    due = [n for n in range(1000) if film.is_due(n, 1000, False)]
+    due = [n for n in range(1000) if animation.is_frame(n, 1000, False)]
     assert set(np.diff(due)) <= {43, 44}
 
 
 def test_numbers_are_kept_with_their_updates(tmp_path):
     path = tmp_path / "boundary.npy"
     for step in (0, 5, 9):
-        steps, values = film.keep(path, step, np.full((2, 3), step, np.float16))
+        steps, values = animation.keep_frame(
+            path, step, np.full((2, 3), step, np.float16)
+        )
     assert steps.tolist() == [0, 5, 9]
     assert values[:, 1, 2].tolist() == [0, 5, 9]
-    assert np.load(path)["step"][:4].tolist() == [0, 5, 9, film.UNUSED]
+    assert np.load(path)["step"][:4].tolist() == [0, 5, 9, animation.UNUSED]
 
 
 def test_a_frame_takes_the_place_of_those_from_its_update_on(tmp_path):
     path = tmp_path / "boundary.npy"
     for step in (0, 5, 9, 12):
-        film.keep(path, step, np.zeros(2, np.float16))
-    steps, values = film.keep(path, 9, np.ones(2, np.float16))
+        animation.keep_frame(path, step, np.zeros(2, np.float16))
+    steps, values = animation.keep_frame(path, 9, np.ones(2, np.float16))
     assert steps.tolist() == [0, 5, 9] and values[:, 0].tolist() == [0, 0, 1]
-    steps, _ = film.keep(path, 15, np.ones(2, np.float16))
+    steps, _ = animation.keep_frame(path, 15, np.ones(2, np.float16))
     assert steps.tolist() == [0, 5, 9, 15]
 
 
@@ -63,50 +68,52 @@ def test_a_frame_takes_the_place_of_those_from_its_update_on(tmp_path):
 def test_a_file_that_holds_something_else_is_made_anew(tmp_path, content):
     path = tmp_path / "boundary.npy"
     if content is None:
-        film.keep(path, 3, np.zeros(7, np.float16))
+        animation.keep_frame(path, 3, np.zeros(7, np.float16))
     else:
         path.write_bytes(content)
-    steps, values = film.keep(path, 5, np.ones(2, np.float16))
+    steps, values = animation.keep_frame(path, 5, np.ones(2, np.float16))
     assert steps.tolist() == [5] and values.tolist() == [[1, 1]]
 
 
 def test_a_film_shows_its_pictures_in_order_and_stands_at_the_last():
     pictures = [np.full((20, 20, 3), c, np.uint8) for c in (RED, BLUE, RED)]
-    content = film.gif(pictures, [RED, BLUE])
+    content = animation.encode_gif(pictures, [RED, BLUE])
     for found, given_ in zip(frames_of(content), pictures, strict=True):
         np.testing.assert_array_equal(found, given_)
     image = Image.open(io.BytesIO(content))
     assert image.info["loop"] == 0
     image.seek(2)
-    assert image.info["duration"] == film.LAST
+    assert image.info["duration"] == animation.LAST_FRAME_MS
 
 
 def test_a_film_too_large_loses_shades_or_pictures_but_not_its_ends():
     random = np.random.default_rng(0)
     noise = random.integers(0, 256, (24, 320, 320, 3), dtype=np.uint8)
     noise[0], noise[-1] = RED, BLUE
-    content = film.gif(list(noise), [RED, BLUE])
-    assert len(content) < film.MOST_BYTES
+    content = animation.encode_gif(list(noise), [RED, BLUE])
+    assert len(content) < animation.MAX_BYTES
     frames = frames_of(content)
     assert (frames[0] == RED).all() and (frames[-1] == BLUE).all()
 
 
-def run_of_looks(look, snapshot, log, classes, count=30):
-    view = look(2, (8,), classes) if classes else look(1, (8,), 1)
+def run_of_looks(inspector_of, snapshot, writer, classes, count=30):
+    inspector = (
+        inspector_of(2, (8,), classes) if classes else inspector_of(1, (8,), 1)
+    )
     labels = (
         np.arange(30, dtype=np.int32) % classes if classes else POINTS[:, 1]
     )
     for number in range(count):
-        weights = view.body.get_layer("hidden1").kernel
+        weights = inspector.network.get_layer("hidden1").kernel
         weights.assign(weights * 1.05)
-        film.write(
-            log,
+        animation.write_animation(
+            writer,
             snapshot(
                 step=7 * number,
-                look=number,
-                looks=count - 1,
+                logging_step=number,
+                num_logging_steps=count - 1,
                 last=number == count - 1,
-                view=view,
+                inspector=inspector,
                 inputs=POINTS if classes else POINTS[:, :1],
                 labels=labels,
                 class_names=tuple("abcdefghijklmn")[:classes],
@@ -116,37 +123,44 @@ def run_of_looks(look, snapshot, log, classes, count=30):
 
 @pytest.mark.parametrize("classes", [0, 2, 5])
 def test_a_run_leaves_a_small_film_of_24_frames(
-    classes, look, snapshot, log, tmp_path
+    classes, inspector_of, snapshot, writer, tmp_path
 ):
-    run_of_looks(look, snapshot, log, classes)
-    content = (tmp_path / film.GIF).read_bytes()
+    run_of_looks(inspector_of, snapshot, writer, classes)
+    content = (tmp_path / animation.GIF_FILE).read_bytes()
     frames = frames_of(content)
-    assert len(frames) == film.FRAMES and len(content) < film.MOST_BYTES
+    assert (
+        len(frames) == animation.NUM_FRAMES
+        and len(content) < animation.MAX_BYTES
+    )
     assert len({frame.shape for frame in frames}) == 1
     assert (frames[0] != frames[-1]).any()
 
 
-def test_of_too_many_classes_there_is_no_film(look, snapshot, log, tmp_path):
-    run_of_looks(look, snapshot, log, scenes.MOST_CLASSES + 1, 2)
-    assert not (tmp_path / film.GIF).exists()
+def test_of_too_many_classes_there_is_no_film(
+    inspector_of, snapshot, writer, tmp_path
+):
+    run_of_looks(inspector_of, snapshot, writer, animation.MAX_CLASSES + 1, 2)
+    assert not (tmp_path / animation.GIF_FILE).exists()
 
 
 @pytest.mark.parametrize("classes", [0, 2])
 def test_weights_that_are_no_numbers_break_nothing(
-    classes, look, snapshot, log, tmp_path
+    classes, inspector_of, snapshot, writer, tmp_path
 ):
-    view = look(2, (8,), classes) if classes else look(1, (8,), 1)
-    for variable in view.model.trainable_variables:
+    inspector = (
+        inspector_of(2, (8,), classes) if classes else inspector_of(1, (8,), 1)
+    )
+    for variable in inspector.model.trainable_variables:
         variable.assign(np.full(variable.shape, np.nan))
     moment = snapshot(
         last=True,
-        view=view,
+        inspector=inspector,
         inputs=POINTS if classes else POINTS[:, :1],
         labels=np.zeros(30, np.int32),
         class_names=("a", "b")[:classes],
     )
-    film.write(log, moment)
-    assert len(frames_of((tmp_path / film.GIF).read_bytes())) == 1
+    animation.write_animation(writer, moment)
+    assert len(frames_of((tmp_path / animation.GIF_FILE).read_bytes())) == 1
 
 
 class Killed(Exception):
@@ -184,6 +198,6 @@ def test_a_run_that_was_killed_comes_to_the_same_film(dataset, tmp_path):
         resume(killed, console=Killer(30))
     resume(killed, console=Killer(None))
     expected, found = (
-        (run.path / film.GIF).read_bytes() for run in (whole, killed)
+        (run.path / animation.GIF_FILE).read_bytes() for run in (whole, killed)
     )
-    assert found == expected and len(frames_of(found)) == film.FRAMES
+    assert found == expected and len(frames_of(found)) == animation.NUM_FRAMES

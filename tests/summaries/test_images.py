@@ -1,0 +1,464 @@
+"""Images: what is shown, in which order, and at the edges."""
+
+import types
+
+import numpy as np
+import pytest
+
+from zoo import metrics
+from zoo.summaries import drawing, images
+from zoo.summaries.inspector import ScoredExamples
+
+
+def test_counts_are_those_of_plain_counting():
+    random = np.random.default_rng(0)
+    labels, answers = random.integers(0, 4, (2, 300))
+    expected = np.zeros((4, 4), int)
+    for label, answer in zip(labels, answers, strict=True):
+        expected[label, answer] += 1
+    counts = metrics.confusion_matrix(labels, answers, 4)
+    np.testing.assert_array_equal(counts, expected)
+
+
+def test_a_class_that_is_missing_has_an_empty_row():
+    counts = metrics.confusion_matrix(np.array([0, 2]), np.array([0, 1]), 3)
+    assert counts.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
+
+
+def test_few_classes_are_all_shown_in_their_order():
+    counts = np.random.default_rng(0).integers(0, 9, (20, 20))
+    assert images.most_confused(counts).tolist() == list(range(20))
+
+
+def test_of_many_classes_those_with_most_errors_are_shown():
+    counts = np.diag(np.full(1000, 7))
+    wrong = np.arange(0, 1000, 50)  # 20 classes
+    for number, k in enumerate(wrong):
+        counts[k, (k + 50) % 1000] = number + 1
+    assert images.most_confused(counts).tolist() == wrong.tolist()
+
+
+def test_right_answers_are_green_errors_red_and_the_rest_white():
+    counts = np.array([[3, 1], [0, 2]])
+    picture = images._color_cells(images._row_fractions(counts), 10)
+    inside = picture[5::10, 5::10].astype(int)
+    assert inside[0, 0, 1] > inside[0, 0, 0]  # more green than red
+    assert inside[0, 1, 0] > inside[0, 1, 1]  # more red than green
+    assert inside[1, 0].tolist() == [255, 255, 255]
+    assert inside[1, 1, 0] < inside[0, 0, 0]  # all right is darker
+
+
+def test_the_recall_stands_beside_its_row():
+    strip = images._recall_column(np.array([[3, 1], [2, 2]]), np.arange(2), 24)
+    expected = drawing.blank(24, images.RECALL_WIDTH)
+    y = (24 - drawing.LINE_HEIGHT) // 2
+    width = images.RECALL_WIDTH
+    drawing.draw_text(expected, "75%", width, y, drawing.MUTED, align=1)
+    np.testing.assert_array_equal(strip[:24], expected)
+
+
+def test_a_class_without_examples_has_no_recall_and_an_unrecognized_one_zero():
+    counts = np.array([[2, 0, 0], [0, 0, 0], [1, 0, 0]])
+    strip = images._recall_column(counts, np.arange(3), 24)
+    y = (24 - drawing.LINE_HEIGHT) // 2
+    for row, text in ((1, "-"), (2, "0%")):
+        expected = drawing.blank(24, images.RECALL_WIDTH)
+        width = images.RECALL_WIDTH
+        drawing.draw_text(expected, text, width, y, drawing.MUTED, align=1)
+        found = strip[24 * row : 24 * (row + 1)]
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 10, 20, 21, 1000])
+def test_the_matrix_is_drawn_for_any_number_of_classes(
+    num_classes, snapshot, writer, read
+):
+    random = np.random.default_rng(0)
+    names = tuple(f"class number {k}" for k in range(num_classes))
+    moment = snapshot(
+        class_names=names,
+        labels=random.integers(0, num_classes, 50),
+        logits=random.normal(size=(50, num_classes)),
+        inputs=np.zeros((50, 3)),
+    )
+    images.write_confusion(writer, moment)
+    ((step, value),) = read(writer)["confusion"]
+    assert step == 3
+    assert max(int(value[0]), int(value[1])) <= 700
+
+
+def logits_of(probabilities):
+    return np.log(np.asarray(probabilities, np.float64)).astype(np.float32)
+
+
+def png_size(value):
+    return int(value[0]), int(value[1])
+
+
+def test_errors_come_with_the_most_confident_first():
+    probabilities = np.array(
+        [[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.7, 0.3], [0.95, 0.05]]
+    )
+    labels = np.array([1, 0, 1, 1, 0])
+    order = images.most_confident_first(probabilities, labels)
+    assert order.tolist() == [1, 3, 0]
+
+
+def test_the_order_is_that_of_plain_sorting():
+    random = np.random.default_rng(0)
+    probabilities = random.dirichlet(np.ones(5), 200)
+    labels = random.integers(0, 5, 200)
+    wrong = [
+        (-max(row), index)
+        for index, (row, label) in enumerate(
+            zip(probabilities, labels, strict=True)
+        )
+        if list(row).index(max(row)) != label
+    ]
+    expected = [index for _, index in sorted(wrong)]
+    assert (
+        images.most_confident_first(probabilities, labels).tolist() == expected
+    )
+
+
+def test_the_first_tile_is_the_most_confident_error():
+    inputs = np.zeros((3, 8, 8, 1), np.float32)
+    inputs[2] = 200
+    probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.2, 0.8]])
+    scored = ScoredExamples(
+        inputs, np.array([0, 0, 0]), logits_of(probabilities)
+    )
+    picture = images.draw_misclassified(scored, ("a", "b"))
+    side = 88
+    rows = np.flatnonzero((picture[:, drawing.MARGIN] == 200).all(axis=1))
+    assert len(rows) == side
+    second = picture[rows, drawing.MARGIN + side + drawing.GAP]
+    assert (second == 0).all()
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (200, 300, 3)])
+def test_pictures_are_written_of_any_images(shape, snapshot, writer, read):
+    random = np.random.default_rng(0)
+    inputs = random.uniform(0, 255, (40, *shape)).astype(np.float32)
+    labels = np.zeros(40, np.int32)
+    logits = random.normal(size=(40, 3)).astype(np.float32)
+    images.write_misclassified(
+        writer, snapshot(inputs=inputs, labels=labels, logits=logits)
+    )
+    (step, value), *others = read(writer)["misclassified"]
+    width, height = png_size(value)
+    assert step == 3 and not others
+    assert width <= 640 and height <= 900
+
+
+def test_no_errors_are_stated_in_words(snapshot, writer, read):
+    right = np.eye(3, dtype=np.float32)[[0, 1, 2, 2]]
+    images.write_misclassified(writer, snapshot(logits=right))
+    width, height = png_size(read(writer)["misclassified"][0][1])
+    assert height < 60
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+@pytest.mark.parametrize("kind", ["misclassified", "confusion", "calibration"])
+def test_logits_that_are_not_finite_give_a_placeholder(
+    kind, value, snapshot, writer, read
+):
+    moment = snapshot(logits=np.full((4, 3), value))
+    getattr(images, f"write_{kind}")(writer, moment)
+    assert png_size(read(writer)[kind][0][1])[1] < 60
+
+
+def test_long_class_names_and_a_thousand_of_them_fit(snapshot, writer, read):
+    names = tuple(f"a very long name, number {k}" for k in range(1000))
+    logits = np.random.default_rng(0).normal(size=(4, 1000))
+    images.write_misclassified(
+        writer, snapshot(class_names=names, logits=logits)
+    )
+    assert read(writer)["misclassified"]
+
+
+def test_no_prediction_is_shown_as_certain():
+    line, _ = images._prediction(("a", "b"), np.array([1.0, 0.0]), 90)
+    assert line == "a 99.9%"
+
+
+def logits_with(confidence, count):
+    """Logits of two classes, the first with this probability."""
+    row = np.log([confidence, 1 - confidence])
+    return np.tile(row, (count, 1))
+
+
+def colored(picture, color, column):
+    """Pixels of a color in the middle of a bin."""
+    x = drawing.MARGIN + images.AXIS_WIDTH + 20 * column + 10
+    return int((picture[:, x] == color).all(axis=1).sum())
+
+
+def test_a_bar_is_as_high_as_the_share_that_is_right():
+    # Confidence .9 is in the bin (13/15, 14/15]; 6 of 10 are right.
+    labels = np.array([0] * 6 + [1] * 4)
+    picture = images.draw_calibration(logits_with(0.9, 10), labels)
+    side = images.DIAGRAM_SIDE
+    blue = colored(picture, images.ACCURACY, 13)
+    red = colored(picture, images.OVERCONFIDENCE, 13)
+    # The line of equality covers one pixel of the red.
+    assert blue == side * 6 // 10 and side * 3 // 10 - red in (0, 1)
+
+
+def test_bins_without_examples_stay_empty():
+    picture = images.draw_calibration(logits_with(0.9, 4), np.zeros(4, int))
+    assert colored(picture, images.ACCURACY, 11) == 0
+
+
+def test_nothing_is_red_where_it_is_more_often_right_than_sure():
+    picture = images.draw_calibration(logits_with(0.6, 4), np.zeros(4, int))
+    assert colored(picture, images.ACCURACY, 8) > 0
+    assert not (picture == images.OVERCONFIDENCE).all(axis=2).any()
+
+
+def test_a_single_example_is_counted_with_at_least_a_pixel():
+    logits = np.concatenate([logits_with(0.9, 999), logits_with(0.6, 1)])
+    picture = images.draw_calibration(logits, np.zeros(1000, int))
+    assert colored(picture, drawing.MUTED, 8) == 1
+    assert colored(picture, drawing.MUTED, 13) == images.COUNTS_HEIGHT
+
+
+def test_calibration_is_written_at_the_step(snapshot, writer, read):
+    images.write_calibration(writer, snapshot())
+    assert [step for step, _ in read(writer)["calibration"]] == [3]
+
+
+def looking_at(*shape):
+    return types.SimpleNamespace(
+        network=types.SimpleNamespace(input_shape=(None, *shape))
+    )
+
+
+def test_a_template_is_a_column_of_the_kernel_in_the_images_shape():
+    kernel = np.arange(24.0).reshape(12, 2)
+    layer, templates = images.first_dense({"logits": kernel}, (2, 2, 3))
+    assert layer == "logits"
+    assert templates[1, 0, 1].tolist() == [7.0, 9.0, 11.0]
+
+
+def test_scales_of_a_norm_are_no_kernel():
+    weights = {"norm": np.ones(4), "dense": np.ones((4, 3))}
+    assert images.first_dense(weights, (2, 2, 1))[0] == "dense"
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        {},
+        {"conv": np.ones((3, 3, 1, 2)), "logits": np.ones((4, 3))},
+        {"hidden": np.ones((5, 3))},
+    ],
+)
+def test_layers_that_see_something_else_than_pixels_have_none(weights):
+    assert images.first_dense(weights, (2, 2, 1)) is None
+
+
+def tile_pixels(picture, size):
+    """The first tile's pixels, one for each weight; tiles are 100 wide."""
+    top = len(picture) - drawing.MARGIN - drawing.GAP - 100
+    left = drawing.MARGIN
+    step = 100 // size
+    return picture[top : top + 100 : step, left : left + 100 : step]
+
+
+def test_gray_templates_are_blue_below_zero_and_red_above():
+    kernel = np.array([[-1.0, 0.0], [0.5, 1.0]]).reshape(1, 2, 2, 1)
+    pixels = tile_pixels(images.draw_templates(kernel, "hidden1", ()), 2)
+    assert pixels[0, 0].tolist() == drawing.NEGATIVE.tolist()
+    assert pixels[0, 1].tolist() == [255, 255, 255]
+    limit = np.percentile([1, 0, 0.5, 1], images.PERCENTILE)
+    expected = 255 + (drawing.POSITIVE - 255) * (0.5 / limit)
+    np.testing.assert_allclose(pixels[1, 0], expected, atol=1)
+
+
+def test_color_templates_are_gray_at_zero():
+    kernel = np.zeros((1, 2, 2, 3))
+    kernel[0, 0, 0] = [1, -1, 0]
+    pixels = tile_pixels(images.draw_templates(kernel, "hidden1", ()), 2)
+    assert pixels[0, 0].tolist() == [255, 0, 128]
+    assert pixels[1, 1].tolist() == [128, 128, 128]
+
+
+@pytest.mark.parametrize("shape", [(8, 8, 1), (32, 32, 3), (6, 6, 2)])
+@pytest.mark.parametrize("units", [1, 10, 100])
+def test_templates_are_written_for_any_data(
+    shape, units, snapshot, writer, read
+):
+    kernel = np.random.default_rng(0).normal(size=(np.prod(shape), units))
+    names = tuple(map(str, range(units)))
+    images.write_templates(
+        writer,
+        snapshot(
+            inspector=looking_at(*shape),
+            weights={"logits": kernel},
+            class_names=names,
+        ),
+    )
+    ((step, value),) = read(writer)["templates"]
+    assert step == 3 and int(value[0]) <= 640
+
+
+def test_networks_without_templates_write_nothing(snapshot, writer, read):
+    weights = {"conv1": np.ones((3, 3, 1, 2))}
+    images.write_templates(
+        writer, snapshot(inspector=looking_at(2, 2, 1), weights=weights)
+    )
+    assert not read(writer)
+
+
+def test_templates_that_are_not_finite_give_a_placeholder(
+    snapshot, writer, read
+):
+    weights = {"logits": np.full((4, 3), np.nan)}
+    images.write_templates(
+        writer, snapshot(inspector=looking_at(2, 2, 1), weights=weights)
+    )
+    assert int(read(writer)["templates"][0][1][1]) < 60
+
+
+def test_weights_that_are_all_zero_break_nothing():
+    assert images.draw_templates(np.zeros((3, 2, 2, 1)), "x", ()).size
+
+
+def test_the_first_convolution_is_shown_under_its_name(snapshot, writer, read):
+    weights = {
+        "dense": np.ones((4, 4)),
+        "conv1": np.ones((3, 3, 1, 6)),
+        "conv2": np.ones((3, 3, 6, 6)),
+    }
+    images.write_filters(writer, snapshot(weights=weights))
+    assert list(read(writer)) == ["filters/conv1"]
+
+
+def test_networks_without_convolutions_write_nothing(snapshot, writer, read):
+    images.write_filters(writer, snapshot(weights={"logits": np.ones((4, 3))}))
+    assert not read(writer)
+
+
+def test_pixels_are_the_weights_from_black_over_gray_to_white():
+    kernel = np.array([[-2.0, 0.0], [1.0, 2.0]]).reshape(2, 2, 1, 1)
+    picture = images.draw_filters(kernel, "conv1")
+    top = len(picture) - drawing.MARGIN - drawing.GAP - 84
+    tile = picture[top : top + 84 : 42, drawing.MARGIN :][:, :84:42, 0]
+    assert tile.tolist() == [[0, 128], [191, 255]]
+
+
+@pytest.mark.parametrize("channels", [1, 2, 3, 16])
+@pytest.mark.parametrize("count", [1, 16, 300])
+def test_filters_of_any_number_and_depth_are_drawn(channels, count):
+    kernel = np.random.default_rng(0).normal(size=(3, 3, channels, count))
+    assert images.draw_filters(kernel, "conv1").shape[1] <= 640
+
+
+def test_filters_that_are_not_finite_give_a_placeholder():
+    kernel = np.full((3, 3, 1, 2), np.nan)
+    assert len(images.draw_filters(kernel, "conv1")) < 60
+
+
+def giving(outputs):
+    """A inspector whose hidden layers give this of any images."""
+    return types.SimpleNamespace(
+        activations=lambda images: {
+            name: np.repeat(output[None], len(images), axis=0)
+            for name, output in outputs.items()
+        }
+    )
+
+
+def test_images_are_of_different_classes_if_there_are_so_many():
+    labels = np.array([3, 3, 1, 1, 2, 0])
+    assert images.one_of_each_class(labels, 4).tolist() == [0, 2, 4, 5]
+
+
+def test_images_are_filled_up_where_classes_are_few():
+    labels = np.array([1, 1, 1, 0])
+    assert images.one_of_each_class(labels, 4).tolist() == [0, 3, 1, 2]
+
+
+def test_layers_are_spread_from_the_first_to_the_last():
+    names = list("abcdefg")
+    assert images.evenly_spaced(names, 4) == ["a", "c", "e", "g"]
+    assert images.evenly_spaced(["a"], 4) == ["a"]
+    assert images.evenly_spaced([], 4) == []
+
+
+def test_layers_that_give_vectors_have_no_maps(snapshot, writer, read):
+    outputs = {"conv_activation": np.ones((4, 4, 9)), "features": np.ones(5)}
+    images.write_feature_maps(writer, snapshot(inspector=giving(outputs)))
+    assert list(read(writer)) == ["feature_maps/conv_activation"]
+
+
+def test_channels_stand_beside_their_image_on_one_scale():
+    inputs = np.full((1, 2, 2, 1), 255.0)
+    outputs = np.zeros((1, 2, 2, 2))
+    outputs[..., 1] = 4.0
+    picture = images.draw_feature_maps(inputs, outputs, "conv")
+    middle = len(picture) - drawing.MARGIN - drawing.GAP - 33
+    row = picture[middle, drawing.MARGIN + 33 :: 66 + drawing.GAP, 0]
+    assert row[:3].tolist() == [255, 0, 255]
+
+
+def test_layers_alike_for_all_break_nothing():
+    inputs = np.zeros((2, 32, 32, 3))
+    assert images.draw_feature_maps(inputs, np.zeros((2, 1, 1, 3)), "conv").size
+
+
+def test_feature_maps_that_are_not_finite_give_a_placeholder():
+    outputs = np.full((2, 4, 4, 3), np.nan)
+    assert (
+        len(images.draw_feature_maps(np.zeros((2, 8, 8, 1)), outputs, "conv"))
+        < 60
+    )
+
+
+def view_that(change):
+    return types.SimpleNamespace(preprocess=change)
+
+
+def test_what_is_shown_is_a_training_batch_after_preprocessing(
+    snapshot, writer, read
+):
+    asked = []
+
+    def seen(images):
+        asked.append(images)
+        return images - 100
+
+    batch = np.full((50, 4, 4, 3), 7, np.float32)
+    images.write_inputs(
+        writer,
+        snapshot(
+            step=0, inspector=view_that(seen), load_training_batch=lambda: batch
+        ),
+    )
+    assert asked[0].shape == (24, 4, 4, 3) and (asked[0] == 7).all()
+    assert [step for step, _ in read(writer)["inputs"]] == [0]
+
+
+def test_inputs_are_written_before_training_only(snapshot, writer, read):
+    images.write_inputs(writer, snapshot(step=5))
+    assert not read(writer)
+
+
+def test_the_least_value_is_black_and_the_greatest_white():
+    seen = np.array([-3.0, 0, 1, 5]).reshape(4, 1, 1, 1)
+    picture = images.draw_inputs(seen)
+    row = picture[-drawing.MARGIN - drawing.GAP - 10]
+    left = drawing.MARGIN + 10
+    tiles = row[left :: 88 + drawing.GAP][:4, 0].tolist()
+    assert tiles == [0, round(255 * 3 / 8), round(255 / 2), 255]
+
+
+@pytest.mark.parametrize("shape", [(28, 28, 1), (32, 32, 3), (8, 8, 2)])
+def test_images_of_any_channels_are_drawn(shape):
+    seen = np.random.default_rng(0).normal(size=(5, *shape))
+    assert images.draw_inputs(seen).dtype == np.uint8
+
+
+def test_inputs_that_are_not_finite_give_a_placeholder():
+    assert len(images.draw_inputs(np.full((2, 8, 8, 1), np.nan))) < 60

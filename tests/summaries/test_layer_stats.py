@@ -1,0 +1,207 @@
+"""Statistics of the layers of a small network against NumPy."""
+
+import json
+import math
+
+import keras
+import numpy as np
+import pytest
+
+from zoo.summaries import layer_stats
+from zoo.summaries.inspector import ModelInspector
+from zoo.training.losses import cross_entropy
+
+RANDOM = np.random.default_rng(0)
+INPUTS = RANDOM.normal(size=(40, 3)).astype(np.float32)
+LABELS = np.arange(40, dtype=np.int32) % 3
+
+
+@pytest.fixture(scope="module")
+def inspector():
+    """Looks into softmax regression with a hidden layer and batch norm."""
+    keras.utils.set_random_seed(0)
+    raw = keras.Input((3,))
+    x = keras.layers.Dense(4, name="hidden1")(raw)
+    x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = keras.layers.Activation("relu", name="features")(x)
+    x = keras.layers.Dense(3, name="logits")(x)
+    body = keras.Model(raw, x, name="network")
+    inputs = keras.Input((3,))
+    scaled = keras.layers.Rescaling(2.0)(inputs)
+    model = keras.Model(inputs, body(scaled))
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=cross_entropy())
+    model.optimizer.build(model.trainable_variables)
+    return ModelInspector(model, body, cross_entropy())
+
+
+def row(snapshot, inspector, **given):
+    facts = {"inspector": inspector, "inputs": INPUTS, "labels": LABELS}
+    moment = snapshot(**{**facts, **given})
+    del vars(moment)["logits"]
+    return layer_stats.measure(moment, 1)
+
+
+def test_the_row_of_a_training_network_says_what_numpy_says(
+    snapshot, inspector
+):
+    found = row(snapshot, inspector)
+    assert found["step"] == 3 and found["examples"] == 40
+    assert found["layers"].keys() == {"hidden1", "norm", "logits"}
+    kernel = inspector.network.get_layer("logits").kernel.numpy()
+    layer = found["layers"]["logits"]
+    assert layer["weight_norm"] == pytest.approx(
+        np.sqrt((kernel**2).sum()), rel=1e-5
+    )
+    # Plain SGD moves by the rate times the gradient.
+    assert layer["update_ratio"] == pytest.approx(
+        0.1 * layer["gradient_norm"] / layer["weight_norm"], rel=1e-4
+    )
+    hidden = np.maximum(0, before_activation(inspector))
+    features = found["hidden"]["features"]
+    assert features["mean"] == pytest.approx(hidden.mean(), rel=1e-4)
+    assert features["std"] == pytest.approx(hidden.std(), rel=1e-4)
+    assert features["function"] == "relu"
+
+
+def before_activation(inspector):
+    """What the first layer and batch norm, still without averages, give."""
+    kernel, bias = (
+        v.numpy() for v in inspector.network.get_layer("hidden1").weights
+    )
+    return (2 * INPUTS @ kernel + bias) / np.sqrt(1 + 1e-3)
+
+
+def test_classes_are_counted_and_compared_with_guessing(snapshot, inspector):
+    found = row(snapshot, inspector)["classes"]
+    logits = inspector.logits(INPUTS)
+    shares = np.bincount(logits.argmax(1), minlength=3) / 40
+    assert found["answers"] == pytest.approx(list(shares), abs=1e-5)
+    assert found["accuracy"] == (logits.argmax(1) == LABELS).mean()
+    assert found["guessing_loss"] == pytest.approx(math.log(3), rel=1e-5)
+    assert found["largest_class"] == 0.35
+
+
+def test_batch_norm_is_tried_with_the_averages_of_its_batch(
+    snapshot, inspector
+):
+    found = row(snapshot, inspector, config={"batch_size": 40})["batch_norm"]
+    logits = inspector.logits_in_training(INPUTS)
+    assert found["momentum"] == 0.9
+    assert found["accuracy_in_training"] == (logits.argmax(1) == LABELS).mean()
+    assert row(snapshot, inspector, step=0)["batch_norm"] is None
+
+
+def test_measuring_changes_nothing_in_the_network(snapshot, inspector):
+    before = [v.numpy() for v in inspector.model.variables]
+    row(snapshot, inspector)
+    for old, variable in zip(before, inspector.model.variables, strict=True):
+        np.testing.assert_array_equal(old, variable.numpy())
+
+
+def test_inputs_are_described_before_training_alone(snapshot, inspector):
+    assert "inputs" not in row(snapshot, inspector)
+    found = row(snapshot, inspector, step=0)["inputs"]
+    assert found["mean"] == pytest.approx(2 * INPUTS.mean(), rel=1e-4)
+    assert found["std"] == pytest.approx(2 * INPUTS.std(), rel=1e-4)
+
+
+def test_brightness_is_the_variance_between_whole_images():
+    bright = np.full((2, 4, 4, 1), 10.0)
+    bright[1] = 200.0
+    assert layer_stats.input_stats(bright, bright)["brightness_share"] == 1
+    same = np.tile(np.arange(16.0).reshape(1, 4, 4, 1), (2, 1, 1, 1))
+    assert layer_stats.input_stats(same, same)["brightness_share"] == 0
+
+
+def test_images_without_any_variance_are_described(snapshot):
+    gray = np.full((3, 4, 4, 1), 128.0)
+    found = layer_stats.input_stats(gray, gray)
+    assert found == {"mean": 128, "std": 0, "brightness_share": 0}
+
+
+def test_a_regression_has_no_classes(snapshot, inspector):
+    moment = {"class_names": (), "labels": np.zeros(40, np.float32)}
+    flat = ModelInspector(inspector.model, inspector.network, squared)
+    found = row(snapshot, flat, **moment)
+    assert found["classes"] is None and found["batch_norm"] is None
+
+
+def squared(labels, outputs):
+    return keras.ops.sum(keras.ops.square(outputs), axis=-1)
+
+
+def test_weights_that_are_no_numbers_leave_a_row_that_json_can_hold(
+    snapshot, inspector
+):
+    kernel = inspector.network.get_layer("logits").kernel
+    whole = kernel.numpy()
+    try:
+        kernel.assign(np.full_like(whole, np.nan))
+        found = row(snapshot, inspector)
+    finally:
+        kernel.assign(whole)
+    json.dumps(found, allow_nan=False)
+    assert found["layers"]["logits"]["weight_norm"] is None
+    assert found["classes"]["confidence"] is None
+
+
+def test_measurements_are_due_ever_more_rarely_and_at_the_end():
+    due = [
+        epoch
+        for epoch in range(21)
+        if layer_stats.should_measure(epoch, epoch == 20)
+    ]
+    assert due == [0, 1, 2, 4, 8, 16, 20]
+
+
+def test_numbers_keep_six_digits_and_none_stands_for_the_others():
+    value = {"a": [1 / 3, math.inf], "b": {"c": math.nan, "d": 7}, "e": "x"}
+    assert layer_stats.to_json(value) == {
+        "a": [0.333333, None], "b": {"c": None, "d": 7}, "e": "x",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("activation", "value", "expected"),
+    [
+        ("relu", 0.0, True),
+        ("relu", 0.005, False),
+        ("sigmoid", 0.995, True),
+        ("sigmoid", 0.005, True),
+        ("sigmoid", 0.5, False),
+        ("tanh", -0.999, True),
+        ("tanh", 0.005, False),
+        ("elu", -0.995, True),
+        ("softplus", 0.005, True),
+        ("leaky_relu", -0.005, False),
+    ],
+)
+def test_a_unit_is_dead_where_its_activation_is_flat(
+    activation, value, expected
+):
+    outputs = np.full((5, 1), value, np.float32)
+    assert layer_stats.dead_units(outputs, activation).tolist() == [expected]
+
+
+def test_a_unit_that_jumps_between_both_limits_is_alive():
+    outputs = np.array([[-1.0], [1.0]], np.float32)
+    assert not layer_stats.dead_units(outputs, "tanh").any()
+
+
+def test_equal_units_have_no_spread_however_examples_differ():
+    outputs = np.repeat(np.array([[1.0], [5.0], [-2.0]]), 4, axis=1)
+    assert layer_stats.unit_spread(outputs) == 0
+
+
+def test_spread_is_relative_to_the_size_of_the_outputs():
+    outputs = np.random.default_rng(0).normal(size=(50, 20))
+    assert layer_stats.unit_spread(outputs) == pytest.approx(
+        np.sqrt(outputs.var(axis=1).mean()) / np.sqrt((outputs**2).mean())
+    )
+    assert layer_stats.unit_spread(1000 * outputs) == pytest.approx(
+        layer_stats.unit_spread(outputs)
+    )
+
+
+def test_units_that_are_all_zero_have_no_spread():
+    assert layer_stats.unit_spread(np.zeros((3, 2))) == 0

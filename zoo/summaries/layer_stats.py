@@ -1,0 +1,239 @@
+"""Numbers of each layer, from which `zoo diagnose` finds problems.
+
+They are in a run's `layer_stats.json`, one row a measurement. A number that is
+not finite is `None` there.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import keras
+import numpy as np
+
+from zoo import metrics
+from zoo.summaries.inspector import Snapshot
+
+MIN_EXAMPLES = 32  # from which the statistics of a batch are meaningful
+
+# Limits at which an activation is flat, so that no gradient passes. Zero is
+# not listed, since outputs of exactly zero count for every activation.
+LIMITS = {
+    "sigmoid": (0.0, 1.0),
+    "tanh": (-1.0, 1.0),
+    "elu": (-1.0,),
+    "softplus": (0.0,),
+}
+SATURATION_TOL = 0.01  # distance from a limit within which a unit is saturated
+
+
+def should_measure(epoch: int, last: bool) -> bool:
+    """Whether to measure after an epoch: 0, 1, 2, 4, 8, ..., and the last.
+
+    Training changes fast at first and slowly later, and the cost stays that
+    of a few measurements, however long a run is.
+    """
+    return last or epoch & (epoch - 1) == 0
+
+
+def measure(snapshot: Snapshot, epoch: int) -> dict[str, Any]:
+    """Returns one row of numbers, in types that JSON has."""
+    with np.errstate(all="ignore"):  # weights may be NaN or infinite
+        return to_json(_row(snapshot, epoch))
+
+
+def _row(snapshot: Snapshot, epoch: int) -> dict[str, Any]:
+    row = {
+        "step": snapshot.step,
+        "epoch": epoch,
+        "examples": len(snapshot.labels),
+        "logits_std": float(np.std(snapshot.logits.astype(np.float64))),
+        "layers": _layers(snapshot),
+        "hidden": _hidden(snapshot),
+        "classes": _classes(snapshot) if snapshot.class_names else None,
+        "batch_norm": _batch_norm(snapshot),
+    }
+    if snapshot.step == 0:
+        row["inputs"] = input_stats(
+            snapshot.inputs, snapshot.inspector.normalize(snapshot.inputs)
+        )
+    return row
+
+
+def input_stats(raw: np.ndarray, normalized: np.ndarray) -> dict[str, float]:
+    """Returns statistics of the inputs, before and after preprocessing.
+
+    Args:
+        raw: `[B, H, W, C]` in 0..255, or vectors `[B, D]`.
+        normalized: the same after preprocessing.
+
+    Returns:
+        `mean` and `std` of the preprocessed inputs; and `brightness_share`,
+        the fraction of the raw variance, 0..1, that is a difference in
+        brightness between whole images.
+    """
+    flat = raw.reshape(len(raw), -1).astype(np.float64)
+    variance = flat.var()
+    between = flat.mean(axis=1).var()
+    return {
+        "mean": float(np.mean(normalized, dtype=np.float64)),
+        "std": float(np.std(normalized, dtype=np.float64)),
+        "brightness_share": float(between / variance) if variance else 0.0,
+    }
+
+
+def _layers(snapshot: Snapshot) -> dict[str, dict]:
+    """Returns norms of weights, gradients and updates by layer, in order."""
+    ratios = update_ratios(snapshot)
+    return {
+        layer: {
+            "weight_norm": _norm(weights),
+            "gradient_norm": _norm(snapshot.gradients[layer]),
+            "update_ratio": ratios[layer],
+        }
+        for layer, weights in snapshot.weights.items()
+    }
+
+
+def _hidden(snapshot: Snapshot) -> dict[str, dict]:
+    """Returns statistics of the units of each hidden layer, in order."""
+    names = snapshot.inspector.activation_names
+    return {
+        layer: {
+            "function": names[layer],
+            "mean": float(np.mean(outputs, dtype=np.float64)),
+            "std": float(np.std(outputs, dtype=np.float64)),
+            "dead": float(dead_units(outputs, names[layer]).mean()),
+            "spread": unit_spread(outputs),
+        }
+        for layer, outputs in snapshot.activations.items()
+    }
+
+
+def _classes(snapshot: Snapshot) -> dict[str, Any]:
+    """Returns metrics of classification on the fixed batch."""
+    logits, labels = snapshot.logits, snapshot.labels
+    counts = np.bincount(logits.argmax(axis=1), minlength=logits.shape[1])
+    confidence = np.exp(metrics.log_softmax(logits).max(axis=1))
+    guess, largest = metrics.chance_level(labels, logits.shape[1])
+    return {
+        "loss": metrics.cross_entropy(logits, labels),
+        "guessing_loss": guess,
+        "largest_class": largest,
+        "accuracy": metrics.count_correct(logits, labels) / len(labels),
+        "answers": (counts / len(labels)).round(6).tolist(),
+        "confidence": float(confidence.mean()),
+        "calibration_error": metrics.expected_calibration_error(logits, labels),
+    }
+
+
+def _batch_norm(snapshot: Snapshot) -> dict[str, Any] | None:
+    """Returns metrics with batch statistics in place of moving averages.
+
+    `None` for a model without batch norm, and before training, when the moving
+    averages are not meaningful.
+    """
+    momenta = [
+        layer.momentum
+        for layer in snapshot.inspector.network.layers
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+    if not momenta or snapshot.step == 0 or not snapshot.class_names:
+        return None
+    size = max(snapshot.config.get("batch_size") or 0, MIN_EXAMPLES)
+    logits = _logits_in_training(snapshot, size)
+    labels = snapshot.labels[: len(logits)]
+    return {
+        "momentum": min(momenta),
+        "loss_in_training": metrics.cross_entropy(logits, labels),
+        "accuracy_in_training": metrics.count_correct(logits, labels)
+        / len(labels),
+    }
+
+
+def _logits_in_training(snapshot: Snapshot, size: int) -> np.ndarray:
+    """Returns logits `[B, K]` of the fixed batch, in training batches."""
+    inspector, inputs = snapshot.inspector, snapshot.inputs
+    return np.concatenate(
+        [
+            inspector.logits_in_training(inputs[start : start + size])
+            for start in range(0, len(inputs), size)
+        ]
+    )
+
+
+def update_ratios(snapshot: Snapshot) -> dict[str, float | None]:
+    """Returns the norm of the next update over that of the weights, by layer.
+
+    `None` where it is not finite; empty for a model without weights.
+    """
+    if not snapshot.weights:
+        return {}
+    return {
+        layer: norm_ratio(snapshot.updates[layer], weights)
+        for layer, weights in snapshot.weights.items()
+    }
+
+
+def norm_ratio(update: np.ndarray, weights: np.ndarray) -> float | None:
+    """Returns the ratio of two Euclidean norms, `None` if not finite."""
+    norm = _norm(weights)
+    if not norm or not math.isfinite(norm):
+        return None
+    ratio = _norm(update) / norm
+    return ratio if math.isfinite(ratio) else None
+
+
+def dead_units(outputs: np.ndarray, activation: str) -> np.ndarray:
+    """Returns which units pass no gradient for any example at any place.
+
+    A unit is an entry of the last axis: a neuron, or a channel of a
+    convolution, which has one output at each place. Dead are those that are
+    exactly zero throughout, as of ReLU, and those that stay within a hundredth
+    of one limit of sigmoid, tanh, ELU or softplus.
+
+    Args:
+        outputs: `[B, ..., U]`, after the activation.
+        activation: its name.
+
+    Returns:
+        bool `[U]`.
+    """
+    values = outputs.reshape(-1, outputs.shape[-1])
+    dead = (values == 0).all(axis=0)
+    for limit in LIMITS.get(activation, ()):
+        dead |= (np.abs(values - limit) < SATURATION_TOL).all(axis=0)
+    return dead
+
+
+def unit_spread(outputs: np.ndarray) -> float:
+    """Returns the relative difference between units, 0 if all are equal.
+
+    The standard deviation over the units for the same example and place,
+    divided by the root mean square of all outputs.
+    """
+    values = outputs.reshape(-1, outputs.shape[-1]).astype(np.float64)
+    size = np.sqrt(np.mean(np.square(values)))
+    if not size:
+        return 0.0
+    between = values - values.mean(axis=1, keepdims=True)
+    return float(np.sqrt(np.mean(np.square(between))) / size)
+
+
+def _norm(values: np.ndarray) -> float:
+    return float(np.linalg.norm(values.astype(np.float64)))
+
+
+def to_json(value: Any) -> Any:
+    """Returns a value with `None` for each number that is not finite.
+
+    Numbers keep six significant digits.
+    """
+    if isinstance(value, dict):
+        return {key: to_json(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [to_json(item) for item in value]
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
