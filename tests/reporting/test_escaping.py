@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from hypothesis import strategies as st
 from markupsafe import Markup, escape
+from PIL import Image
 
+import zoo
 from tests.reporting.conftest import Page
 from zoo.reporting import figures
 from zoo.reporting.context import ReportNumbers
@@ -104,3 +106,22 @@ def test_names_of_runs_classes_and_data_are_escaped_on_a_page(
         assert named.name in page.words and EVIL in page.words
         assert "<script" not in page.text
         assert str(escape(EVIL)) in page.text
+
+
+def test_names_of_files_and_folders_are_escaped_on_a_page(tmp_path):
+    random = np.random.default_rng(0)
+    for label in ("<b>cat", "dog\"'&"):
+        (tmp_path / "images" / label).mkdir(parents=True)
+        for i in range(30):
+            pixels = random.integers(0, 256, (6, 6, 3), np.uint8)
+            name = f"<script>alert({i})<"
+            path = tmp_path / "images" / label / f"{name}.png"
+            Image.fromarray(pixels).save(path)
+    run = zoo.train(
+        "lr", tmp_path / "images", steps=1, val_fraction=0.4,
+        summaries=("none",), runs_dir=str(tmp_path / "runs"), verbose=False,
+    )  # fmt: skip
+    page = Page((run.path / "report.html").read_text())
+    assert page.count("script") == 0 and "<script" not in page.text
+    assert page.count("span", **{"class": "file"}) > 0
+    assert "<script>alert(" in page.words and "<b>cat" in page.words
