@@ -44,7 +44,7 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	diagnose misclassified inspect landscape check-model \
 	models datasets download reproduce figure results recipes runs tensorboard doctor bench check test lint \
-	format test-slow test-data test-browser test-jax docs lock clean
+	format test-slow test-data test-browser test-cluster test-jax docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
@@ -174,6 +174,9 @@ test-data: $(DEV) ## run the tests that read real data sets
 
 test-browser: $(DEV) ## run the tests that look at TensorBoard in a browser
 	$(PY) -m pytest -m browser -rs $(FLAGS)
+
+test-cluster: $(DEV) ## run the tests on a Ray cluster of two nodes
+	$(PY) -m pytest -m cluster -rs $(FLAGS) tests/tuning/cluster
 
 test-jax: $(DEV) ## try models and runs on JAX, in part without TensorFlow
 	KERAS_BACKEND=jax $(PY) -m pytest $(WORKERS) $(FLAGS) \

@@ -3,7 +3,8 @@
 A process that trains announces what it does to Python's audit hooks: which
 module it imports, which file it opens, renames or makes. A hook in every
 worker counts these, and the worker sends itself SIGKILL at the one that is
-asked for: no handler of the product runs, nothing is flushed.
+asked for: no handler of the product runs, nothing is flushed. Workers on the
+nodes of a Ray cluster have the hook too, see `tests/tuning/cluster/nodes.py`.
 """
 
 import dataclasses
@@ -40,10 +41,25 @@ def install(folder, index, event, text, count, times):
 
     sys.addaudithook(hook)
 
-if "--multiprocessing-fork" in sys.orig_argv:
+def begin():
     folder, moments = json.loads(os.environ["TEST_KILL_AT"])
+    if isinstance(moments, str):
+        with open(moments) as file:
+            moments = json.load(file)
     for index, moment in enumerate(moments):
         install(folder, index, **moment)
+
+if "--multiprocessing-fork" in sys.orig_argv:
+    begin()
+elif any("default_worker.py" in word for word in sys.orig_argv):
+    # Ray may have started the process before the test said what it kills.
+    begun = []
+
+    def wait(name, arguments):
+        if name == "import" and arguments[0] == "zoo.tuning.cluster":
+            begun or begun.append(begin())
+
+    sys.addaudithook(wait)
 """
 
 

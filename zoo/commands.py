@@ -19,12 +19,13 @@ from zoo.options import format_option
 RUNS_DIR = "runs_dir"
 # Flags of each command besides the options of `TrainConfig`.
 TRAINING = {"like", "recipe", "flagfile"}
+CLUSTER = {"cluster", "trial_gpus", "trial_cpus", "cluster_without_token"}
 FLAGS: dict[str, set[str]] = {
-    "train": {*TRAINING, *OPTIONS, "seeds", "workers"},
+    "train": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "workers"},
     "check": {*TRAINING, *OPTIONS},
-    "vary": {*TRAINING, *OPTIONS, "seeds", "workers"},
-    "sweep": {*TRAINING, *OPTIONS, "role", "chief", "workers"},
-    "resume": {RUNS_DIR, "devices", "role"},
+    "vary": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "workers"},
+    "sweep": {*TRAINING, *OPTIONS, *CLUSTER, "workers"},
+    "resume": {RUNS_DIR, *CLUSTER, "devices"},
     "evaluate": {RUNS_DIR, "split", "dataset", "data_dir"},
     "compare": {RUNS_DIR},
     "diagnose": {RUNS_DIR},

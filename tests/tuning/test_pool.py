@@ -1,6 +1,7 @@
 """Workers: ordinary runs in processes of their own, whatever happens."""
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,6 @@ from zoo.run_store import RunStore
 from zoo.runs import RunWriter
 from zoo.training.console import Console
 from zoo.training.resume import resume
-from zoo.training.signals import StopRequest
 from zoo.training.train import train
 from zoo.tuning import devices, processes, worker
 from zoo.tuning.pool import Job, Outcome, run_jobs, work
@@ -160,15 +160,18 @@ def test_a_job_that_was_stopped_from_outside_starts_again():
 
 
 def test_a_job_that_is_lost_while_all_is_stopped_has_no_outcome():
-    pool, stop = Script(), StopRequest()
+    pool = Script()
 
     def jobs():
         yield scripted(a=["lost", "completed"])[0]
         raise AssertionError("no job starts once all is stopped")
 
-    pool.submit = lambda job: (Script.submit(pool, job), stop.ask())
+    pool.submit = lambda job: (
+        Script.submit(pool, job),
+        signal.raise_signal(signal.SIGINT),
+    )
     with pytest.raises(Interrupted):
-        list(run_jobs(jobs(), pool, stop=stop))
+        list(run_jobs(jobs(), pool))
     assert pool.started == ["a"] and pool.terminated and pool.closed
 
 

@@ -79,10 +79,10 @@ class Command:
         flags.DEFINE_multi_string(name, None, help, flag_values=self.values)
         self._all[name] = Flag(name, help)
 
-    def switch(self, name: str, help: str) -> None:
-        """Defines a flag that is true or false."""
+    def switch(self, name: str, help: str, common: bool = True) -> None:
+        """Defines a flag that is true or false; --help shows common ones."""
         flags.DEFINE_boolean(name, False, help, flag_values=self.values)
-        self._all[name] = Flag(name, help)
+        self._all[name] = Flag(name, help, common=common)
 
     def options(self, *names: str) -> None:
         """Defines a flag for each option of `TrainConfig`, or for some."""

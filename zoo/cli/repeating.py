@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from zoo.cli import stderr
+from zoo.cli import cluster, stderr
+from zoo.cli.cluster import Placement
 from zoo.cli.flags import Command
 from zoo.config import TrainConfig
-from zoo.errors import UserError
-from zoo.options import INT, INT_OR_AUTO, Option, read_option
+from zoo.options import INT, Option, read_option
 from zoo.resolve import resolve_names
 from zoo.run_store import check_backend, group_of
 from zoo.runs import Run, RunGroup
@@ -17,55 +17,23 @@ from zoo.tuning.repeating.request import MOST_SEEDS, Request, seeds_from
 
 DONE, FAILED, DIVERGED, LOST = 0, 2, 3, 4  # as in `main`
 SEEDS = Option(INT, "", "run", low=2, high=MOST_SEEDS)
-WORKERS = Option(INT_OR_AUTO, "", "run", low=1, high=devices.LIMIT)
 
 
 def define(command: Command) -> None:
-    """Defines --seeds and --workers."""
+    """Defines --seeds, --workers and the flags of a cluster."""
     command.text(
         "seeds",
         None,
         "train so many runs that differ in the seed alone, from --seed on, "
         "and tell how they vary",
     )
-    define_workers(command)
+    cluster.define(command)
 
 
-def define_workers(command: Command) -> None:
-    """Defines --workers."""
-    command.text(
-        "workers",
-        None,
-        "runs to train side by side, or auto for as many as suit this machine "
-        "(default 1)",
-    )
-
-
-def values(command: Command) -> tuple[int | None, int]:
-    """Returns the number of seeds, if there is one, and that of workers."""
+def seeds(command: Command) -> int | None:
+    """Returns the number of seeds; `None` if it was not given."""
     text = command.values.seeds
-    if text is None:
-        refuse_workers(command, "a single run")
-        return None, 1
-    return read_option("seeds", SEEDS, text), workers(command)
-
-
-def workers(command: Command) -> int:
-    """Returns how many runs to train side by side."""
-    text = command.values.workers
-    if text is None:
-        return 1
-    number = read_option("workers", WORKERS, text)
-    return devices.workers_at_once() if number == "auto" else number
-
-
-def refuse_workers(command: Command, what: str) -> None:
-    """Raises `UserError` if --workers was given where it has no effect."""
-    if command.values.workers is not None:
-        raise UserError(
-            f"--workers={command.values.workers} has no effect on {what}; "
-            "it goes with --seeds=3, or with `zoo vary`."
-        )
+    return None if text is None else read_option("seeds", SEEDS, text)
 
 
 def train(
@@ -73,7 +41,7 @@ def train(
     knob: Knob | None,
     parent: Run | None,
     count: int | None,
-    workers: int,
+    placement: Placement,
 ) -> int:
     """Trains a group; returns the exit code.
 
@@ -82,7 +50,7 @@ def train(
         knob: what is varied, if anything is.
         parent: the run that is repeated, if it is one.
         count: of seeds, of which the config has the first; `None` is one.
-        workers: runs side by side.
+        placement: where the runs are trained.
 
     Returns:
         0 if every run came to its end; 4 if one lost its worker in every try,
@@ -99,10 +67,16 @@ def train(
         from zoo.training.console import Console
         from zoo.tuning.repeating import running
 
-        return _code(running.begin(request, parent, workers, Console().print))
+        say, most = Console().print, len(request.members())
+        with cluster.place(placement, config.runs_dir, say) as (work, at_once):
+            return _code(
+                running.begin(
+                    request, parent, at_once(most), say, work, placement.flags
+                )
+            )
 
 
-def resume(group: RunGroup, workers: int) -> int:
+def resume(group: RunGroup, placement: Placement) -> int:
     """Goes on with a group; returns the exit code, as `train` does."""
     repeats = folder.read(group)
     check_backend(group.path, group.name)
@@ -111,7 +85,14 @@ def resume(group: RunGroup, workers: int) -> int:
         from zoo.training.console import Console
         from zoo.tuning.repeating import running
 
-        return _code(running.go_on(repeats, workers, Console().print))
+        say, most = Console().print, len(repeats.members)
+        runs_dir = str(group.runs_dir)
+        with cluster.place(placement, runs_dir, say) as (work, at_once):
+            return _code(
+                running.go_on(
+                    repeats, at_once(most), say, work, placement.flags
+                )
+            )
 
 
 def _code(ending) -> int:

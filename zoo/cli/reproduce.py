@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.cli import repeating, stderr, train
+from zoo.cli import cluster, stderr, train
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError, join_or
@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
         "budget", "laptop", "compute budget: smoke (seconds), laptop or full"
     )
     command.text("seeds", "1", "seeds of each recipe")
-    repeating.define_workers(command)
+    cluster.define(command)
     command.options("runs_dir", "data_dir")
     words = command.parse(argv)
     if words is None:
@@ -45,7 +45,7 @@ def _reproduce(name: str, command: Command) -> int:
             f"{join_or(suites.BUDGETS)}."
         )
     num_seeds = read_option("seeds", SEEDS, command.values.seeds)
-    workers = repeating.workers(command)
+    placement = cluster.read(command)
     data_dir = command.values.data_dir
     runs_dir = command.values.runs_dir or DEFAULTS["runs_dir"]
     suites.check_data(suite, read_flags, data_dir)
@@ -57,7 +57,9 @@ def _reproduce(name: str, command: Command) -> int:
         suite_run = suites.SuiteRun(
             suite, budget, num_seeds, root, read_flags, data_dir
         )
-        suite_run.train(workers, _print)
+        with cluster.place(placement, runs_dir, _print) as (work, at_once):
+            workers = at_once(suite_run.num_runs)
+            suite_run.train(workers, _print, work)
         return 2 if suites.print_results(suite_run, _print) else 0
 
 

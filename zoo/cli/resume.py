@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo.cli import distributed, repeating, roles, stderr, sweep
+from zoo.cli import cluster, distributed, repeating, stderr, sweep
 from zoo.cli.flags import Command
 from zoo.config import DEFAULTS, parse_option
-from zoo.errors import UserError
 from zoo.run_store import RunStore, sweep_path_of
 from zoo.runs import SWEEP_FILE, Run, SweepFolder, run_id_in
 
@@ -25,8 +24,7 @@ def run(argv: list[str]) -> int:
         words=("[RUN]",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
-    repeating.define_workers(command)
-    roles.define(command)
+    cluster.define(command)
     distributed.define(command)
     command.options("devices")
     words = command.parse(argv)
@@ -34,12 +32,7 @@ def run(argv: list[str]) -> int:
         return 0
     words = words or ["last"]
     runs_dir = command.values.runs_dir
-    role = roles.read(command)
-    if role.name == roles.WORKER:
-        raise UserError(
-            "--role=worker has no place here: a worker goes on with whatever "
-            "its chief does; write `zoo sweep --role=worker`."
-        )
+    placement = cluster.read(command)
     info = distributed.read(command, "resume")
     if info:
         if not distributed.is_child():
@@ -50,16 +43,14 @@ def run(argv: list[str]) -> int:
         return 0
     group = RunStore(runs_dir).find_group(words[0])
     if group is not None:
-        roles.refuse(role, "a group of runs")
         distributed.refuse(command, "a group of runs", "devices")
-        return repeating.resume(group, repeating.workers(command))
+        return repeating.resume(group, placement)
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
         distributed.refuse(command, "a sweep", "devices")
         sweep.check_whole(words[0], folder)
-        return sweep.resume(folder, role)
-    repeating.refuse_workers(command, "a single run")
-    roles.refuse(role, "a single run")
+        return sweep.resume(folder, placement)
+    cluster.refuse(command, "a single run")
     _resume(words[0], _devices(command), None, runs_dir)
     return 0
 

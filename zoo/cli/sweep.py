@@ -5,12 +5,13 @@ from __future__ import annotations
 import dataclasses
 import pathlib
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from zoo import recipes
-from zoo.cli import roles, spaces, stderr, train
+from zoo.cli import cluster, spaces, stderr, train
+from zoo.cli.cluster import Placement
 from zoo.cli.flags import Command, expand_flagfile
-from zoo.cli.roles import Role
 from zoo.config import TrainConfig
 from zoo.errors import UserError, close_matches, join_or
 from zoo.options import INT, Option, read_option
@@ -26,11 +27,6 @@ NUMBERS = {
     "factor": Option(INT, "", "", low=2),
     "confirm_seeds": Option(INT, "", "", low=0),
 }
-WORKERS = (
-    "trials trained at once, each in a process, or auto: one for each GPU, "
-    "else as many as cores and memory bear; with several, what bayesian and "
-    "hyperband propose depends on which trial ends first (default 1)"
-)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -41,13 +37,13 @@ class Asked:
         config: what all trials have in common.
         choices: other arguments of `checking.settle`.
         name: of the sweep, if any was given.
-        role: of this machine.
+        placement: where trials are trained.
     """
 
     config: TrainConfig
     choices: dict[str, Any]
     name: str | None
-    role: Role
+    placement: Placement
 
 
 def run(argv: list[str]) -> int:
@@ -55,9 +51,7 @@ def run(argv: list[str]) -> int:
     asked = read(argv)
     if asked is None:
         return 0
-    if asked.role.name == roles.WORKER:
-        return roles.serve(asked.role, asked.config)
-    with roles.door(asked.role) as door, stderr.hold() as held:
+    with stderr.hold() as held:
         from zoo.tuning import devices
 
         devices.refuse_several(asked.config)
@@ -66,21 +60,25 @@ def run(argv: list[str]) -> int:
         from zoo.tuning.folder import open_folder
 
         settings = settle(asked.config, **asked.choices)
-        folder = open_folder(settings, asked.name)
-        go(folder, settings, asked.role.workers, held, door)
+
+        def opened() -> SweepFolder:
+            return open_folder(settings, asked.name)
+
+        go(opened, settings, asked.config.runs_dir, asked.placement, held)
     return 0
 
 
-def resume(folder: SweepFolder, role: Role) -> int:
+def resume(folder: SweepFolder, placement: Placement) -> int:
     """Goes on with a sweep; returns the exit code."""
     check_backend(folder.path, folder.name)
-    with roles.door(role) as door, stderr.hold() as held:
+    with stderr.hold() as held:
         from zoo.tuning import devices
 
         devices.hide_gpus()
         from zoo.tuning.folder import read_settings
 
-        go(folder, read_settings(folder), role.workers, held, door)
+        settings = read_settings(folder)
+        go(lambda: folder, settings, folder.runs_dir, placement, held)
     return 0
 
 
@@ -102,19 +100,41 @@ def check_whole(name: str, folder: SweepFolder) -> None:
         raise full_name_error(name, [folder.name])
 
 
-def go(folder: SweepFolder, settings, workers: int | str, held, door) -> None:
-    """Runs a sweep, or goes on with it, with standard error in its log."""
+def go(
+    opened: Callable[[], SweepFolder],
+    settings,
+    runs_dir: str,
+    placement: Placement,
+    held,
+) -> None:
+    """Runs a sweep, or resumes it, with standard error in its log.
+
+    Args:
+        opened: returns the folder of the sweep, once trials can be trained.
+        settings: of the sweep.
+        runs_dir: folder of the run folders.
+        placement: where trials are trained.
+        held: standard error until now.
+    """
     from zoo.training.console import Console
     from zoo.tuning.budget import Budget
     from zoo.tuning.display import Display
     from zoo.tuning.sweep import run_sweep
 
-    number = min(roles.count(workers), Budget.of(settings).at_once)
     console = Console(sys.stdout, on_log=held.move_to)
-    display = Display(console, folder, settings, number)
-    with folder.lock():
-        work = roles.work(door, folder, settings, console.print)
-        run_sweep(folder, settings, display, workers=number, work=work)
+    with cluster.place(placement, runs_dir, console.print) as (work, at_once):
+        folder = opened()
+        number = at_once(Budget.of(settings).at_once)
+        display = Display(console, folder, settings, number)
+        with folder.lock():
+            run_sweep(
+                folder,
+                settings,
+                display,
+                workers=number,
+                work=work,
+                resume_flags=placement.flags,
+            )
 
 
 def read(argv: list[str]) -> Asked | None:
@@ -134,9 +154,7 @@ def read(argv: list[str]) -> Asked | None:
     if found is None:
         return None
     values = command.values
-    role = roles.read(command)
-    if role.name == roles.WORKER:
-        roles.read_worker(command)
+    placement = cluster.read(command)
     config, texts = spaces.merge(found[0], values.space or [], argv)
     numbers = {name: _number(name, getattr(values, name)) for name in NUMBERS}
     choices = {
@@ -156,7 +174,7 @@ def read(argv: list[str]) -> Asked | None:
     choices["executions"] = numbers["executions"] or 1
     if numbers["confirm_seeds"] is None:
         choices["confirm_seeds"] = CONFIRM_SEEDS
-    return Asked(config, choices, _name(values.sweep_name), role)
+    return Asked(config, choices, _name(values.sweep_name), placement)
 
 
 def _command() -> Command:
@@ -222,8 +240,7 @@ def _command() -> Command:
         "open_test",
         "in the end open the test split, once, to the winner's fresh seeds",
     )
-    command.text("workers", None, WORKERS)
-    roles.define(command)
+    cluster.define(command, common=True)
     command.text("sweep_name", None, "name of the sweep's folder")
     return command
 

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zoo import recipes
-from zoo.cli import distributed, repeating, stderr
+from zoo.cli import cluster, distributed, repeating, stderr
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.resolve import resolve_names
@@ -24,10 +24,12 @@ def run(argv: list[str]) -> int:
     if asked is None:
         return 0
     config, parent = asked
-    count, workers = repeating.values(command)
+    count = repeating.seeds(command)
     if count is not None:
         distributed.refuse(command, "several runs")
-        return repeating.train(config, None, parent, count, workers)
+        placement = cluster.read(command)
+        return repeating.train(config, None, parent, count, placement)
+    cluster.refuse(command, "a single run")
     info = distributed.read(command, "train")
     if info and not distributed.is_child():
         resolve_names(config)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 
 from zoo import commands
-from zoo.cli import repeating, train
+from zoo.cli import cluster, repeating, train
 from zoo.cli.flags import Command
 from zoo.config import BOOL, OPTIONS
 from zoo.errors import UserError, join_and
@@ -41,13 +41,13 @@ def run(argv: list[str]) -> int:
         return 0
     knob = _one(knobs, flags, words)
     config, parent = asked
-    count, workers = _counts(command)
+    count, placement = repeating.seeds(command), cluster.read(command)
     typed = {flag.name for flag in flags}
     if knob.option in OTHER and OTHER[knob.option] not in typed:
         config = config.replace(**{OTHER[knob.option]: None})
     if count is not None and "seed" not in typed:
         config = config.replace(seed=repeating.first_seed(parent, config.seed))
-    return repeating.train(config, knob, parent, count, workers)
+    return repeating.train(config, knob, parent, count, placement)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -124,11 +124,3 @@ def _one(knobs: list[Flag], flags: list[Flag], words: list[Flag]) -> Knob:
         f"vary needs an option with several values, and --{name}={value} is "
         f"one; for that type `{typed}`."
     )
-
-
-def _counts(command: Command) -> tuple[int | None, int]:
-    """Returns the number of seeds, if there is one, and that of workers."""
-    workers = repeating.workers(command)
-    if command.values.seeds is None:
-        return None, workers
-    return repeating.values(command)

@@ -102,7 +102,7 @@ class TimeLeft:
         budget = Budget.of(settings)
         self._epochs = settings.epochs
         self._by_epochs = settings.tuner == "hyperband"
-        self._workers = max(workers, 1)  # a chief may train nothing itself
+        self._workers = workers
         self._total = budget.epochs if self._by_epochs else budget.models
         self._trained: dict[str, int] = {}  # epochs of each run so far
         self._done = sum(self._amount(run, epochs) for run, epochs in done)

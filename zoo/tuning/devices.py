@@ -17,6 +17,11 @@ from zoo.errors import UserError
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS")
 THREADS += ("TF_NUM_INTEROP_THREADS", "NPROC")  # the last is read by XLA
+# Of a process that has no GPU to itself, so that it does not take all memory.
+SHARED_GPU = {
+    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+    "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+}
 BYTES_A_WORKER = 2e9  # TensorFlow takes 0.7e9 of them
 MOST_WORKERS = 16  # that `auto` stands for
 LIMIT = 256  # of a number of workers that is asked for
@@ -92,8 +97,7 @@ def environments(workers: int) -> list[dict[str, str]]:
     for index, share in enumerate(shares):
         share[VISIBLE] = found[index % len(found)] if found else ""
         if found and workers > len(found):
-            share["TF_FORCE_GPU_ALLOW_GROWTH"] = "true"
-            share["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
+            share |= SHARED_GPU
         if workers > 1:
             threads = str(max(cores() // workers, 1))
             share |= {

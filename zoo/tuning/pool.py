@@ -60,8 +60,6 @@ def work(
     jobs: Iterator[Job | None],
     workers: int = 1,
     log: pathlib.Path | None = None,
-    *,
-    stop: StopRequest | None = None,
 ) -> Iterator[Outcome]:
     """Does jobs in processes of this machine; see `run_jobs`.
 
@@ -69,14 +67,11 @@ def work(
         jobs: as `run_jobs` takes them.
         workers: processes at once; cores and GPUs are divided among them.
         log: where their libraries print.
-        stop: as `run_jobs` takes it.
     """
-    yield from run_jobs(jobs, ProcessPool(workers, log), stop=stop)
+    yield from run_jobs(jobs, ProcessPool(workers, log))
 
 
-def run_jobs(
-    jobs: Iterator[Job | None], pool: Pool, *, stop: StopRequest | None = None
-) -> Iterator[Outcome]:
+def run_jobs(jobs: Iterator[Job | None], pool: Pool) -> Iterator[Outcome]:
     """Does jobs as workers get free, and yields what came of each.
 
     A job whose run is there already is resumed, and one whose run is finished
@@ -86,17 +81,13 @@ def run_jobs(
         jobs: asked for the next one whenever a worker is free; `None` says
             that there is none before another outcome is known.
         pool: trains them; closed at the end.
-        stop: asks for an end from elsewhere than a signal. Where one may,
-            jobs may come at any time: `None` is waited out.
 
     Raises:
-        Interrupted: a signal, or `stop`, asked for an end; runs under way
-            were saved.
+        Interrupted: a signal asked for an end; runs under way were saved.
     """
-    waits = stop is not None
-    with listen(stop) as stop:
+    with listen() as stop:
         try:
-            yield from _outcomes(jobs, pool, stop, waits)
+            yield from _outcomes(jobs, pool, stop)
         except KeyboardInterrupt:
             pool.kill()
             raise
@@ -108,7 +99,7 @@ def run_jobs(
 
 
 def _outcomes(
-    jobs: Iterator[Job | None], pool: Pool, stop: StopRequest, waits: bool
+    jobs: Iterator[Job | None], pool: Pool, stop: StopRequest
 ) -> Iterator[Outcome]:
     queue, retries = _Queue(jobs), _Retries()
     terminated = False
@@ -121,8 +112,7 @@ def _outcomes(
         if not pool.num_running:
             if stop.requested or queue.is_at_end:
                 return
-            if not waits:
-                raise RuntimeError("no job is under way, and none is given")
+            raise RuntimeError("no job is under way, and none is given")
         ended = pool.wait(TICK)
         if stop.requested and not terminated:
             terminated = True

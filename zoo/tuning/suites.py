@@ -241,6 +241,11 @@ class SuiteRun:
         """The experiments, in order."""
         return self.suite.experiments(self.budget)
 
+    @property
+    def num_runs(self) -> int:
+        """Number of runs in all."""
+        return len(self.experiments) * self.num_seeds
+
     def train(
         self, workers: int, say: Print, run_jobs: RunJobs = pool.work
     ) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from zoo.commands import Target
@@ -19,6 +20,7 @@ from zoo.tuning.search import Search
 from zoo.tuning.settings import SweepConfig
 
 FAILURES = 3  # trials in a row that fail, and end a sweep
+NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
 Work = Callable[..., Iterator[Outcome]]
 
 
@@ -45,6 +47,7 @@ def run_sweep(
     *,
     workers: int = 1,
     work: Work = pool.work,
+    resume_flags: Mapping[str, Any] = NO_FLAGS,
 ) -> list[Trial]:
     """Runs a sweep to its end, from its start or from where it stands.
 
@@ -54,6 +57,7 @@ def run_sweep(
         display: where to print.
         workers: processes at once.
         work: does the jobs, as `pool.work` does.
+        resume_flags: Flags of `zoo resume` that train the rest there again.
 
     Returns:
         All trials, by number.
@@ -64,6 +68,7 @@ def run_sweep(
             try; the sweep can be resumed.
         Interrupted: a signal asked for an end; the sweep can be resumed.
     """
+    resume = f"`{Target.of(folder).typed('resume', **resume_flags)}`"
     oracle = make_oracle(settings)
     try:
         search = Search(folder, settings, oracle)
@@ -72,13 +77,12 @@ def run_sweep(
         _declare(folder, settings)
         _prune(search, settings, folder)
         outcomes = work(confirming.jobs(), workers, folder.path / "workers.log")
-        _take(outcomes, folder, settings, search, confirming, display)
+        _take(outcomes, folder, settings, search, confirming, display, resume)
     except Interrupted:
         done = len(search.trials())
         raise Interrupted(
             f"stopped after {done} trial{'' if done == 1 else 's'}, and saved "
-            f"what was under way; `{Target.of(folder).typed('resume')}` "
-            "goes on."
+            f"what was under way; {resume} goes on."
         ) from None
     finally:
         oracle.close()
@@ -87,7 +91,7 @@ def run_sweep(
         pruning.prune(trials, settings, folder)
     result = ending.conclude(folder, settings, search, confirming)
     display.end(trials, result)
-    _check_lost(result, folder)
+    _check_lost(result, folder, resume)
     return trials
 
 
@@ -98,6 +102,7 @@ def _take(
     search: Search,
     confirming: Confirming,
     display: Display,
+    resume: str,
 ) -> None:
     """Writes down and prints what comes of each training."""
     failures = 0
@@ -116,16 +121,18 @@ def _take(
         _prune(search, settings, folder)
         failures = failures + 1 if _has_failed(trial) else 0
         if failures == FAILURES:
-            _give_up(trial, folder)
+            _give_up(trial, resume)
 
 
-def _check_lost(result: dict[str, Any], folder: SweepFolder) -> None:
+def _check_lost(
+    result: dict[str, Any], folder: SweepFolder, resume: str
+) -> None:
     """Raises `Lost` if trainings of a sweep are missing."""
     if lost := result["lost"]:
         raise Lost(
             f"{pluralize(len(lost), 'training')} of {folder.name} lost "
             f"{'its worker' if len(lost) == 1 else 'their workers'}; "
-            f"`{Target.of(folder).typed('resume')}` tries again."
+            f"{resume} tries again."
         )
 
 
@@ -133,13 +140,13 @@ def _has_failed(trial: Trial) -> bool:
     return bool(trial.failure) and trial.failure.status in ("failed", "lost")
 
 
-def _give_up(trial: Trial, folder: SweepFolder) -> None:
+def _give_up(trial: Trial, resume: str) -> None:
     """Ends a sweep whose trials fail one after the other."""
     kind = Lost if trial.failure.status == "lost" else UserError
     raise kind(
         f"{FAILURES} trials in a row failed, the last one since "
         f"{trial.failure.reason}; mend that, then "
-        f"`{Target.of(folder).typed('resume')}` goes on."
+        f"{resume} goes on."
     )
 
 

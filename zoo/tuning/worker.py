@@ -20,7 +20,7 @@ from typing import Any
 from zoo.config import TrainConfig
 from zoo.errors import Diverged, Interrupted, Locked, UserError
 from zoo.runs import Run
-from zoo.training.signals import NUMBERS
+from zoo.training.signals import NUMBERS, StopRequest
 
 DONE = ("completed", "stopped_early")
 PAUSE = 0.2  # seconds between two looks at a run that is locked
@@ -123,8 +123,13 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def run(job: Job) -> Outcome:
-    """Does a job; whatever goes wrong is told in the outcome."""
+def run(job: Job, stop: StopRequest | None = None) -> Outcome:
+    """Does a job; whatever goes wrong is reported in the outcome.
+
+    Args:
+        job: to do.
+        stop: asks for an end from another thread, where no signals come.
+    """
     global _is_busy, _is_stopped
     began = time.monotonic()
 
@@ -136,7 +141,7 @@ def run(job: Job) -> Outcome:
     try:
         if _is_stopped:
             raise Interrupted("stopped before it began")
-        made = _make(job)
+        made = _make(job, stop or StopRequest())
         rows = made.history
         if job.until_epoch is not None:
             rows = rows[: job.until_epoch]
@@ -155,20 +160,21 @@ def run(job: Job) -> Outcome:
         _is_busy = _is_stopped = False
 
 
-def _make(job: Job) -> Run:
+def _make(job: Job, stop: StopRequest) -> Run:
     """Makes a run, as soon as no other process works on it.
 
-    That may be a worker that is dying, or somebody who resumes the run by
-    hand; what has come of it then counts.
+    That may be a worker that is dying or was cut off from the network, or
+    somebody who resumes the run by hand; what has come of it then counts.
     """
-    while True:
+    while not stop.requested:
         try:
-            return _train(job)
+            return _train(job, stop)
         except Locked:
             time.sleep(PAUSE)
+    raise Interrupted("stopped before it began")
 
 
-def _train(job: Job) -> Run:
+def _train(job: Job, stop: StopRequest) -> Run:
     """Trains a run, or finishes one that is there, or finds it finished."""
     import keras
 
@@ -185,6 +191,7 @@ def _train(job: Job) -> Run:
             console=quiet,
             parent=job.parent,
             until_epoch=job.until_epoch,
+            stop=stop,
         )
     found = Run(folder, config.run_name)
     if found.is_locked():
@@ -195,7 +202,7 @@ def _train(job: Job) -> Run:
         raise Diverged("the loss or the weights were no longer numbers")
     if status in DONE or _is_far_enough(job, status, metrics):
         return found
-    return resume(found, console=quiet, until_epoch=job.until_epoch)
+    return resume(found, console=quiet, until_epoch=job.until_epoch, stop=stop)
 
 
 def _is_far_enough(job: Job, status: str | None, metrics: dict) -> bool:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 import pathlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from types import MappingProxyType
 from typing import Any
 
 from zoo.commands import Target
@@ -24,6 +25,7 @@ from zoo.tuning.repeating.request import Member, Request
 CURVES = "curves.png"
 Work = Callable[[Iterator, int, pathlib.Path], Iterator]
 Say = Callable[[str], None]
+NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,6 +51,7 @@ def begin(
     workers: int,
     say: Say,
     work: Work = pool.work,
+    resume_flags: Mapping[str, Any] = NO_FLAGS,
 ) -> Ending:
     """Trains what a request asks for and is not there yet.
 
@@ -58,6 +61,7 @@ def begin(
         workers: runs that are trained side by side.
         say: prints a line.
         work: trains jobs; see `pool.work`.
+        resume_flags: Flags of `zoo resume` that train the rest there again.
 
     Raises:
         UserError: something cannot work; no folder is made.
@@ -66,19 +70,26 @@ def begin(
     devices.hide_gpus()  # the runs need them
     repeats = checking.settle(folder.find(request), parent)
     repeats.write()
-    return go_on(repeats, workers, say, work)
+    return go_on(repeats, workers, say, work, resume_flags)
 
 
 def go_on(
-    repeats: Repeats, workers: int, say: Say, work: Work = pool.work
+    repeats: Repeats,
+    workers: int,
+    say: Say,
+    work: Work = pool.work,
+    resume_flags: Mapping[str, Any] = NO_FLAGS,
 ) -> Ending:
     """Trains the runs of a group that have not ended; see `begin`."""
+    resume = Target.of(repeats.group).typed("resume", **resume_flags)
     with repeats.group.lock():
         left = [m for m in repeats.members if not repeats.run(m).has_ended]
         workers = min(workers, len(left))
         _announce(repeats, left, workers, say)
-        ended = _train(repeats, left, workers, say, work) if left else {}
-        found = _conclude(repeats, ended, say)
+        ended = {}
+        if left:
+            ended = _train(repeats, left, workers, say, work, resume)
+        found = _conclude(repeats, ended, say, resume)
     statuses = {row["status"] for row in found["runs"]}
     return Ending(
         found,
@@ -127,6 +138,7 @@ def _train(
     workers: int,
     say: Say,
     work: Work,
+    resume: str,
 ) -> dict[str, Outcome]:
     """Trains, reports each run that ends, and returns outcomes by place."""
     progress = Progress(len(left), say)
@@ -146,7 +158,7 @@ def _train(
         )
         raise Interrupted(
             f"stopped with {done} of {len(repeats.members)} runs done; "
-            f"`{Target.of(repeats.group).typed('resume')}` goes on."
+            f"`{resume}` goes on."
         ) from None
     return ended
 
@@ -172,7 +184,9 @@ def _label(repeats: Repeats, member: Member) -> str:
     return ", ".join(words)
 
 
-def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
+def _conclude(
+    repeats: Repeats, ended: dict[str, Outcome], say: Say, resume: str
+) -> dict:
     """Writes and prints what came of the runs."""
     group, kind = repeats.group, repeats.request.kind
     found = summary.summarize(repeats, ended)
@@ -192,7 +206,7 @@ def _conclude(repeats: Repeats, ended: dict[str, Outcome], say: Say) -> dict:
     lost = sum(row["status"] == "lost" for row in found["runs"])
     if lost:
         say(
-            f"next       {expand_command(Target.of(group).typed('resume'))}  "
+            f"next       {expand_command(resume)}  "
             f"(tries the {pluralize(lost, 'lost run')} again)"
         )
     else:
