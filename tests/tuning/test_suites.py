@@ -110,7 +110,7 @@ def test_the_command_trains_and_prints(failed, code, tmp_path, monkeypatch):
     monkeypatch.setattr(suites, "print_results", show)
     flags = ["--budget=smoke", "--workers=2", f"--runs_dir={tmp_path}"]
     assert main(["reproduce", "plane", *flags]) == code
-    ((suite_run, workers, _),) = done
+    ((suite_run, workers, *_),) = done
     assert (suite_run.budget, suite_run.num_seeds, workers) == ("smoke", 1, 2)
     assert suite_run.root == tmp_path / "suite-plane-smoke"
 
