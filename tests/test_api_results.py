@@ -115,7 +115,7 @@ def test_the_picture_of_a_comparison_is_that_of_the_command(
 ):
     picture = zoo.compare(*runs).image
     path = tmp_path / "curves.png"
-    typed(capsys, "compare", *(r.path for r in runs), f"--picture={path}")
+    typed(capsys, "compare", *(r.path for r in runs), f"--plot={path}")
     drawn = Image.open(path).convert("RGB")
     np.testing.assert_array_equal(np.asarray(picture), np.asarray(drawn))
 

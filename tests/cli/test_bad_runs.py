@@ -160,8 +160,8 @@ def test_a_run_that_is_named_twice_is_refused(answer, copy, verb):
 
 def test_runs_are_not_compared_into_a_picture_of_no_kind(answer, copy):
     shutil.copytree(copy, copy.with_name("two"))
-    sentence = answer("compare", "done", "two", "--picture=curves")
-    assert "--picture=curves.png" in sentence
+    sentence = answer("compare", "done", "two", "--plot=curves")
+    assert "--plot=curves.png" in sentence
 
 
 def test_a_damaged_ledger_is_named_and_nothing_is_shown(answer, copy):

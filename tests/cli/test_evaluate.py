@@ -89,7 +89,7 @@ def test_compare_prints_tables_json_or_markdown(typed, tmp_path):
     assert found["configs"][0]["seeds"] == [0, 1]
     assert "| A | a, b | 0, 1 |" in typed("compare", "a", "b", "--markdown")
     picture = tmp_path / "curves.png"
-    typed("compare", "a", "b", f"--picture={picture}")
+    typed("compare", "a", "b", f"--plot={picture}")
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 

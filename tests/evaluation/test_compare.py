@@ -176,7 +176,7 @@ def test_the_curves_are_drawn_into_a_png(weak, strong, tmp_path):
 
 @pytest.mark.parametrize("name", ["curves", "no/such/folder/curves.png", "."])
 def test_a_picture_that_cannot_be_written_is_refused(tmp_path, name):
-    with pytest.raises(UserError, match="--picture="):
+    with pytest.raises(UserError, match="--plot="):
         compare.check_plot_path(str(tmp_path / name))
 
 

@@ -11,12 +11,12 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from zoo.cli.evaluate import table
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate
+from zoo.evaluation.evaluate import format_result
 from zoo.training.console import Console
 from zoo.training.resume import resume
 from zoo.training.train import train
@@ -82,7 +82,7 @@ def test_a_test_score_is_error_and_share_explained(trained):
     explained = 1 - error / sealed.labels.astype("float64").var()
     assert result["r2"] == pytest.approx(explained, rel=1e-3)
     assert "accuracy" not in result
-    assert f"R2 {result['r2']:.4f}" in table(result)
+    assert f"R2 {result['r2']:.4f}" in format_result(result)
 
 
 def test_curves_have_no_accuracy_but_outputs_are_shown(trained):

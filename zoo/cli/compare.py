@@ -1,4 +1,4 @@
-"""`zoo compare RUN RUN...`: which differences between runs are real."""
+"""`zoo compare RUN RUN...`: which differences are significant."""
 
 from __future__ import annotations
 
@@ -15,18 +15,17 @@ from zoo.runs import Run
 def run(argv: list[str]) -> int:
     """Compares runs on their validation examples; returns the exit code."""
     command = Command(
-        "zoo compare RUN RUN... [--markdown] [--picture=PATH.png]",
-        "Show where runs differ, in settings and in scores on the same "
-        "validation examples, and which differences are real. Runs that "
-        "differ in the seed alone are taken together; a group's name stands "
-        "for its runs.",
+        "zoo compare RUN RUN... [--markdown] [--plot=PATH.png]",
+        "Compare options and metrics of runs on the same validation examples, "
+        "and test which differences are significant. Runs that differ only in "
+        "the seed are one config; a group's name stands for its runs.",
         words=("RUN...",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.text(
-        "picture", None, "draw the learning curves into this PNG, anew if there"
+        "plot", None, "write the learning curves to this PNG, replacing it"
     )
-    command.switch("all", "show the settings that do not differ, too")
+    command.switch("all", "list the options that do not differ, too")
     command.switch("markdown", "print tables in Markdown")
     command.switch("json", "print JSON")
     words = command.parse(argv)
@@ -37,7 +36,7 @@ def run(argv: list[str]) -> int:
         raise UserError("--json and --markdown contradict; give one of them.")
     found, without = _find(words, values.runs_dir)
     with stderr.hold():
-        result = _compare(found, values.picture)
+        result = _compare(found, values.plot)
     if values.json:
         print(json.dumps(result, indent=1))
     else:
@@ -62,13 +61,13 @@ def _find(words: list[str], runs_dir: str) -> tuple[list[Run], list[Run]]:
     return RunStore(runs_dir).find_all(words)
 
 
-def _compare(found: list[Run], picture: str | None) -> dict:
+def _compare(found: list[Run], plot: str | None) -> dict:
     from zoo.evaluation import compare
 
-    # A name that cannot be written is told before anything is computed.
-    target = compare.check_plot_path(picture) if picture is not None else None
+    # A path that cannot be written is refused before anything is computed.
+    target = compare.check_plot_path(plot) if plot is not None else None
     result = compare.compare_runs(found)
     if target is not None:
         compare.save_learning_curves(found, target)
-        result["picture"] = str(target)
+        result["plot"] = str(target)
     return result

@@ -1,4 +1,4 @@
-"""`zoo evaluate RUN...`: scores runs on their own data or on another set."""
+"""`zoo evaluate RUN...`: metrics on a run's own data or on another set."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from zoo.runs import Run
 
 
 def run(argv: list[str]) -> int:
-    """Scores runs and prints tables; returns the exit code."""
+    """Evaluates runs and prints tables; returns the exit code."""
     command = Command(
         "zoo evaluate [RUN...] [--split=val|train|test] [--dataset=NAME]",
         "Evaluate the saved model of one or several runs; a group's name "
@@ -32,11 +32,11 @@ def run(argv: list[str]) -> int:
     command.text(
         "split",
         None,
-        "examples to score: val (if not given), train or test; of a --dataset "
-        "without parts all are scored if not given",
+        "examples: val (the default), train or test; of a --dataset without "
+        "splits the default is all",
     )
     command.text(
-        "dataset", None, "data set to score on in place of the run's own"
+        "dataset", None, "data set to evaluate on in place of the run's own"
     )
     command.text("data_dir", None, "its folder of tensorflow-datasets")
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
@@ -60,20 +60,20 @@ def run(argv: list[str]) -> int:
 
 
 def _check(values) -> None:
-    """Raises `UserError` for flags that say nothing that can be done."""
+    """Raises `UserError` for flags that cannot be used."""
     if values.split is not None:
         check_split(values.split)
     if values.dataset is not None:
         find_source(values.dataset)
     elif values.data_dir is not None:
         raise UserError(
-            f"--data_dir={values.data_dir} says where --dataset lies, and "
-            "there is none; a run knows where its own data are."
+            f"--data_dir={values.data_dir} is the folder of --dataset, which is "
+            "not given; a run records where its own data are."
         )
 
 
 def _own(found: list[Run], values) -> None:
-    """Scores runs on the data that they were made with."""
+    """Evaluates runs on the data that they were trained with."""
     with stderr.hold():
         from zoo.evaluation import evaluate
 
@@ -92,7 +92,7 @@ def _own(found: list[Run], values) -> None:
 
 
 def _external(found: list[Run], values) -> None:
-    """Scores runs on another data set than their own."""
+    """Evaluates runs on another data set than their own."""
     with stderr.hold():
         from zoo.evaluation import external
 

@@ -453,12 +453,12 @@ def check_plot_path(path: str) -> pathlib.Path:
     target = pathlib.Path(path)
     if target.suffix.lower() != ".png":
         raise UserError(
-            f"--picture={path} is not the name of a PNG file; write for "
-            "example --picture=curves.png."
+            f"--plot={path} is not the name of a PNG file; write for "
+            "example --plot=curves.png."
         )
     if not target.parent.is_dir() or target.is_dir():
         raise UserError(
-            f"--picture={path} cannot be written: {target.parent} is not a "
+            f"--plot={path} cannot be written: {target.parent} is not a "
             "folder, or there is a folder of that name."
         )
     return target
