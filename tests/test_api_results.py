@@ -125,16 +125,16 @@ def test_misclassified_returns_what_the_command_prints(runs, capsys, tmp_path):
     argv = [runs[0].path, "--count=5", f"--out={tmp_path}"]
     printed = typed(capsys, "misclassified", *argv)
     assert printed.startswith(f"{answer}\n\ncsv ")
-    assert len(answer["worst"]) == 5 < answer["mistakes"]
+    assert len(answer["worst"]) == 5 < answer["misclassified"]
     losses = [one["loss"] for one in answer["worst"]]
     assert losses == sorted(losses, reverse=True)
-    drawn = Image.open(tmp_path / "mistakes-val.png")
+    drawn = Image.open(tmp_path / "misclassified-val.png")
     np.testing.assert_array_equal(np.asarray(answer.image), np.asarray(drawn))
 
 
 def test_misclassified_points_have_no_figure(moons):
     answer = zoo.misclassified(moons)
-    assert answer["mistakes"] > 0
+    assert answer["misclassified"] > 0
     assert answer.image is None
 
 

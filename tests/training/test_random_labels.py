@@ -74,23 +74,23 @@ def test_the_test_split_is_scored_by_its_true_labels(trained):
     result = evaluate.evaluate_run(run, "test", str(run.path.parent))
     # 360 images: more than a third right would be no chance.
     assert result["accuracy"] < 1 / 3
-    assert "drawn_labels" not in result
+    assert "random_labels" not in result
 
 
-def test_training_examples_are_scored_by_true_and_by_drawn_labels(trained):
+def test_training_examples_are_scored_by_true_and_by_random_labels(trained):
     run, _ = trained
     result = evaluate.evaluate_run(run, "train", str(run.path.parent))
     assert result["accuracy"] < 1 / 3
-    assert result["drawn_labels"]["accuracy"] > 0.9
-    assert result["drawn_labels"]["wrong"] > 75
+    assert result["random_labels"]["accuracy"] > 0.9
+    assert result["random_labels"]["changed"] > 75
 
 
 def test_the_table_says_which_labels_are_meant(trained, capsys):
     run, _ = trained
     assert main(["evaluate", str(run.path), "--split=train"]) == 0
     lines = capsys.readouterr().out.splitlines()
-    assert lines[1].startswith("by the true labels; ")
-    assert any(line.startswith("of drawn labels") for line in lines)
+    assert lines[1].startswith("evaluated by the true labels; ")
+    assert any(line.startswith("by random labels") for line in lines)
     assert max(map(len, lines)) <= 80
 
 
@@ -152,7 +152,7 @@ def test_seeds_of_a_recipe_are_still_seen_to_belong_together(trained, tmp_path):
     assert "randomize_labels" in statistics.settings(other)
 
 
-def test_features_are_learned_from_with_the_drawn_labels(tmp_path):
+def test_features_are_learned_from_with_the_random_labels(tmp_path):
     options = {
         "model": "knn", "features": "hog", "randomize_labels": 1.0,
         "model_arg": {"neighbors": 1}, "train_examples": 100,
@@ -163,4 +163,4 @@ def test_features_are_learned_from_with_the_drawn_labels(tmp_path):
     )
     result = evaluate.evaluate_run(run, "train", str(tmp_path))
     # The nearest neighbour of a training example is itself.
-    assert result["drawn_labels"]["accuracy"] == 1
+    assert result["random_labels"]["accuracy"] == 1

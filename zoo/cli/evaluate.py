@@ -67,8 +67,8 @@ def _check(values) -> None:
         find_source(values.dataset)
     elif values.data_dir is not None:
         raise UserError(
-            f"--data_dir={values.data_dir} is the folder of --dataset, which is "
-            "not given; a run records where its own data are."
+            f"--data_dir={values.data_dir} needs --dataset; a run records "
+            "where its own data are."
         )
 
 

@@ -202,7 +202,7 @@ def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
     assert main(["compare", "base", SEEDS, f"--runs_dir={root}"]) == 0
     assert "3 runs of 2 configs" in capsys.readouterr().out
     assert main(["evaluate", SEEDS, f"--runs_dir={root}"]) == 0
-    assert "95 % interval over seeds" in capsys.readouterr().out
+    assert "95% CI over seeds" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 99}'])
