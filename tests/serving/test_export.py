@@ -105,7 +105,7 @@ def test_it_is_checked_on_noise_where_the_data_are_gone(run, monkeypatch):
     def gone(run, split):
         raise UserError("the images are gone.")
 
-    monkeypatch.setattr(export_module, "images_of", gone)
+    monkeypatch.setattr(export_module, "load_split", gone)
     found, about = check_examples(run)
     assert about == "images of random noise (the data set cannot be loaded)"
     assert found.shape == (64, 8, 8, 1)
