@@ -171,8 +171,8 @@ def test_auxiliary_heads_are_not_among_the_features(tmp_path, table_of_models):
         ({"freeze": "features", "model": "lr"}, "no weights before its logits"),
         ({"freeze": "features", "model": "lenet5_1998"}, "leaves nothing"),
         ({"freeze": "features", "model": "knn"}, "no effect on knn"),
-        ({"freeze": "none,hidden1"}, "no list of layers"),
-        ({"freeze": ""}, "no list of layers"),
+        ({"freeze": "none,hidden1"}, "not a list of layers"),
+        ({"freeze": ""}, "not a list of layers"),
     ],
 )
 def test_what_cannot_be_frozen_is_refused(tmp_path, options, words):
