@@ -146,12 +146,12 @@ def masks(_):
         model = keras.Model(inputs, layer(inputs))
 
     def step(data):
-        with mirrored.Share(*tf.unstack(data[2], 3)).known():
+        with mirrored.Shard(*tf.unstack(data[2], 3)).known():
             return model(data[0], training=True)
 
     run = tf.function(lambda data: strategy.run(step, args=(data,)))
     both = []
-    for data in mirrored.shares(strategy, batches):
+    for data in mirrored.shard_batches(strategy, batches):
         parts = strategy.experimental_local_results(run(data))
         both.append(tf.concat(parts, 0).numpy().tolist())
     return [*found, both]

@@ -63,7 +63,7 @@ def test_a_run_says_how_many_devices_it_had(pair):
     found = [run.resolved["machine"]["devices"] for run in pair]
     assert found == [1, 2]
     log = (pair[1].path / "log.txt").read_text()
-    assert "batches shared by 2 devices, float32" in log
+    assert "batches split over 2 devices, float32" in log
 
 
 def test_more_devices_than_there_are_is_one_sentence(train):

@@ -137,7 +137,7 @@ def test_two_processes_learn_what_one_does(begin, tmp_path):
     words = ["train", *WORDS, "--epochs=5"]
     (spoken, errors), quiet = together(begin, *words)
     ended(begin(0, *words, count=1, place="alone"))
-    assert "batches shared by 2 devices in 2 processes" in spoken
+    assert "batches split over 2 devices in 2 processes" in spoken
     assert errors == "" and quiet == ("", "")
     assert not (tmp_path / "runs1").exists()
     one, two = (history(tmp_path / name) for name in ("runsalone", "runs0"))
@@ -274,5 +274,5 @@ def test_auto_takes_processes_from_slurm(python, tmp_path):
             )
         )  # fmt: skip
     output = [ended(process)[0] for process in both]
-    assert "batches shared by 2 devices in 2 processes" in output[0]
+    assert "batches split over 2 devices in 2 processes" in output[0]
     assert output[1] == ""

@@ -14,8 +14,8 @@ from zoo.training.train import train
     [
         (1, 1, 33, ""),
         (1, 1, None, ""),  # of a model that learns by heart
-        (2, 1, 32, "batches shared by 2 devices, "),
-        (2, 1, 33, "batches shared by 2 devices, at most 17 images each, "),
+        (2, 1, 32, "batches split over 2 devices, "),
+        (2, 1, 33, "batches split over 2 devices, at most 17 images each, "),
         (4, 2, 30, "4 devices in 2 processes, at most 8 images each, "),
     ],
 )

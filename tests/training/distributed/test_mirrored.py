@@ -15,7 +15,7 @@ def shares(total, count):
     batches = tf.data.Dataset.from_tensors((labels[:, None], labels))
     return [
         (labels.tolist(), rows.tolist())
-        for _, labels, rows in mirrored.divide(
+        for _, labels, rows in mirrored.split_batches(
             batches, count
         ).as_numpy_iterator()
     ]

@@ -1,6 +1,6 @@
 """Training on several devices, of one host or of several.
 
-Every device holds the whole model and trains on its share of each batch:
+Every device holds the whole model and trains on its shard of each batch:
 Keras's `DataParallel` on JAX, `MirroredStrategy` with `mirrored.py` on
 TensorFlow, where the step is that of the whole batch. A run is thereby the
 same, but for rounding, on any number of devices: the batch size is that of all

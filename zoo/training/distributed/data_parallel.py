@@ -3,7 +3,7 @@
 Each device has all variables of the distributed model. On JAX a step is given
 the whole batch and marks it as divided among the devices; from there on JAX
 divides the work, and adds up what a mean over the batch needs: losses,
-gradients, batch norm. On TensorFlow each device is given its share of the
+gradients, batch norm. On TensorFlow each device is given its shard of the
 batch; see `mirrored.py`.
 """
 
@@ -58,13 +58,13 @@ def _mirrored(setup: TrainSetup) -> tuple[keras.Model, Callable]:
         setup.config, strategy.num_replicas_in_sync
     )
     with strategy.scope():
-        model = mirrored.with_shared_steps(
+        model = mirrored.with_sharded_steps(
             _build(setup, {keras.layers.Dropout: mirrored.WholeBatchDropout})
         )
         mirrored.synchronize(model)
         _compile(model, setup, config)
     copy_to_replicas(setup.model, model)
-    return model, functools.partial(mirrored.shares, strategy)
+    return model, functools.partial(mirrored.shard_batches, strategy)
 
 
 def _data_parallel(setup: TrainSetup) -> keras.Model:

@@ -47,7 +47,7 @@ class DeviceSet:
 
 
 class ReplicatedInputs(keras.distribution.DataParallel):
-    """Hands every device the whole batch, of which a step takes its share.
+    """Hands every device the whole batch, of which a step takes its shard.
 
     Keras lays all batches out as it did the first, which fails at the last
     and smaller one of an epoch.
@@ -71,7 +71,7 @@ def describe(machine: dict, batch_size: int) -> str:
     where = f" in {processes} processes" if processes > 1 else ""
     most = math.ceil(batch_size / devices)
     uneven = f", at most {most} images each" if batch_size % devices else ""
-    return f"batches shared by {devices} devices{where}{uneven}, "
+    return f"batches split over {devices} devices{where}{uneven}, "
 
 
 @contextlib.contextmanager
@@ -134,7 +134,7 @@ def check_batch_size(devices: DeviceSet, batch_size: int | None) -> None:
     """Raises `UserError` where some devices would get no image.
 
     Args:
-        devices: that share a batch.
+        devices: that split a batch.
         batch_size: of all together; `None` of a model that trains no weights.
     """
     count = len(devices.devices)
@@ -149,10 +149,10 @@ def check_batch_size(devices: DeviceSet, batch_size: int | None) -> None:
 def check_model(devices: DeviceSet, model: keras.Model) -> None:
     """Raises `UserError` for layers that several devices would change.
 
-    On TensorFlow each device calls a layer on its share of a batch alone.
+    On TensorFlow each device calls a layer on its shard of a batch alone.
 
     Args:
-        devices: that share a batch.
+        devices: that split a batch.
         model: as it is to be trained.
     """
     if not devices.is_distributed or keras.backend.backend() != "tensorflow":

@@ -2,11 +2,11 @@
 
 `tf.distribute.MirroredStrategy` keeps the variables of a network equal on all
 devices and sums gradients; Keras's `fit` trains in it. Left to themselves they
-count the examples of unequal shares unequally, draw dropout for each share
-anew, standardize each share by itself, and clip gradients before the sum. Here
+count the examples of unequal shards unequally, draw dropout for each shard
+anew, standardize each shard by itself, and clip gradients before the sum. Here
 each replica knows which rows of the batch it has:
 
-- its loss counts by its share of the batch;
+- its loss counts by its fraction of the batch;
 - dropout is drawn for the whole batch, and a replica takes its own rows;
 - batch norm is synchronized;
 - gradients are averaged over the devices before they are clipped.
@@ -28,11 +28,11 @@ from keras import layers
 from zoo.errors import UserError
 from zoo.resolve import ResolvedConfig
 
-_share = contextvars.ContextVar("share")  # of the replica that is traced
+_shard = contextvars.ContextVar("shard")  # of the replica that is traced
 
 
 @dataclasses.dataclass(frozen=True)
-class Share:
+class Shard:
     """The rows of a batch that one replica has; scalar int32 tensors.
 
     Attributes:
@@ -47,12 +47,12 @@ class Share:
 
     @contextlib.contextmanager
     def known(self) -> Iterator[None]:
-        """Lets layers that are called in the block read this share."""
-        token = _share.set(self)
+        """Lets layers that are called in the block read this shard."""
+        token = _shard.set(self)
         try:
             yield
         finally:
-            _share.reset(token)
+            _shard.reset(token)
 
     def examples(self, labels) -> tf.Tensor:
         """Returns how many examples a replica's `labels` count as."""
@@ -106,14 +106,14 @@ def check(model: keras.Model) -> None:
 
 
 def synchronize(model: keras.Model) -> None:
-    """Lets batch norm standardize over the shares of all devices."""
+    """Lets batch norm standardize over the shards of all devices."""
     for layer in _layers(model):
         if isinstance(layer, layers.BatchNormalization):
             layer.synchronized = True
 
 
-def with_shared_steps(model: keras.Model) -> keras.Model:
-    """Returns a model that trains, and is evaluated, on shares of batches.
+def with_sharded_steps(model: keras.Model) -> keras.Model:
+    """Returns a model that trains, and is evaluated, on shards of batches.
 
     Args:
         model: functional, uncompiled; the returned one has its layers.
@@ -122,27 +122,27 @@ def with_shared_steps(model: keras.Model) -> keras.Model:
     return kind(model.input, model.output, name=model.name)
 
 
-def shares(
+def shard_batches(
     strategy: tf.distribute.Strategy, batches: tf.data.Dataset
 ) -> tf.distribute.DistributedDataset:
-    """Returns the shares of batches, as `fit` hands them to replicas."""
-    dataset = divide(batches, strategy.num_replicas_in_sync)
-    shared = strategy.distribute_datasets_from_function(lambda _: dataset)
-    # Keras asks it for the number of batches, and would get that of shares.
-    shared._cardinality = int(batches.cardinality())
-    return shared
+    """Returns the shards of batches, as `fit` hands them to replicas."""
+    dataset = split_batches(batches, strategy.num_replicas_in_sync)
+    distributed = strategy.distribute_datasets_from_function(lambda _: dataset)
+    # Keras asks it for the number of batches, and would get that of shards.
+    distributed._cardinality = int(batches.cardinality())
+    return distributed
 
 
-def divide(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
-    """Divides batches into shares.
+def split_batches(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
+    """Splits batches into shards.
 
     Args:
         batches: of (images `[B, ...]`, labels `[B]`).
-        count: of shares of each batch.
+        count: of shards of each batch.
 
     Returns:
-        The shares in turn: (images, labels, int32 `[3]` with the fields of
-        `Share`). The first ones have a row more where a batch does not divide
+        The shards in turn: (images, labels, int32 `[3]` with the fields of
+        `Shard`). The first ones have a row more where a batch does not divide
         evenly; all have the whole batch where it has fewer rows than `count`.
     """
 
@@ -151,7 +151,7 @@ def divide(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
         is_small = total < count
         copies = tf.where(is_small, count, 1)
 
-        def share(number):
+        def shard(number):
             first, last = (
                 (place * total + count - 1) // count
                 for place in (number, number + 1)
@@ -161,7 +161,7 @@ def divide(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
             rows = tf.stack([first, total, copies])
             return images[first:last], labels[first:last], rows
 
-        return tf.data.Dataset.range(count, output_type=tf.int32).map(share)
+        return tf.data.Dataset.range(count, output_type=tf.int32).map(shard)
 
     return batches.flat_map(divided).prefetch(count)
 
@@ -182,27 +182,27 @@ class WholeBatchDropout(layers.Dropout):
         """Drops values of `[B, ...]`, the rows of the replica."""
         if not training or not self.rate:
             return inputs
-        share = _share.get()
+        shard = _shard.get()
         shape = tf.shape(inputs)
-        whole = tf.ones(tf.concat([[share.total], shape[1:]], 0), inputs.dtype)
+        whole = tf.ones(tf.concat([[shard.total], shape[1:]], 0), inputs.dtype)
         mask = keras.random.dropout(
             whole, self.rate, self.noise_shape, self.seed_generator
         )
-        return inputs * mask[share.start : share.start + shape[0]]
+        return inputs * mask[shard.start : shard.start + shape[0]]
 
 
 class _MirroredModel(keras.Model):
-    """The steps of one replica, which has a share of each batch."""
+    """The steps of one replica, which has a shard of each batch."""
 
     def train_step(self, data):
         """As `keras.Model.train_step`, on images, labels and rows."""
         images, labels, rows = data
-        share = Share(*tf.unstack(rows, 3))
+        shard = Shard(*tf.unstack(rows, 3))
         replicas = tf.distribute.get_replica_context()
-        with share.known(), tf.GradientTape() as tape:
+        with shard.known(), tf.GradientTape() as tape:
             outputs = self(images, training=True)
-            loss = _measure(self, images, labels, outputs, share, training=True)
-            part = share.examples(labels) / tf.cast(share.total, tf.float64)
+            loss = _measure(self, images, labels, outputs, shard, training=True)
+            part = shard.examples(labels) / tf.cast(shard.total, tf.float64)
             loss *= tf.cast(part, loss.dtype)
         weights = self.trainable_weights
         gradients = tape.gradient(loss, weights)
@@ -214,24 +214,24 @@ class _MirroredModel(keras.Model):
     def test_step(self, data):
         """As `keras.Model.test_step`, on images, labels and rows."""
         images, labels, rows = data
-        share = Share(*tf.unstack(rows, 3))
+        shard = Shard(*tf.unstack(rows, 3))
         outputs = self(images, training=False)
-        _measure(self, images, labels, outputs, share, training=False)
+        _measure(self, images, labels, outputs, shard, training=False)
         # `evaluate` asks the metrics themselves at the end.
         return self.get_metrics_result()
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
-        # It is built; Keras would average the shares of a batch to see its
+        # It is built; Keras would average the shards of a batch to see its
         # shape.
         pass
 
 
-def _measure(model, images, labels, outputs, share, training):
+def _measure(model, images, labels, outputs, shard, training):
     """Returns the mean loss over a replica's rows, and updates the metrics."""
     loss = model.compute_loss(images, labels, outputs, training=training)
     # Keras divides it by the number of replicas, for the sum of gradients.
     loss *= tf.distribute.get_strategy().num_replicas_in_sync
-    examples = share.examples(labels)
+    examples = shard.examples(labels)
     model._loss_tracker.update_state(loss, sample_weight=examples)
     weight = examples / tf.cast(tf.shape(labels)[0], examples.dtype)
     weight = tf.fill(tf.shape(labels)[:1], weight)
