@@ -48,8 +48,8 @@ def run(argv: list[str]) -> int:
             progress.clear()
         place = plots.save(found, numbers)
     print("\n".join(lines(numbers)))
-    print(f"pictures  {place}")
-    print(f"watch     {tensorboard_command(runs_dir)}")
+    print(f"plots       {place}")
+    print(f"tensorboard {tensorboard_command(runs_dir)}")
     return 0
 
 
@@ -85,27 +85,27 @@ class PointsProgress:
 
 
 def lines(found: dict[str, Any]) -> list[str]:
-    """Returns what was found, in words: a line for each part."""
+    """Returns a line on the surface, and one on each part."""
     sizes = " and ".join(
         f"{size:,} {'training' if name == 'train' else 'validation'}"
         for name, size in found["examples"].items()
     )
-    told = [
-        f"surface   {found['run']}: {found['loss']} of {sizes} "
+    text = [
+        f"surface     {found['run']}: {found['loss']} of {sizes} "
         f"{found['noun']}; {found['batch_norm_note']}"
     ]
     for part in OPTIONS["parts"].choices:
         if part in found:
-            told.append(f"{part:<9} {_about(part, found[part])}")
-    return told
+            text.append(f"{part:<11} {_describe_part(part, found[part])}")
+    return text
 
 
-def _about(part: str, numbers: dict[str, Any]) -> str:
+def _describe_part(part: str, numbers: dict[str, Any]) -> str:
     loss = numbers["train"]["loss"]
     shape = {
-        True: "convex, as a bowl",
+        True: "convex",
         False: "not convex",
-        None: "not a finite number everywhere",
+        None: "not finite everywhere",
     }[numbers["convex"]]
     if part == "path":
         return (

@@ -85,7 +85,7 @@ def test_the_command_draws_and_says_what_it_found(linear, runs_dir, capfd):
     out, err = capfd.readouterr()
     assert err == ""
     assert "no batch norm" in out and "initial to last" in out
-    assert "convex, as a bowl" in out
+    assert "; convex" in out
     assert (linear.path / "landscape" / "line.png").exists()
     assert not (linear.path / "landscape" / "plane.png").exists()
 
