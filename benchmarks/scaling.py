@@ -232,7 +232,7 @@ def run_sweep() -> None:
                     f"--epochs={sweep.epochs}",
                     f"--trials={sweep.trials}",
                     "--space=learning_rate=log:1e-4:1e-2",
-                    "--confirm_seeds=0",
+                    "--retrain_seeds=0",
                     f"--workers={given['workers']}",
                     f"--runs_dir={runs_dir}",
                 ]

@@ -261,10 +261,10 @@ def sweep(
         trials=trials,
         executions=executions,
         objective=objective,
-        score_by="final" if select_epoch == "last" else select_epoch,
+        select_epoch=select_epoch,
         factor=None,
         keep=keep,
-        confirm_seeds=retrain_seeds,
+        retrain_seeds=retrain_seeds,
     )
     folder = open_folder(settings, sweep_name)
     console = Console(quiet=not verbose)

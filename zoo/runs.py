@@ -47,7 +47,7 @@ GROUP_FORMAT = 1  # of group.json; another one is refused
 GROUP_FILE = "group.json"
 SWEEP_FILE = "sweep.json"
 RESULT_FILE = "result.json"  # of a sweep
-TRIALS_FILE = "ledger.jsonl"  # of a sweep
+TRIALS_FILE = "trials.jsonl"  # of a sweep
 # Statuses of runs with which nothing is left to do.
 ENDED = ("completed", "stopped_early", "diverged")
 NOT_STARTED = "not started"

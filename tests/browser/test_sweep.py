@@ -22,7 +22,7 @@ def sweep(tmp_path_factory):
             sys.executable, "-m", "zoo", "sweep", "--model=lr", "--epochs=1",
             "--summaries=scalars,hparams", "--tuner=grid", "--sweep_name=s",
             "--space=optimizer=adam,momentum", "--space=momentum=0.5,0.9",
-            "--space=l2=0.001,0.01", "--trials=6", "--confirm_seeds=0",
+            "--space=l2=0.001,0.01", "--trials=6", "--retrain_seeds=0",
             f"--runs_dir={folder}",
         ],
         check=True,

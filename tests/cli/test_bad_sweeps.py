@@ -42,7 +42,7 @@ TYPED = [
     ("--workers=0", "--workers=0", "or the word auto"),
     ("--tuner=bayes", "--tuner=bayes", "bayesian"),
     ("--objective=accuracy", "--objective=accuracy", "val_accuracy"),
-    ("--score_by=last", "--score_by=last", "best or final"),
+    ("--select_epoch=final", "--select_epoch=final", "best or last"),
     ("--keep=none", "--keep=none", "best or all"),
     ("--factor=3", "--factor=3 has no effect", "hyperband"),
     ("--factor=1 --tuner=hyperband", "--factor=1", "at least 2"),
@@ -50,15 +50,15 @@ TYPED = [
     ("--run_name=x", "--run_name=x has no place", "--sweep_name"),
     ("--spaec=l2=0:1", "unknown flag --spaec", "--space"),
     ("--recipe=mlp_digit", "no recipe 'mlp_digit'", "sweeps/mlp_digits"),
-    ("--confirm_seeds=-1", "--confirm_seeds=-1", "at least 0"),
-    ("--confirm_seeds=some", "--confirm_seeds=some", "whole number"),
+    ("--retrain_seeds=-1", "--retrain_seeds=-1", "at least 0"),
+    ("--retrain_seeds=some", "--retrain_seeds=some", "whole number"),
     ("--compare_default=maybe", "--compare_default=maybe", "true or false"),
     # What does not go together.
-    ("--confirm_seeds=0 --open_test", "--open_test", "--confirm_seeds=3"),
+    ("--retrain_seeds=0 --open_test", "--open_test", "--retrain_seeds=3"),
     (
-        "--confirm_seeds=1 --compare_default",
-        "--confirm_seeds=1 leaves too few",
-        "--confirm_seeds=3",
+        "--retrain_seeds=1 --compare_default",
+        "--retrain_seeds=1 leaves too few",
+        "--retrain_seeds=3",
     ),
     ("--seed=2147483646", "--seed=2147483649", "out of range"),
     ("--dropout=0.5 --space=dropout=0,0.1", "--dropout=0.5", "contradict"),
@@ -146,10 +146,10 @@ def folder(tmp_path):
         trials=2,
         executions=1,
         objective=None,
-        score_by="best",
+        select_epoch="best",
         factor=None,
         keep="best",
-        confirm_seeds=3,
+        retrain_seeds=3,
     )
     return open_folder(asked, "mine")
 
@@ -161,7 +161,7 @@ def folder(tmp_path):
         ("--executions=2", "--executions is 1, not 2"),
         ("--epochs=3", "--epochs is 30, not 3"),
         ("--seed=3", "--seed is 0, not 3"),
-        ("--confirm_seeds=2", "--confirm_seeds is 3, not 2"),
+        ("--retrain_seeds=2", "--retrain_seeds is 3, not 2"),
         ("--nocompare_default", "--compare_default is True, not False"),
         ("--open_test", "--open_test is False, not True"),
     ],
@@ -187,8 +187,8 @@ def test_a_damaged_sweep_is_not_resumed(answer, folder, text):
 
 
 def test_a_damaged_ledger_names_its_line(answer, folder):
-    (folder.path / "ledger.jsonl").write_text("{}\n")
-    assert "ledger.jsonl is damaged: line 1" in answer("resume", "mine")
+    (folder.path / "trials.jsonl").write_text("{}\n")
+    assert "trials.jsonl is damaged: line 1" in answer("resume", "mine")
 
 
 def test_a_sweep_at_work_elsewhere_is_not_resumed(answer, folder):

@@ -171,7 +171,7 @@ def test_a_run_whose_output_nobody_reads_comes_to_its_end(tmp_path):
     ],
 )
 def test_many_runs_whose_output_nobody_reads_are_all_made(tmp_path, argv):
-    extra = ["--confirm_seeds=0"] if argv[0] == "sweep" else []
+    extra = ["--retrain_seeds=0"] if argv[0] == "sweep" else []
     process = start(*argv, *extra, "--model=lr", "--epochs=1",
                     f"--runs_dir={tmp_path}")  # fmt: skip
     assert process.stdout.readline()

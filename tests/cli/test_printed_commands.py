@@ -128,7 +128,7 @@ def test_an_interrupted_run_says_how_to_resume_it(here, capfd, monkeypatch):
 
 def test_a_trial_of_a_sweep_and_the_sweep_itself(here, capfd):
     words = "sweep --model=lr --train_examples=200 --epochs=1 --trials=2 "
-    words += "--confirm_seeds=0 --summaries=scalars --sweep_name=s"
+    words += "--retrain_seeds=0 --summaries=scalars --sweep_name=s"
     code, text = typed(words.split(), capfd)
     assert code == 0, text
     for command in commands_in(text):

@@ -146,7 +146,7 @@ def test_a_run_goes_on_on_its_engine_alone(zoo, runs_dir, on_tensorflow):
 
 def test_a_sweep_is_trained_by_two_workers(zoo, runs_dir, monkeypatch):
     words = ["sweep", "--model=lr", "--trials=3", "--epochs=1"]
-    words += ["--workers=2", "--confirm_seeds=0", "--sweep_name=sweep"]
+    words += ["--workers=2", "--retrain_seeds=0", "--sweep_name=sweep"]
     said = zoo(*words, f"--runs_dir={runs_dir}")
     assert "done: 3 trials" in said
     trials = RunStore(str(runs_dir / "sweep")).runs()

@@ -1,4 +1,4 @@
-"""After the last trial: fresh seeds, the default recipe, and the flagfile."""
+"""After the last trial: new seeds, the default recipe, and the flagfile."""
 
 import contextlib
 import io
@@ -21,7 +21,7 @@ from zoo.tuning.sweep import run_sweep
 
 
 def settings(tmp_path, **changes):
-    return sweeping.settings(tmp_path, **{"confirm_seeds": 3, **changes})
+    return sweeping.settings(tmp_path, **{"retrain_seeds": 3, **changes})
 
 
 def watched(jobs_done, also=outcome):
@@ -68,8 +68,8 @@ def test_the_best_trial_is_trained_again_with_fresh_seeds(
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        ({"confirm_seeds": 0}, ()),
-        ({"confirm_seeds": 1}, (WINNER,)),
+        ({"retrain_seeds": 0}, ()),
+        ({"retrain_seeds": 1}, (WINNER,)),
         ({"compare_default": False}, (WINNER,)),
         ({}, (WINNER, DEFAULT)),
     ],

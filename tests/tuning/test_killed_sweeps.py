@@ -47,7 +47,7 @@ def end(process):
 
 
 def lines(folder):
-    path = folder / "ledger.jsonl"
+    path = folder / "trials.jsonl"
     return path.read_bytes().count(b"\n") if path.exists() else 0
 
 
@@ -107,7 +107,7 @@ def test_five_kills_at_random_moments_change_no_trial(tmp_path, tuner):
     assert result(folder) == expected
     keys = [(one["proposal"], one["execution"]) for one in expected[0]]
     assert len(keys) == len(set(keys)) > 5
-    assert len(expected[2]) == 6  # three fresh seeds of winner and default
+    assert len(expected[2]) == 6  # three new seeds of winner and default
     assert "done: " in out
     assert SweepFolder(folder, "killed").status == "completed"
 

@@ -38,11 +38,11 @@ def in_order(folder):
 
 @pytest.mark.parametrize("tuner", TUNERS)
 def test_a_lost_trial_is_trained_when_the_sweep_is_resumed(tmp_path, tuner):
-    asked = settings(tmp_path / "a", tuner=tuner, confirm_seeds=2)
+    asked = settings(tmp_path / "a", tuner=tuner, retrain_seeds=2)
     undisturbed = begin(asked)
     go_on(undisturbed)
     folder = begin(
-        settings(tmp_path / "b", tuner=tuner, confirm_seeds=2),
+        settings(tmp_path / "b", tuner=tuner, retrain_seeds=2),
     )
     with pytest.raises(Lost, match="1 training of s lost its worker"):
         go_on(folder, work=losing("trial-001"))
@@ -59,7 +59,7 @@ def test_a_lost_trial_is_trained_when_the_sweep_is_resumed(tmp_path, tuner):
 
 
 def test_a_trial_that_is_lost_again_is_a_failure_and_the_sweep_ends(tmp_path):
-    folder = begin(settings(tmp_path, confirm_seeds=1))
+    folder = begin(settings(tmp_path, retrain_seeds=1))
     with pytest.raises(Lost):
         go_on(folder, work=losing("trial-001"))
     go_on(folder, work=losing("trial-001"))
@@ -81,7 +81,7 @@ def test_hyperband_ends_with_a_trial_that_is_always_lost(tmp_path):
 
 
 def test_a_lost_seed_of_the_winner_is_trained_when_resumed(tmp_path):
-    folder = begin(settings(tmp_path, confirm_seeds=2))
+    folder = begin(settings(tmp_path, retrain_seeds=2))
     with pytest.raises(Lost):
         go_on(folder, work=losing("winner/seed1"))
     assert result(folder)["confirmation"] is None
@@ -108,14 +108,14 @@ def test_three_lost_trials_in_a_row_end_a_sweep(tmp_path):
     [
         ({"trials": 3, "epochs": 2}, 3, 6, "3 models; 2 epochs each, 6 in all"),
         (
-            {"trials": 3, "epochs": 2, "confirm_seeds": 3},
+            {"trials": 3, "epochs": 2, "retrain_seeds": 3},
             9,
             18,
             "9 models: 3 in the search, then the best trial and the default "
             "recipe with 3 new seeds each; 2 epochs each, 18 in all",
         ),
         (
-            {"trials": 3, "executions": 2, "confirm_seeds": 1},
+            {"trials": 3, "executions": 2, "retrain_seeds": 1},
             7,
             None,
             "7 models: 6 in the search, then the best trial with 1 new seed",
@@ -137,7 +137,7 @@ def test_a_sweep_says_how_much_it_trains(
 def test_the_models_that_are_announced_are_those_that_are_trained(tmp_path):
     for tuner in TUNERS:
         asked = settings(
-            tmp_path / tuner, tuner=tuner, confirm_seeds=2, executions=2
+            tmp_path / tuner, tuner=tuner, retrain_seeds=2, executions=2
         )
         runs = set()
 
@@ -150,7 +150,7 @@ def test_the_models_that_are_announced_are_those_that_are_trained(tmp_path):
 
 
 def test_the_time_left_follows_from_the_trainings_that_are_done(tmp_path):
-    asked = settings(tmp_path, trials=4, epochs=2, confirm_seeds=2)
+    asked = settings(tmp_path, trials=4, epochs=2, retrain_seeds=2)
     left = TimeLeft(asked, 2, [("s/trial-000", 2)])
     assert left.in_words() == ""
     for job in jobs_of(asked)[1:3]:

@@ -23,7 +23,7 @@ COMMON = [
     "--model=lr", "--epochs=3", "--deterministic", "--seed=5", "--workers=2",
     "--summaries=scalars",
 ]  # fmt: skip
-SWEEP = ["sweep", *COMMON, "--trials=5", "--confirm_seeds=2", "--keep=all"]
+SWEEP = ["sweep", *COMMON, "--trials=5", "--retrain_seeds=2", "--keep=all"]
 SWEEP += ["--space=learning_rate=log:1e-4:1e-1", "--sweep_name=s"]
 SEEDS = ["train", *COMMON, "--seeds=10", "--run_name=s"]
 

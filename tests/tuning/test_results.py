@@ -29,18 +29,18 @@ HISTORY = [
 
 
 @pytest.mark.parametrize(
-    ("objective", "score_by", "expected"),
+    ("objective", "select_epoch", "expected"),
     [
         ("val_accuracy", "best", (0.8, 2)),
-        ("val_accuracy", "final", (0.8, 3)),
+        ("val_accuracy", "last", (0.8, 3)),
         ("val_loss", "best", (0.4, 2)),
-        ("val_loss", "final", (0.6, 3)),
+        ("val_loss", "last", (0.6, 3)),
     ],
 )
 def test_a_score_is_of_the_epoch_that_was_chosen(
-    tmp_path, objective, score_by, expected
+    tmp_path, objective, select_epoch, expected
 ):
-    asked = settings(tmp_path, objective=objective, score_by=score_by)
+    asked = settings(tmp_path, objective=objective, select_epoch=select_epoch)
     assert results.score_of(HISTORY, asked) == expected
 
 

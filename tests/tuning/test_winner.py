@@ -11,7 +11,7 @@ from zoo.cli.main import main
 FLAGS = [
     "--model=lr", "--epochs=3", "--deterministic", "--summaries=none",
     "--space=learning_rate=log:1e-4:1e-1", "--space=mean_subtraction=none,"
-    "pixel", "--trials=3", "--sweep_name=s", "--confirm_seeds=2",
+    "pixel", "--trials=3", "--sweep_name=s", "--retrain_seeds=2",
 ]  # fmt: skip
 
 

@@ -1,4 +1,4 @@
-"""What fresh seeds show: numbers, sentences, and the winner's flagfile."""
+"""What new seeds show: numbers, sentences, and the winner's flagfile."""
 
 import datetime
 
@@ -17,8 +17,8 @@ from zoo.tuning.results import ranked
 
 
 def settings(tmp_path, **changes):
-    """Returns a small sweep that ends with three fresh seeds."""
-    return sweeping.settings(tmp_path, **{"confirm_seeds": 3, **changes})
+    """Returns a small sweep that ends with three new seeds."""
+    return sweeping.settings(tmp_path, **{"retrain_seeds": 3, **changes})
 
 
 # Numbers.
@@ -37,7 +37,7 @@ def confirmations(winner, default=()):
 
 @pytest.fixture
 def summary(tmp_path):
-    """From scores of fresh seeds to what is told of them."""
+    """From scores of new seeds to what is told of them."""
 
     def summary(winner, default=(), **changes):
         asked = settings(tmp_path, **changes)
@@ -97,7 +97,7 @@ def test_seeds_without_any_spread_have_no_interval():
 def test_the_search_score_is_called_the_best_of_many(summary):
     text = " ".join(words.text(summary([0.90, 0.92, 0.91]), "lr").split())
     assert "is the best of 5 noisy ones" in text
-    assert "3 fresh seeds say 0.9100 (0.8852 to 0.9348, Student's t)" in text
+    assert "3 new seeds say 0.9100 (0.8852 to 0.9348, Student's t)" in text
     assert "take out the luck of the seed, not that of the validation" in text
 
 
@@ -109,7 +109,7 @@ def test_the_search_score_is_called_the_best_of_many(summary):
         ([0.9, 0.91, 0.92], [0.9, 0.92, 0.91], "no evidence of a difference"),
         ([0.9, 0.9], [0.9, 0.9], "nothing can be said of luck"),
         ([0.9, 0.9], [], "all say 0.9000"),
-        ([0.9], [], "one fresh seed says 0.9000"),
+        ([0.9], [], "one new seed says 0.9000"),
     ],
 )
 def test_what_the_seeds_show_is_said_in_a_sentence(
@@ -141,7 +141,7 @@ def test_the_flagfile_is_the_winner_with_the_first_fresh_seed(tmp_path):
 
 def test_without_fresh_seeds_the_flagfile_has_the_seed_of_the_trial(tmp_path):
     config = TrainConfig(model="lr", seed=7, runs_dir=str(tmp_path))
-    folder = begin(settings(tmp_path, confirm_seeds=0, config=config))
+    folder = begin(settings(tmp_path, retrain_seeds=0, config=config))
     go_on(folder)
     found, _ = read([f"--flagfile={folder.path}/{flagfile.NAME}"])
     assert found.seed == 7

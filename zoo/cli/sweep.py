@@ -17,15 +17,15 @@ from zoo.errors import UserError, close_matches, join_or
 from zoo.options import INT, Option, read_option
 from zoo.run_store import check_backend, full_name_error
 from zoo.runs import SweepFolder
-from zoo.tuning.settings import KEEP, OBJECTIVES, SCORED
+from zoo.tuning.settings import KEEP, OBJECTIVES, SELECT_EPOCH
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
-CONFIRM_SEEDS = 3
+RETRAIN_SEEDS = 3
 NUMBERS = {
     "trials": Option(INT, "", "", low=1),
     "executions": Option(INT, "", "", low=1),
     "factor": Option(INT, "", "", low=2),
-    "confirm_seeds": Option(INT, "", "", low=0),
+    "retrain_seeds": Option(INT, "", "", low=0),
 }
 
 
@@ -161,7 +161,9 @@ def read(argv: list[str]) -> Asked | None:
         "texts": tuple(texts),
         "tuner": _choice("tuner", values.tuner, TUNERS),
         "objective": _choice("objective", values.objective, OBJECTIVES),
-        "score_by": _choice("score_by", values.score_by, SCORED),
+        "select_epoch": _choice(
+            "select_epoch", values.select_epoch, SELECT_EPOCH
+        ),
         "keep": _choice("keep", values.keep, KEEP),
         **numbers,
         "compare_default": (
@@ -172,8 +174,8 @@ def read(argv: list[str]) -> Asked | None:
         "open_test": values.open_test,
     }
     choices["executions"] = numbers["executions"] or 1
-    if numbers["confirm_seeds"] is None:
-        choices["confirm_seeds"] = CONFIRM_SEEDS
+    if numbers["retrain_seeds"] is None:
+        choices["retrain_seeds"] = RETRAIN_SEEDS
     return Asked(config, choices, _name(values.sweep_name), placement)
 
 
@@ -210,9 +212,9 @@ def _command() -> Command:
         "there are classes)",
     )
     command.text(
-        "score_by",
+        "select_epoch",
         "best",
-        "whose epoch's value is a run's score: best or final (default best)",
+        "epoch whose value is the score of a run: best or last (default best)",
     )
     command.text(
         "factor",
@@ -226,10 +228,10 @@ def _command() -> Command:
         "3 best trials, or all (default best)",
     )
     command.text(
-        "confirm_seeds",
+        "retrain_seeds",
         None,
         "the best trial is trained again with so many seeds that no trial "
-        f"had; 0 for none (default {CONFIRM_SEEDS})",
+        f"had; 0 for none (default {RETRAIN_SEEDS})",
     )
     command.switch(
         "compare_default",
@@ -238,7 +240,7 @@ def _command() -> Command:
     )
     command.switch(
         "open_test",
-        "in the end open the test split, once, to the winner's fresh seeds",
+        "in the end open the test split, once, to the winner's new seeds",
     )
     cluster.define(command, common=True)
     command.text("sweep_name", None, "name of the sweep's folder")

@@ -40,7 +40,7 @@ class Budget:
     @classmethod
     def of(cls, settings: SweepConfig) -> Budget:
         """Returns the budget of a sweep."""
-        retrained = settings.confirm_seeds * len(recipes.names(settings))
+        retrained = settings.retrain_seeds * len(recipes.names(settings))
         if settings.tuner == "hyperband":
             trials, _, epochs = hyperband_plan(settings.epochs, settings.factor)
             epochs *= settings.executions
@@ -57,7 +57,7 @@ def in_words(settings: SweepConfig) -> str:
     budget = Budget.of(settings)
     text = pluralize(budget.models, "model")
     if budget.retrained:
-        seeds = pluralize(settings.confirm_seeds, "new seed")
+        seeds = pluralize(settings.retrain_seeds, "new seed")
         parts = {"winner": "the best trial", "default": "the default recipe"}
         which = join_and(map(parts.get, recipes.names(settings)))
         each = " each" if len(recipes.names(settings)) > 1 else ""

@@ -35,10 +35,10 @@ def settle(
     trials: int | None,
     executions: int,
     objective: str | None,
-    score_by: str,
+    select_epoch: str,
     factor: int | None,
     keep: str,
-    confirm_seeds: int = 0,
+    retrain_seeds: int = 0,
     compare_default: bool | None = None,
     open_test: bool = False,
 ) -> SweepConfig:
@@ -80,12 +80,12 @@ def settle(
         trials=trials,
         executions=executions,
         objective=objective,
-        score_by=score_by,
+        select_epoch=select_epoch,
         epochs=epochs,
         factor=factor or 3,
         keep=keep,
-        confirm_seeds=confirm_seeds,
-        compare_default=confirming.is_compared(confirm_seeds, compare_default),
+        retrain_seeds=retrain_seeds,
+        compare_default=confirming.is_compared(retrain_seeds, compare_default),
         open_test=open_test,
     )
     confirming.check(asked)

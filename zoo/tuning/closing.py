@@ -1,4 +1,4 @@
-"""The last words of a sweep: what fresh seeds show, and what to do next."""
+"""The last words of a sweep: what new seeds show, and what to do next."""
 
 from __future__ import annotations
 

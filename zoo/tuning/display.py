@@ -17,7 +17,7 @@ from zoo.training.console import Console
 from zoo.tuning import budget, closing
 from zoo.tuning.budget import TimeLeft
 from zoo.tuning.confirming.ledger import Confirmation
-from zoo.tuning.confirming.recipes import fresh_seeds, is_compared
+from zoo.tuning.confirming.recipes import is_compared, new_seeds
 from zoo.tuning.oracles import hyperband_plan
 from zoo.tuning.pool import Outcome
 from zoo.tuning.results import Trial, ranked, trial_name
@@ -105,8 +105,8 @@ class Display:
     def confirm(self, best: Trial) -> None:
         """Says which runs come after the last trial."""
         settings = self._settings
-        seeds = list(map(str, fresh_seeds(settings)))
-        noun = "fresh seed" if len(seeds) == 1 else "fresh seeds"
+        seeds = list(map(str, new_seeds(settings)))
+        noun = "new seed" if len(seeds) == 1 else "new seeds"
         text = f"{trial_name(best.number)} with the {noun} "
         text += join_and(seeds)
         if is_compared(settings):
@@ -115,7 +115,7 @@ class Display:
         self._console.print_fields({"confirm": text})
 
     def confirmed(self, one: Confirmation) -> None:
-        """Says what came of a fresh seed."""
+        """Says what came of a new seed."""
         text = f"{one.status}: {one.reason}"
         if one.score is not None:
             text = f"{self._settings.objective} {one.score:.4f}"
@@ -182,10 +182,11 @@ class Display:
     def _objective_in_words(self) -> str:
         settings = self._settings
         word = "highest" if settings.direction == "max" else "lowest"
-        epoch = {"best": "its best epoch", "final": "its last epoch"}
+        epoch = {"best": "its best epoch", "last": "its last epoch"}
         return (
             f"the {word} {settings.objective}, of each run by "
-            f"{epoch[settings.score_by]} (--score_by={settings.score_by})"
+            f"{epoch[settings.select_epoch]} "
+            f"(--select_epoch={settings.select_epoch})"
         )
 
     def _kept_in_words(self) -> str:

@@ -3,7 +3,7 @@
 trials.csv        a row for each finished training
 sweep.png         the score against each hyperparameter, and against time
 winner.flags      the best trial as a flagfile
-result.json       that it has ended, the best trial, and what fresh seeds say
+result.json       that it has ended, the best trial, and what new seeds say
 
 A sweep that has lost a training is incomplete: it names the best trial so
 far, but has no winner, and the test split is not touched.
@@ -35,7 +35,7 @@ def conclude(
         folder: of the sweep.
         settings: of the sweep.
         search: that has ended.
-        confirming: what came of the fresh seeds.
+        confirming: what came of the new seeds.
     """
     from zoo.tuning import picture
 
@@ -53,7 +53,7 @@ def conclude(
         "confirmation": None,
         "test": folder.result.get("test"),
     }
-    if best and settings.confirm_seeds and not lost:
+    if best and settings.retrain_seeds and not lost:
         result["confirmation"] = numbers.summarize(
             folder, settings, trials, best[0], confirming.done
         )

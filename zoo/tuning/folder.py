@@ -3,7 +3,7 @@
 runs/mlp-digits-random/
     sweep.json        what was asked, written before the first trial
     flags.txt       the same as a flagfile
-    ledger.jsonl      a line for each finished training
+    trials.jsonl      a line for each finished training
     proposals.jsonl   a line for each proposal of the tuner
     trial-003/        an ordinary run; with several seeds, trial-003/seed1/
     result.json       that it has ended, and the best trial

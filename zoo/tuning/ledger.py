@@ -1,6 +1,6 @@
 """The ledger of a sweep: what was proposed, and what came of it.
 
-`ledger.jsonl` has a line for each finished execution and is the truth about
+`trials.jsonl` has a line for each finished execution and is the truth about
 a sweep; `proposals.jsonl` has one for each proposal, written before it is
 run, with how many lines the ledger had then. Between them they say in which
 order the tuner was asked and told. `lost.jsonl` names trainings whose worker
@@ -17,7 +17,7 @@ from typing import Any
 from zoo.io import JsonlFile
 from zoo.tuning.worker import Outcome
 
-NAME = "ledger.jsonl"
+NAME = "trials.jsonl"
 ON_FAILURE = "what was finished before is kept, and `zoo resume` goes on"
 
 

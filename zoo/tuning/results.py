@@ -81,7 +81,7 @@ def score_of(
     ]
     if not known:
         return None
-    if settings.score_by == "final":
+    if settings.select_epoch == "last":
         return known[-1]
     sign = 1 if settings.direction == "max" else -1
     # Of equal epochs the first.

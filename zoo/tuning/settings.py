@@ -13,7 +13,7 @@ from zoo.tuning.space import Space
 FORMAT = 1  # of the sweep folder
 NAME = "sweep.json"
 OBJECTIVES = {"val_accuracy": "max", "val_loss": "min"}
-SCORED = ("best", "final")  # epochs that a score can be of
+SELECT_EPOCH = ("best", "last")  # epochs that a score can be of
 KEEP = ("best", "all")
 KEPT = 3  # trials whose weights stay, with --keep=best
 # What differs between two sittings of one sweep.
@@ -32,12 +32,12 @@ class SweepConfig:
         trials: how many at most; `None` for Hyperband.
         executions: seeds a trial is trained with.
         objective: a key of `OBJECTIVES`.
-        score_by: the epoch whose value is the score, one of `SCORED`.
+        select_epoch: Epoch whose value is the score, one of `SELECT_EPOCH`.
         epochs: of a whole run, or of the longest one; `None` if its length is
             given in steps, or if it has none.
         factor: of Hyperband: one trial of so many is trained further.
         keep: whose weights stay, one of `KEEP`.
-        confirm_seeds: fresh seeds that the best trial is trained with again.
+        retrain_seeds: new seeds that the best trial is trained with again.
         compare_default: whether the model's default recipe is, too.
         open_test: whether the winner's test split is opened at the end.
     """
@@ -48,11 +48,11 @@ class SweepConfig:
     trials: int | None = None
     executions: int = 1
     objective: str = "val_accuracy"
-    score_by: str = "best"
+    select_epoch: str = "best"
     epochs: int | None = None
     factor: int = 3
     keep: str = "best"
-    confirm_seeds: int = 0
+    retrain_seeds: int = 0
     compare_default: bool = True
     open_test: bool = False
 

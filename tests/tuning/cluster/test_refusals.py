@@ -7,7 +7,7 @@ import pytest
 
 from tests.tuning.cluster.nodes import Cluster
 
-SWEEP = ["sweep", "--model=lr", "--epochs=1", "--trials=2", "--confirm_seeds=0"]
+SWEEP = ["sweep", "--model=lr", "--epochs=1", "--trials=2", "--retrain_seeds=0"]
 SWEEP += ["--space=l2=0,0.1"]
 pytestmark = pytest.mark.cluster
 

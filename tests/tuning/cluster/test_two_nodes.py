@@ -23,21 +23,21 @@ SPACE = ["--space=learning_rate=log:1e-4:1e-1"]
 SWEEPS = {
     "random": [
         *SPACE, "--trials=4", "--epochs=2", "--executions=2",
-        "--confirm_seeds=2", "--workers=2",
+        "--retrain_seeds=2", "--workers=2",
     ],
     "grid": [
         "--tuner=grid", "--space=learning_rate=0.001,0.01,0.1", "--epochs=2",
-        "--confirm_seeds=0", "--workers=2",
+        "--retrain_seeds=0", "--workers=2",
     ],
     # What it proposes depends on the order in which trials end.
     "hyperband": [
         *SPACE, "--tuner=hyperband", "--epochs=4", "--factor=2",
-        "--confirm_seeds=0", "--workers=1",
+        "--retrain_seeds=0", "--workers=1",
     ],
 }  # fmt: skip
 # Long enough that something can happen meanwhile.
 LONG = [
-    *COMMON, *SPACE, "--trials=4", "--confirm_seeds=0", "--keep=all",
+    *COMMON, *SPACE, "--trials=4", "--retrain_seeds=0", "--keep=all",
     "--batch_size=8",
 ]  # fmt: skip
 
@@ -119,7 +119,7 @@ def test_vary_is_the_same_as_on_one_machine(cluster, tmp_path):
 
 
 def test_killed_workers_cost_nothing(cluster, tmp_path):
-    argv = [*COMMON, *SPACE, "--trials=5", "--epochs=3", "--confirm_seeds=2"]
+    argv = [*COMMON, *SPACE, "--trials=5", "--epochs=3", "--retrain_seeds=2"]
     here = sweep(cluster, tmp_path / "here", *argv, on_cluster=False)
     cluster.kill_at(
         Moment("import", "tensorflow"),
@@ -135,7 +135,7 @@ def test_killed_workers_cost_nothing(cluster, tmp_path):
 
 def test_a_run_lost_three_times_is_reported_and_resumed(cluster, tmp_path):
     root = tmp_path / "there"
-    argv = [*COMMON, *SPACE, "--trials=3", "--epochs=3", "--confirm_seeds=0"]
+    argv = [*COMMON, *SPACE, "--trials=3", "--epochs=3", "--retrain_seeds=0"]
     here = sweep(cluster, tmp_path / "here", *argv, on_cluster=False)
     cluster.kill_at(Moment("open", "/s/trial-001/.history.csv.new", times=3))
     where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
@@ -195,10 +195,10 @@ def test_a_killed_driver_is_resumed_and_its_log_continued(cluster, tmp_path):
     wait_for(lambda: lines(root / "s") >= 2, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
-    before = (root / "s" / "ledger.jsonl").read_bytes()
+    before = (root / "s" / "trials.jsonl").read_bytes()
     cluster.run("resume", "s", *where)
     assert of_sweep(root / "s") == here
-    after = (root / "s" / "ledger.jsonl").read_bytes()
+    after = (root / "s" / "trials.jsonl").read_bytes()
     assert after.startswith(before) and len(after) > len(before)
 
 
@@ -228,7 +228,7 @@ def test_declared_gpus_are_shared_out(cluster, tmp_path):
     cluster.start_b(flags=["--num-cpus=2", "--num-gpus=1"])
     cluster.uses.unlink(missing_ok=True)
     root = tmp_path / "runs"
-    argv = [*COMMON, *SPACE, "--trials=4", "--epochs=2", "--confirm_seeds=0"]
+    argv = [*COMMON, *SPACE, "--trials=4", "--epochs=2", "--retrain_seeds=0"]
     sweep(cluster, root, *argv)
     rows = list(map(json.loads, cluster.uses.read_text().splitlines()))
     assert len({path for *_, path in rows if "trial" in path}) >= 4

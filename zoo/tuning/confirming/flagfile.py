@@ -32,7 +32,7 @@ def write(
         folder: of the sweep.
         settings: of the sweep.
         best: the winner.
-        found: as `numbers.summarize` returns it; `None` without fresh seeds.
+        found: as `numbers.summarize` returns it; `None` without new seeds.
     """
     if (folder.path / NAME).exists():
         return

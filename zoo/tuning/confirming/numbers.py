@@ -1,4 +1,4 @@
-"""From the runs with fresh seeds to what `result.json` tells of them."""
+"""From the runs with new seeds to what `result.json` tells of them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,14 @@ def summarize(
     best: Trial,
     done: Sequence[Confirmation],
 ) -> dict[str, Any]:
-    """Returns the scores of winner and default over fresh seeds.
+    """Returns the scores of winner and default over new seeds.
 
     Args:
         folder: of the sweep.
         settings: of the sweep.
         trials: all of them.
         best: the winner.
-        done: what came of the fresh seeds.
+        done: what came of the new seeds.
 
     Returns:
         `search`: the winner's score in the search, and how many scores it is

@@ -31,26 +31,26 @@ class Tag:
     seed: int
 
 
-def fresh_seeds(settings: SweepConfig) -> tuple[int, ...]:
+def new_seeds(settings: SweepConfig) -> tuple[int, ...]:
     """Returns the seeds of the confirmation, which no trial has.
 
     Raises:
         UserError: they go beyond the largest seed.
     """
-    if not settings.confirm_seeds:
+    if not settings.retrain_seeds:
         return ()
     first = settings.seed(settings.executions)
-    return seeds_from(first, settings.confirm_seeds)
+    return seeds_from(first, settings.retrain_seeds)
 
 
 def is_compared(settings: SweepConfig) -> bool:
     """Whether the default recipe is trained beside the winner."""
-    return settings.compare_default and settings.confirm_seeds >= FEWEST
+    return settings.compare_default and settings.retrain_seeds >= FEWEST
 
 
 def names(settings: SweepConfig) -> tuple[str, ...]:
     """Returns the recipes that are trained after the last trial."""
-    if not settings.confirm_seeds:
+    if not settings.retrain_seeds:
         return ()
     return (WINNER, DEFAULT) if is_compared(settings) else (WINNER,)
 
@@ -98,6 +98,6 @@ def group(
 ) -> Repeats:
     """Returns a recipe as the group of its runs; nothing is written."""
     config = config_of(name, settings, best, folder)
-    request = Request(config, fresh_seeds(settings))
+    request = Request(config, new_seeds(settings))
     place = RunGroup(folder.path / name, f"{folder.name}/{name}")
     return Repeats(place, request, tuple(request.members()))

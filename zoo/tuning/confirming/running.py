@@ -1,4 +1,4 @@
-"""The jobs of a sweep from its first trial to the last fresh seed."""
+"""The jobs of a sweep from its first trial to the last new seed."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from zoo.tuning.settings import SweepConfig
 
 
 class Confirming:
-    """Hands out the jobs of a search, and after it those of fresh seeds.
+    """Hands out the jobs of a search, and after it those of new seeds.
 
     What is written down already is not handed out. While a trial is lost,
-    the best one is not known, and there are no fresh seeds.
+    the best one is not known, and there are no new seeds.
 
     Args:
         folder: of the sweep.
         settings: of the sweep.
         search: where it stands.
-        on_begin: is told the best trial, before the first fresh seed.
+        on_begin: is told the best trial, before the first new seed.
     """
 
     def __init__(
@@ -59,7 +59,7 @@ class Confirming:
         yield from left
 
     def take(self, outcome: Outcome) -> Confirmation | None:
-        """Writes down what came of a fresh seed.
+        """Writes down what came of a new seed.
 
         Returns:
             `None` if it was the outcome of a trial.

@@ -1,4 +1,4 @@
-"""What the fresh seeds show, as a table and in sentences."""
+"""What the new seeds show, as a table and in sentences."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def _table(found: dict) -> str:
         if row and row["scores"]:
             rows.append(
                 (
-                    f"{name}, with fresh seeds",
+                    f"{name}, with new seeds",
                     ", ".join(map(str, row["seeds"])),
                     f"{row['mean']:.4f}",
                     interval_in_words(row),
@@ -111,15 +111,15 @@ def _optimism(found: dict) -> str:
     else:
         start = f"The search score {score} is that of the only trial"
     if not row["scores"]:
-        return f"{start}; no fresh seed has a score to hold beside it."
+        return f"{start}; no new seed has a score to hold beside it."
     mean = f"{row['mean']:.4f}"
     if row["std"] is None:
-        said = f"one fresh seed says {mean}"
+        said = f"one new seed says {mean}"
     elif not has_interval(row):
-        said = f"{pluralize(len(row['scores']), 'fresh seed')} all say {mean}"
+        said = f"{pluralize(len(row['scores']), 'new seed')} all say {mean}"
     else:
         said = (
-            f"{pluralize(len(row['scores']), 'fresh seed')} say {mean} "
+            f"{pluralize(len(row['scores']), 'new seed')} say {mean} "
             f"({interval_in_words(row)}, Student's t)"
         )
     examples = "validation examples"
