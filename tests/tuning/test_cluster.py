@@ -181,6 +181,21 @@ def test_ctrl_c_stops_actors_and_ends_those_that_wait_for_a_node(script):
     assert stopped == ["a"] and ray.killed == [waiting]
 
 
+def test_an_idle_actor_makes_room_for_a_run_that_waits(script, monkeypatch):
+    monkeypatch.setattr(cluster, "START_TIMEOUT", 0.0)
+    ray = script(places=2)
+    pool = RayPool(ONE, None, print)
+    for job in jobs("a", "b"):
+        pool.submit(job)
+    idle, waiting = ray.actors
+    ray.wait = lambda results, timeout=None, num_returns=1: (
+        [r for r in results if r.actor is not waiting],
+        [],
+    )
+    assert [o.job.tag for o in pool.wait(0)] == ["a"]
+    assert pool.wait(0) == [] and ray.killed == [idle]
+
+
 @pytest.mark.parametrize(
     ("cpus", "gpus", "node", "places"),
     [

@@ -42,6 +42,7 @@ INSTALL = "pip install 'keras-zoo[cluster]'"
 CONNECT_TIMEOUT = 30.0  # seconds until a cluster has to answer
 PROBE_TIMEOUT = 60.0  # seconds until every node has to answer
 CAPACITY_INTERVAL = 5.0  # seconds between two counts of the nodes
+START_TIMEOUT = 10.0  # seconds in which an actor starts where there is room
 PENDING_WARNING = 30.0  # seconds without a free node, then it is said
 CONTROL = "control"  # the thread of an actor that takes a stop
 
@@ -370,6 +371,7 @@ class RayPool:
             return []
         ready, _ = self._ray.wait(list(self._running), timeout=timeout)
         if not ready:
+            self._make_room()
             self._warn_if_pending()
         return [self._take(result) for result in ready]
 
@@ -423,6 +425,16 @@ class RayPool:
         self._idle.append(running.actor)
         # The job that came back is a copy.
         return dataclasses.replace(outcome, job=running.job)
+
+    def _make_room(self) -> None:
+        """Ends idle actors where a job waits for a node that they occupy."""
+        now = time.monotonic()
+        if self._idle and any(
+            now - running.submitted >= START_TIMEOUT
+            and not self._has_started(running)
+            for running in self._running.values()
+        ):
+            self._drop_idle()
 
     def _drop_idle(self) -> None:
         while self._idle:
