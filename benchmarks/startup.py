@@ -93,14 +93,14 @@ def train_first_step() -> None:
     watch.note("keras")
     from zoo import TrainConfig
     from zoo.data import load_dataset
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.training.train import train
 
     watch.note("zoo")
     data = load_dataset("digits")
     watch.note("data")
 
-    class TimedConsole(Console):
+    class TimedConsole(TrainingConsole):
         """Records when the run has a folder, and what follows."""
 
         def log_to(self, path):

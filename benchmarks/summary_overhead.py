@@ -122,10 +122,10 @@ def train() -> None:
     given = task()
     watch = Stopwatch(given["started"])
     from zoo import TrainConfig
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.training.train import train
 
-    class TimedConsole(Console):
+    class TimedConsole(TrainingConsole):
         """Records every epoch after its summaries are written."""
 
         def epoch(self, row, state, plan):

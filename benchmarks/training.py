@@ -245,10 +245,10 @@ def train_with_zoo() -> None:
     case = Case(**given["case"])
     data = load_images(given["images"], case)
     watch.note("loaded")
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.training.train import train
 
-    class TimedConsole(Console):
+    class TimedConsole(TrainingConsole):
         """Records steps and epochs when they are printed."""
 
         def progress(self, now, state, plan, clock):

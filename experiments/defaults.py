@@ -127,7 +127,7 @@ def by_recipe(
     data: Dataset, model: str, epochs: int, seed: int, runs_dir: str, **options
 ) -> float:
     """Returns the validation accuracy of a run of zoo."""
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.training.train import train
 
     config = TrainConfig(
@@ -138,7 +138,7 @@ def by_recipe(
         summaries=("scalars",),
         **options,
     )
-    run = train(config, data, console=Console(quiet=True))
+    run = train(config, data, console=TrainingConsole(quiet=True))
     return run.history[-1]["val_accuracy"]
 
 

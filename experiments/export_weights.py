@@ -35,7 +35,7 @@ import numpy as np
 
 from experiments import record_results
 from zoo import metrics, pretrained, recipes
-from zoo.cli import stderr
+from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS
 from zoo.console import format_count, format_shape
 from zoo.data.sources import find_source
@@ -85,7 +85,7 @@ def main(argv: list[str] | None = None) -> int:
     try:
         for name in flags.runs:
             run = RunStore(flags.runs_dir).find(name)
-            with stderr.hold():
+            with redirect_stderr():
                 kept = export(run, flags.runs_dir)
             print(f"{kept.name}: {summary(kept)}")
     except UserError as error:

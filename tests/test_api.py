@@ -292,7 +292,7 @@ def test_what_train_cannot_take_is_refused_in_a_sentence(
 
 
 def test_a_run_on_arrays_is_resumed_with_them(tmp_path):
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.training.train import train
 
     x, y = arrays(60)
@@ -300,7 +300,9 @@ def test_a_run_on_arrays_is_resumed_with_them(tmp_path):
     config = zoo.TrainConfig(
         model="lr", epochs=2, summaries=("none",), runs_dir=str(tmp_path)
     )
-    half = train(config, data, console=Console(quiet=True), until_epoch=1)
+    half = train(
+        config, data, console=TrainingConsole(quiet=True), until_epoch=1
+    )
     assert half.metrics.get("status") != "completed"
     done = zoo.resume(half.name, (x, y), verbose=False, runs_dir=str(tmp_path))
     assert done.metrics["status"] == "completed"

@@ -12,7 +12,7 @@ from zoo.cli import train as verb
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import INFO
 from zoo.diagnostics.run_stats import RunStats
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 pytestmark = pytest.mark.slow
@@ -22,7 +22,7 @@ def run_of(recipe, seed, folder):
     """Trains a recipe, and returns its facts."""
     config, _ = verb.read([f"--recipe=lecture/{recipe}", f"--seed={seed}"])
     config = dataclasses.replace(config, runs_dir=str(folder), run_name="run")
-    return RunStats.of(train(config, console=Console(quiet=True)))
+    return RunStats.of(train(config, console=TrainingConsole(quiet=True)))
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])

@@ -21,7 +21,7 @@ from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Diverged
 from zoo.models import register_model
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 pytestmark = pytest.mark.slow
@@ -139,7 +139,7 @@ def troubles(folder, options, data, seed):
     )
     given = None if data is None else digits(seed, **data)
     try:
-        train(config, given, console=Console(quiet=True))
+        train(config, given, console=TrainingConsole(quiet=True))
     except Diverged:
         pass  # as some of them should
     findings = diagnose(RunStats.of(RunStore(str(folder)).find("run")))

@@ -16,7 +16,7 @@ from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.pretrained import PretrainedRun
 from zoo.runs import Run
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 RECIPE = "pitfalls/baseline"
@@ -30,7 +30,7 @@ def run(tmp_path_factory):
         summaries=("none",), run_name="mine",
         runs_dir=str(tmp_path_factory.mktemp("runs")),
     )  # fmt: skip
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture(autouse=True)

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 # The runs that are compared with, short ones; {...} are places on disk.
@@ -137,7 +137,7 @@ def test_the_table_above_has_every_option():
     assert CHANGES.keys() | {"skip_unreadable"} == OPTIONS.keys()
 
 
-class Witness(Console):
+class Witness(TrainingConsole):
     """Counts the looks at Python, and those that saw a checkpoint."""
 
     def __init__(self):
@@ -200,7 +200,7 @@ def places(tmp_path_factory):
     source = TrainConfig(
         **{**BASES["mlp"], "seed": 9}, runs_dir=str(root), run_name="source"
     )
-    train(source, console=Console(quiet=True))
+    train(source, console=TrainingConsole(quiet=True))
     names = ("runs", "empty", "pictures", "source")
     return {name: root / name for name in names}
 

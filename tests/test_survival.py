@@ -24,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -136,7 +136,7 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
 ):
     def begin(name):
         asked = TrainConfig(runs_dir=str(tmp_path), run_name=name, **options)
-        return train(asked, console=Console(quiet=True))
+        return train(asked, console=TrainingConsole(quiet=True))
 
     writes = kill_at(monkeypatch, sys.maxsize)
     undisturbed = result(begin("undisturbed"))
@@ -150,7 +150,10 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
         if not (tmp_path / "killed").exists():
             continue  # killed before there was a run
         run = RunStore(str(tmp_path)).find("killed")
-        assert result(resume(run, console=Console(quiet=True))) == undisturbed
+        assert (
+            result(resume(run, console=TrainingConsole(quiet=True)))
+            == undisturbed
+        )
         shutil.rmtree(run.path)
         resumed += 1
     assert resumed == min(last, count - 3)

@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 # The tags of one run, with the steps of their points: 1,293 training images
@@ -43,7 +43,7 @@ def run(tmp_path_factory):
         runs_dir=str(tmp_path_factory.mktemp("runs")),
         run_name="group/lr",
     )
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture(scope="module")

@@ -240,7 +240,7 @@ def sweep(
     Returns:
         The contents of `result.json`.
     """
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.tuning import devices
 
     options = dict(options)
@@ -267,7 +267,7 @@ def sweep(
         retrain_seeds=retrain_seeds,
     )
     folder = open_folder(settings, sweep_name)
-    console = Console(quiet=not verbose)
+    console = TrainingConsole(quiet=not verbose)
     display = Display(console, folder, settings, workers)
     with folder.lock():
         run_sweep(folder, settings, display, workers=workers)
@@ -313,7 +313,7 @@ def vary(
         UserError: there is no list, or more than one.
     """
     from zoo.resolve import resolve_names
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.tuning import devices
     from zoo.tuning.repeating import folder, knob, running, words
     from zoo.tuning.repeating.request import Request, seeds_from
@@ -342,7 +342,7 @@ def vary(
     request = Request(base, seeds_from(base.seed, seeds or 1), varied)
     folder.find(request)
     devices.hide_gpus()
-    say = Console(quiet=not verbose).print
+    say = TrainingConsole(quiet=not verbose).print
     ending = running.begin(request, parent, workers, say)
     return Result(ending.found, words.text(ending.found))
 

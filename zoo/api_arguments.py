@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     import keras
 
     from zoo.data.dataset import Dataset, Split
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
 
 RunLike: TypeAlias = "Run | str | os.PathLike[str]"
 Arrays: TypeAlias = "tuple[np.ndarray, np.ndarray]"
@@ -242,7 +242,7 @@ def training_console(
     *,
     verbose: bool = True,
     on_log: Callable[[pathlib.Path], None] | None = None,
-) -> Console:
+) -> TrainingConsole:
     """Returns a console for a run that leaves a report in its folder.
 
     Args:
@@ -250,7 +250,7 @@ def training_console(
         verbose: Whether to print the progress.
         on_log: Called with the path of the log, once there is one.
     """
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
 
     def on_end(run: Run, dataset: Dataset) -> None:
         from zoo.reporting.render import write_after_training
@@ -259,7 +259,7 @@ def training_console(
         failed = "could not be written; see log.txt"
         console.print_fields({"report": str(path or failed)})
 
-    console = Console(quiet=not verbose, on_log=on_log, on_end=on_end)
+    console = TrainingConsole(quiet=not verbose, on_log=on_log, on_end=on_end)
     return console
 
 

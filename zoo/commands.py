@@ -1,4 +1,4 @@
-"""Commands that are printed: made in one place, so that they work when typed.
+"""Commands in messages: built in one place, so that they work when typed.
 
 A sentence holds a command between backquotes, "`zoo train --epochs=3`";
 `zoo.console.expand_commands` puts there how `zoo` is called on this machine.
@@ -38,7 +38,7 @@ FLAGS: dict[str, set[str]] = {
     "inspect": set(),
     "runs": {RUNS_DIR},
 }
-# These need no backend, so that it does not matter which one is set.
+# These need no backend, so it does not matter which one is selected.
 WITHOUT_BACKEND = ("diagnose", "inspect", "download", "runs")
 
 
@@ -47,7 +47,7 @@ def command(verb: str, *words: str, backend: str = "", **flags: Any) -> str:
 
     Args:
         verb: such as `train`.
-        words: what stands without a flag, such as a run.
+        words: arguments without a flag, such as a run.
         backend: the Keras backend that it needs; where that is not the one
             that Keras takes here by default, the command sets it.
         **flags: values by the name of the flag; `None` leaves one out.
@@ -69,14 +69,14 @@ def command(verb: str, *words: str, backend: str = "", **flags: Any) -> str:
 
 
 def _short(value: Any) -> Any:
-    """Returns a number as a person types it, if that is the same number."""
+    """Returns a number in its short form, if that is the same number."""
     short = f"{value:g}" if isinstance(value, float) else ""
     return short if short and float(short) == value else value
 
 
 @dataclasses.dataclass(frozen=True)
 class Target:
-    """What commands need to know of a run, a group of runs or a sweep.
+    """What commands need to know about a run, a group of runs or a sweep.
 
     Attributes:
         name: below the folder of runs.
@@ -132,7 +132,7 @@ class Target:
         )
 
     def resume(self, **flags: Any) -> str:
-        """Returns how to go on with it, a command or in Python, in backquotes.
+        """Returns how to resume it, as a command or in Python, in backquotes.
 
         Data that were passed as arrays have to be passed again.
         """

@@ -103,7 +103,7 @@ class Progress:
         self._is_terminal = stream.isatty()
         self._plain = plain
         self._bar = None
-        self._shown = time.monotonic()
+        self._shown = _now()
 
     @property
     def is_due(self) -> bool:
@@ -113,7 +113,7 @@ class Progress:
         interval = (
             REFRESH_SECONDS if self._is_terminal else PLAIN_REFRESH_SECONDS
         )
-        return time.monotonic() - self._shown >= interval
+        return _now() - self._shown >= interval
 
     def update(
         self,
@@ -134,7 +134,7 @@ class Progress:
         """
         if not (self.is_due or force and self._is_terminal):
             return
-        self._shown = time.monotonic()
+        self._shown = _now()
         counts = f"{done:,}" if total is None else f"{done:,}/{total:,}"
         if not self._is_terminal:
             line = f"{text} {counts}  {details}".rstrip()
@@ -154,10 +154,14 @@ class Progress:
 
     def clear(self) -> None:
         """Removes the bar, if there is one."""
-        self._shown = time.monotonic()
+        self._shown = _now()
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
+
+
+def _now() -> float:
+    return time.monotonic()
 
 
 def _start_bar(stream: TextIO):

@@ -1,10 +1,9 @@
-"""Ctrl-C before training listens for it: never lost, and never an abort.
+"""Ctrl-C while training does not handle it: never lost, and never an abort.
 
-Python raises KeyboardInterrupt wherever it happens to be. Inside an import,
-C++ code of TensorFlow may swallow it, and go on, or abort; so there the
-process ends at once, which leaves nothing half done. Elsewhere the exception
-is raised, so that files are tidied up; should it be swallowed all the same,
-the process ends a little later.
+Python raises KeyboardInterrupt wherever it happens to be. During an import,
+C++ code of TensorFlow may swallow it, or abort; so there the process ends at
+once. Elsewhere the exception is raised, so that temporary files are removed;
+should it be swallowed all the same, the process ends a little later.
 """
 
 from __future__ import annotations
@@ -15,12 +14,12 @@ import sys
 import threading
 
 INTERRUPTED = 130
-PATIENCE = 5.0  # seconds for an exception to arrive
+EXCEPTION_TIMEOUT_S = 5.0
 IMPORTING = "<frozen importlib._bootstrap>"
 
 
 def catch() -> None:
-    """Takes Ctrl-C from now on, if nobody has told the process not to."""
+    """Handles Ctrl-C from now on, unless the process ignores it."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, _end)
 
@@ -30,7 +29,7 @@ def _end(number, frame) -> None:
         _leave()
     # A second one need not wait.
     signal.signal(signal.SIGINT, lambda number, frame: _leave())
-    late = threading.Timer(PATIENCE, _leave)
+    late = threading.Timer(EXCEPTION_TIMEOUT_S, _leave)
     late.daemon = True
     late.start()
     raise KeyboardInterrupt
@@ -45,14 +44,14 @@ def _is_importing(frame) -> bool:
 
 
 def _leave() -> None:
-    """Says so in a sentence, and ends the process."""
-    stderr = sys.modules.get("zoo.cli.stderr")
-    show = getattr(stderr, "show", None)
+    """Prints a sentence, and ends the process."""
+    output = sys.modules.get("zoo.cli.output")
+    print_error = getattr(output, "print_error", None)
     text = "zoo: interrupted.\n"
     try:
-        if show is None:
+        if print_error is None:
             os.write(2, text.encode())
         else:
-            show(text)
+            print_error(text)
     finally:
         os._exit(INTERRUPTED)

@@ -22,7 +22,7 @@ import numpy as np
 
 from experiments import figures
 from experiments.figures import Figure
-from zoo.cli import stderr
+from zoo.cli.output import redirect_stderr
 from zoo.cli.reproduce import read_flags
 from zoo.config import DEFAULTS
 from zoo.errors import Interrupted, UserError
@@ -85,7 +85,7 @@ def _make(flags: argparse.Namespace) -> None:
     target = pathlib.Path(flags.runs_dir, "figures", f"{figure.name}{suffix}")
     target = target.with_suffix(".png")
     print(f"figure     {figure.name}: {figure.title}", flush=True)
-    with stderr.hold():
+    with redirect_stderr():
         where = flags.runs_dir, flags.data_dir
         draw(figure, train(figure, flags.budget, *where, _say), target)
     print(f"written    {target}")

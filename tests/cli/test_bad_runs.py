@@ -12,7 +12,7 @@ import pytest
 
 from zoo.cli.main import main
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -23,7 +23,7 @@ def finished(tmp_path_factory):
     config = TrainConfig(
         model="lr", steps=8, batch_size=128, runs_dir=str(runs_dir)
     )
-    return train(config, console=Console(quiet=True)).path
+    return train(config, console=TrainingConsole(quiet=True)).path
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ def test_a_run_without_validation_images_is_not_scored_on_them(
         runs_dir=str(tmp_path / "runs"),
         run_name="done",
     )
-    train(config, console=Console(quiet=True))
+    train(config, console=TrainingConsole(quiet=True))
     assert "--split=train or --split=test" in answer("evaluate", "done")
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from zoo.cli.main import main
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -22,7 +22,7 @@ def trained(tmp_path_factory):
             model="lr", steps=8, seed=seed, summaries=("none",),
             run_name=name, runs_dir=str(runs_dir),
         )  # fmt: skip
-        train(config, console=Console(quiet=True))
+        train(config, console=TrainingConsole(quiet=True))
     return runs_dir
 
 
@@ -123,7 +123,7 @@ def without_test(tmp_path_factory):
         model="lr", dataset=f"npz:{home}/few.npz", steps=2,
         summaries=("none",), run_name="few", runs_dir=str(home / "runs"),
     )  # fmt: skip
-    train(config, console=Console(quiet=True))
+    train(config, console=TrainingConsole(quiet=True))
     return home / "runs"
 
 

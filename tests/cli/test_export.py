@@ -8,7 +8,7 @@ import pytest
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.serving import formats
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -19,7 +19,7 @@ def finished(tmp_path_factory):
         model="lr", steps=8, summaries=("none",),
         runs_dir=str(tmp_path_factory.mktemp("runs")),
     )  # fmt: skip
-    return train(config, console=Console(quiet=True)).path
+    return train(config, console=TrainingConsole(quiet=True)).path
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from zoo.data.sources import find_source
 from zoo.data.tfds import CIFAR10, fetch
 from zoo.evaluation.test_log import EvaluationLog
 from zoo.metrics import difference_ci
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -31,7 +31,7 @@ def trained(tmp_path_factory):
             **options, summaries=("none",), run_name=name,
             runs_dir=str(runs_dir),
         )  # fmt: skip
-        train(config, console=Console(quiet=True))
+        train(config, console=TrainingConsole(quiet=True))
     return runs_dir
 
 
@@ -208,7 +208,7 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         model="lr", dataset=f"npz:{tmp_path / 'own.npz'}", steps=1,
         batch_size=4, run_name="c", runs_dir=str(folder),
     )  # fmt: skip
-    train(config, console=Console(quiet=True))
+    train(config, console=TrainingConsole(quiet=True))
     np.save(tmp_path / "images.npy", x[:20])
     np.save(tmp_path / "labels.npy", y[:20])
     place = str(tmp_path / "data")

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from zoo import interrupts
-from zoo.cli import lasting, stderr
+from zoo.cli.output import LastingStream, print_error, redirect_to_null
 from zoo.errors import Interrupted
 from zoo.run_store import RunStore
 from zoo.training.signals import listen
@@ -28,7 +28,7 @@ def a_stream_without_a_reader():
 
 def test_what_nobody_reads_is_dropped_without_a_word():
     with a_stream_without_a_reader() as stream:
-        lost = lasting.Lasting(stream)
+        lost = LastingStream(stream)
         for _ in range(3):
             print("a line", file=lost, flush=True)
         assert not lost.isatty()
@@ -38,18 +38,18 @@ def test_a_full_disk_is_still_an_error():
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
     stream = open("/dev/full", "w")  # noqa: SIM115
-    lost = lasting.Lasting(stream)
+    lost = LastingStream(stream)
     with pytest.raises(OSError, match="No space"):
         print("a line", file=lost, flush=True)
-    lasting.turn_to_nowhere(stream.fileno())
+    redirect_to_null(stream.fileno())
     stream.close()
 
 
 def test_a_message_to_a_lost_terminal_is_dropped(monkeypatch):
     with a_stream_without_a_reader() as stream:
-        monkeypatch.setattr(stderr, "_terminal", stream.fileno())
-        stderr.show("zoo: a sentence.\n")
-        stderr.show("zoo: another.\n")
+        monkeypatch.setattr("zoo.cli.output._terminal", stream.fileno())
+        print_error("zoo: a sentence.\n")
+        print_error("zoo: another.\n")
 
 
 @POSIX
@@ -101,7 +101,7 @@ def test_an_interruption_told_in_other_words_keeps_its_exit_code():
 SWALLOWING = """
 import os, signal, sys, time
 from zoo import interrupts
-interrupts.PATIENCE = 0.2
+interrupts.EXCEPTION_TIMEOUT_S = 0.2
 interrupts.catch()
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2] == "import":

@@ -11,7 +11,7 @@ from PIL import Image
 
 from zoo.cli.main import main
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -22,7 +22,7 @@ def finished(tmp_path_factory):
         model="lr", steps=8, summaries=("none",),
         runs_dir=str(tmp_path_factory.mktemp("runs")),
     )  # fmt: skip
-    return train(config, console=Console(quiet=True)).path
+    return train(config, console=TrainingConsole(quiet=True)).path
 
 
 @pytest.fixture
@@ -163,7 +163,7 @@ def test_scaled_pixels_are_named_and_nothing_is_predicted(
         (["{photos}/none"], "there is no file {photos}/none"),
         (["{photos}", "--top=0"], "--top=0"),
         (["{photos}", "--top=11"], "give 1 to 10"),
-        (["{photos}", "--top=x"], "--top=x is no number"),
+        (["{photos}", "--top=x"], "--top=x is not a number"),
     ],
 )
 def test_a_mistake_gets_one_sentence(answer, copy, photos, words, said):

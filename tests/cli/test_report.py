@@ -9,7 +9,7 @@ from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.reporting import render
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256", "--summaries=none"]
@@ -24,7 +24,7 @@ def trained(tmp_path_factory):
             model="lr", steps=8, seed=seed, summaries=("none",),
             run_name=name, runs_dir=str(runs_dir),
         )  # fmt: skip
-        train(config, console=Console(quiet=True))
+        train(config, console=TrainingConsole(quiet=True))
     return runs_dir
 
 
@@ -65,7 +65,7 @@ def test_out_writes_elsewhere_and_replaces_only_if_told(answer, folder):
     [
         (["report", "foo"], "no run 'foo'"),
         (["report", "a", "a"], "a second time"),
-        (["report", "a", "--overwrite"], "--overwrite is about --out"),
+        (["report", "a", "--overwrite"], "--overwrite needs --out"),
         (["report", "a", "--out=no/such/x.html"], "there is no folder no/such"),
         (["report", "a", "--out=/"], "--out=/ is a folder"),
         (["report", "a", "--out="], "--out= is a folder"),

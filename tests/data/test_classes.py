@@ -8,7 +8,7 @@ from zoo.data import Dataset, load_dataset
 from zoo.data.seal import open_test
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 SOME = ("7", "2", "5")  # in another order than the data set's
@@ -66,7 +66,7 @@ def test_a_run_on_some_classes_is_scored_on_these(tmp_path):
     config = TrainConfig(
         model="lr", classes=SOME, steps=5, runs_dir=str(tmp_path)
     )
-    run = train(config, console=Console(quiet=True))
+    run = train(config, console=TrainingConsole(quiet=True))
     images, labels = expected(open_test("digits"))
     found = evaluate.evaluate_run(run, "test", str(tmp_path))
     answers = run.load_model().predict(images, verbose=0).argmax(axis=1)
@@ -87,7 +87,7 @@ def test_arrays_of_ones_own_can_be_restricted_too(tmp_path):
     config = TrainConfig(
         model="lr", classes=("cow", "cat"), steps=1, runs_dir=str(tmp_path)
     )
-    run = train(config, data, console=Console(quiet=True))
+    run = train(config, data, console=TrainingConsole(quiet=True))
     assert run.resolved["data"]["class_names"] == ["cat", "cow"]
     assert run.load_model().output_shape == (None, 2)
 

@@ -57,10 +57,10 @@ def is_picture(path):
 
 def test_the_sheet_is_drawn_here_and_kept(capsys, photographs, elsewhere):
     sheet = elsewhere / "photographs-contact-sheet.png"
-    assert "is drawn" in say(capsys, photographs.root)[1]
+    assert "is written" in say(capsys, photographs.root)[1]
     assert is_picture(sheet)
     sheet.write_bytes(b"mine")
-    assert "is kept as it was" in say(capsys, photographs.root)[1]
+    assert "exists" in say(capsys, photographs.root)[1]
     assert sheet.read_bytes() == b"mine"
     say(capsys, photographs.root, "--overwrite")
     assert is_picture(sheet)

@@ -13,7 +13,7 @@ from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.run_store import RunStore, check_backend
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -56,7 +56,7 @@ def on_jax(zoo, runs_dir):
 @pytest.fixture(scope="module")
 def on_tensorflow(runs_dir):
     config = TrainConfig(runs_dir=str(runs_dir), run_name="tf", **OPTIONS)
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 def test_both_were_asked_for_the_same(on_jax, on_tensorflow):
@@ -134,7 +134,7 @@ def test_a_model_of_jax_says_the_same_on_tensorflow(zoo, runs_dir, on_jax):
 
 def test_a_run_goes_on_on_its_engine_alone(zoo, runs_dir, on_tensorflow):
     config = on_tensorflow.config.replace(run_name="paused")
-    quiet = Console(quiet=True)
+    quiet = TrainingConsole(quiet=True)
     paused = train(config, console=quiet, until_epoch=1)
     said = zoo("resume", paused.path, code=2)
     assert said == (

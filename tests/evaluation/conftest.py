@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -22,7 +22,7 @@ def make(tmp_path_factory):
                 summaries=("none",),
                 **{**given, **options},
             )
-            known[name] = train(config, console=Console(quiet=True))
+            known[name] = train(config, console=TrainingConsole(quiet=True))
         return known[name]
 
     return make

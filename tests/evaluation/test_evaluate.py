@@ -15,7 +15,7 @@ from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics
 from zoo.evaluation.test_log import EvaluationLog, describe_count, ordinal
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -26,7 +26,7 @@ def run(tmp_path_factory):
     config = TrainConfig(
         model="lr", steps=20, summaries=("none",), runs_dir=runs_dir
     )
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture
@@ -89,7 +89,7 @@ def test_the_loss_is_what_was_minimized(tmp_path):
         model="lr", steps=20, loss="hinge", summaries=("none",),
         runs_dir=str(tmp_path),
     )  # fmt: skip
-    run = train(config, console=Console(quiet=True))
+    run = train(config, console=TrainingConsole(quiet=True))
     result = evaluate.evaluate_run(run, "val")
     assert result["loss"] == pytest.approx(run.metrics["val_loss"], rel=1e-4)
     assert result["loss"] != result["negative_log_likelihood"]

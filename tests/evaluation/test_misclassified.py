@@ -15,10 +15,10 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.evaluation import misclassified
 from zoo.evaluation.evaluate import load_split
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
-QUIET = Console(quiet=True)
+QUIET = TrainingConsole(quiet=True)
 WRONG = (12, 40)  # of each class, the images that lie in the other one
 
 

@@ -11,7 +11,7 @@ from zoo.errors import Diverged
 from zoo.reporting.context import collect_all
 from zoo.reporting.render import render
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 QUICK = {
@@ -89,7 +89,7 @@ def trained(tmp_path_factory):
             run_name=name,
         )  # fmt: skip
         try:
-            train(config, console=Console(quiet=True))
+            train(config, console=TrainingConsole(quiet=True))
         except Diverged:
             assert name == "wild"
     return folder

@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
@@ -17,7 +17,7 @@ def trained(runs_dir, name, **options):
         summaries=("none",),
         **{"dataset": "digits", "steps": 8, **options},
     )
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture(scope="session")

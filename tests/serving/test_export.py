@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from scipy.special import softmax
 
-from zoo import about
+from zoo import model_metadata
 from zoo.errors import UserError
 from zoo.features import hog
 from zoo.runs import Run
@@ -76,7 +76,7 @@ print(json.dumps([list(model.output_shape), names]))
 
 
 def test_a_run_s_model_names_its_classes(colors):
-    about_it = about.read(colors.path / "model.keras")
+    about_it = model_metadata.read(colors.path / "model.keras")
     assert about_it["class_names"] == ["red", "green", "blue"]
     assert about_it["outputs"] == {"logits": [None, 3]}
 

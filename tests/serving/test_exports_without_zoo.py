@@ -15,7 +15,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.serving.export import export
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 pytestmark = [
@@ -139,7 +139,7 @@ def trained(folder, name, options):
         runs_dir=str(folder / "runs"), run_name=name, summaries=("none",),
         **steps, **options,
     )  # fmt: skip
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture(scope="module")

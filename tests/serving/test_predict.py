@@ -10,7 +10,7 @@ from scipy.special import softmax
 from sklearn.datasets import load_digits
 
 from tests.serving.conftest import trained
-from zoo import about
+from zoo import model_metadata
 from zoo.data import pictures
 from zoo.errors import UserError
 from zoo.serving import inputs
@@ -334,4 +334,4 @@ def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     path = tmp_path / "text.keras"
     path.write_text("no model")
     with pytest.raises(UserError, match="cannot be read"):
-        about.read(path)
+        model_metadata.read(path)

@@ -11,7 +11,7 @@ from PIL import Image
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
 from zoo.summaries import animation
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -167,7 +167,7 @@ class Killed(Exception):
     """What ends a run in place of a signal, with no time to save."""
 
 
-class Killer(Console):
+class Killer(TrainingConsole):
     """Kills a run after the pictures of an epoch, before its checkpoint."""
 
     def __init__(self, epoch):

@@ -15,7 +15,7 @@ from zoo.data import Dataset, load_dataset
 from zoo.errors import Interrupted, UserError
 from zoo.run_store import RunStore
 from zoo.training import losses
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.model import Logs
 from zoo.training.results import has_unbalanced_classes
 from zoo.training.resume import resume
@@ -123,7 +123,11 @@ def trained(tmp_path_factory):
         epochs=4,
         runs_dir=str(tmp_path_factory.mktemp("runs")),
     )
-    return train(config, data, console=Console(text)), data, text.getvalue()
+    return (
+        train(config, data, console=TrainingConsole(text)),
+        data,
+        text.getvalue(),
+    )
 
 
 def test_the_opening_lines_tell_of_unequal_classes(trained):
@@ -153,7 +157,7 @@ def test_equal_classes_are_not_spoken_of(tmp_path):
     run = train(
         asked(steps=1, runs_dir=str(tmp_path)),
         unequal((30, 30)),
-        console=Console(text),
+        console=TrainingConsole(text),
     )
     assert "unequal" not in text.getvalue()
     assert "balanced" not in text.getvalue()
@@ -177,7 +181,7 @@ def test_balanced_accuracy_is_that_of_scikit_learn():
     )
 
 
-class Stop(Console):
+class Stop(TrainingConsole):
     """Asks for an end, as Ctrl-C does, after some updates."""
 
     def progress(self, now, state, *rest):
@@ -195,12 +199,13 @@ def test_a_weighted_run_is_resumed_to_the_same_weights(tmp_path):
         "steps_per_execution": 4,
         "runs_dir": str(tmp_path),
     }
-    whole = train(asked(**settings), console=Console(quiet=True))
+    whole = train(asked(**settings), console=TrainingConsole(quiet=True))
     settings["run_name"] = "stopped"
     with pytest.raises(Interrupted):
         train(asked(**settings), console=Stop(quiet=True))
     resumed = resume(
-        RunStore(str(tmp_path)).find("stopped"), console=Console(quiet=True)
+        RunStore(str(tmp_path)).find("stopped"),
+        console=TrainingConsole(quiet=True),
     )
     for one, other in zip(
         whole.load_model().get_weights(),

@@ -8,7 +8,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.fit import EVAL_BATCH_SIZE, UserCallbacks, training_batches
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
@@ -96,7 +96,9 @@ def plain_fit(callbacks):
 
 def run_with(folder, callbacks, **options):
     config = TrainConfig(**{**OPTIONS, "runs_dir": str(folder), **options})
-    return train(config, callbacks=callbacks, console=Console(io.StringIO()))
+    return train(
+        config, callbacks=callbacks, console=TrainingConsole(io.StringIO())
+    )
 
 
 def saved(folder):
@@ -126,7 +128,7 @@ def test_stock_callbacks_act_in_the_same_epochs_as_in_one_fit(plain, tmp_path):
 @pytest.mark.parametrize("epoch", [1, 2, 3])
 def test_they_do_so_too_when_the_run_was_resumed(plain, tmp_path, epoch):
     config = TrainConfig(**OPTIONS, runs_dir=str(tmp_path / "runs"))
-    quiet = Console(io.StringIO())
+    quiet = TrainingConsole(io.StringIO())
     run = train(
         config,
         callbacks=[*stock(tmp_path), Recorder()],
@@ -195,21 +197,21 @@ def test_a_callback_without_state_is_named_on_resume(tmp_path):
     run = train(
         config,
         callbacks=[Stateless()],
-        console=Console(io.StringIO()),
+        console=TrainingConsole(io.StringIO()),
         until_epoch=1,
     )
     said = io.StringIO()
-    resume(run, callbacks=[Stateless()], console=Console(said))
+    resume(run, callbacks=[Stateless()], console=TrainingConsole(said))
     assert "start again: Stateless" in said.getvalue()
 
 
 def test_a_callback_that_is_not_passed_again_is_named(tmp_path):
     config = TrainConfig(**OPTIONS, runs_dir=str(tmp_path))
     early = keras.callbacks.EarlyStopping(patience=50)
-    quiet = Console(io.StringIO())
+    quiet = TrainingConsole(io.StringIO())
     run = train(config, callbacks=[early], console=quiet, until_epoch=1)
     said = io.StringIO()
-    resume(run, console=Console(said))
+    resume(run, console=TrainingConsole(said))
     assert "not passed again: EarlyStopping" in said.getvalue()
 
 
@@ -232,7 +234,7 @@ def test_states_survive_being_stored_as_arrays():
 def test_a_csv_logger_appends_when_a_run_is_resumed(tmp_path):
     path = tmp_path / "log.csv"
     config = TrainConfig(**OPTIONS, runs_dir=str(tmp_path / "runs"))
-    quiet = Console(io.StringIO())
+    quiet = TrainingConsole(io.StringIO())
     logger = keras.callbacks.CSVLogger(str(path))
     run = train(config, callbacks=[logger], console=quiet, until_epoch=2)
     logger.csv_file.close()  # as the end of a process does

@@ -8,7 +8,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.models import MODELS
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 # In every test run: one that learns by gradients, one by heart.
@@ -28,7 +28,7 @@ def test_a_model_trains_on_digits_by_its_own_recipe(name, tmp_path):
     screen = io.StringIO()
     run = train(
         TrainConfig(model=name, runs_dir=str(tmp_path), **brief),
-        console=Console(screen),
+        console=TrainingConsole(screen),
     )
     assert run.metrics["status"] == "completed"
     said = "images are enlarged to" in screen.getvalue()

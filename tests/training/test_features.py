@@ -15,7 +15,7 @@ from zoo.evaluation import evaluate
 from zoo.metrics import binomial_ci
 from zoo.run_store import RunStore
 from zoo.runs import RunWriter
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 def trained(folder, **options):
     config = TrainConfig(runs_dir=str(folder), **options)
-    return train(config, console=Console(quiet=True))
+    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture(scope="module")
@@ -130,7 +130,7 @@ def test_a_linear_support_vector_machine_learns_from_features(runs_dir):
     assert run.metrics["best_val_accuracy"] > 0.8
 
 
-class Impatient(Console):
+class Impatient(TrainingConsole):
     """Interrupts when an epoch ends, before its checkpoint is written."""
 
     def epoch(self, row, state, plan):
@@ -147,7 +147,8 @@ def test_a_run_on_features_goes_on_to_the_same_end(runs_dir):
     with pytest.raises(KeyboardInterrupt):
         train(config, console=Impatient(quiet=True))
     run = resume(
-        RunStore(config.runs_dir).find("run"), console=Console(quiet=True)
+        RunStore(config.runs_dir).find("run"),
+        console=TrainingConsole(quiet=True),
     )
     for one, two in zip(run.history, whole.history, strict=True):
         assert one["val_loss"] == pytest.approx(two["val_loss"], rel=1e-4)
@@ -160,7 +161,7 @@ def test_a_run_whose_features_changed_does_not_go_on(runs_dir):
     resolved["features"]["fingerprint"] = "another"
     RunWriter(run).write("resolved.json", json.dumps(resolved))
     with pytest.raises(UserError, match="computes other features"):
-        resume(run, console=Console(quiet=True))
+        resume(run, console=TrainingConsole(quiet=True))
 
 
 def test_images_given_as_arrays_have_features_too(runs_dir, digits_arrays):
@@ -168,7 +169,7 @@ def test_images_given_as_arrays_have_features_too(runs_dir, digits_arrays):
     config = TrainConfig(
         model="knn", features="hog", runs_dir=str(runs_dir), train_examples=90
     )
-    run = train(config, data, console=Console(quiet=True))
+    run = train(config, data, console=TrainingConsole(quiet=True))
     assert run.resolved["data"]["train"] == 90
     assert run.status == "completed"
 

@@ -10,7 +10,7 @@ import pytest
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -23,7 +23,7 @@ def home(tmp_path_factory):
         config = TrainConfig(
             model="lr", epochs=2, runs_dir=str(folder), run_name=name
         )
-        train(config, console=Console(quiet=True), until_epoch=1)
+        train(config, console=TrainingConsole(quiet=True), until_epoch=1)
     return folder
 
 
@@ -47,7 +47,7 @@ def contents(run):
 def is_refused(run):
     before = contents(run)
     with pytest.raises(UserError):
-        resume(run, console=Console(quiet=True))
+        resume(run, console=TrainingConsole(quiet=True))
     return contents(run) == before
 
 
@@ -67,7 +67,9 @@ def test_a_siblings_checkpoint_changes_nothing_and_ones_own_goes_on(run, name):
     shutil.copy(run.path.parent / "b" / "checkpoints" / name, mine)
     assert is_refused(run)
     mine.write_bytes(kept)
-    assert resume(run, console=Console(quiet=True)).metrics["epochs"] == 2
+    assert (
+        resume(run, console=TrainingConsole(quiet=True)).metrics["epochs"] == 2
+    )
 
 
 @pytest.mark.parametrize("place", ["train", "val", ".", "..", "elsewhere"])

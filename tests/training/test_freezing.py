@@ -11,12 +11,12 @@ from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError
 from zoo.models import register_model
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
 
-QUIET = Console(quiet=True)
+QUIET = TrainingConsole(quiet=True)
 # Everything that could move a weight: batch norm, penalties, decay, momentum.
 OPTIONS = {
     "model": "mlp",
@@ -122,7 +122,7 @@ def test_what_is_frozen_needs_no_other_run(tmp_path):
     np.testing.assert_array_equal(before["hidden1"][0], after["hidden1"][0])
 
 
-class Stopping(Console):
+class Stopping(TrainingConsole):
     """Asks for an end as Ctrl-C does, in the second epoch."""
 
     def epoch(self, row, state, plan):

@@ -11,14 +11,14 @@ from zoo.errors import UserError
 from zoo.models import create_model, register_model
 from zoo.run_store import RunStore
 from zoo.training import model as trained_model
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.model import Logs
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
 
 WEIGHT = 0.3  # the paper's
-QUIET = Console(quiet=True)
+QUIET = TrainingConsole(quiet=True)
 
 
 def three_voices(input_shape, num_classes, *, dropout: float = 0.0, seed=0):
@@ -182,7 +182,7 @@ class Killed(BaseException):
     """Stands for SIGKILL: no handler of the product knows it."""
 
 
-class KillingConsole(Console):
+class KillingConsole(TrainingConsole):
     """Dies at the end of an epoch, before its checkpoint is written."""
 
     def __init__(self, epoch):

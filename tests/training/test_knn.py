@@ -6,7 +6,7 @@ import re
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 STATUS = pathlib.Path("/proc/self/status")
@@ -14,7 +14,7 @@ EPOCHS = 100
 SLACK = 5 * 2**20  # bytes; a leak of a hundredth of that an epoch is found
 
 
-class Weighing(Console):
+class Weighing(TrainingConsole):
     """Notes after every epoch what this process holds."""
 
     def __init__(self):

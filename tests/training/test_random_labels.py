@@ -15,7 +15,7 @@ from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate, statistics
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -40,7 +40,7 @@ def trained(tmp_path_factory):
     said = io.StringIO()
     runs_dir = str(tmp_path_factory.mktemp("runs"))
     config = TrainConfig(**ASKED, runs_dir=runs_dir)
-    return train(config, console=Console(said)), said.getvalue()
+    return train(config, console=TrainingConsole(said)), said.getvalue()
 
 
 def test_how_many_labels_are_wrong_is_recorded(trained):
@@ -55,7 +55,7 @@ def test_how_many_labels_are_wrong_is_recorded(trained):
 def test_a_run_on_true_labels_records_none(tmp_path):
     config = TrainConfig(model="lr", steps=1, runs_dir=str(tmp_path))
     said = io.StringIO()
-    run = train(config, console=Console(said))
+    run = train(config, console=TrainingConsole(said))
     assert run.resolved["data"]["random_labels"] is None
     assert "WARNING" not in said.getvalue()
 
@@ -102,7 +102,7 @@ def test_explain_says_that_it_was_asked_for(trained):
     assert not {"labels", "overfitting", "stuck"} & {f.name for f in found}
 
 
-class Stop(Console):
+class Stop(TrainingConsole):
     """Stops training after its third epoch."""
 
     def epoch(self, row, state, plan):
@@ -115,7 +115,7 @@ def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
     with pytest.raises(Interrupted):
         train(config, console=Stop(quiet=True))
     stopped = RunStore(str(tmp_path)).find("noise")
-    again = resume(stopped, console=Console(quiet=True))
+    again = resume(stopped, console=TrainingConsole(quiet=True))
     for ours, theirs in zip(
         again.load_model().get_weights(),
         trained[0].load_model().get_weights(),
@@ -139,7 +139,7 @@ def test_a_run_does_not_go_on_with_other_labels(trained, tmp_path, capfd):
 def test_seeds_of_a_recipe_are_still_seen_to_belong_together(trained, tmp_path):
     options = {**ASKED, "epochs": 1, "seed": 1}
     config = TrainConfig(**options, runs_dir=str(tmp_path))
-    other = train(config, console=Console(quiet=True))
+    other = train(config, console=TrainingConsole(quiet=True))
     drawn = [
         run.resolved["data"]["random_labels"]["fingerprint"]
         for run in (other, trained[0])
@@ -159,7 +159,7 @@ def test_features_are_learned_from_with_the_random_labels(tmp_path):
     }  # fmt: skip
     run = train(
         TrainConfig(**options, runs_dir=str(tmp_path)),
-        console=Console(quiet=True),
+        console=TrainingConsole(quiet=True),
     )
     result = evaluate.evaluate_run(run, "train", str(tmp_path))
     # The nearest neighbour of a training example is itself.

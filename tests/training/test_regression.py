@@ -17,7 +17,7 @@ from zoo.data.seal import open_test
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate
 from zoo.evaluation.evaluate import format_result
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -36,7 +36,7 @@ def trained(tmp_path_factory):
     """Returns a finished run and what it said."""
     text = io.StringIO()
     config = TrainConfig(**ASKED, runs_dir=str(tmp_path_factory.mktemp("runs")))
-    return train(config, console=Console(text)), text.getvalue()
+    return train(config, console=TrainingConsole(text)), text.getvalue()
 
 
 def squared_error(run, part):
@@ -96,7 +96,7 @@ def test_curves_have_no_accuracy_but_outputs_are_shown(trained):
 
 
 def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
-    class Impatient(Console):
+    class Impatient(TrainingConsole):
         def epoch(self, row, state, plan):
             if row["epoch"] == 2:
                 raise Interrupted("enough")
@@ -109,7 +109,8 @@ def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
     from zoo.run_store import RunStore
 
     again = resume(
-        RunStore(str(tmp_path)).find("stopped"), console=Console(io.StringIO())
+        RunStore(str(tmp_path)).find("stopped"),
+        console=TrainingConsole(io.StringIO()),
     )
     for row, other in zip(trained[0].history, again.history, strict=True):
         assert {**row, "seconds": 0} == {**other, "seconds": 0}
@@ -125,7 +126,7 @@ def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
 @pytest.mark.parametrize("name, least", [("spiral", 0.97), ("moons", 0.98)])
 def test_a_perceptron_learns_what_no_line_separates(name, least, tmp_path):
     config = TrainConfig(model="mlp", dataset=name, runs_dir=str(tmp_path))
-    run = train(config, console=Console(io.StringIO()))
+    run = train(config, console=TrainingConsole(io.StringIO()))
     assert run.metrics["best_val_accuracy"] > least
 
 
@@ -139,7 +140,7 @@ def test_twelve_relus_make_three_bumps(tmp_path):
         epochs=150,
         runs_dir=str(tmp_path),
     )
-    run = train(config, console=Console(io.StringIO()))
+    run = train(config, console=TrainingConsole(io.StringIO()))
     assert run.metrics["best_val_loss"] < 0.015
 
 
@@ -151,7 +152,7 @@ def test_added_inputs_let_a_linear_model_tell_xor(tmp_path):
         epochs=10,
         runs_dir=str(tmp_path),
     )
-    run = train(config, console=Console(io.StringIO()))
+    run = train(config, console=TrainingConsole(io.StringIO()))
     assert run.metrics["best_val_accuracy"] > 0.97
     # The model takes raw points: what it adds is inside it.
     part = load_dataset("xor").val

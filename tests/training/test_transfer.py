@@ -15,14 +15,14 @@ from zoo.models import MODELS
 from zoo.resolve import resolve
 from zoo.run_store import RunStore
 from zoo.training import transfer
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.model import build_model
 from zoo.training.resume import resume
 from zoo.training.setup import load_dataset, prepare
 from zoo.training.train import train
 from zoo.training.transfer import adapt_statistics
 
-QUIET = Console(quiet=True)
+QUIET = TrainingConsole(quiet=True)
 LOW, HIGH = tuple("01234"), tuple("56789")
 BRIEF = {"summaries": ("none",), "steps": 3}
 
@@ -223,7 +223,7 @@ class Killed(BaseException):
     """Stands for SIGKILL."""
 
 
-class Dying(Console):
+class Dying(TrainingConsole):
     """Dies in an epoch, before the checkpoint of that epoch is written."""
 
     def __init__(self, last):

@@ -9,7 +9,7 @@ from keras import layers
 
 import zoo
 from zoo.models import MODELS, register_model
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.sanity_checks import UntrainedModel
 from zoo.training.setup import prepare
@@ -259,7 +259,7 @@ def test_a_tutorial_is_resumed_and_starts_another_run(tmp_path):
     config = zoo.TrainConfig(
         model="convnet", epochs=2, summaries=("none",), runs_dir=str(tmp_path)
     )
-    quiet = Console(io.StringIO())
+    quiet = TrainingConsole(io.StringIO())
     whole = zoo.train(config.replace(run_name="whole"), verbose=False)
     half = train_config(
         config.replace(run_name="half"), console=quiet, until_epoch=1

@@ -4,7 +4,7 @@ import math
 
 from zoo.config import TrainConfig
 from zoo.runs import SweepFolder
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.tuning.display import Display
 from zoo.tuning.folder import open_folder, read_settings
 from zoo.tuning.ledger import Ledger
@@ -72,7 +72,7 @@ def work(jobs, workers=1, log=None, answer=outcome):
 
 def sweep(folder, asked, workers=1, work=work):
     """Runs a sweep, or goes on with it."""
-    display = Display(Console(quiet=True), folder, asked, workers)
+    display = Display(TrainingConsole(quiet=True), folder, asked, workers)
     return run_sweep(folder, asked, display, workers=workers, work=work)
 
 

@@ -9,7 +9,7 @@ from tests.tuning import sweeping
 from tests.tuning.sweeping import begin, go_on, outcome, work
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.tuning.confirming import flagfile, recipes
 from zoo.tuning.confirming.ledger import Confirmations
 from zoo.tuning.confirming.recipes import DEFAULT, WINNER, Tag
@@ -37,7 +37,7 @@ def watched(jobs_done, also=outcome):
 def run(folder, also=outcome, workers=1):
     """Runs a sweep; returns its jobs, what it printed, and its trials."""
     done, out, asked = [], io.StringIO(), read_settings(folder)
-    display = Display(Console(out), folder, asked, workers)
+    display = Display(TrainingConsole(out), folder, asked, workers)
     trials = run_sweep(
         folder, asked, display, workers=workers, work=watched(done, also)
     )

@@ -14,14 +14,14 @@ from zoo.config import TrainConfig
 from zoo.errors import Interrupted
 from zoo.run_store import RunStore
 from zoo.runs import RunWriter
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 from zoo.tuning import devices, processes, worker
 from zoo.tuning.pool import Job, Outcome, run_jobs, work
 
 ROOT = Path(__file__).parents[2]
-QUIET = Console(quiet=True)
+QUIET = TrainingConsole(quiet=True)
 needs_sigkill = pytest.mark.skipif(os.name == "nt", reason="has no SIGKILL")
 
 

@@ -11,7 +11,7 @@ from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.options import check_options
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.tuning import pruning, results
 from zoo.tuning.dimension import ARGUMENT
 from zoo.tuning.display import Display
@@ -155,7 +155,7 @@ def test_to_drop_weights_twice_is_no_mistake(tmp_path):
 def test_a_sweep_says_what_it_will_do_and_what_came_of_it(tmp_path):
     asked = settings(tmp_path, executions=2)
     folder, out = begin(asked), io.StringIO()
-    display = Display(Console(out), folder, asked, 1)
+    display = Display(TrainingConsole(out), folder, asked, 1)
     run_sweep(folder, asked, display, work=failing(2))
     text = out.getvalue()
     assert "lr on digits, random: 5 trials, each with 2 seeds" in text
@@ -174,7 +174,7 @@ def test_a_tuner_that_runs_out_of_points_says_so(tmp_path):
     def answer(job):
         return Outcome(job, "completed", history=HISTORY)
 
-    display = Display(Console(out), folder, asked, 1)
+    display = Display(TrainingConsole(out), folder, asked, 1)
     run_sweep(
         folder,
         asked,

@@ -21,8 +21,8 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from zoo import backend
-from zoo.cli import lasting
 from zoo.cli.flags import Command
+from zoo.cli.output import LastingStream
 from zoo.errors import Diverged, Interrupted, Lost, UserError, join_and
 from zoo.io import atomic_write
 from zoo.options import INT, Option, read_option
@@ -280,7 +280,7 @@ def _stdout_apart() -> Iterator[None]:
     os.dup2(2, 1)
     try:
         with os.fdopen(os.dup(terminal), "w", buffering=1) as stream:
-            sys.stdout = lasting.Lasting(stream)
+            sys.stdout = LastingStream(stream)
             yield
     finally:
         sys.stdout = ours

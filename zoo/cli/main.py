@@ -1,4 +1,4 @@
-"""`zoo VERB ...`: finds the verb, runs it, and answers for how it ended."""
+"""`zoo COMMAND ...`: runs a command, and turns its errors into exit codes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import traceback
 
 import zoo
 from zoo import backend, synonyms
-from zoo.cli import lasting, stderr
+from zoo.cli.output import RealStderr, ignore_closed_readers, print_error
 from zoo.console import expand_commands, redirect_status
 from zoo.errors import Diverged, Interrupted, Lost, UserError, close_matches
 
@@ -42,8 +42,28 @@ VERBS = {
     "doctor": "check the installation",
 }
 
-# These answer where Keras, or what it computes with, is not installed.
-WITHOUT_ENGINE = (
+# Files of the commands that share one; others have a file of their own.
+FILES = {
+    "check": "train",
+    "datasets": "data",
+    "download": "data",
+    "inspect": "data",
+    "models": "list",
+    "describe": "list",
+    "recipes": "list",
+    "runs": "list",
+    "evaluate": "reports",
+    "compare": "reports",
+    "diagnose": "reports",
+    "misclassified": "reports",
+    "landscape": "reports",
+    "report": "reports",
+    "predict": "serve",
+    "export": "serve",
+    "train": "train",
+}
+# Commands that work where Keras or its backend is not installed.
+WITHOUT_BACKEND = (
     *("diagnose", "models", "datasets", "inspect", "download", "recipes"),
     *("runs", "doctor"),
 )
@@ -57,17 +77,17 @@ def main(argv: list[str] | None = None) -> int:
         argv: the words after `zoo`; `None` takes those of the process.
 
     Returns:
-        0 done; 2 a mistake of the user; 3 training diverged; 4 a process of
-        several was lost, which can be resumed; 129 the terminal was closed,
-        and what was under way was saved; 130 interrupted.
+        0 done; 2 an error that the user can fix; 3 training diverged; 4 a
+        process of a distributed run was lost; 129, 130, 143 interrupted by
+        SIGHUP, Ctrl-C or SIGTERM, and saved.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
-    with lasting.output():
+    with ignore_closed_readers():
         return _answered(argv)
 
 
 def _answered(argv: list[str]) -> int:
-    """Runs a verb; whatever ends it becomes an exit code and a sentence."""
+    """Runs a command; errors become an exit code and a sentence."""
     try:
         if not argv or argv[0] in ("-h", "--help", "help"):
             print(overview())
@@ -76,7 +96,7 @@ def _answered(argv: list[str]) -> int:
             print(f"zoo {zoo.__version__}")
             return DONE
         code = _run(argv[0], argv[1:])
-        sys.stdout.flush()  # here a full disk can still be told of
+        sys.stdout.flush()  # here a full disk can still be reported
         return code
     except UserError as error:
         return _complain(error, MISTAKE)
@@ -97,11 +117,11 @@ def _answered(argv: list[str]) -> int:
         if isinstance(error, OSError) and error.errno in FULL:
             return _complain(
                 f"nothing more can be written: {os.strerror(error.errno)}; "
-                "make room; a run that was begun can be resumed.",
+                "free some space; a run that has started can be resumed.",
                 MISTAKE,
             )
-        # Ours to mend: everything a user can get wrong is caught above.
-        stderr.show(traceback.format_exc())
+        # A bug of ours: everything that a user can fix is caught above.
+        print_error(traceback.format_exc())
         return 1
 
 
@@ -114,17 +134,18 @@ def _run(verb: str, argv: list[str]) -> int:
             f"there is no command {verb!r}; "
             f"{hint or 'choose one of ' + ', '.join(VERBS) + '.'}"
         )
-    if verb not in WITHOUT_ENGINE and not set(HELP) & set(argv):
+    if verb not in WITHOUT_BACKEND and not set(HELP) & set(argv):
         backend.check()
-    run = importlib.import_module(f"zoo.cli.{verb}").run
+    module = importlib.import_module(f"zoo.cli.{FILES.get(verb, verb)}")
+    run = getattr(module, f"run_{verb}" if verb in FILES else "run")
     if "--json" not in argv:
         return run(argv)
-    with redirect_status(stderr.Real()):  # a program reads the answer
+    with redirect_status(RealStderr()):  # standard output is JSON
         return run(argv)
 
 
 def _complain(error, code: int) -> int:
-    stderr.show(f"zoo: {expand_commands(str(error))}\n")
+    print_error(f"zoo: {expand_commands(str(error))}\n")
     return code
 
 
@@ -134,10 +155,10 @@ def overview() -> str:
     lines = [f"  {verb:<{width}}  {what}" for verb, what in VERBS.items()]
     return "\n".join(
         [
-            "zoo VERB [RUN] [--flags]    a model zoo for image classification",
+            "zoo COMMAND [RUN] [--flags]    Keras image classifiers",
             "",
             *lines,
             "",
-            "zoo VERB --help shows what a verb takes. Try first:  zoo train",
+            "zoo COMMAND --help describes a command. Start with:  zoo train",
         ]
     )

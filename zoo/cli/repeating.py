@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from zoo.cli import cluster, stderr
+from zoo.cli import cluster
 from zoo.cli.cluster import Placement
 from zoo.cli.flags import Command
+from zoo.cli.output import redirect_stderr
 from zoo.config import TrainConfig
 from zoo.options import INT, Option, read_option
 from zoo.resolve import resolve_names
@@ -63,11 +64,11 @@ def train(
     request = Request(base, seeds_from(base.seed, count or 1), knob)
     folder.find(request)  # mistakes are told before Keras is imported
     devices.hide_gpus()  # the runs need them
-    with stderr.hold():
-        from zoo.training.console import Console
+    with redirect_stderr():
+        from zoo.training.console import TrainingConsole
         from zoo.tuning.repeating import running
 
-        say, most = Console().print, len(request.members())
+        say, most = TrainingConsole().print, len(request.members())
         with cluster.place(placement, config.runs_dir, say) as (work, at_once):
             return _code(
                 running.begin(
@@ -81,11 +82,11 @@ def resume(group: RunGroup, placement: Placement) -> int:
     repeats = folder.read(group)
     check_backend(group.path, group.name)
     devices.hide_gpus()
-    with stderr.hold():
-        from zoo.training.console import Console
+    with redirect_stderr():
+        from zoo.training.console import TrainingConsole
         from zoo.tuning.repeating import running
 
-        say, most = Console().print, len(repeats.members)
+        say, most = TrainingConsole().print, len(repeats.members)
         runs_dir = str(group.runs_dir)
         with cluster.place(placement, runs_dir, say) as (work, at_once):
             return _code(

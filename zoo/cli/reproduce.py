@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from zoo.cli import cluster, stderr, train
+from zoo.cli import cluster, train
 from zoo.cli.flags import Command
+from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError, join_or
 from zoo.options import INT, Option, read_option
@@ -53,7 +54,7 @@ def _reproduce(name: str, command: Command) -> int:
     print(f"suite      {suite.name}: {suite.description}")
     print(f"budget     {budget}")
     print(f"runs       {root}", flush=True)
-    with stderr.hold():
+    with redirect_stderr():
         suite_run = suites.SuiteRun(
             suite, budget, num_seeds, root, read_flags, data_dir
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo.cli import cluster, distributed, repeating, stderr, sweep
+from zoo.cli import cluster, distributed, repeating, sweep
 from zoo.cli.flags import Command
+from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, parse_option
 from zoo.run_store import RunStore, sweep_path_of
 from zoo.runs import SWEEP_FILE, Run, SweepFolder, run_id_in
@@ -77,7 +78,7 @@ def _resume(
     name: str, devices: int | str | None, info: ProcessInfo | None, home: str
 ) -> None:
     """Resumes a run, whose folder process 0 alone has to have."""
-    with stderr.hold() as held, distributed.join(info) as group:
+    with redirect_stderr() as held, distributed.join(info) as group:
         if not group.is_first:
             from zoo.training.distributed.replica import run_replica
 

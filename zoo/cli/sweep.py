@@ -9,9 +9,10 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo import recipes
-from zoo.cli import cluster, spaces, stderr, train
+from zoo.cli import cluster, spaces, train
 from zoo.cli.cluster import Placement
 from zoo.cli.flags import Command, expand_flagfile
+from zoo.cli.output import redirect_stderr
 from zoo.config import TrainConfig
 from zoo.errors import UserError, close_matches, join_or
 from zoo.options import INT, Option, read_option
@@ -51,7 +52,7 @@ def run(argv: list[str]) -> int:
     asked = read(argv)
     if asked is None:
         return 0
-    with stderr.hold() as held:
+    with redirect_stderr() as held:
         from zoo.tuning import devices
 
         devices.refuse_several(asked.config)
@@ -71,7 +72,7 @@ def run(argv: list[str]) -> int:
 def resume(folder: SweepFolder, placement: Placement) -> int:
     """Goes on with a sweep; returns the exit code."""
     check_backend(folder.path, folder.name)
-    with stderr.hold() as held:
+    with redirect_stderr() as held:
         from zoo.tuning import devices
 
         devices.hide_gpus()
@@ -116,12 +117,12 @@ def go(
         placement: where trials are trained.
         held: standard error until now.
     """
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.tuning.budget import Budget
     from zoo.tuning.display import Display
     from zoo.tuning.sweep import run_sweep
 
-    console = Console(sys.stdout, on_log=held.move_to)
+    console = TrainingConsole(sys.stdout, on_log=held.move_to)
     with cluster.place(placement, runs_dir, console.print) as (work, at_once):
         folder = opened()
         number = at_once(Budget.of(settings).at_once)

@@ -1,13 +1,16 @@
-"""`zoo train`: trains a model into a new run folder."""
+"""The commands `train` and `check`."""
 
 from __future__ import annotations
 
+import dataclasses
+import json
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from zoo import recipes
-from zoo.cli import cluster, distributed, repeating, stderr
+from zoo.cli import cluster, distributed, repeating
 from zoo.cli.flags import Command, expand_flagfile
+from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.resolve import resolve_names
 from zoo.run_store import RunStore, describe_parent
@@ -17,8 +20,8 @@ if TYPE_CHECKING:
     from zoo.training.distributed.process_group import ProcessInfo
 
 
-def run(argv: list[str]) -> int:
-    """Trains what the flags ask for; returns the exit code."""
+def run_train(argv: list[str]) -> int:
+    """Trains one model, or several; returns the exit code."""
     command = _command()
     asked = read(argv, command, _define)
     if asked is None:
@@ -103,7 +106,7 @@ def train(
         info: how this process joins others; `None` is a single one.
     """
     resolve_names(config)  # before Keras is imported, which takes seconds
-    with stderr.hold() as held, distributed.join(info) as group:
+    with redirect_stderr() as held, distributed.join(info) as group:
         if not group.is_first:
             from zoo.training.distributed.replica import run_replica
 
@@ -123,3 +126,46 @@ def _runs_dir(argv: list[str]) -> str:
         if name in ("-runs_dir", "--runs_dir"):
             found = value if equals else after
     return found
+
+
+NOT_OK = 1  # exit code, as of `grep` and `diff`
+
+
+def run_check(argv: list[str]) -> int:
+    """Checks what `zoo train` would do with these flags.
+
+    Returns:
+        0 if all is well, 1 if something is not.
+    """
+    command = Command(
+        "zoo check [--model=NAME] [--dataset=NAME] [--flags]",
+        "Check data and model before training, with the flags of `zoo train`: "
+        "are the inputs centered, is the initial loss that of chance, does "
+        "every weight get a gradient, does the model overfit 16 examples, and "
+        "does it learn nothing from blank images? Exit code 0 if all is well, "
+        "1 if not. Nothing is written.",
+    )
+    command.switch("json", "print JSON")
+    asked = read(argv, command)
+    if asked is None:
+        return 0
+    config, _ = asked
+    resolve_names(config)  # before Keras is imported, which takes seconds
+    with redirect_stderr():
+        from zoo.training import sanity_checks
+
+        answers = sanity_checks.check(config)
+    if command.values.json:
+        rows = [dataclasses.asdict(answer) for answer in answers]
+        print(json.dumps(rows, indent=1))
+    else:
+        print(_format_checks(answers))
+    return 0 if all(answer.ok for answer in answers) else NOT_OK
+
+
+def _format_checks(answers: list) -> str:
+    """Returns a line for each check: its name, `ok` or `not ok`, its number."""
+    return "\n".join(
+        f"{answer.name:<10} {'ok' if answer.ok else 'not ok':<7} {answer.text}"
+        for answer in answers
+    )

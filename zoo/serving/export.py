@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import about, backend, metrics
+from zoo import backend, metrics, model_metadata
 from zoo.console import format_bytes, format_shape
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import load_split
@@ -92,7 +92,7 @@ def export(
         model = run.load_model()
         examples, description = check_examples(run)
         logits = model.predict_on_batch(examples)
-        metadata = about.describe(run)
+        metadata = model_metadata.describe(run)
         with replacing(path) as temporary:
             chosen.write(with_probabilities(model), temporary, metadata)
             predict = chosen.load(temporary)

@@ -16,11 +16,11 @@ from typing import Any
 
 import numpy as np
 
-from zoo import about, backend
+from zoo import backend, model_metadata
 from zoo.errors import UserError, join_and, unknown_name_error
 
 EXTRA = "export"  # of pyproject.toml
-METADATA_FILE = about.FILE
+METADATA_FILE = model_metadata.FILE
 SIGNATURE = "serving_default"  # of a SavedModel
 BATCH_AXIS = "batch"  # name of the ONNX axis whose size is free
 
@@ -34,7 +34,7 @@ PredictFn = Callable[[np.ndarray], dict[str, np.ndarray]]
 def write_keras(model, path: Path, metadata: dict[str, Any]) -> None:
     """Writes a `.keras` file, with `about.json` in its archive."""
     model.save(path)
-    about.put_into(path, metadata)
+    model_metadata.put_into(path, metadata)
 
 
 def load_keras(path: Path) -> PredictFn:
@@ -53,7 +53,7 @@ def write_saved_model(model, path: Path, metadata: dict[str, Any]) -> None:
     model.export(path, format="tf_saved_model", verbose=False)
     extra = path / "assets.extra"
     extra.mkdir()
-    (extra / METADATA_FILE).write_text(about.to_text(metadata))
+    (extra / METADATA_FILE).write_text(model_metadata.to_text(metadata))
 
 
 def load_saved_model(path: Path) -> PredictFn:
@@ -104,7 +104,9 @@ def write_onnx(model, path: Path, metadata: dict[str, Any]) -> None:
     exported = onnx.load(path)
     for value in (*exported.graph.input, *exported.graph.output):
         value.type.tensor_type.shape.dim[0].dim_param = BATCH_AXIS
-    onnx.helper.set_model_props(exported, about.to_properties(metadata))
+    onnx.helper.set_model_props(
+        exported, model_metadata.to_properties(metadata)
+    )
     onnx.save(exported, path)
 
 

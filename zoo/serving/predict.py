@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo import about, backend, metrics
+from zoo import backend, metrics, model_metadata
 from zoo.console import format_table
 from zoo.data.pixel_range import other_than_trained
 from zoo.errors import UserError, join_and
@@ -345,7 +345,7 @@ class SavedModelFile(Run):
     @property
     def resolved(self) -> dict[str, Any]:
         """The part of a run's `resolved.json` that the file holds."""
-        metadata = about.read(self.path)
+        metadata = model_metadata.read(self.path)
         classes = metadata["class_names"]
         return {
             "data": {
@@ -379,5 +379,5 @@ def find_model(name: str, runs_dir: str) -> Run:
         return RunStore(runs_dir).find(name)
     if (path.parent / "config.json").is_file() and path.name == "model.keras":
         return RunStore(runs_dir).find(str(path.parent))
-    about.read(path)  # which refuses a file without metadata
+    model_metadata.read(path)  # which refuses a file without metadata
     return SavedModelFile(path, name)

@@ -44,7 +44,7 @@ from zoo.training.checkpoints import (
     NonFiniteWeights,
     TrainState,
 )
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.distributed import data_parallel
 from zoo.training.model import (
     Logs,
@@ -165,7 +165,7 @@ class Session:
         run: Run,
         state: TrainState,
         summaries: SummaryWriter,
-        console: Console,
+        console: TrainingConsole,
         stop: StopRequest,
         batches: pipeline.Batches,
         has_user_callbacks: bool = False,

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from zoo.runs import Run
 
 
-class Console(console.Console):
+class TrainingConsole(console.Console):
     """Prints to a stream and, once a run has a folder, to its log.
 
     Args:

@@ -28,7 +28,7 @@ from zoo.runs import Run
 from zoo.training import losses, precision, transfer
 from zoo.training.callbacks import SummaryBatch
 from zoo.training.checkpoints import Checkpoints
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.distributed import devices
 from zoo.training.model import enlarged_size
 from zoo.training.reference_scores import COSMETIC_OPTIONS, verdict
@@ -46,7 +46,7 @@ PRINTED_OPTIONS = (
 
 
 def print_header(
-    console: Console, setup: TrainSetup, resolved: dict, run: Run
+    console: TrainingConsole, setup: TrainSetup, resolved: dict, run: Run
 ) -> None:
     """Prints what will be trained, on what, how and where."""
     config, source = setup.config, setup.source
@@ -187,7 +187,7 @@ def _sides(shape: tuple) -> str:
 
 
 def print_initial_scores(
-    console: Console,
+    console: TrainingConsole,
     logits: np.ndarray,
     batch: SummaryBatch,
     setup: TrainSetup,
@@ -246,7 +246,7 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
 
 
 def print_summary(
-    console: Console, setup: TrainSetup, run: Run, scores: dict
+    console: TrainingConsole, setup: TrainSetup, run: Run, scores: dict
 ) -> None:
     """Prints the results, and up to three commands to run next."""
     if scores["status"] == "paused":

@@ -9,7 +9,7 @@ from typing import Any
 
 import keras
 
-from zoo import about, metrics
+from zoo import metrics, model_metadata
 from zoo.data import Dataset
 from zoo.models.inference import predict_batched
 from zoo.runs import Run, RunWriter
@@ -45,7 +45,7 @@ def save_result(
         weights = model.get_weights()
         model = build_model(setup.config, setup.dataset, setup.statistics)
         model.set_weights(weights)
-    metadata = about.describe(run, outputs=("logits",))
+    metadata = model_metadata.describe(run, outputs=("logits",))
     save_model(_inference(setup, model), run.path / "model.keras", metadata)
     return {"val_balanced_accuracy": last, "best_val_balanced_accuracy": best}
 
@@ -101,7 +101,7 @@ def save_model(
     temporary.unlink(missing_ok=True)  # it might be a link
     try:
         plain.save(temporary)
-        about.put_into(temporary, metadata)
+        model_metadata.put_into(temporary, metadata)
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

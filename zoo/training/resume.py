@@ -15,7 +15,7 @@ from zoo.errors import UserError
 from zoo.runs import Run, RunWriter
 from zoo.summaries.events import RUN_LEVEL, check_offset
 from zoo.training.checkpoints import LAST, Checkpoints, TrainState
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 
 if TYPE_CHECKING:
     import keras
@@ -33,7 +33,7 @@ def resume(
     dataset: Dataset | None = None,
     *,
     callbacks: Iterable[keras.callbacks.Callback] = (),
-    console: Console | None = None,
+    console: TrainingConsole | None = None,
     until_epoch: int | None = None,
     devices: int | str | None = None,
     stop: StopRequest | None = None,
@@ -62,7 +62,7 @@ def resume(
     from zoo.training.setup import prepare
     from zoo.training.train import complete
 
-    console, group = console or Console(), group or SINGLE_PROCESS
+    console, group = console or TrainingConsole(), group or SINGLE_PROCESS
     with RunWriter(run).lock():
         check_resumable(run)
         backend.check_same(run.name, run.resolved["machine"]["backend"])

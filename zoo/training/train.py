@@ -22,7 +22,7 @@ from zoo.training import callbacks as run_callbacks
 from zoo.training import console_text, knn, metadata, precision
 from zoo.training.callbacks import Session
 from zoo.training.checkpoints import TrainState
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.distributed import replica
 from zoo.training.distributed.process_group import (
     SINGLE_PROCESS,
@@ -40,7 +40,7 @@ def train(
     dataset: Dataset | None = None,
     *,
     callbacks: Iterable[keras.callbacks.Callback] = (),
-    console: Console | None = None,
+    console: TrainingConsole | None = None,
     parent: dict | None = None,
     until_epoch: int | None = None,
     stop: StopRequest | None = None,
@@ -66,7 +66,7 @@ def train(
         Diverged: loss or weights are not finite any more; the run is kept.
         Interrupted: a signal asked for an end; the run can be resumed.
     """
-    console = console or Console()
+    console = console or TrainingConsole()
     user_callbacks = UserCallbacks(callbacks, say=console.print)
     setup = prepare(
         config,
@@ -99,7 +99,7 @@ def complete(
     setup: TrainSetup,
     run: Run,
     state: TrainState,
-    console: Console,
+    console: TrainingConsole,
     user_callbacks: UserCallbacks,
     until_epoch: int | None = None,
     stop: StopRequest | None = None,
@@ -198,7 +198,7 @@ def _session(
     setup: TrainSetup,
     run: Run,
     state: TrainState,
-    console: Console,
+    console: TrainingConsole,
     user_callbacks: UserCallbacks,
     stop: StopRequest | None,
 ):

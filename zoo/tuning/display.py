@@ -13,7 +13,7 @@ from zoo.console import (
 )
 from zoo.errors import join_and
 from zoo.runs import SweepFolder
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.tuning import budget, closing
 from zoo.tuning.budget import TimeLeft
 from zoo.tuning.confirming.ledger import Confirmation
@@ -40,7 +40,7 @@ class Display:
 
     def __init__(
         self,
-        console: Console,
+        console: TrainingConsole,
         folder: SweepFolder,
         settings: SweepConfig,
         workers: int,

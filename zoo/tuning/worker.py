@@ -178,12 +178,12 @@ def _train(job: Job, stop: StopRequest) -> Run:
     """Trains a run, or finishes one that is there, or finds it finished."""
     import keras
 
-    from zoo.training.console import Console
+    from zoo.training.console import TrainingConsole
     from zoo.training.resume import resume
     from zoo.training.train import train
 
     keras.backend.clear_session()
-    config, quiet = job.config, Console(quiet=True)
+    config, quiet = job.config, TrainingConsole(quiet=True)
     folder = pathlib.Path(config.runs_dir, config.run_name)
     if not (folder / "config.json").exists():
         return train(

@@ -5,7 +5,7 @@ import pytest
 from zoo.config import TrainConfig
 from zoo.evaluation.landscape import LandscapeConfig
 from zoo.evaluation.landscape.scan import scan_landscape
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 PLAIN = {
@@ -30,7 +30,7 @@ def trained(runs_dir):
         config = TrainConfig(
             runs_dir=str(runs_dir), run_name=name, **{**PLAIN, **options}
         )
-        return train(config, console=Console(quiet=True))
+        return train(config, console=TrainingConsole(quiet=True))
 
     return train_one
 

@@ -9,8 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from zoo.cli.landscape import PointsProgress
 from zoo.cli.main import main
+from zoo.cli.reports import PointsProgress
 from zoo.evaluation.landscape import LandscapeConfig, plots
 from zoo.evaluation.landscape.scan import scan_landscape
 

@@ -10,7 +10,7 @@ from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted, UserError
 from zoo.run_store import RunStore
-from zoo.training.console import Console
+from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 from zoo.tuning import worker
 from zoo.tuning.repeating import folder, running, words
@@ -45,7 +45,7 @@ def root(tmp_path_factory):
     base = TrainConfig(
         **FAST, learning_rate=0.1, run_name="base", runs_dir=str(root)
     )
-    parent = train(base, console=Console(quiet=True))
+    parent = train(base, console=TrainingConsole(quiet=True))
     begin(ask(root), parent)
     begin(ask(root, None, seeds_from(7, 2)))
     return root

@@ -1,7 +1,7 @@
-"""What a saved model says of itself: the words that travel with it.
+"""Metadata of saved models: run, data set, class names, inputs and outputs.
 
-A `.keras` file is an archive, of which Keras reads the members that it knows:
-`about.json` lies beside them, and stock Keras passes over it.
+A `.keras` file is an archive, of which Keras reads the members that it knows;
+`about.json` is stored beside them, and stock Keras ignores it.
 """
 
 from __future__ import annotations
@@ -16,21 +16,21 @@ import zoo
 from zoo.errors import UserError
 from zoo.runs import Run
 
-FILE = "about.json"  # its name, where a format holds files
+FILE = "about.json"  # in formats that hold files
 OUTPUTS = ("logits", "probabilities")  # of an export
 
 
 def describe(run: Run, outputs: Sequence[str] = OUTPUTS) -> dict[str, Any]:
-    """Returns what stands in every saved model of a run, whatever the format.
+    """Returns the metadata of a run, which every saved format holds.
 
     Args:
-        run: begun, so that `resolved.json` is there.
-        outputs: names of what the model gives.
+        run: that has started, so that it has a `resolved.json`.
+        outputs: names of the model's outputs.
     """
     resolved = run.resolved
     data = resolved["data"]
     shape, classes = data["input_shape"], data["class_names"]
-    width = len(classes) or 1  # one number, where no class is predicted
+    width = len(classes) or 1  # one number in regression
     return {
         "made_by": f"zoo {zoo.__version__}",
         "run": run.name,
@@ -48,30 +48,30 @@ def describe(run: Run, outputs: Sequence[str] = OUTPUTS) -> dict[str, Any]:
     }
 
 
-def to_text(about: dict[str, Any]) -> str:
-    """Returns it as JSON."""
-    return json.dumps(about, indent=1) + "\n"
+def to_text(metadata: dict[str, Any]) -> str:
+    """Returns the metadata as JSON."""
+    return json.dumps(metadata, indent=1) + "\n"
 
 
-def to_properties(about: dict[str, Any]) -> dict[str, str]:
-    """Returns it as texts by name: JSON, but for what is text already."""
+def to_properties(metadata: dict[str, Any]) -> dict[str, str]:
+    """Returns the metadata as text by name: JSON, except for strings."""
     return {
         key: value if isinstance(value, str) else json.dumps(value)
-        for key, value in about.items()
+        for key, value in metadata.items()
     }
 
 
-def put_into(path: pathlib.Path, about: dict[str, Any]) -> None:
-    """Adds it to a `.keras` file."""
+def put_into(path: pathlib.Path, metadata: dict[str, Any]) -> None:
+    """Adds the metadata to a `.keras` file."""
     with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(FILE, to_text(about))
+        archive.writestr(FILE, to_text(metadata))
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:
-    """Returns what a `.keras` file says of itself.
+    """Returns the metadata in a `.keras` file.
 
     Raises:
-        UserError: the file cannot be read, or says nothing.
+        UserError: the file cannot be read, or has no metadata.
     """
     try:
         with zipfile.ZipFile(path) as archive:

@@ -1,0 +1,210 @@
+"""Commands that list: `models`, `describe`, `recipes` and `runs`."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+
+from zoo import recipes
+from zoo.cli.flags import Command
+from zoo.cli.output import redirect_stderr
+from zoo.config import DEFAULTS, OPTIONS, parse_option
+from zoo.console import pluralize, print_table
+from zoo.errors import UserError, join_or
+from zoo.models import describe
+from zoo.run_store import RunStore, sweep_path_of
+from zoo.runs import Run, SweepFolder
+
+
+def run_models(argv: list[str]) -> int:
+    """Lists models; returns the exit code."""
+    command = Command("zoo models", "List the models.")
+    command.text("filter", "*", "wildcard for the names, such as 'wrn*'")
+    command.switch("wide", "also show lecture and paper")
+    command.switch("json", "print JSON, with all columns")
+    command.switch("markdown", "print the table of README in Markdown")
+    if command.parse(argv) is None:
+        return 0
+    entries = describe.list_entries(command.values.filter)
+    if command.values.json:
+        print(json.dumps(entries, indent=1))
+    elif command.values.markdown:
+        print(describe.format_markdown(entries))
+    else:
+        print(describe.format_entries(entries, command.values.wide))
+    return 0
+
+
+BUILDER_FLAGS = [name for name in OPTIONS if OPTIONS[name].is_model_arg]
+
+
+def run_describe(argv: list[str]) -> int:
+    """Describes one model; returns the exit code."""
+    command = _describe_command()
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    rows, diagram = _parse_rows(command.values.rows), command.values.diagram
+    with redirect_stderr():
+        described = describe.describe_model(
+            words[0],
+            _parse_input(command.values.input),
+            _parse_classes(command.values.classes),
+            None if diagram is None else Path(diagram),
+            **_builder_options(command),
+        )
+    if command.values.json:
+        print(json.dumps(described, indent=1))
+    else:
+        print(describe.format_description(described, rows))
+    return 0
+
+
+def _describe_command() -> Command:
+    command = Command(
+        "zoo describe MODEL [--input=HxWxC] [--classes=K]",
+        "Show a model layer by layer: output shapes, parameters, cost, memory.",
+        words=("MODEL",),
+    )
+    command.text("input", None, "size of the images, such as 32x32x3")
+    command.text("classes", "10", "number of classes")
+    command.text(
+        "rows", None, "layers | stages (default: layers if they fit a screen)"
+    )
+    command.text(
+        "diagram", None, "draw the layers into a new .png, .svg or .pdf file"
+    )
+    command.switch("json", "print JSON, with both layers and stages")
+    command.options("model_arg", *BUILDER_FLAGS)
+    return command
+
+
+def _parse_rows(text: str | None) -> str | None:
+    if text is not None and text not in describe.ROWS:
+        raise UserError(
+            f"--rows={text} is invalid; give {join_or(describe.ROWS)}."
+        )
+    return text
+
+
+def _parse_input(text: str | None) -> tuple[int, ...] | None:
+    return None if text is None else describe.parse_shape(text)
+
+
+def _parse_classes(text: str) -> int:
+    if not text.isdecimal():
+        raise UserError(
+            f"--classes={text} is not a number of classes; "
+            "give a whole number of at least 2."
+        )
+    return int(text)
+
+
+def _builder_options(command: Command) -> dict:
+    options = {}
+    for text in command.values.model_arg or ():
+        options |= parse_option("model_arg", text)
+    for name in BUILDER_FLAGS:
+        text = getattr(command.values, name)
+        if text is not None:
+            options[name] = parse_option(name, text)
+    return options
+
+
+def run_recipes(argv: list[str]) -> int:
+    """Lists every recipe with the first line of its header."""
+    command = Command(
+        "zoo recipes", "List the recipes; --recipe=NAME trains one."
+    )
+    command.switch("json", "print JSON")
+    if command.parse(argv) is None:
+        return 0
+    found = recipes.list_recipes(sweeps=True)
+    if command.values.json:
+        print(json.dumps({r.name: r.about for r in found}, indent=1))
+        return 0
+    rows = [(recipe.name, recipe.about) for recipe in found]
+    print_table(("recipe", "what it shows"), rows)
+    print("\nzoo train --recipe=NAME trains one; other flags override it.")
+    print(f"Recipes in {recipes.SWEEPS} are for zoo sweep.")
+    return 0
+
+
+RUN_HEADS = ("run", "status", "epochs", "best on validation")
+
+
+def run_runs(argv: list[str]) -> int:
+    """Lists the runs, oldest first; returns the exit code."""
+    command = Command("zoo runs", "List the runs, oldest first.")
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.switch("json", "print JSON")
+    command.switch("trials", "also list the trials of sweeps")
+    if command.parse(argv) is None:
+        return 0
+    runs_dir = command.values.runs_dir
+    found = RunStore(runs_dir).runs()
+    if command.values.json:
+        print(json.dumps([_run_row(run) for run in found], indent=1))
+        return 0
+    folders = RunStore(runs_dir).sweeps()
+    if not command.values.trials:
+        found = [run for run in found if sweep_path_of(run.path) is None]
+    if found:
+        rows = [_run_cells(_run_row(run)) for run in found]
+        print_table(RUN_HEADS, rows, right=(2,))
+    for folder in folders:
+        print(_describe_sweep(folder))
+    if not found and not folders:
+        print(f"no runs in {runs_dir}; `zoo train` makes one.")
+    return 0
+
+
+def _describe_sweep(folder: SweepFolder) -> str:
+    """Returns the line of a sweep: its status and its best trial."""
+    result = folder.result
+    count = result.get("trials", folder.executions)
+    noun = "trial" if result else "training"
+    text = f"sweep {folder.name}  {folder.status}  {pluralize(count, noun)}"
+    for best in result.get("best", ()):
+        score = f"{result['objective']} {best['score']:.4f}"
+        text += f", best {best['runs'][0]} with {score}"
+    return text
+
+
+def _run_row(found: Run) -> dict:
+    history = found.history
+    best = max(history, key=_sort_key, default=None)
+    if best and best["val_loss"] is None:
+        best = None
+    return {
+        "run": found.name,
+        "status": found.status,
+        "epochs": int(history[-1]["epoch"]) if history else 0,
+        "best_epoch": int(best["epoch"]) if best else None,
+        "best_val_accuracy": best["val_accuracy"] if best else None,
+        "best_val_loss": best["val_loss"] if best else None,
+    }
+
+
+def _sort_key(row: dict) -> tuple[float, float]:
+    """Returns a key that is larger for a better epoch."""
+    accuracy, loss = row["val_accuracy"], row["val_loss"]
+    if loss is None:
+        return -math.inf, -math.inf
+    return (0.0 if accuracy is None else accuracy), -loss
+
+
+def _run_cells(row: dict) -> tuple[str, ...]:
+    best = _describe_best(row)
+    return row["run"], row["status"], str(row["epochs"]), best
+
+
+def _describe_best(row: dict) -> str:
+    if row["best_epoch"] is None:
+        return "-"
+    if row["best_val_accuracy"] is None:
+        score = f"loss {row['best_val_loss']:.4g}"
+    else:
+        score = f"accuracy {row['best_val_accuracy']:.4f}"
+    return f"{score} (epoch {row['best_epoch']})"

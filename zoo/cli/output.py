@@ -1,0 +1,157 @@
+"""Standard output and error of a command.
+
+What libraries print at start-up is kept away from the terminal: TensorFlow's
+C++ code writes to file descriptor 2 whatever its log level, so the descriptor
+itself is redirected to a file while a run works, and our own messages go to the
+original one.
+
+Output that nobody reads any more does not stop a command: after `zoo train |
+head -1`, or in a terminal that was closed, it continues, and its exit code is
+the same. What it prints from then on is dropped; a run's log.txt has it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import io
+import os
+import pathlib
+import sys
+import tempfile
+from collections.abc import Iterator
+from typing import Any, TextIO
+
+_terminal: int | None = None  # the real standard error, while it is redirected
+
+
+def print_error(text: str) -> None:
+    """Prints to the real standard error, redirected or not."""
+    if _terminal is None:
+        sys.stderr.write(text)
+        sys.stderr.flush()
+    else:
+        try:
+            os.write(_terminal, text.encode(errors="replace"))
+        except OSError as error:
+            if error.errno not in CLOSED_ERRNOS:
+                raise
+            redirect_to_null(_terminal)
+
+
+class RealStderr(io.TextIOBase):
+    """The real standard error as a stream, redirected or not."""
+
+    def write(self, text: str) -> int:
+        print_error(text)
+        return len(text)
+
+
+class RedirectedStderr:
+    """What was written to standard error so far, in a temporary file."""
+
+    def __init__(self, file):
+        self._file = file
+
+    def move_to(self, log: pathlib.Path) -> None:
+        """Appends it to a run's log; later lines go there directly."""
+        sys.stderr.flush()
+        self._file.flush()
+        self._file.seek(0)
+        with log.open("ab") as target:
+            target.write(self._file.read())
+            target.flush()
+            os.dup2(target.fileno(), 2)
+
+
+@contextlib.contextmanager
+def redirect_stderr() -> Iterator[RedirectedStderr]:
+    """Redirects standard error to a file while the block runs."""
+    global _terminal
+    if _terminal is not None:
+        raise RuntimeError("standard error is redirected already")
+    sys.stderr.flush()
+    _terminal = os.dup(2)
+    try:
+        with tempfile.TemporaryFile() as file:
+            os.dup2(file.fileno(), 2)
+            yield RedirectedStderr(file)
+    finally:
+        sys.stderr.flush()
+        os.dup2(_terminal, 2)
+        os.close(_terminal)
+        _terminal = None
+
+
+# What systems say of a pipe without a reader, and of a terminal that is gone.
+CLOSED_ERRNOS = (errno.EPIPE, errno.EIO)
+
+
+class LastingStream:
+    """A stream that drops what is written once its reader is gone."""
+
+    def __init__(self, stream: TextIO):
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        """Writes a text, or drops it."""
+        with drop_if_closed(self._stream):
+            self._stream.write(text)
+        return len(text)
+
+    def writelines(self, lines) -> None:
+        """Writes texts, or drops them."""
+        for line in lines:
+            self.write(line)
+
+    def flush(self) -> None:
+        """Hands on what was written, or drops it."""
+        with drop_if_closed(self._stream):
+            self._stream.flush()
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+
+@contextlib.contextmanager
+def drop_if_closed(stream: TextIO) -> Iterator[None]:
+    """Redirects a stream to null if the block finds its reader gone."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in CLOSED_ERRNOS:
+            raise
+        redirect_to_null(stream.fileno())
+
+
+def redirect_to_null(descriptor: int) -> None:
+    """Redirects a file descriptor to the null device."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+@contextlib.contextmanager
+def ignore_closed_readers() -> Iterator[None]:
+    """Ignores lost readers of output and error while the block runs."""
+    before = sys.stdout, sys.stderr
+    sys.stdout, sys.stderr = map(_wrap, before)
+    try:
+        yield
+    finally:
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                _flush_or_drop(stream)
+        sys.stdout, sys.stderr = before
+
+
+def _flush_or_drop(stream: LastingStream) -> None:
+    """Flushes, so that Python's own flush at exit cannot fail."""
+    try:
+        stream.flush()
+    except OSError:  # a full disk, which was reported
+        redirect_to_null(stream.fileno())
+
+
+def _wrap(stream: TextIO | None) -> Any:
+    return None if stream is None else LastingStream(stream)

@@ -1,0 +1,407 @@
+"""Commands about trained runs: scores, comparisons, findings and plots."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Any, TextIO
+
+from zoo.cli.flags import Command
+from zoo.cli.output import redirect_stderr
+from zoo.commands import Target
+from zoo.config import DEFAULTS
+from zoo.console import Progress, format_duration, tensorboard_command
+from zoo.data.sources import find_source
+from zoo.diagnostics import diagnose, text
+from zoo.diagnostics.run_stats import RunStats
+from zoo.errors import UserError
+from zoo.evaluation.evaluate import check_split, format_result, format_results
+from zoo.evaluation.landscape import DEFAULTS as LANDSCAPE_DEFAULTS
+from zoo.evaluation.landscape import OPTIONS as LANDSCAPE_OPTIONS
+from zoo.evaluation.landscape import LandscapeConfig
+from zoo.evaluation.statistics import summarize_seeds
+from zoo.options import INT, Option, format_option, read_option
+from zoo.run_store import RunStore, describe_left_out
+from zoo.runs import Run
+
+
+def run_evaluate(argv: list[str]) -> int:
+    """Evaluates runs and prints tables; returns the exit code."""
+    command = Command(
+        "zoo evaluate [RUN...] [--split=val|train|test] [--dataset=NAME]",
+        "Evaluate the saved model of one or several runs; a group's name "
+        "stands for its runs. Without a name it is `last`. --split=test reads "
+        "the held-out test set, of runs that are named in full: every "
+        "evaluation on it is logged in test_evaluations.jsonl beside the runs, "
+        "and those on one data set are counted; seeds of one config evaluated "
+        "together count once. With --dataset the accuracy on another data set "
+        "is compared with the original one, on validation examples, or on the "
+        "test set if it was evaluated before; classes are matched by name.",
+        words=("[RUN...]",),
+    )
+    command.text(
+        "split",
+        None,
+        "examples: val (the default), train or test; of a --dataset without "
+        "splits the default is all",
+    )
+    command.text(
+        "dataset", None, "data set to evaluate on in place of the run's own"
+    )
+    command.text("data_dir", None, "folder of tensorflow-datasets")
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.switch("json", "print JSON")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    values = command.values
+    _check_flags(values)
+    words = words or ([] if values.split == "test" else ["last"])
+    if values.split == "test":
+        RunStore(values.runs_dir).check_full_names(words)
+    found, without = RunStore(values.runs_dir).find_all(words)
+    if values.dataset is None:
+        _evaluate(found, values)
+    else:
+        _external(found, values)
+    if without and not values.json:
+        print(f"\n{describe_left_out(without)}")
+    return 0
+
+
+def _check_flags(values) -> None:
+    """Raises `UserError` for flags that cannot be used."""
+    if values.split is not None:
+        check_split(values.split)
+    if values.dataset is not None:
+        find_source(values.dataset)
+    elif values.data_dir is not None:
+        raise UserError(
+            f"--data_dir={values.data_dir} needs --dataset; a run records "
+            "where its own data are."
+        )
+
+
+def _evaluate(found: list[Run], values) -> None:
+    """Evaluates runs on the data that they were trained with."""
+    with redirect_stderr():
+        from zoo.evaluation import evaluate
+
+        results = evaluate.evaluate_runs(
+            found, values.split or "val", values.runs_dir
+        )
+    rows = summarize_seeds(found, results)
+    many = len(found) > 1
+    if values.json:
+        output = {"runs": results, "configs": rows} if many else results[0]
+        print(json.dumps(output, indent=1))
+    else:
+        print(
+            format_results(results, rows) if many else format_result(results[0])
+        )
+
+
+def _external(found: list[Run], values) -> None:
+    """Evaluates runs on another data set than their own."""
+    with redirect_stderr():
+        from zoo.evaluation import external
+
+        results = external.evaluate_external(
+            found,
+            values.dataset,
+            values.split,
+            data_dir=values.data_dir,
+            runs_dir=values.runs_dir,
+        )
+    if values.json:
+        output = {"runs": results} if len(found) > 1 else results[0]
+        print(json.dumps(output, indent=1))
+    else:
+        print(external.format_results(results))
+
+
+def run_compare(argv: list[str]) -> int:
+    """Compares runs on their validation examples; returns the exit code."""
+    command = Command(
+        "zoo compare RUN RUN... [--markdown] [--plot=PATH.png]",
+        "Compare options and metrics of runs on the same validation examples, "
+        "and test which differences are significant. Runs that differ only in "
+        "the seed are one config; a group's name stands for its runs.",
+        words=("RUN...",),
+    )
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.text(
+        "plot", None, "write the learning curves to this PNG, replacing it"
+    )
+    command.switch("all", "list the options that do not differ, too")
+    command.switch("markdown", "print tables in Markdown")
+    command.switch("json", "print JSON")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    values = command.values
+    if values.json and values.markdown:
+        raise UserError(
+            "--json and --markdown contradict each other; give one of them."
+        )
+    found, without = _find_runs(words, values.runs_dir)
+    with redirect_stderr():
+        result = _compare(found, values.plot)
+    if values.json:
+        print(json.dumps(result, indent=1))
+    else:
+        from zoo.evaluation.compare import format_comparison
+
+        print(
+            format_comparison(
+                result,
+                all_options=values["all"].value,
+                markdown=values.markdown,
+            )
+        )
+        if without:
+            print(f"\n{describe_left_out(without)}")
+    return 0
+
+
+def _find_runs(words: list[str], runs_dir: str) -> tuple[list[Run], list[Run]]:
+    """Returns the runs to compare, and those of groups that have no result."""
+    if len(words) == 1 and RunStore(runs_dir).find_group(words[0]) is None:
+        raise UserError("a RUN is missing; write `zoo compare RUN RUN...`.")
+    return RunStore(runs_dir).find_all(words)
+
+
+def _compare(found: list[Run], plot: str | None) -> dict:
+    from zoo.evaluation import compare
+
+    # A path that cannot be written is refused before anything is computed.
+    target = compare.check_plot_path(plot) if plot is not None else None
+    result = compare.compare_runs(found)
+    if target is not None:
+        compare.save_learning_curves(found, target)
+        result["plot"] = str(target)
+    return result
+
+
+def run_diagnose(argv: list[str]) -> int:
+    """Diagnoses one run; returns the exit code."""
+    command = Command(
+        "zoo diagnose [RUN]",
+        "Diagnose a run, finished or not, from its own metrics: findings, the "
+        "most severe first, and what to try next.",
+        words=("[RUN]",),
+    )
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.switch("json", "print JSON")
+    given = command.parse(argv)
+    if given is None:
+        return 0
+    given = given or ["last"]
+    stats = RunStats.of(RunStore(command.values.runs_dir).find(given[0]))
+    findings = diagnose(stats)
+    if command.values.json:
+        print(json.dumps(text.as_json(stats, findings), indent=1))
+    else:
+        print(text.format_findings(stats, findings))
+    return 0
+
+
+COUNT = Option(INT, "number of errors to write, largest loss first", "", low=1)
+
+
+def run_misclassified(argv: list[str]) -> int:
+    """Writes and prints the most confident errors; returns the exit code."""
+    command = Command(
+        "zoo misclassified [RUN] [--split=val|train] [--count=40]",
+        "List misclassified examples, largest loss first: a wrong label looks "
+        "like a confident error. Writes a table (CSV) and a contact sheet "
+        "(PNG).",
+        words=("[RUN]",),
+    )
+    command.text("count", "40", COUNT.help)
+    command.text("split", "val", "examples to evaluate: val or train")
+    command.text("out", None, "folder to write to (default: RUN/misclassified)")
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    words = words or ["last"]
+    given = command.values
+    count = read_option("count", COUNT, given.count)
+    found = RunStore(given.runs_dir).find(words[0])
+    out = given["out"].value
+    if not out:
+        found.check_writable()
+    folder = Path(out).expanduser() if out else found.path / "misclassified"
+    with redirect_stderr():
+        from zoo.evaluation import misclassified
+
+        misclassified.check_split(given.split)
+        wrong = misclassified.find_misclassified(found, given.split, count)
+        written = []
+        if wrong.total:
+            misclassified.make_folder(folder)
+            written = misclassified.save(wrong, folder)
+    print("\n".join(_describe_misclassified(found, wrong, written)))
+    return 0
+
+
+def _describe_misclassified(
+    found: Run, wrong, written: list[Path]
+) -> list[str]:
+    """Returns what is printed.
+
+    Args:
+        wrong: a `zoo.evaluation.misclassified.Misclassified`.
+        written: the files that hold it.
+    """
+    from zoo.evaluation.misclassified import format_misclassified
+
+    output = [format_misclassified(wrong, Target.of(found))]
+    if written:
+        output.append("")
+    return output + [f"{path.suffix[1:]:<6} {path}" for path in written]
+
+
+def run_landscape(argv: list[str]) -> int:
+    """Measures and draws the loss surface of one run; returns the exit code."""
+    command = Command(
+        "zoo landscape [RUN] [--parts=path,line,plane]",
+        "Plot the loss between two sets of weights, and around the result, "
+        "into RUN/landscape/ and TensorBoard.",
+        words=("[RUN]",),
+    )
+    for name, option in LANDSCAPE_OPTIONS.items():
+        (shown,) = format_option(name, LANDSCAPE_DEFAULTS[name])
+        default = shown.partition("=")[2]
+        help = f"{option.help} (default {default})"
+        command.text(name, default, help)
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    words = words or ["last"]
+    config = _config(command)
+    runs_dir = command.values.runs_dir
+    found = RunStore(runs_dir).find(words[0])
+    progress = PointsProgress(sys.stdout)
+    with redirect_stderr():
+        from zoo.evaluation.landscape import plots, scan
+
+        try:
+            numbers = scan.scan_landscape(found, config, runs_dir, progress)
+        finally:
+            progress.clear()
+        place = plots.save(found, numbers)
+    print("\n".join(_describe_landscape(numbers)))
+    print(f"plots       {place}")
+    print(f"tensorboard {tensorboard_command(runs_dir)}")
+    return 0
+
+
+def _config(command: Command) -> LandscapeConfig:
+    given = {
+        name: read_option(name, option, command.values[name].value)
+        for name, option in LANDSCAPE_OPTIONS.items()
+    }
+    return LandscapeConfig(**given)
+
+
+class PointsProgress:
+    """Shows on a terminal how many points are done, and the time left."""
+
+    def __init__(self, stream: TextIO):
+        self._progress = Progress(stream, plain=False)
+        self._first: float | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Is called with the number of points that are done, and of all."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now  # the first point builds the network, and waits
+        details = ""
+        if done > 1:
+            left = (now - self._first) / (done - 1) * (total - done)
+            details = f"{format_duration(left)} left"
+        self._progress.update("loss surface", done, total, details)
+
+    def clear(self) -> None:
+        """Removes the bar."""
+        self._progress.clear()
+
+
+def _describe_landscape(found: dict[str, Any]) -> list[str]:
+    """Returns a line on the surface, and one on each part."""
+    sizes = " and ".join(
+        f"{size:,} {'training' if name == 'train' else 'validation'}"
+        for name, size in found["examples"].items()
+    )
+    text = [
+        f"surface     {found['run']}: {found['loss']} of {sizes} "
+        f"{found['noun']}; {found['batch_norm_note']}"
+    ]
+    for part in LANDSCAPE_OPTIONS["parts"].choices:
+        if part in found:
+            text.append(f"{part:<11} {_describe_part(part, found[part])}")
+    return text
+
+
+def _describe_part(part: str, numbers: dict[str, Any]) -> str:
+    loss = numbers["train"]["loss"]
+    shape = {
+        True: "convex",
+        False: "not convex",
+        None: "not finite everywhere",
+    }[numbers["convex"]]
+    if part == "path":
+        return (
+            f"{numbers['start']} to {numbers['end']}: training loss "
+            f"{loss[0]:.4f} to {loss[-1]:.4f}; {shape}"
+        )
+    reach, middle = numbers["step"][-1], len(numbers["step"]) // 2
+    if part == "line":
+        at = f"{loss[0]:.4g} and {loss[-1]:.4g} at its ends"
+        return (
+            f"{loss[middle]:.4f} at the center ({numbers['center']}), "
+            f"{at}, {reach:g} away; {shape}"
+        )
+    corners = loss[0, 0], loss[0, -1], loss[-1, 0], loss[-1, -1]
+    at = f"{min(corners):.4g} to {max(corners):.4g} at its corners"
+    return (
+        f"{loss[middle, middle]:.4f} at the center ({numbers['center']}), "
+        f"{at}; {shape}"
+    )
+
+
+def run_report(argv: list[str]) -> int:
+    """Writes a page about runs; returns the exit code."""
+    command = Command(
+        "zoo report [RUN...] [--out=PATH.html]",
+        "Write an HTML report about a run into its folder, or about several "
+        "runs side by side into the folder of runs. It is one file that works "
+        "offline; the test set is not evaluated for it.",
+        words=("[RUN...]",),
+    )
+    command.text("out", None, "file to write")
+    command.switch("overwrite", "replace the file of --out if it exists")
+    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    words = command.parse(argv)
+    if words is None:
+        return 0
+    words = words or ["last"]
+    values = command.values
+    found, without = RunStore(values.runs_dir).find_all(words)
+    out, overwrite = values.out, values["overwrite"].value
+    if out is None and overwrite:
+        raise UserError("--overwrite needs --out.")
+    with redirect_stderr():
+        from zoo.reporting import render
+
+        target = None if out is None else render.check_path(out, overwrite)
+        target = render.write_report(found, values.runs_dir, target)
+    print(target)
+    if without:
+        print(describe_left_out(without))
+    return 0
