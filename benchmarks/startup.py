@@ -30,7 +30,7 @@ STAGES = {
     "zoo": "import of zoo",
     "data": "reading digits",
     "built": "building lenet5, its run folder",
-    "looked": "evaluating the untrained network",
+    "evaluated": "evaluating the untrained network",
     "first_step": "tracing to the end of the first execution",
 }
 MAX_FIRST_STEP_SECONDS = 2.0  # seconds after Keras and TensorFlow are imported
@@ -108,8 +108,8 @@ def train_first_step() -> None:
             super().log_to(path)
 
         def print_fields(self, rows):
-            if "untrained" in rows:
-                watch.note("looked")
+            if "initial" in rows:
+                watch.note("evaluated")
             super().print_fields(rows)
 
         def progress(self, now, state, plan, clock):

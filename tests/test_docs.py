@@ -23,7 +23,7 @@ GENERATED += ("reference/commands.md",)
 
 
 # Flags of absl, and of groups of runs.
-ELSEWHERE = {"flagfile", "cluster", "cluster_without_token"}
+ELSEWHERE = {"flagfile"}
 OF_GROUPS = ("--like", "--seeds", "--workers", "--cluster", "...")
 
 

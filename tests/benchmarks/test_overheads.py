@@ -2,7 +2,7 @@
 
 import pytest
 
-from benchmarks import scaling, startup, summary_overhead
+from benchmarks import scaling, startup, subprocesses, summary_overhead
 from benchmarks.subprocesses import Stopwatch
 from tests.benchmarks.fake_results import fake_config, logged, results, swept
 
@@ -81,6 +81,13 @@ def test_stages_follow_each_other_and_leave_nothing_out():
     assert [row["seconds"] for row in rows] == [1, 3, 0.5, 0.5, 1, 0.5, 0.5]
     assert after["seconds"] == 3.0
     assert after["expected"] == startup.MAX_FIRST_STEP_SECONDS
+
+
+@pytest.mark.slow
+def test_a_first_training_reaches_every_stage():
+    function = startup.FUNCTION
+    found = subprocesses.report(function)["moments"]
+    assert list(found) == list(startup.STAGES)
 
 
 @pytest.mark.parametrize(
