@@ -99,6 +99,8 @@ class Node:
 
     @property
     def log(self):
+        if self._log.closed:
+            return ""
         self._log.seek(0)
         return self._log.read().decode(errors="replace")
 
@@ -131,6 +133,7 @@ class Node:
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self.process.pid, signal.SIGKILL)
         self.process.wait()
+        self._log.close()
         own = [f"--node_ip_address={self.address}"]
         own += [f"--node-ip-address={self.address}"]
         for number, _, words in processes():
