@@ -129,7 +129,7 @@ def test_the_first_tile_is_the_most_confident_error():
         inputs, np.array([0, 0, 0]), logits_of(probabilities)
     )
     picture = images.draw_misclassified(scored, ("a", "b"))
-    side = 88
+    side = 72  # nine times the eight pixels
     rows = np.flatnonzero((picture[:, drawing.MARGIN] == 200).all(axis=1))
     assert len(rows) == side
     second = picture[rows, drawing.MARGIN + side + drawing.GAP]
@@ -179,7 +179,7 @@ def test_long_class_names_and_a_thousand_of_them_fit(snapshot, writer, read):
 
 def test_no_prediction_is_shown_as_certain():
     line, _ = images._prediction(("a", "b"), np.array([1.0, 0.0]), 90)
-    assert line == "a 99.9%"
+    assert line == "a: 99.9%"
 
 
 def logits_with(confidence, count):

@@ -95,8 +95,11 @@ def draw_inputs(inputs: np.ndarray) -> np.ndarray:
 
 # Misclassified images.
 
-MAX_MISCLASSIFIED = 24
-MISCLASSIFIED_SIDE = 88  # pixels, about, of each
+# Two rows of five, so that captions can be read where TensorBoard reduces the
+# image to the size of a card, about 380 x 215 pixels.
+MAX_MISCLASSIFIED = 10
+MISCLASSIFIED_COLUMNS = 5
+MISCLASSIFIED_SIDE = 72  # pixels, about, of each
 
 
 def write_misclassified(writer: EventWriter, snapshot: Snapshot) -> None:
@@ -128,11 +131,11 @@ def draw_misclassified(
         ]
         for index in shown
     ]
-    of = f"{len(shown)} of " * (len(shown) < len(incorrect))
+    rest = "; the most confident" * (len(shown) < len(incorrect))
     return drawing.with_title(
-        drawing.image_grid(tiles, captions),
-        f"{of}{len(incorrect):,} misclassified of {total}, the most confident "
-        "first. Red: prediction and probability; green: label.",
+        drawing.image_grid(tiles, captions, MISCLASSIFIED_COLUMNS),
+        f"{len(incorrect):,} of {total} misclassified{rest}. Red: prediction; "
+        "green: label.",
     )
 
 
@@ -155,7 +158,7 @@ def _prediction(
 ) -> drawing.CaptionLine:
     """Returns predicted class and probability as a line that fits a tile."""
     predicted = int(probabilities.argmax())
-    percent = f" {format_percent(probabilities[predicted])}"
+    percent = f": {format_percent(probabilities[predicted])}"
     name_width = width - drawing.text_width(percent)
     return drawing.truncate(names[predicted], name_width) + percent, INCORRECT
 
@@ -171,7 +174,7 @@ def format_percent(probability: float) -> str:
 
 MAX_CLASSES = 20  # in an image
 MAX_NAME_WIDTH = 120  # pixels, of class names
-MATRIX_SIDE = 400  # pixels, about, of the cells
+MATRIX_SIDE = 320  # pixels, about, of the cells
 RECALL_WIDTH = 44  # pixels, of the column at the right
 
 
