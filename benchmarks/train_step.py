@@ -296,9 +296,11 @@ def build_step(
 
 
 def _gathered(case: Case, data) -> Iterator:
-    from zoo.data.pipeline import Batches
+    from zoo.data.pipeline import TrainingBatches
 
-    return iter(Batches(data.train, case.batch_size, seed=0).epoch(0).repeat())
+    return iter(
+        TrainingBatches(data.train, case.batch_size, seed=0).epoch(0).repeat()
+    )
 
 
 def _shuffled(case: Case, data) -> Iterator:
@@ -385,14 +387,18 @@ def augmentation(case: Case) -> str:
 def run_batches() -> None:
     """Prints images per second of batches and step, turn by turn."""
     given = task()
-    from zoo.data.pipeline import Batches
+    from zoo.data.pipeline import TrainingBatches
 
     case = Case(**given["case"])
     # All images, so that the fixed cost of an epoch weighs as in training.
     case = dataclasses.replace(case, train_examples=None)
     data = load_images(given["images"], case)
     plain, moved = (
-        Epochs(Batches(data.train, case.batch_size, seed=0, augment=augment))
+        Epochs(
+            TrainingBatches(
+                data.train, case.batch_size, seed=0, augment=augment
+            )
+        )
         for augment in ("none", augmentation(case))
     )
     step = Step(case, data)

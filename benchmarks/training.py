@@ -343,7 +343,7 @@ def build(case: Case, data):
 
     config = resolve(case.config(runs_dir="runs"), data)
     keras.utils.set_random_seed(config.seed)
-    statistics = preprocess.measure(
+    statistics = preprocess.fit_statistics(
         data.train.images, config.mean_subtraction, config.scale
     )
     return build_model(config, data, statistics), config

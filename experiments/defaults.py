@@ -185,7 +185,7 @@ def score(
     if name == "plain":
         return by_plain_keras(data, model, epochs, seed)
     options = FORMER[model] if name == "former" else {}
-    if not data.flips and "augment" in options:
+    if not data.hflip_safe and "augment" in options:
         crop = options["augment"].replace("crop_flip", "crop")
         options = {**options, "augment": crop}
     with tempfile.TemporaryDirectory() as folder:

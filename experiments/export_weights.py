@@ -38,7 +38,7 @@ from zoo import metrics, pretrained, recipes
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS
 from zoo.console import format_count, format_shape
-from zoo.data.sources import find_source
+from zoo.data.datasets import find_dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.evaluation.test_log import recorded_test_result
@@ -143,7 +143,11 @@ def _check(run: Run) -> None:
             f"{run.name} was trained on {data['name']}, which others do not "
             "have; export a run on a data set of `zoo datasets`."
         )
-    if data["task"] != "classes" or resolved["features"] or not data["val"]:
+    if (
+        data["task"] != "classification"
+        or resolved["features"]
+        or not data["val"]
+    ):
         raise UserError(
             f"{run.name} is not an image classifier with validation images; "
             "export one that is."
@@ -173,14 +177,14 @@ def _store(run: Run, folder: pathlib.Path) -> dict[str, Any]:
     path = folder / "model.keras"
     pack(run.model_path(), path, precision)
     content = path.read_bytes()
-    source, _ = find_source(run.resolved["data"]["name"])
+    source, _ = find_dataset(run.resolved["data"]["name"])
     project = tomllib.loads(PROJECT.read_text())["project"]
     return {
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "precision": precision,
         "licence": project["license"],
-        "data": {"origin": source.origin, "licence": source.licence},
+        "data": {"origin": source.authors, "licence": source.license},
     }
 
 

@@ -15,7 +15,7 @@ import pytest
 
 import zoo
 from zoo.data import Dataset
-from zoo.data.seal import open_test
+from zoo.data.test_split import load_test_split
 from zoo.evaluation import evaluate
 from zoo.models.inference import predict_batched
 
@@ -493,7 +493,7 @@ np.save(sys.argv[3], logits)
 def test_the_saved_model_gives_the_scored_logits_where_there_is_no_zoo(
     trained, tmp_path
 ):
-    sealed = open_test("digits")
+    sealed = load_test_split("digits")
     np.save(tmp_path / "images.npy", sealed.images)
     python(
         WITHOUT_ZOO,

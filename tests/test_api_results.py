@@ -230,7 +230,7 @@ MISTAKES = [
     (lambda r: zoo.predict(r, 7), "7 is not an example"),
     (lambda r: zoo.export(r, "onxn"), "onnx"),
     (lambda r: zoo.inspect("digitz"), "did you mean digits"),
-    (lambda r: zoo.inspect("folder:"), "names no path"),
+    (lambda r: zoo.inspect("folder:"), "needs a path"),
     (lambda r: zoo.inspect("moons"), "points"),
 ]
 

@@ -111,9 +111,9 @@ def test_preprocessing_per_channel_does_not_depend_on_the_data_format():
     from zoo.data import preprocess
 
     images = np.random.default_rng(0).integers(0, 256, (9, 4, 4, 3), np.uint8)
-    statistics = preprocess.measure(images, "channel", "std")
+    statistics = preprocess.fit_statistics(images, "channel", "std")
     image = keras.Input((4, 4, 3))
-    model = keras.Model(image, preprocess.apply(image, statistics))
+    model = keras.Model(image, preprocess.normalize(image, statistics))
     with set_by_the_caller():
         seen = np.asarray(model(images.astype(np.float32)))
     flat = images.reshape(-1, 3).astype(np.float64)
@@ -123,7 +123,7 @@ def test_preprocessing_per_channel_does_not_depend_on_the_data_format():
         {"class_name": type(layer).__name__, "config": layer.get_config()}
         for layer in model.layers
     ]
-    found = preprocess.read(layers)
+    found = preprocess.statistics_of_layers(layers)
     np.testing.assert_allclose(found.mean, statistics.mean, rtol=1e-6)
     np.testing.assert_allclose(found.std, statistics.std, rtol=1e-6)
 

@@ -40,7 +40,7 @@ def test_the_default_of_lenet5_loses_to_plain_keras_on_no_set():
 def test_the_small_networks_move_no_pixels_by_default(model):
     data = load_dataset("digits")
     for flips in (True, False):
-        given = dataclasses.replace(data, flips=flips)
+        given = dataclasses.replace(data, hflip_safe=flips)
         rules = resolve.default_recipe(MODELS.find(model), given)
         filled = resolve.apply_recipe(TrainConfig(model=model), rules, given)
         assert filled.augment == "none"

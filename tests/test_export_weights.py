@@ -11,7 +11,7 @@ from experiments import export_weights, record_results
 from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.data.seal import open_test
+from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.pretrained import PretrainedRun
@@ -84,7 +84,7 @@ def test_the_test_score_is_the_ledger_s_and_no_other(run, exported, tmp_path):
     assert "| not evaluated |" in export_weights.card(exported)
     result = evaluate.evaluate_run(run, "test", run.config.runs_dir)
     again = export_weights.export(run, run.config.runs_dir, tmp_path)
-    test = open_test("digits")
+    test = load_test_split("digits")
     logits = run.load_model().predict(test.images, verbose=0)
     right = (logits.argmax(axis=1) == test.labels).sum()
     assert again.facts["test"]["correct"] == right == result["correct"]
@@ -150,7 +150,7 @@ class Odd:
         ({"name": "folder:pictures"}, "trained on folder:pictures"),
         ({"handed_over": True}, "which others do not have"),
         ({"val": 0}, "validation images"),
-        ({"task": "numbers"}, "not an image classifier"),
+        ({"task": "regression"}, "not an image classifier"),
     ],
 )
 def test_runs_that_others_cannot_check_are_refused(run, tmp_path, data, words):

@@ -10,7 +10,7 @@ from experiments.figures import __main__ as command
 from experiments.figures import learning, toy
 from zoo import recipes
 from zoo.cli.reproduce import read_flags
-from zoo.data import curves
+from zoo.data import toy_datasets
 from zoo.errors import UserError
 from zoo.runs import Run
 from zoo.summaries import toy_plots
@@ -83,8 +83,8 @@ def test_the_last_batch_of_an_epoch_has_what_is_left():
 def test_bumps_by_hand_are_the_bumps_and_the_sum_of_their_parts():
     x = np.linspace(-3.2, 3.2, 201)
     fit = toy.by_hand(x)
-    assert fit.terms.shape == (201, 4 * len(curves.BUMPS))
-    np.testing.assert_allclose(fit.y, curves.bumps(x), atol=1e-12)
+    assert fit.terms.shape == (201, 4 * len(toy_datasets.BUMPS))
+    np.testing.assert_allclose(fit.y, toy_datasets.bumps(x), atol=1e-12)
     np.testing.assert_allclose(fit.terms.sum(axis=1), fit.y)
 
 

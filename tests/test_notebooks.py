@@ -10,7 +10,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from docs import notebooks
-from zoo.data.street_digits.reading import draw
+from zoo.data.street_digits import render
 
 ROOT = Path(__file__).parents[1]
 PATHS = notebooks.paths()
@@ -135,7 +135,7 @@ def test_it_runs_from_its_first_cell_to_its_last(path, tmp_path, monkeypatch):
 
 def few(path):
     """Writes the first of the house numbers, as few as a test needs."""
-    split = draw(300, seed=0)
+    split = render(300, seed=0)
     np.savez(path, x=split.images, y=split.labels)
 
 

@@ -662,7 +662,7 @@ def describe(
 
 def list_datasets() -> list[str]:
     """Returns the names of all data sets; `folder:` takes a path."""
-    from zoo.data.sources import list_datasets as list_sources
+    from zoo.data.datasets import list_datasets as list_sources
 
     return [source.name for source in list_sources()]
 

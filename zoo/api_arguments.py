@@ -36,13 +36,13 @@ def dataset_name(data: str | os.PathLike[str]) -> str:
     Raises:
         UserError: there is neither a data set of that name nor such a path.
     """
-    from zoo.data.sources import SOURCES, find_source
+    from zoo.data.datasets import DATASETS, find_dataset
 
     word = os.fspath(data)
     path = pathlib.Path(word).expanduser()
-    names = {source.name for source in SOURCES}
+    names = {source.name for source in DATASETS}
     if word in names or (":" in word and word.partition(":")[0] + ":" in names):
-        find_source(word)
+        find_dataset(word)
         return word
     if path.is_dir():
         return f"folder:{word}"

@@ -175,7 +175,7 @@ def _of_file(path: pathlib.Path) -> SourceModel:
         model=config["name"],
         options={},
         model_arg={},
-        statistics=preprocess.read(list(layers.values())),
+        statistics=preprocess.statistics_of_layers(list(layers.values())),
         targets=None,
     )
 

@@ -19,8 +19,9 @@ from typing import Any
 
 from zoo import features, initial_weights
 from zoo.config import OPTIONS, TrainConfig, format_option
-from zoo.data import Dataset, added_inputs
-from zoo.data.sources import find_source
+from zoo.data import Dataset
+from zoo.data.datasets import find_dataset
+from zoo.data.preprocess import check_extra_features
 from zoo.errors import UserError, join_or
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
@@ -143,7 +144,7 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
         MODELS.find(config.model)
     if config.weights is not None:
         config = initial_weights.take_over(config, GENERAL_RECIPE)
-    find_source(config.dataset)
+    find_dataset(config.dataset)
     if config.features is not None:
         spec = features.resolve(config.features, config.runs_dir)
         config = config.replace(features=spec)
@@ -169,7 +170,9 @@ def resolve(config: TrainConfig, dataset: Dataset) -> ResolvedConfig:
         UserError: something cannot work, in one sentence.
     """
     entry = MODELS.find(config.model)
-    added_inputs.check(config.extra_features, dataset.input_shape, dataset.name)
+    check_extra_features(
+        config.extra_features, dataset.input_shape, dataset.name
+    )
     _check_early_stopping(config, dataset)
     _check_features(config, entry, dataset)
     if entry.is_nonparametric:
@@ -281,7 +284,7 @@ def _check_without_gradients(config: TrainConfig, dataset: Dataset) -> None:
 
     Options about the learning of weights, and data without classes.
     """
-    if dataset.task != "classes":
+    if dataset.task != "classification":
         raise UserError(
             f"{config.model} lets examples vote for classes, and "
             f"{dataset.name} asks for numbers; use --model=mlp."
@@ -359,7 +362,7 @@ def _drop_or_refuse_ineffective(
 
 
 def _loss(config: TrainConfig, values: dict, dataset: Dataset) -> str:
-    if dataset.task == "classes":
+    if dataset.task == "classification":
         return values.get("loss", "cross_entropy")
     for name in ("loss", "label_smoothing", "class_weight"):
         value = getattr(config, name)
@@ -379,7 +382,7 @@ def _augment(config: TrainConfig, augment: str, dataset: Dataset) -> str:
         )
     if dataset.has_vectors:
         return "none"
-    if config.augment is None and not dataset.flips:
+    if config.augment is None and not dataset.hflip_safe:
         return WITHOUT_FLIP.get(augment, augment)
     return augment
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from zoo import metrics
-from zoo.data import curves
+from zoo.data import toy_datasets
 from zoo.evaluation.compare import COLORS, LINE_STYLES
 from zoo.runs import Run
 from zoo.summaries import toy_plots
@@ -277,7 +277,7 @@ def by_hand(x: np.ndarray) -> FittedFunction:
         x: float32 `[N]`.
     """
     terms, kinks = [], []
-    for rises, up, falls, down, height in curves.BUMPS:
+    for rises, up, falls, down, height in toy_datasets.BUMPS:
         flanks = height / (up - rises), height / (down - falls)
         for corner, slope in (
             (rises, flanks[0]),

@@ -55,7 +55,7 @@ def empty_folder(root):
 
 def folder_with_one_class(root):
     _picture(root / "cat" / "1.png")
-    return f"folder:{root}", "one class only, cat"
+    return f"folder:{root}", "only one class, cat"
 
 
 def folder_with_a_class_without_images(root):

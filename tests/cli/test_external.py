@@ -10,8 +10,8 @@ from zoo import metrics
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.data.sources import find_source
-from zoo.data.tfds import CIFAR10, fetch
+from zoo.data.datasets import find_dataset
+from zoo.data.tfds import CIFAR10, prepared_builder
 from zoo.evaluation.test_log import EvaluationLog
 from zoo.metrics import difference_ci
 from zoo.training.console import TrainingConsole
@@ -149,7 +149,7 @@ def test_seeds_on_a_new_set_count_once_and_have_a_table_each(typed, new):
 
 def test_validation_examples_of_another_set_are_not_logged(typed, folder):
     found = json.loads(
-        typed("evaluate", "a", "--dataset=faint_digits", "--json")
+        typed("evaluate", "a", "--dataset=low_contrast_digits", "--json")
     )
     assert (found["split"], found["test_evaluations"]) == ("val", 0)
     assert EvaluationLog(folder).read() == []
@@ -220,11 +220,11 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         builder._make_download_manager = lambda **_: Downloads(tmp_path)
         return builder
 
-    fetch(
-        find_source("cifar10_1")[0],
+    prepared_builder(
+        find_dataset("cifar10_1")[0],
         place,
-        say=lambda _: None,
-        reachable=lambda _: True,
+        log=lambda _: None,
+        is_online=lambda _: True,
         make_builder=make_builder,
     )
     flags = ("--dataset=cifar10_1", f"--data_dir={place}")
@@ -249,7 +249,7 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         ("a --dataset=sine", ["sine is a regression data set"]),
         ("wave --dataset=digits", ["wave is a regression"]),
         ("a --data_dir=x", ["--data_dir=x", "--dataset"]),
-        ("a --dataset=faint_digits --split=all", ["--split=all", "val"]),
+        ("a --dataset=low_contrast_digits --split=all", ["--split=all", "val"]),
         ("a --dataset=npz:no.npz", ["npz:no.npz is not a file"]),
     ],
 )

@@ -223,7 +223,7 @@ TYPED = [
     ("train --model=knn --freeze=features", "--freeze=features", "knn"),
     ("train --weights=run7 --features=hog", "--features=hog", "one of them"),
     ("train --classes=1,ten", "no class of digits 'ten'"),
-    ("train --classes=3", "--classes=3", "one class only", "3 or 0"),
+    ("train --classes=3", "--classes=3", "only one class", "3 or 0"),
     ("train --classes=3,3", "names 3 twice"),
     ("train --model=mlp --dataset=sine --classes=a,b", "numbers to predict"),
     ("train --model=lr --features=keras:vgg16:a.h5", "no file of weights"),

@@ -1,12 +1,22 @@
-"""A person's own arrays become a data set, or a sentence."""
+"""Datasets from arrays; exact and stratified splits, whatever the order."""
 
+import collections
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from zoo.data.dataset import Dataset
+from zoo.data.dataset import (
+    Dataset,
+    _subset_sums,
+    group_keys,
+    hash_image,
+    hash_images,
+    stratified_split,
+)
 from zoo.errors import UserError
 
 
@@ -20,7 +30,7 @@ def test_arrays_are_divided_exactly_and_keep_their_labels():
     x, y = make_arrays()
     data = Dataset.from_arrays(x, y, val_fraction=0.2)
     assert (len(data.train), len(data.val)) == (48, 12)
-    assert data.test_examples is None
+    assert data.num_test_examples is None
     of_image = {
         image.tobytes(): label for image, label in zip(x, y, strict=True)
     }
@@ -71,8 +81,8 @@ def with_value(array, value):
 X, Y = make_arrays()
 BAD = {
     "unequal lengths": (X, Y[:-1], "60 images and y 59 labels"),
-    "NaN": (with_value(X, np.nan), Y, "1 value that is no number"),
-    "infinite": (with_value(X, np.inf), Y, "no number"),
+    "NaN": (with_value(X, np.nan), Y, "1 value that is NaN"),
+    "infinite": (with_value(X, np.inf), Y, "infinite"),
     "negative pixel": (with_value(X, -1), Y, "between -1 and 255"),
     "too bright": (with_value(X, 256), Y, "between 0 and 256"),
     "unit pixels": (X / 255.0, Y, "multiply by 255"),
@@ -81,7 +91,7 @@ BAD = {
     "flat images": (X.reshape(60, -1), Y, r"shape \[60, 90\]"),
     "five channels": (np.zeros((60, 4, 4, 5)), Y, r"shape \[60, 4, 4, 5\]"),
     "no images": (X[:0], Y[:0], "at least one image"),
-    "one class": (X, Y * 0, "one class only"),
+    "one class": (X, Y * 0, "only one class"),
     "negative label": (X, Y - 1, "the label -1"),
     "half a label": (X, Y + 0.5, "the label 0.5"),
     "NaN label": (X, with_value(Y, np.nan), "the label nan"),
@@ -139,7 +149,7 @@ def test_the_name_is_no_part_of_the_fingerprint():
 
 def test_importing_the_room_costs_no_framework():
     code = (
-        "import sys, zoo.data, zoo.data.sources, zoo.data.dataset\n"
+        "import sys, zoo.data, zoo.data.datasets, zoo.data.dataset\n"
         "heavy = {'tensorflow', 'keras', 'sklearn', 'PIL', 'scipy'}\n"
         "print(sorted(heavy & set(sys.modules)))"
     )
@@ -147,3 +157,218 @@ def test_importing_the_room_costs_no_framework():
         [sys.executable, "-c", code], capture_output=True, text=True
     )
     assert (done.stdout, done.stderr) == ("[]\n", "")
+
+
+def random_images(count, seed=0):
+    return np.random.default_rng(seed).integers(
+        0, 256, (count, 4, 4, 1), np.uint8
+    )
+
+
+def test_a_digest_sees_pixels_and_shape():
+    image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
+    assert hash_image(image) == hash_image(image.copy())
+    assert hash_image(image) != hash_image(image.reshape(4, 3, 1))
+    assert hash_image(image) != hash_image(image + np.uint8(1))
+
+
+def test_digests_are_the_same_on_every_machine():
+    image = np.zeros((1, 1, 1), np.uint8)
+    # b2sum -l 128 of the bytes "|u1 (1, 1, 1) \0".
+    assert hash_image(image).hex() == "7a464883957c8ed337138542c8d3984f"
+
+
+@given(
+    st.lists(st.integers(3, 40), min_size=2, max_size=8),
+    st.floats(0, 0.7),
+    st.integers(1, 2),
+)
+def test_sizes_are_exact_where_images_are_distinct(counts, fraction, leave):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    size = round(fraction * len(labels))
+    kept, held = stratified_split(
+        hash_images(random_images(len(labels))), labels, size, min_first=leave
+    )
+    # Each class gives one at least, and keeps `leave`.
+    least, most = len(counts), len(labels) - leave * len(counts)
+    assert len(held) == np.clip(size, least, most)
+    assert sorted([*kept, *held]) == list(range(len(labels)))
+
+
+@given(
+    st.lists(st.integers(3, 40), min_size=2, max_size=8), st.floats(0.2, 0.7)
+)
+def test_classes_are_cut_alike(counts, fraction):
+    labels = np.repeat(np.arange(len(counts)), counts)
+    size = round(fraction * len(labels))
+    _, held = stratified_split(
+        hash_images(random_images(len(labels))), labels, size
+    )
+    taken = np.bincount(labels[held], minlength=len(counts))
+    # Largest remainders round each quota up or down, one further at the
+    # bounds.
+    assert (abs(taken - size * np.array(counts) / len(labels)) < 2).all()
+
+
+def test_ten_classes_of_twenty_have_three_of_each_held_out():
+    labels = np.repeat(np.arange(10), 20)
+    _, held = stratified_split(hash_images(random_images(200)), labels, 30)
+    assert np.bincount(labels[held]).tolist() == [3] * 10
+
+
+def test_a_small_class_is_not_crowded_out_by_a_large_one():
+    labels = np.array([0] * 95 + [1] * 5 + [2] * 5)
+    _, held = stratified_split(hash_images(random_images(105)), labels, 10)
+    assert np.bincount(labels[held]).tolist() == [8, 1, 1]
+
+
+@pytest.mark.parametrize(
+    ("units", "leave", "held"), [(1, 1, 0), (2, 1, 1), (2, 2, 0), (3, 2, 1)]
+)
+def test_a_class_gives_only_what_leaves_enough(units, leave, held):
+    labels = np.array([0] * 50 + [1] * units)
+    hashes = hash_images(random_images(len(labels)))
+    _, taken = stratified_split(hashes, labels, 25, min_first=leave)
+    assert np.sum(labels[taken] == 1) == held
+
+
+def draw_images_with_twins(data, max_size=40):
+    kinds = data.draw(
+        st.lists(st.integers(0, 15), min_size=8, max_size=max_size)
+    )
+    return random_images(16)[kinds], np.array(kinds)
+
+
+@given(st.data(), st.floats(0, 0.9))
+def test_equal_images_never_cross_even_between_classes(data, fraction):
+    images, kinds = draw_images_with_twins(data)
+    labels = np.array(
+        data.draw(
+            st.lists(
+                st.integers(0, 2), min_size=len(images), max_size=len(images)
+            )
+        )
+    )
+    kept, held = stratified_split(
+        hash_images(images), labels, round(fraction * len(images))
+    )
+    assert not set(kinds[kept]) & set(kinds[held])
+
+
+@given(st.data(), st.floats(0, 0.9))
+def test_groups_and_twins_stay_together_through_each_other(data, fraction):
+    images, kinds = draw_images_with_twins(data)
+    groups = np.array(
+        data.draw(
+            st.lists(
+                st.integers(0, 9), min_size=len(images), max_size=len(images)
+            )
+        )
+    )
+    labels = np.zeros(len(images), int)
+    kept, held = stratified_split(
+        hash_images(images),
+        labels,
+        round(fraction * len(images)),
+        groups=groups.tolist(),
+    )
+    assert not set(kinds[kept]) & set(kinds[held])
+    assert not set(groups[kept]) & set(groups[held])
+
+
+@given(st.data(), st.floats(0, 0.9), st.randoms(use_true_random=False))
+def test_the_cut_does_not_depend_on_the_order_of_files(data, fraction, random):
+    images, kinds = draw_images_with_twins(data)
+    labels, groups = kinds % 3, kinds // 2
+    size = round(fraction * len(images))
+    _, held = stratified_split(
+        hash_images(images), labels, size, groups=groups.tolist()
+    )
+    order = list(range(len(images)))
+    random.shuffle(order)
+    _, again = stratified_split(
+        hash_images(images[order]),
+        labels[order],
+        size,
+        groups=groups[order].tolist(),
+    )
+    assert collections.Counter(kinds[held]) == collections.Counter(
+        kinds[order][again]
+    )
+
+
+def test_an_exact_size_is_found_among_unequal_units():
+    # In class 0 the units have 4, 3, 3, 2 and 2 images; 7 = 4 + 3 = 3 + 2 + 2.
+    groups = np.repeat(np.arange(5), [4, 3, 3, 2, 2])
+    labels = np.zeros(len(groups), int)
+    for seed in range(5):
+        hashes = hash_images(random_images(len(groups), seed))
+        _, held = stratified_split(hashes, labels, 7, groups=groups.tolist())
+        assert len(held) == 7
+
+
+@pytest.mark.parametrize("size", [1, 5, 9, 10])
+def test_no_class_is_taken_as_a_whole_where_it_has_large_units(size):
+    groups = np.repeat(np.arange(3), [4, 3, 3])
+    labels = np.zeros(len(groups), int)
+    hashes = hash_images(random_images(len(groups)))
+    kept, held = stratified_split(hashes, labels, size, groups=groups.tolist())
+    assert len(set(groups[kept])) >= 1
+    assert len(set(groups[held])) >= 1
+
+
+@given(st.lists(st.integers(1, 6), max_size=8))
+def test_sums_are_those_of_all_choices(sizes):
+    found = _subset_sums(sizes)
+    for first, sums in enumerate(found):
+        some = [0]
+        for size in sizes[first:]:
+            some += [total + size for total in some]
+        reached = [s for s in range(-3, sum(sizes) + 9) if s in sums]
+        assert reached == sorted(set(some))
+
+
+def test_sums_of_many_images_take_no_memory():
+    assert all(
+        isinstance(sums, range) for sums in _subset_sums([3, 7, *[1] * 9_999])
+    )
+
+
+def test_without_a_rule_there_are_no_groups():
+    assert group_keys(["cat/1.png"], None) is None
+
+
+def test_files_of_one_folder_are_a_group():
+    names = ["cat/tom/1.png", "cat/tom/2.png", "cat/kit/1.png", "dog/tom/1.png"]
+    keys = group_keys(names, "folder")
+    assert keys[0] == keys[1]
+    assert len(set(keys)) == 3
+
+
+@pytest.mark.parametrize("name", ["cat/1.png", "train/cat/1.png"])
+def test_a_class_folder_itself_is_no_group(name):
+    with pytest.raises(UserError, match=f"{name} is directly in the folder"):
+        group_keys([name], "folder")
+
+
+def test_a_match_is_the_key():
+    assert group_keys(["a/p12_3.png", "b/p12_4.png"], r"p\d+") == ["p12"] * 2
+
+
+def test_the_first_group_of_a_match_is_the_key():
+    assert group_keys(["a/p12_3.png"], r"p(\d+)_(\d)") == ["12"]
+
+
+def test_a_file_without_a_match_is_named():
+    with pytest.raises(UserError, match=r"does not match a/x\.png"):
+        group_keys(["a/p1.png", "a/x.png"], r"p\d+")
+
+
+def test_a_broken_expression_is_explained():
+    with pytest.raises(UserError, match="not a valid regular expression"):
+        group_keys(["a/x.png"], "[")
+
+
+def test_images_without_names_cannot_be_grouped():
+    with pytest.raises(UserError, match="these images have none"):
+        group_keys([], "folder")

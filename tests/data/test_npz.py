@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from zoo.data import load_dataset, rows
-from zoo.data.seal import open_test
+from zoo.data import load_dataset, memmap
+from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 
 
@@ -26,17 +26,25 @@ def save(tmp_path, **arrays):
 def test_x_and_y_alone_have_a_test_part_cut_off(tmp_path):
     name = save(tmp_path, x=X, y=Y)
     data = load_dataset(name, val_fraction=0.2)
-    assert (len(data.train), len(data.val), data.test_examples) == (41, 10, 9)
-    assert len(open_test(name)) == 9
+    assert (len(data.train), len(data.val), data.num_test_examples) == (
+        41,
+        10,
+        9,
+    )
+    assert len(load_test_split(name)) == 9
 
 
 def test_a_test_part_of_its_own_is_taken_as_it_is(tmp_path):
     x_test = random_images(4, seed=1)
     name = save(tmp_path, x=X, y=Y, x_test=x_test, y_test=[2, 0, 0, 2])
     data = load_dataset(name)
-    assert (len(data.train), len(data.val), data.test_examples) == (54, 6, 4)
-    np.testing.assert_array_equal(open_test(name).images, x_test)
-    assert open_test(name).labels.tolist() == [2, 0, 0, 2]
+    assert (len(data.train), len(data.val), data.num_test_examples) == (
+        54,
+        6,
+        4,
+    )
+    np.testing.assert_array_equal(load_test_split(name).images, x_test)
+    assert load_test_split(name).labels.tolist() == [2, 0, 0, 2]
 
 
 def test_a_validation_part_of_its_own_is_taken_as_it_is(tmp_path):
@@ -79,10 +87,10 @@ BAD = {
     "half a test part": ({"x": X, "y": Y, "x_test": X}, "has no y_test"),
     "objects": ({"x": X.astype(object), "y": Y}, "never loaded"),
     "object labels": ({"x": X, "y": Y.astype(object)}, "y of npz.*objects"),
-    "NaN": ({"x": np.where(X > 9, np.nan, X), "y": Y}, "not numbers"),
+    "NaN": ({"x": np.where(X > 9, np.nan, X), "y": Y}, "NaN"),
     "unequal lengths": ({"x": X, "y": Y[:9]}, "60 images and y 9 labels"),
     "wrong rank": ({"x": X.reshape(60, -1), "y": Y}, r"shape \[60, 90\]"),
-    "one class": ({"x": X, "y": Y * 0}, "one class only"),
+    "one class": ({"x": X, "y": Y * 0}, "only one class"),
     "negative label": ({"x": X, "y": Y - 1}, "the label -1"),
     "broken label": ({"x": X, "y": Y / 2}, "the label 0.5"),
     "label out of range": ({"x": X, "y": Y + 99}, "label 101, but only 60"),
@@ -151,7 +159,7 @@ def test_a_damaged_array_is_named(tmp_path, save_as):
     content = bytearray(path.read_bytes())
     content[600:640] = bytes(40)
     path.write_bytes(content)
-    with pytest.raises(UserError, match="x of npz:.* is damaged"):
+    with pytest.raises(UserError, match="x of npz:.* is corrupt"):
         load_dataset(f"npz:{path}")
 
 
@@ -159,11 +167,11 @@ def test_images_too_large_for_memory_stay_in_the_file(tmp_path, monkeypatch):
     arrays = {"x": X, "y": Y, "x_test": X[:5], "y_test": Y[:5]}
     name = save(tmp_path, **arrays)
     in_memory = load_dataset(name)
-    monkeypatch.setattr(rows, "MOST_IN_MEMORY", X.nbytes - 1)
+    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", X.nbytes - 1)
     data = load_dataset(name)
-    assert isinstance(data.train.images, rows.Rows)
+    assert isinstance(data.train.images, memmap.MemmapView)
     assert data.fingerprint == in_memory.fingerprint
-    np.testing.assert_array_equal(open_test(name).images, X[:5])
+    np.testing.assert_array_equal(load_test_split(name).images, X[:5])
 
 
 @pytest.mark.parametrize("save_as", ["compressed", "floats", "columns"])
@@ -175,7 +183,7 @@ def test_what_cannot_stay_in_the_file_is_read(tmp_path, monkeypatch, save_as):
         np.savez(path, x=X.astype(np.float32), y=Y)
     else:
         np.savez(path, x=np.asfortranarray(X), y=Y)
-    monkeypatch.setattr(rows, "MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 1000)
     data = load_dataset(f"npz:{path}")
     assert type(data.train.images) is np.ndarray
     (tmp_path / "plain").mkdir()
@@ -185,7 +193,7 @@ def test_what_cannot_stay_in_the_file_is_read(tmp_path, monkeypatch, save_as):
 
 def test_a_large_file_that_was_cut_short_is_a_sentence(tmp_path, monkeypatch):
     name = save(tmp_path, x=X, y=Y)
-    monkeypatch.setattr(rows, "MOST_IN_MEMORY", 1000)
+    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 1000)
     path = tmp_path / "data.npz"
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(UserError, match=r"cannot be read as a NumPy .npz"):

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from zoo.data import load_dataset
-from zoo.data.seal import open_test
+from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 
 GOOD = "".join(
@@ -28,7 +28,7 @@ def name(tmp_path):
 def everything(name):
     """All points of a file with their classes, as (x1, x2, class)."""
     data = load_dataset(name)
-    parts = (data.train, data.val, open_test(name))
+    parts = (data.train, data.val, load_test_split(name))
     return {
         (*point.tolist(), data.class_names[label])
         for part in parts
@@ -72,7 +72,7 @@ def test_coordinates_are_float32(name):
 BAD = {
     "nothing": ("", "is empty"),
     "blanks": ("\n , \n", "is empty"),
-    "headings alone": ("x,y,class\n", "headings and no points"),
+    "headings alone": ("x,y,class\n", "header and no points"),
     "one column": ("1\n2\n", "line 1 .* one column"),
     "semicolons": ("1;2;a\n2;3;b\n", "one column.*separated by commas"),
     "text": (GOOD + "1,abc,red\n", "line 41 .* 'abc' where a number belongs"),
@@ -82,12 +82,12 @@ BAD = {
     "a long line": (GOOD + "1,2,3,red\n", "line 41 .* 4 columns"),
     "NaN": (GOOD + "nan,1,red\n", "line 41 .* nan in column x1"),
     "infinity": (GOOD + "1,inf,red\n", "line 41 .* inf in column x2"),
-    "beyond float32": (GOOD + "1,1e39,red\n", "1e39 .* no finite number"),
-    "no class": (GOOD + "1,2,\n", "line 41 .* names no class"),
-    "one class": ("1,2,a\n3,4,a\n", "one class only, a"),
+    "beyond float32": (GOOD + "1,1e39,red\n", "1e39 .* not a finite number"),
+    "no class": (GOOD + "1,2,\n", "line 41 .* has no class"),
+    "one class": ("1,2,a\n3,4,a\n", "only one class, a"),
     "no classes at all": (
         "\n".join(f"{i},{i / 7}" for i in range(1, 30)),
-        "29 different words",
+        "29 different values",
     ),
     "no text": (b"\xff\xfe\x00\x01", "cannot be read as a CSV file"),
     "zeros": (b"1,2,a\n\x00\x00", "points.csv"),

@@ -1,4 +1,4 @@
-"""Statistics: of training pixels alone, exact, and inside the model."""
+"""Statistics of the training inputs, and extra features, in the model."""
 
 import json
 import subprocess
@@ -11,8 +11,16 @@ import numpy as np
 import pytest
 
 import zoo
+from zoo.config import OPTIONS
+from zoo.data import preprocess
 from zoo.data.dataset import Dataset
-from zoo.data.preprocess import CHUNK, Statistics, apply, measure, read
+from zoo.data.preprocess import (
+    CHUNK_SIZE,
+    Statistics,
+    fit_statistics,
+    normalize,
+    statistics_of_layers,
+)
 from zoo.errors import UserError
 
 SUBTRACTIONS = ("none", "channel", "pixel", "image")
@@ -48,7 +56,7 @@ def expected(images, batch, mean_subtraction, scale):
 
 def as_model(statistics, shape=(5, 6, 3)):
     inputs = keras.Input(shape)
-    outputs = apply(inputs, statistics)
+    outputs = normalize(inputs, statistics)
     return keras.Model(inputs, outputs)
 
 
@@ -65,7 +73,7 @@ def test_each_coordinate_of_vectors_has_its_own_mean_and_deviation(
     vectors, batch = random_vectors(), random_vectors(4, seed=1)
     mean = 0 if mean_subtraction == "none" else vectors.mean(axis=0, dtype="d")
     std = 1 if scale == "none" else vectors.std(axis=0, dtype="d")
-    model = as_model(measure(vectors, mean_subtraction, scale), (3,))
+    model = as_model(fit_statistics(vectors, mean_subtraction, scale), (3,))
     np.testing.assert_allclose(
         model.predict(batch, verbose=0),
         (batch - mean) / std,
@@ -78,7 +86,7 @@ def test_each_coordinate_of_vectors_has_its_own_mean_and_deviation(
 def test_a_coordinate_that_never_changes_is_not_blown_up(mean_subtraction):
     # Sums of these are rounded: without the mean a variance seems to be left.
     vectors = np.tile(np.float32([0.1, 7.7, 1000.1]), (3000, 1))
-    assert (measure(vectors, mean_subtraction, "std").std == 1).all()
+    assert (fit_statistics(vectors, mean_subtraction, "std").std == 1).all()
 
 
 @pytest.mark.parametrize(
@@ -92,14 +100,14 @@ def test_what_only_images_have_is_refused_for_vectors(
     mean_subtraction, scale, words
 ):
     with pytest.raises(UserError, match=words):
-        measure(random_vectors(), mean_subtraction, scale)
+        fit_statistics(random_vectors(), mean_subtraction, scale)
 
 
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS)
 def test_layers_and_numpy_agree(mean_subtraction, scale):
     images, batch = random_images(), random_images(4, seed=1)
-    model = as_model(measure(images, mean_subtraction, scale))
+    model = as_model(fit_statistics(images, mean_subtraction, scale))
     found = model.predict(batch, verbose=0)
     assert found.dtype == np.float32
     np.testing.assert_allclose(
@@ -114,7 +122,7 @@ def test_layers_and_numpy_agree(mean_subtraction, scale):
 def test_training_images_come_out_centred_with_unit_deviation():
     images = random_images()
     for mean_subtraction in ("channel", "pixel", "image"):
-        model = as_model(measure(images, mean_subtraction, "std"))
+        model = as_model(fit_statistics(images, mean_subtraction, "std"))
         out = model.predict(images, verbose=0)
         assert abs(out.mean(axis=(0, 1, 2))).max() < 1e-3
         np.testing.assert_allclose(out.std(axis=(0, 1, 2)), 1, rtol=1e-4)
@@ -122,9 +130,9 @@ def test_training_images_come_out_centred_with_unit_deviation():
 
 def test_statistics_do_not_depend_on_the_chunks():
     images = np.random.default_rng(0).integers(
-        0, 256, (CHUNK + 7, 2, 2, 1), np.uint8
+        0, 256, (CHUNK_SIZE + 7, 2, 2, 1), np.uint8
     )
-    statistics = measure(images, "channel", "std")
+    statistics = fit_statistics(images, "channel", "std")
     np.testing.assert_allclose(statistics.mean, images.mean(), rtol=1e-6)
     np.testing.assert_allclose(statistics.std, images.std(), rtol=1e-6)
 
@@ -133,19 +141,19 @@ def test_statistics_do_not_depend_on_the_chunks():
 def test_a_constant_channel_is_divided_by_one(mean_subtraction):
     images = random_images()
     images[..., 2] = 77
-    assert measure(images, mean_subtraction, "std").std[2] == 1
+    assert fit_statistics(images, mean_subtraction, "std").std[2] == 1
 
 
 def test_a_uint8_batch_is_left_as_it_was():
     images = random_images()
     before = images.copy()
-    measure(images, "image", "std")
+    fit_statistics(images, "image", "std")
     np.testing.assert_array_equal(images, before)
 
 
 @pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS)
 def test_statistics_come_back_from_json(mean_subtraction):
-    statistics = measure(random_images(), mean_subtraction, "std")
+    statistics = fit_statistics(random_images(), mean_subtraction, "std")
     again = Statistics.from_json(json.loads(json.dumps(statistics.to_json())))
     np.testing.assert_equal(vars(again), vars(statistics))
 
@@ -153,9 +161,9 @@ def test_statistics_come_back_from_json(mean_subtraction):
 def test_validation_images_do_not_leak_into_statistics():
     labels = np.arange(30) % 2
     data = Dataset.from_arrays(random_images(), labels, val_fraction=0.3)
-    before = measure(data.train.images, "pixel", "std").to_json()
+    before = fit_statistics(data.train.images, "pixel", "std").to_json()
     data.val.images[:] = 255
-    assert measure(data.train.images, "pixel", "std").to_json() == before
+    assert fit_statistics(data.train.images, "pixel", "std").to_json() == before
 
 
 @pytest.mark.parametrize(
@@ -169,7 +177,7 @@ def test_validation_images_do_not_leak_into_statistics():
     ],
 )
 def test_layers_are_named_for_what_they_do(mean_subtraction, scale, names):
-    model = as_model(measure(random_images(), mean_subtraction, scale))
+    model = as_model(fit_statistics(random_images(), mean_subtraction, scale))
     rescaling = keras.layers.Rescaling
     found = [x.name for x in model.layers if isinstance(x, rescaling)]
     assert found == names
@@ -178,9 +186,9 @@ def test_layers_are_named_for_what_they_do(mean_subtraction, scale, names):
 @pytest.mark.parametrize("scale", SCALES)
 @pytest.mark.parametrize("mean_subtraction", SUBTRACTIONS)
 def test_statistics_can_be_read_from_a_saved_model(mean_subtraction, scale):
-    statistics = measure(random_images(), mean_subtraction, scale)
+    statistics = fit_statistics(random_images(), mean_subtraction, scale)
     config = json.loads(as_model(statistics).to_json())["config"]
-    found = read(config["layers"])
+    found = statistics_of_layers(config["layers"])
     np.testing.assert_equal(vars(found), vars(statistics))
 
 
@@ -190,7 +198,7 @@ def test_statistics_can_be_read_from_a_model_that_normalizes_in_one_layer():
         layers = json.loads(file.read("config.json"))["config"]["layers"]
     resolved = json.loads((path / "resolved.json").read_text())
     wanted = Statistics.from_json(resolved["statistics"])
-    np.testing.assert_equal(vars(read(layers)), vars(wanted))
+    np.testing.assert_equal(vars(statistics_of_layers(layers)), vars(wanted))
 
 
 LOAD = """
@@ -209,7 +217,7 @@ def test_saved_stages_load_in_a_keras_that_has_no_zoo(tmp_path):
     paths, kept = [], []
     for mean_subtraction in SUBTRACTIONS:
         path = tmp_path / mean_subtraction
-        model = as_model(measure(images, mean_subtraction, "std"))
+        model = as_model(fit_statistics(images, mean_subtraction, "std"))
         model.save(f"{path}.keras")
         np.save(f"{path}_in.npy", batch)
         kept.append(model.predict(batch, verbose=0))
@@ -222,3 +230,59 @@ def test_saved_stages_load_in_a_keras_that_has_no_zoo(tmp_path):
     )
     for path, before in zip(paths, kept, strict=True):
         np.testing.assert_array_equal(np.load(f"{path}_out.npy"), before)
+
+
+X = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")
+SQUARES = [X[:, 0] ** 2, X[:, 1] ** 2, X[:, 2] ** 2]
+PRODUCTS = [X[:, 0] * X[:, 1], X[:, 0] * X[:, 2], X[:, 1] * X[:, 2]]
+SINES = [np.sin(X[:, 0]), np.sin(X[:, 1]), np.sin(X[:, 2])]
+EXPECTED = {
+    (): [],
+    ("x2",): SQUARES,
+    ("sin", "x2"): SQUARES + SINES,
+    ("x2", "xy", "sin"): SQUARES + PRODUCTS + SINES,
+}
+
+
+@pytest.mark.parametrize("kinds, expected", EXPECTED.items())
+def test_they_stand_behind_the_coordinates(kinds, expected):
+    found = preprocess.add_extra_features(X, kinds, np)
+    np.testing.assert_allclose(found, np.column_stack([X, *expected]))
+    assert found.dtype == np.float32
+
+
+def test_stock_keras_loads_a_model_that_makes_them(tmp_path):
+    kinds = ("x2", "xy", "sin")
+    inputs = keras.Input((3,))
+    model = keras.Model(
+        inputs, preprocess.add_extra_features(inputs, kinds, keras.ops)
+    )
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras", safe_mode=True)
+    np.testing.assert_allclose(
+        loaded.predict(X, verbose=0),
+        preprocess.add_extra_features(X, kinds, np),
+        rtol=1e-5,
+        atol=1e-6,
+    )
+
+
+@pytest.mark.parametrize(
+    ("kinds", "shape", "words"),
+    [
+        (("x2",), (8, 8, 1), "--extra_features=x2 needs points"),
+        (("sin", "xy"), (1,), "--extra_features=sin,xy .* only one"),
+        (("xy",), (64,), "2,016 products"),
+    ],
+)
+def test_where_they_cannot_be_made_it_is_said(kinds, shape, words):
+    with pytest.raises(UserError, match=words):
+        preprocess.check_extra_features(kinds, shape, "data")
+
+
+def test_without_any_everything_goes():
+    preprocess.check_extra_features((), (8, 8, 1), "data")
+
+
+def test_the_option_offers_what_there_is():
+    assert OPTIONS["extra_features"].choices == preprocess.EXTRA_FEATURES

@@ -1,24 +1,23 @@
-"""Drawn house numbers."""
+"""Synthetic house numbers."""
 
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
 
-from zoo.data.parts import Request
-from zoo.data.sources import Source
-from zoo.data.street_digits import camera, glyphs, light, read
-from zoo.data.street_digits.reading import draw
+from zoo.data import street_digits
+from zoo.data.datasets import DatasetInfo
+from zoo.data.loading import ReadRequest
 
 
 @pytest.fixture(scope="module")
 def some():
-    return draw(400, seed=0)
+    return street_digits.render(400, seed=0)
 
 
 @pytest.fixture
 def request_of(tmp_path):
-    source = Source("street_digits", "", "", 10, (32, 32, 3), 30, 20)
-    return Request(source, data_dir=str(tmp_path))
+    source = DatasetInfo("street_digits", "", "", 10, (32, 32, 3), 30, 20)
+    return ReadRequest(source, data_dir=str(tmp_path))
 
 
 def random():
@@ -26,13 +25,13 @@ def random():
 
 
 def test_images_are_the_same_every_time(some):
-    again = draw(20, seed=0)
+    again = street_digits.render(20, seed=0)
     assert np.array_equal(again.images, some.images[:20])
     assert np.array_equal(again.labels, some.labels[:20])
 
 
 def test_another_seed_draws_other_images(some):
-    other = draw(20, seed=1)
+    other = street_digits.render(20, seed=1)
     assert not np.array_equal(other.images, some.images[:20])
 
 
@@ -46,41 +45,43 @@ def test_brightness_is_spread_over_the_whole_range(some):
     assert brightness.min() < 50 and brightness.max() > 205
 
 
-@pytest.mark.parametrize("font", glyphs.FONTS)
+@pytest.mark.parametrize("font", street_digits.FONTS)
 def test_every_font_draws_ten_different_digits(font):
-    drawn = [glyphs.glyph(font, digit) for digit in range(10)]
-    assert all(image.shape[0] == glyphs.HEIGHT for image in drawn)
+    drawn = [street_digits.render_glyph(font, digit) for digit in range(10)]
+    assert all(image.shape[0] == street_digits.GLYPH_HEIGHT for image in drawn)
     assert len({image.tobytes() for image in drawn}) == 10
     assert all(image.max() > 200 for image in drawn)
 
 
 def test_ink_is_lighter_than_the_wall_or_darker():
     stream = random()
-    pairs = [light.colours(stream) for _ in range(500)]
+    pairs = [street_digits.draw_colors(stream) for _ in range(500)]
     lighter = np.mean([ink.mean() > wall.mean() for wall, ink in pairs])
     assert 0.6 < lighter < 0.8
 
 
 def test_contrast_is_from_faint_to_strong():
     stream = random()
-    pairs = [light.colours(stream) for _ in range(500)]
+    pairs = [street_digits.draw_colors(stream) for _ in range(500)]
     contrast = np.array([abs((ink - wall).mean()) for wall, ink in pairs])
     assert contrast.min() < 30 and contrast.max() > 120
 
 
-def test_a_camera_looks_at_the_middle_of_the_wall():
-    wall = np.array([camera.STRIP[1], camera.STRIP[0]]) / 2
-    most = 0.08 * glyphs.HEIGHT + 1e-6
+def test_the_projection_shows_the_middle_of_the_wall():
+    wall = np.array([street_digits.WALL[1], street_digits.WALL[0]]) / 2
+    most = 0.08 * street_digits.GLYPH_HEIGHT + 1e-6
     for seed in range(50):
-        a, b, c, d, e, f, g, h = camera.viewpoint(np.random.RandomState(seed))
-        x = y = camera.OVERSAMPLED / 2
+        a, b, c, d, e, f, g, h = street_digits.draw_projection(
+            np.random.RandomState(seed)
+        )
+        x = y = street_digits.OVERSAMPLED_SIDE / 2
         depth = g * x + h * y + 1
         seen = np.array([a * x + b * y + c, d * x + e * y + f]) / depth
         assert np.abs(seen - wall).max() <= most
 
 
 def test_a_digit_is_in_the_middle_of_its_mask():
-    masks = [camera.digit_mask(random(), digit) for digit in range(10)]
+    masks = [street_digits.render_mask(random(), digit) for digit in range(10)]
     for mask in masks:
         assert mask.shape == (32, 32)
         assert 0 <= mask.min() and mask.max() <= 1
@@ -90,10 +91,13 @@ def test_a_digit_is_in_the_middle_of_its_mask():
 def test_some_numbers_have_neighbours_and_some_have_none():
     widths = []
     for seed in range(40):
-        strip = camera.number(np.random.RandomState(seed), 1)
+        strip = street_digits.draw_number(np.random.RandomState(seed), 1)
         columns = np.flatnonzero(strip.any(axis=0))
         widths.append(columns[-1] - columns[0])
-    assert min(widths) < glyphs.HEIGHT and max(widths) > 1.5 * glyphs.HEIGHT
+    assert (
+        min(widths) < street_digits.GLYPH_HEIGHT
+        and max(widths) > 1.5 * street_digits.GLYPH_HEIGHT
+    )
 
 
 def test_brightness_tells_nothing_about_the_class(some):
@@ -103,16 +107,16 @@ def test_brightness_tells_nothing_about_the_class(some):
 
 
 def test_images_are_kept_and_read_again(request_of, capsys):
-    first, _ = read(request_of).read("train")
-    assert "drawing 50 images" in capsys.readouterr().out
-    second, _ = read(request_of).read("train")
+    first, _ = street_digits.read(request_of).read("train")
+    assert "rendering 50 images" in capsys.readouterr().out
+    second, _ = street_digits.read(request_of).read("train")
     assert capsys.readouterr().out == ""
     assert np.array_equal(first.images, second.images)
 
 
 def test_a_file_that_was_cut_short_is_drawn_again(request_of, tmp_path):
-    whole, _ = read(request_of).read("test")
+    whole, _ = street_digits.read(request_of).read("test")
     (path,) = tmp_path.rglob("*.npz")
     path.write_bytes(path.read_bytes()[:-1000])
-    again, _ = read(request_of).read("test")
+    again, _ = street_digits.read(request_of).read("test")
     assert np.array_equal(whole.images, again.images)

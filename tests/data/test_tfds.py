@@ -1,21 +1,25 @@
-"""tensorflow-datasets: prepared sets are read, others fetched or explained."""
+"""tensorflow-datasets: prepared datasets are read, others downloaded."""
 
+import contextlib
+import http.server
 import shutil
 import sys
+import threading
 from pathlib import Path
 
 import numpy as np
 import pytest
 import scipy.io
 
-from zoo.data import load_dataset, rows
-from zoo.data.loading import prepare
-from zoo.data.seal import open_test
-from zoo.data.sources import find_source
-from zoo.data.tfds import fetch, find_dir
+from zoo.data import load_dataset, memmap, tfds
+from zoo.data.cache import resolve_data_dir
+from zoo.data.datasets import find_dataset
+from zoo.data.loading import download
+from zoo.data.test_split import load_test_split
+from zoo.data.tfds import prepared_builder
 from zoo.errors import UserError
 
-SVHN, _ = find_source("svhn")
+SVHN, _ = find_dataset("svhn")
 SIZES = {"train": 60, "test": 20, "extra": 5}
 
 
@@ -64,11 +68,11 @@ def prepared(tmp_path_factory):
     """A folder that holds a small SVHN, and what was said on the way."""
     root = tmp_path_factory.mktemp("tfds")
     lines = []
-    fetch(
+    prepared_builder(
         SVHN,
         str(root / "data"),
-        say=lines.append,
-        reachable=lambda _: True,
+        log=lines.append,
+        is_online=lambda _: True,
         make_builder=builder_with(write_original(root / "original")),
     )
     return root, lines
@@ -76,7 +80,7 @@ def prepared(tmp_path_factory):
 
 def test_a_download_is_announced_with_its_size_and_result(prepared):
     root, lines = prepared
-    assert lines[0] == f"fetching svhn (1,500 MiB) into {root / 'data'}"
+    assert lines[0] == f"downloading svhn (1,500 MiB) to {root / 'data'}"
     assert lines[1].startswith(f"prepared svhn in {root / 'data'}")
     assert "train 60" in lines[1]
     assert "test 20" in lines[1]
@@ -91,8 +95,12 @@ def test_a_download_leaves_the_prepared_data_alone(prepared):
 def test_svhn_is_read_from_its_original_format(prepared):
     root, _ = prepared
     name, where = "svhn", {"data_dir": str(root / "data")}
-    data, test = load_dataset(name, **where), open_test(name, **where)
-    assert (len(data.train), len(data.val), data.test_examples) == (50, 10, 20)
+    data, test = load_dataset(name, **where), load_test_split(name, **where)
+    assert (len(data.train), len(data.val), data.num_test_examples) == (
+        50,
+        10,
+        20,
+    )
     assert data.class_names == tuple("0123456789")
     for part, splits in (("train", (data.train, data.val)), ("test", (test,))):
         raw = scipy.io.loadmat(root / "original" / f"{part}_32x32.mat")
@@ -116,18 +124,20 @@ def test_reading_is_repeatable(prepared):
     assert one.fingerprint == other.fingerprint
 
 
-def test_what_is_prepared_needs_no_network(prepared):
+def test_what_is_prepared_needs_no_internet(prepared):
     root, _ = prepared
 
     def unreachable(_):
-        raise AssertionError("asked for the network")
+        raise AssertionError("asked for the internet")
 
-    fetch(SVHN, str(root / "data"), reachable=unreachable)
+    prepared_builder(SVHN, str(root / "data"), is_online=unreachable)
 
 
-def test_without_a_network_one_sentence_says_so(tmp_path):
+def test_offline_one_sentence_says_so(tmp_path):
     with pytest.raises(UserError) as error:
-        fetch(SVHN, str(tmp_path / "data"), reachable=lambda _: False)
+        prepared_builder(
+            SVHN, str(tmp_path / "data"), is_online=lambda _: False
+        )
     for words in ("svhn", str(tmp_path), "zoo download svhn", "--data_dir",
                   "--dataset=street_digits"):  # fmt: skip
         assert words in str(error.value)
@@ -136,11 +146,11 @@ def test_without_a_network_one_sentence_says_so(tmp_path):
 
 def test_a_download_that_breaks_off_leaves_nothing(tmp_path):
     with pytest.raises(UserError, match="the line went dead"):
-        fetch(
+        prepared_builder(
             SVHN,
             str(tmp_path / "some" / "data"),
-            say=lambda _: None,
-            reachable=lambda _: True,
+            log=lambda _: None,
+            is_online=lambda _: True,
             make_builder=builder_with(None),
         )
     assert list(tmp_path.iterdir()) == []
@@ -148,12 +158,12 @@ def test_a_download_that_breaks_off_leaves_nothing(tmp_path):
 
 def test_a_download_that_breaks_off_spares_what_was_there(tmp_path):
     (tmp_path / "mine").mkdir()
-    with pytest.raises(UserError, match="could not be fetched"):
-        fetch(
+    with pytest.raises(UserError, match="could not be downloaded"):
+        prepared_builder(
             SVHN,
             str(tmp_path),
-            say=lambda _: None,
-            reachable=lambda _: True,
+            log=lambda _: None,
+            is_online=lambda _: True,
             make_builder=builder_with(None),
         )
     assert [p.name for p in tmp_path.iterdir()] == ["mine"]
@@ -170,11 +180,11 @@ def test_damaged_records_are_explained(prepared, tmp_path):
 
 def test_the_folder_is_given_or_of_the_environment_or_the_default(monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", "/environment")
-    assert find_dir("/given") == Path("/given")
-    assert find_dir(None) == Path("/environment")
+    assert resolve_data_dir("/given") == Path("/given")
+    assert resolve_data_dir(None) == Path("/environment")
     monkeypatch.delenv("TFDS_DATA_DIR")
-    assert find_dir(None) == Path.home() / "tensorflow_datasets"
-    assert find_dir("~/data") == Path.home() / "data"
+    assert resolve_data_dir(None) == Path.home() / "tensorflow_datasets"
+    assert resolve_data_dir("~/data") == Path.home() / "data"
 
 
 @pytest.fixture
@@ -186,7 +196,9 @@ def copied(prepared, tmp_path):
 
 
 def splits_kept(folder):
-    return {path.parent.name for path in folder.glob("zoo/svhn/*/*/about.json")}
+    return {
+        path.parent.name for path in folder.glob("zoo/svhn/*/*/metadata.json")
+    }
 
 
 def test_training_keeps_its_split_as_arrays_and_reads_no_other(copied):
@@ -203,21 +215,23 @@ def test_arrays_are_read_without_tensorflow_datasets(copied, monkeypatch):
     again = load_dataset("svhn", data_dir=str(copied))
     assert again.fingerprint == first.fingerprint
     assert again.class_names == first.class_names
-    assert again.test_examples == 20
+    assert again.num_test_examples == 20
 
 
-def test_prepare_keeps_all_splits_and_mends_a_turned_bit(copied, capsys):
-    prepare("svhn", data_dir=str(copied))
+def test_download_caches_all_splits_and_repairs_a_flipped_bit(copied, capsys):
+    download("svhn", data_dir=str(copied))
     assert splits_kept(copied) == {"train", "test"}
     images = next(copied.glob("zoo/svhn/*/train/images.npy"))
     sound = images.read_bytes()
     images.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
-    prepare("svhn", data_dir=str(copied))
+    download("svhn", data_dir=str(copied))
     assert images.read_bytes() == sound
-    assert f"{images} is damaged; making it anew" in capsys.readouterr().out
+    assert (
+        f"{images} is corrupt; rebuilding the cache" in capsys.readouterr().out
+    )
 
 
-@pytest.mark.parametrize("read", [load_dataset, prepare])
+@pytest.mark.parametrize("read", [load_dataset, download])
 def test_damaged_arrays_that_are_all_there_is_are_named(copied, read):
     load_dataset("svhn", data_dir=str(copied))
     shutil.rmtree(copied / "svhn_cropped")
@@ -225,14 +239,14 @@ def test_damaged_arrays_that_are_all_there_is_are_named(copied, read):
     images.write_bytes(images.read_bytes()[:1000])
     with pytest.raises(UserError) as error:
         read("svhn", data_dir=str(copied))
-    assert str(error.value).startswith(f"{images} has 1,000 bytes and should")
+    assert str(error.value).startswith(f"{images} has 1,000 bytes instead")
     again = f"{images.parent} and run `zoo download svhn --data_dir={copied}`."
-    assert str(error.value).endswith(f"remove the folder {again}")
+    assert str(error.value).endswith(f"delete the folder {again}")
 
 
 def test_arrays_of_other_records_are_made_anew(copied):
     load_dataset("svhn", data_dir=str(copied))
-    about = next(copied.glob("zoo/svhn/*/train/about.json"))
+    about = next(copied.glob("zoo/svhn/*/train/metadata.json"))
     before = about.stat().st_ino
     (records,) = copied.rglob("*train.tfrecord*")
     (records.with_name("svhn_cropped-train.more")).write_text("more")
@@ -252,10 +266,56 @@ def test_images_too_large_for_memory_when_resized_are_kept_so(
 ):
     where = {"data_dir": str(copied), "image_size": (20, 24)}
     in_memory = load_dataset("svhn", **where)
-    monkeypatch.setattr(rows, "MOST_IN_MEMORY", 60 * 20 * 24 * 3 - 1)
-    monkeypatch.setattr(rows, "CHUNK", 10_000)
+    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 60 * 20 * 24 * 3 - 1)
+    monkeypatch.setattr(memmap, "CHUNK_BYTES", 10_000)
     for _ in range(2):
         data = load_dataset("svhn", **where)
-        assert isinstance(data.train.images, rows.Rows)
+        assert isinstance(data.train.images, memmap.MemmapView)
         assert data.fingerprint == in_memory.fingerprint
     assert len(list(copied.glob("zoo/svhn/*-20x24/train/images.npy"))) == 1
+
+
+@contextlib.contextmanager
+def serving(status=200):
+    """A host that answers every request with a status; its address."""
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_HEAD(self):
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_):
+            pass
+
+    with http.server.HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield f"127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.parametrize("status", [200, 403, 404])
+def test_a_host_that_answers_is_online(monkeypatch, status):
+    monkeypatch.delenv("http_proxy", raising=False)
+    with serving(status) as address:
+        assert tfds._is_online(f"http://{address}/data")
+
+
+def test_a_host_that_does_not_answer_is_offline(monkeypatch):
+    monkeypatch.delenv("http_proxy", raising=False)
+    with serving() as address:
+        pass
+    assert not tfds._is_online(f"http://{address}/data")
+
+
+def test_an_unknown_name_is_offline(monkeypatch):
+    monkeypatch.delenv("https_proxy", raising=False)
+    assert not tfds._is_online("https://no-such-host.invalid")
+
+
+@pytest.mark.parametrize("status, expected", [(200, True), (502, False)])
+def test_behind_a_proxy_its_answer_decides(monkeypatch, status, expected):
+    with serving(status) as address:
+        monkeypatch.setenv("http_proxy", f"http://{address}")
+        assert tfds._is_online("http://no-such-host.invalid") == expected

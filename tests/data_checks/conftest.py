@@ -53,7 +53,7 @@ def make(root, images, labels, names, counts):
     found = dict(zip(names, counts, strict=True))
     found[one] += 2
     found[two] += 3
-    bad = {f"{one}/empty.png": "empty", f"{two}/cut.png": "cut off"}
+    bad = {f"{one}/empty.png": "empty", f"{two}/cut.png": "truncated"}
     return Made(root, found, bad, copies, wrong, near)
 
 

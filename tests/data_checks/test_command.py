@@ -120,7 +120,7 @@ def empty(root):
 
 def one_class(root):
     save(root / "one" / "cat" / "1.png", textures(1)[0][0])
-    return ["one"], "one class only, cat"
+    return ["one"], "only one class, cat"
 
 
 def none_readable(root):
@@ -167,7 +167,7 @@ def inside(root):
 
 
 def no_path(root):
-    return ["folder:"], "folder: names no path"
+    return ["folder:"], "folder: needs a path"
 
 
 def nothing(root):

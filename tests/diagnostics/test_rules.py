@@ -331,7 +331,7 @@ def test_no_rule_stumbles_over_a_nonparametric_model(stats, rows):
     assert diagnose(given) == []
 
 
-DRAWN = {"share": 1.0, "replaced": 1000, "changed": 750, "fingerprint": "0"}
+DRAWN = {"fraction": 1.0, "replaced": 1000, "changed": 750, "fingerprint": "0"}
 
 
 def test_labels_that_were_drawn_on_purpose_are_no_mistake(stats, rows):

@@ -6,7 +6,7 @@ from PIL import Image
 
 from zoo.data import load_dataset
 from zoo.data.dataset import Split
-from zoo.data.seal import open_test
+from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 from zoo.evaluation.external import (
     ExternalSplit,
@@ -99,7 +99,7 @@ def test_all_images_of_a_set_without_parts_are_read(tmp_path):
 def test_a_part_is_cut_as_for_training_if_it_is_asked_for(tmp_path):
     name, _ = save(tmp_path / "a.npz")
     for part, expected in (
-        ("test", open_test(name)),
+        ("test", load_test_split(name)),
         ("val", load_dataset(name).val),
         ("train", load_dataset(name).train),
     ):

@@ -189,7 +189,7 @@ def of_another_version(copy):
 
 def of_numbers(copy):
     path = copy / "resolved.json"
-    data = {**json.loads(path.read_text())["data"], "task": "numbers"}
+    data = {**json.loads(path.read_text())["data"], "task": "regression"}
     path.write_text(change(path.read_text(), data=data))
     return [], "is a regression", "evaluate"
 

@@ -30,5 +30,5 @@ def test_a_vector_without_a_length_is_refused(shape):
 
 @pytest.mark.parametrize("name", ["lr", "mlp"])
 def test_a_model_for_numbers_ends_in_one_output(name):
-    model = build_model(MODELS.find(name), 0, (1,), task="numbers")
+    model = build_model(MODELS.find(name), 0, (1,), task="regression")
     assert model.output_shape == (None, 1)

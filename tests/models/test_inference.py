@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.rows import Rows
+from zoo.data.memmap import MemmapView
 from zoo.models.inference import BATCH_SIZE, predict_batched
 
 
@@ -40,7 +40,7 @@ def test_examples_in_a_file_have_the_same_outputs(model):
     given_images = images(300)
     chosen = np.arange(300)[::-1]
     np.testing.assert_array_equal(
-        predict_batched(model, Rows(given_images, chosen)),
+        predict_batched(model, MemmapView(given_images, chosen)),
         predict_batched(model, given_images[chosen]),
     )
 

@@ -16,7 +16,7 @@ IMAGES = (
 )
 
 
-def standardized(builder, task="classes"):
+def standardized(builder, task="classification"):
     register_model("mine", builder)
     return build_standardized(MODELS.find("mine"), 3, SHAPE, task=task)
 
@@ -221,7 +221,7 @@ def test_a_number_may_come_from_any_activation():
         )
         return keras.Model(image, x)
 
-    model = standardized(bounded, task="numbers").model
+    model = standardized(bounded, task="regression").model
     values = np.asarray(model(IMAGES / 1000))
     assert values.shape == (5, 1) and ((0 < values) & (values < 1)).all()
 

@@ -11,7 +11,7 @@ from sklearn.datasets import load_digits
 
 from tests.serving.conftest import trained
 from zoo import model_metadata
-from zoo.data import pictures
+from zoo.data import image_files
 from zoo.errors import UserError
 from zoo.serving import inputs
 from zoo.serving.export import export
@@ -87,7 +87,7 @@ KINDS = {
 def turned():
     """Says that the camera lay on its side: turn it clockwise."""
     exif = Image.Exif()
-    exif[pictures.ORIENTATION] = 6
+    exif[image_files.ORIENTATION] = 6
     return exif
 
 
@@ -152,7 +152,7 @@ def test_the_range_of_the_training_images_is_kept_with_the_run(run):
     data = run.resolved["data"]
     assert data["pixel_range"] == [images.min(), images.max()]
     means = images.mean(axis=(1, 2, 3))
-    assert data["image_means"] == pytest.approx([means.min(), means.max()])
+    assert data["image_mean_range"] == pytest.approx([means.min(), means.max()])
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])

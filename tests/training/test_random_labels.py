@@ -9,7 +9,7 @@ import pytest
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.data.random_labels import draw
+from zoo.data.transforms import draw_labels
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Interrupted
@@ -45,10 +45,10 @@ def trained(tmp_path_factory):
 
 def test_how_many_labels_are_wrong_is_recorded(trained):
     data = load_dataset("digits", val_fraction=0, train_examples=100)
-    _, labels = draw(data.train, 1.0, 0, 10)
+    _, labels = draw_labels(data.train, 1.0, 0, 10)
     found = trained[0].resolved["data"]["random_labels"]
     assert found["changed"] == (labels != data.train.labels).sum()
-    assert (found["share"], found["replaced"]) == (1.0, 100)
+    assert (found["fraction"], found["replaced"]) == (1.0, 100)
     assert trained[0].resolved["data"]["fingerprint"] == data.fingerprint
 
 

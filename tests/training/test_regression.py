@@ -13,7 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.data.seal import open_test
+from zoo.data.test_split import load_test_split
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate
 from zoo.evaluation.evaluate import format_result
@@ -75,7 +75,7 @@ def test_the_console_speaks_of_numbers(trained):
 
 def test_a_test_score_is_error_and_share_explained(trained):
     result = evaluate.evaluate_run(trained[0], "test")
-    sealed = open_test("bumps")
+    sealed = load_test_split("bumps")
     error = squared_error(trained[0], sealed)
     assert result["examples"] == len(sealed) == 150
     assert result["mean_squared_error"] == pytest.approx(error, rel=1e-4)

@@ -129,7 +129,7 @@ def test_a_file_alone_says_all_but_the_options(runs_dir, tmp_path):
 def test_a_file_tells_how_its_inputs_are_prepared(tmp_path, mean, scale):
     config = TrainConfig(model="lr", mean_subtraction=mean, scale=scale)
     dataset = load_dataset(config)
-    known = preprocess.measure(dataset.train.images, mean, scale)
+    known = preprocess.fit_statistics(dataset.train.images, mean, scale)
     build_model(resolve(config, dataset), dataset, known).save(
         tmp_path / "a.keras"
     )

@@ -136,7 +136,11 @@ def trained(job, status="completed", accuracy=0.8):
     resolved = {
         "format": 1,
         "config": config.as_dict(),
-        "data": {"val": 85, "task": "classes", "class_names": ["a", "b"]},
+        "data": {
+            "val": 85,
+            "task": "classification",
+            "class_names": ["a", "b"],
+        },
         "features": None,
         "statistics": {
             "mean_subtraction": config.mean_subtraction,

@@ -11,7 +11,7 @@ from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import OPTIONS
 from zoo.console import expand_commands, format_count, format_shape, print_table
-from zoo.data.sources import Source, list_datasets
+from zoo.data.datasets import DatasetInfo, list_datasets
 
 HEADS = ("data set", "classes", "input", "train", "test", "what it shows")
 
@@ -38,21 +38,21 @@ def run_datasets(argv: list[str]) -> int:
     return 0
 
 
-def _dataset_record(source: Source) -> dict:
+def _dataset_record(source: DatasetInfo) -> dict:
     hidden = ("reader", "builder", "address")
     record = dataclasses.asdict(source)
     return {key: value for key, value in record.items() if key not in hidden}
 
 
-def _dataset_row(source: Source) -> tuple[str, ...]:
+def _dataset_row(source: DatasetInfo) -> tuple[str, ...]:
     path = "PATH" if source.name.endswith(":") else ""
     return (
         source.name + path,
-        format_count(source.classes or None),
-        _describe_shape(source.shape),
-        format_count(source.train),
-        format_count(source.test),
-        source.about,
+        format_count(source.num_classes or None),
+        _describe_shape(source.input_shape),
+        format_count(source.num_train),
+        format_count(source.num_test),
+        source.description,
     )
 
 
@@ -79,9 +79,9 @@ def run_download(argv: list[str]) -> int:
     if words is None:
         return 0
     with redirect_stderr():
-        from zoo.data.loading import prepare
+        from zoo.data.loading import download
 
-        sizes = prepare(words[0], data_dir=command.values.data_dir)
+        sizes = download(words[0], data_dir=command.values.data_dir)
     counts = ", ".join(f"{size:,} {split}" for split, size in sizes.items())
     print(f"{words[0]} is ready: {counts} images")
     return 0

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import zoo
 from zoo import backend
-from zoo.data.sources import SOURCES
+from zoo.data.datasets import DATASETS
 from zoo.errors import UserError
 
 DISTRIBUTION = "keras-zoo"
@@ -141,7 +141,7 @@ def examine(root: Path) -> Iterator[Finding]:
     yield check_cpu()
     yield check_runs_dir(Path.cwd() / "runs")
     folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
-    builders = [source.builder for source in SOURCES if source.builder]
+    builders = [source.tfds_name for source in DATASETS if source.tfds_name]
     yield check_datasets(Path(folder).expanduser(), builders)
 
 

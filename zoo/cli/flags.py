@@ -199,9 +199,9 @@ class Command:
         data = synonyms.dataset(word)
         if data:
             return f"did you mean {shlex.quote(f'--dataset={data}')}?"
-        from zoo.data.sources import SOURCES
+        from zoo.data.datasets import DATASETS
 
-        if word in [source.name for source in SOURCES]:
+        if word in [source.name for source in DATASETS]:
             return f"did you mean --dataset={word}?"
         return f"to choose a model, write {shlex.quote(f'--model={word}')}."
 

@@ -13,7 +13,7 @@ from zoo.cli.output import redirect_stderr
 from zoo.commands import Target
 from zoo.config import DEFAULTS
 from zoo.console import Progress, format_duration, tensorboard_command
-from zoo.data.sources import find_source
+from zoo.data.datasets import find_dataset
 from zoo.diagnostics import diagnose, text
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import UserError
@@ -76,7 +76,7 @@ def _check_flags(values) -> None:
     if values.split is not None:
         check_split(values.split)
     if values.dataset is not None:
-        find_source(values.dataset)
+        find_dataset(values.dataset)
     elif values.data_dir is not None:
         raise UserError(
             f"--data_dir={values.data_dir} needs --dataset; a run records "

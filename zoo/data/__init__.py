@@ -1,7 +1,7 @@
-"""Data sets: images in memory, cut, sealed, measured and batched.
+"""Datasets: loading, splits, preprocessing, augmentation and batches.
 
-The names below are imported on first use, so that looking at the table of
-data sets costs nothing.
+The names below are imported on first use, so that the table of datasets can be
+read without NumPy.
 """
 
 from importlib import import_module

@@ -1,40 +1,59 @@
-"""Checks of arrays that a person brings: do they make labelled images?"""
+"""Validation of images and labels that users bring, as arrays or in files.
+
+Raw pixels are whole numbers 0..255; anything else is refused with a sentence
+that names the remedy. Nothing is rounded, clipped or scaled here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
-from zoo.data.dataset import Split
-from zoo.data.pixel_range import kind_of, raw_pixels
+from zoo.data.memmap import MemmapView, iter_chunks
 from zoo.errors import UserError
 
-RANKS = "[N, H, W, C], or [N, H, W] for grey images"
+WHITE = 255
+# Floats with a smaller maximum are either scaled or dark; which is unknown.
+MIN_WHITE = 100
+MAX_DARK = 32  # the largest maximum of integers that is warned about
+MAX_OVERSHOOT = 64  # how far interpolation goes beyond 0..255
+SCALE_FACTOR = 4  # between the maxima of two arrays of different scale
+BINARY = (
+    "lies between 0 and 1, and raw pixels are whole numbers 0..255",
+    "multiply by 255",
+)
+DTYPE_NAMES = {
+    "O": "Python objects", "b": "booleans", "c": "complex numbers",
+    "M": "dates", "m": "time spans", "V": "records", "S": "bytes", "U": "text",
+}  # fmt: skip
 
 
-def check_split(
+def check_examples(
     x: np.ndarray, y: np.ndarray, name: str, keys: tuple[str, str] = ("x", "y")
-) -> Split:
-    """Returns a split made of two arrays.
+) -> tuple[np.ndarray, np.ndarray]:
+    """Validates labelled images.
 
     Args:
         x: raw pixels 0..255, `[N, H, W, C]` or `[N, H, W]`.
         y: class indices from 0, `[N]` or `[N, 1]`.
-        name: what the sentence calls the data, if one is needed.
-        keys: what it calls the two arrays.
+        name: name of the data in error messages.
+        keys: names of the two arrays in error messages.
+
+    Returns:
+        Images, uint8 `[N, H, W, C]`, and labels, int32 `[N]`.
 
     Raises:
-        UserError: they do not fit each other or are not what they should be.
+        UserError: one of them is invalid, or their lengths differ.
     """
     images = check_pixels(np.asarray(x), f"{keys[0]} of {name}")
     labels = _check_labels(np.asarray(y), f"{keys[1]} of {name}")
     if len(images) != len(labels):
         raise UserError(
             f"{keys[0]} of {name} has {len(images):,} images and {keys[1]} "
-            f"{len(labels):,} labels; there must be one label an image."
+            f"{len(labels):,} labels; give one label per image."
         )
-    return Split(images, labels)
+    return images, labels
 
 
 def check_classes(
@@ -44,12 +63,12 @@ def check_classes(
 
     Args:
         labels: int32 `[N]`, not negative, at least one.
-        class_names: `K` names; the numbers themselves if not given.
-        name: what the sentence calls the data, if one is needed.
+        class_names: `K` names; the labels themselves by default.
+        name: name of the data in error messages.
 
     Raises:
-        UserError: fewer than two classes, a class without images, or another
-            number of names.
+        UserError: there are fewer than two classes, a class has no images,
+            or the number of names differs.
     """
     if labels.max() >= len(labels):
         raise UserError(
@@ -59,8 +78,7 @@ def check_classes(
     counts = np.bincount(labels)
     if len(counts) < 2:
         raise UserError(
-            f"{name} has one class only, so there is nothing to tell apart; "
-            "give labels of at least two classes."
+            f"{name} has only one class; give labels of at least two classes."
         )
     if not counts.all():
         raise UserError(
@@ -72,7 +90,7 @@ def check_classes(
     if len(class_names) != len(counts):
         raise UserError(
             f"{name} has {len(counts)} classes and {len(class_names)} class "
-            "names; give one name a class."
+            "names; give one name per class."
         )
     names = tuple(str(class_name) for class_name in class_names)
     for label, class_name in enumerate(names):
@@ -84,45 +102,20 @@ def check_classes(
         if class_name in names[:label]:
             raise UserError(
                 f"{name} has the class name {class_name} twice; give each "
-                "class a name of its own."
+                "class its own name."
             )
     return names
 
 
-def check_known(
+def check_label_range(
     labels: np.ndarray, class_names: Sequence[str], what: str
 ) -> None:
-    """Raises `UserError` if a label has no class among the training ones."""
+    """Raises `UserError` for a label that no training image has."""
     if len(labels) and labels.max() >= len(class_names):
         raise UserError(
             f"{what} has the label {labels.max()}, but the training labels "
             f"are 0 to {len(class_names) - 1}; use the same classes in both."
         )
-
-
-def check_pixels(
-    x: np.ndarray, what: str, known: tuple[int, int] | None = None
-) -> np.ndarray:
-    """Returns raw pixels as uint8 `[N, H, W, C]`, whole numbers 0..255.
-
-    Args:
-        x: `[N, H, W, C]` or `[N, H, W]`, integers or floats.
-        what: what the sentence calls the array, if one is needed.
-        known: range of the images that a model was trained on, see
-            `pixel_range.raw_pixels`.
-
-    Raises:
-        UserError: it has another shape, or other values than pixels have.
-    """
-    if x.dtype.kind not in "uif":
-        raise UserError(f"{what} holds {kind_of(x)}; give pixels 0..255.")
-    if x.ndim not in (3, 4) or not x.size or x.ndim == 4 and x.shape[3] > 4:
-        raise UserError(
-            f"{what} has the shape {list(x.shape)}; images are {RANKS}, with "
-            "1 to 4 channels and at least one image."
-        )
-    x = raw_pixels(x, what, known)
-    return x[..., None] if x.ndim == 3 else x
 
 
 def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
@@ -132,17 +125,213 @@ def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
     if y.ndim != 1:
         raise UserError(
             f"{what} has the shape {list(y.shape)}; labels are [N], one whole "
-            "number an image."
+            "number per image."
         )
     if y.dtype.kind not in "uif":
         raise UserError(
-            f"{what} holds {kind_of(y)}, not numbers; give the classes as "
+            f"{what} holds {_describe_dtype(y)}, not numbers; give the "
+            "classes as whole numbers 0 to K-1."
+        )
+    invalid = ~np.isfinite(y) | (y < 0) | (y != np.floor(y)) | (y >= 2**31)
+    if invalid.any():
+        raise UserError(
+            f"{what} holds the label {y[invalid][0]}; give the classes as "
             "whole numbers 0 to K-1."
         )
-    wrong = ~np.isfinite(y) | (y < 0) | (y != np.floor(y)) | (y >= 2**31)
-    if wrong.any():
-        raise UserError(
-            f"{what} holds the label {y[wrong][0]}; give the classes as whole "
-            "numbers 0 to K-1."
-        )
     return y.astype(np.int32)
+
+
+def check_pixels(
+    x: np.ndarray, what: str, trained_range: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Validates images and returns them as uint8 `[N, H, W, C]`.
+
+    Args:
+        x: raw pixels, `[N, H, W, C]` or `[N, H, W]`, integers or floats.
+        what: name of the array in error messages.
+        trained_range: smallest and largest pixel that a model was trained on.
+            Floats in that range are raw pixels, even if it is far below 255.
+
+    Raises:
+        UserError: the shape or the values are not those of images.
+    """
+    if x.dtype.kind not in "uif":
+        raise UserError(
+            f"{what} holds {_describe_dtype(x)}; give pixels 0..255."
+        )
+    if x.ndim not in (3, 4) or not x.size or x.ndim == 4 and x.shape[3] > 4:
+        raise UserError(
+            f"{what} has the shape {list(x.shape)}; images are [N, H, W, C], "
+            "or [N, H, W] for gray images, with 1 to 4 channels and at least "
+            "one image."
+        )
+    problem = find_pixel_problem(x, trained_range)
+    if problem is not None:
+        description, remedy = problem
+        raise UserError(f"{what} {description}; {remedy}.")
+    x = x.astype(np.uint8, copy=False)
+    return x[..., None] if x.ndim == 3 else x
+
+
+def find_pixel_problem(
+    values: np.ndarray, trained_range: tuple[int, int] | None = None
+) -> tuple[str, str] | None:
+    """Describes why numbers are not raw pixels, and the remedy.
+
+    Args:
+        values: integers or floats, at least one.
+        trained_range: see `check_pixels`.
+
+    Returns:
+        A predicate such as "lies between ...", and what to do; `None` for
+        raw pixels.
+    """
+    if values.dtype == np.uint8:
+        return BINARY if _is_binary(values) else None
+    count = int(np.sum(~np.isfinite(values))) if values.dtype.kind == "f" else 0
+    if count:
+        noun = "value that is" if count == 1 else "values that are"
+        return f"holds {count:,} {noun} NaN or infinite", "give pixels 0..255"
+    remedy = _remedy(values, trained_range)
+    if remedy is None:
+        return None
+    return (
+        f"lies between {float(values.min()):g} and {float(values.max()):g}"
+        f"{' with fractions' if _has_fractions(values) else ''}, and raw "
+        "pixels are whole numbers 0..255",
+        remedy,
+    )
+
+
+def _is_binary(values: np.ndarray) -> bool:
+    # A memory-mapped array is read no further than to its first pixel above.
+    high = 0
+    for part in _parts(values):
+        high = max(high, int(part.max()))
+        if high > 1:
+            return False
+    return high == 1
+
+
+def _parts(values: np.ndarray) -> Iterator[np.ndarray]:
+    return iter([values]) if values.ndim < 3 else iter_chunks(values)
+
+
+def _has_fractions(values: np.ndarray) -> bool:
+    is_float = values.dtype.kind == "f"
+    return is_float and not np.array_equal(values, np.rint(values))
+
+
+def _remedy(
+    values: np.ndarray, trained_range: tuple[int, int] | None
+) -> str | None:
+    """Returns how to make raw pixels of values; `None` if they are."""
+    low, high = float(values.min()), float(values.max())
+    is_float = values.dtype.kind == "f"
+    if low < 0 or high > WHITE:
+        return _remedy_outside(low, high)
+    if high == 0:
+        return None
+    if high <= 1:
+        return "multiply by 255"
+    fractions = _has_fractions(values)
+    if fractions and high > MIN_WHITE:
+        return "round them: numpy.round(x)"
+    if fractions or (is_float and high < MIN_WHITE):
+        if (
+            trained_range
+            and high <= trained_range[1] < MIN_WHITE
+            and not fractions
+        ):
+            return None
+        return f"{_rescaling(high)}, or give raw pixels as uint8"
+    return None
+
+
+def _remedy_outside(low: float, high: float) -> str:
+    """Returns the remedy for values below 0 or above 255."""
+    if low < 0 and high <= MIN_WHITE:
+        # Interpolation of pixels in 0..1 goes a little beyond.
+        if low >= -0.25 and 1 < high <= 1.25:
+            return f"{_rescaling(high)}, or give raw pixels as uint8"
+        if low >= -1 and high <= 1:
+            return "if they were scaled to -1..1, give (x + 1) * 127.5"
+        return "give them before any mean is subtracted"
+    if -MAX_OVERSHOOT <= low and high <= WHITE + MAX_OVERSHOOT:
+        return (
+            "give them before any mean is subtracted, or, if resizing went "
+            "beyond 0 and 255, numpy.clip(numpy.round(x), 0, 255)"
+        )
+    if low < 0:
+        return "give them before any mean is subtracted"
+    bits = next((b for b in (10, 12, 14, 16) if high < 2**b), None)
+    if bits is None:
+        return "scale them to 0..255 first"
+    return (
+        f"if they have {bits} bits, give numpy.round(x * (255 / {2**bits - 1}))"
+    )
+
+
+def _rescaling(high: float) -> str:
+    """Returns how to rescale pixels whose white is at some maximum."""
+    if high <= 1.25:
+        return "give numpy.round(numpy.clip(x, 0, 1) * 255)"
+    white = next(w for w in (2, 4, 8, 16, 32, 64, MIN_WHITE) if high <= w)
+    return (
+        f"if they are scaled to 0..{white}, give numpy.round(x * (255 / "
+        f"{white}))"
+    )
+
+
+def _describe_dtype(values: np.ndarray) -> str:
+    """Returns in words the type of an array that is not of numbers."""
+    return DTYPE_NAMES.get(values.dtype.kind, str(values.dtype))
+
+
+def pixel_range(images: np.ndarray | MemmapView) -> tuple[int, int]:
+    """Returns the smallest and the largest pixel of uint8 `[N, H, W, C]`."""
+    low, high = WHITE, 0
+    for chunk in iter_chunks(images):
+        low, high = min(low, int(chunk.min())), max(high, int(chunk.max()))
+        if (low, high) == (0, WHITE):
+            break
+    return (low, high) if len(images) else (0, 0)
+
+
+def dark_pixels_warning(found: tuple[int, int] | None) -> str | None:
+    """Returns a warning for a dataset whose pixels are far below 255.
+
+    Args:
+        found: smallest and largest pixel of the training images.
+    """
+    if found is None or not 0 < found[1] <= MAX_DARK:
+        return None
+    low, high = found
+    return (
+        f"all pixels of the training images lie between {low} and {high}, of "
+        "0..255: if they are scaled, rescale them to 0..255 first."
+    )
+
+
+def scales_differ(one: int, other: int) -> bool:
+    """Whether two maxima are too different for pixels of one scale."""
+    small, large = sorted((one, other))
+    return 0 < small <= MIN_WHITE and small * SCALE_FACTOR <= large
+
+
+def scale_mismatch_warning(
+    high: int, trained_range: tuple[int, int]
+) -> str | None:
+    """Returns a warning for images scaled unlike the training images.
+
+    Args:
+        high: largest pixel of the images.
+        trained_range: smallest and largest pixel of the training images.
+    """
+    if not scales_differ(high, trained_range[1]):
+        return None
+    return (
+        f"the largest pixel is {high}, and that of the training images is "
+        f"{trained_range[1]}: if they are scaled differently, the predictions "
+        "are wrong."
+    )

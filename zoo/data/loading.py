@@ -1,21 +1,33 @@
-"""From the name of a data set to images to train and validate on."""
+"""From the name of a dataset to its training and validation splits.
+
+A source of images is a function from a `ReadRequest` to a `DatasetReader`,
+which knows the splits that the source has and reads one at a time. What every
+source gets alike, the split of the validation images above all, is done here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import dataclasses
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zoo.data.classes import restricted
-from zoo.data.dataset import Dataset, Split, check_fraction, hold_out
-from zoo.data.fewer import fewer
-from zoo.data.groups import group_keys
-from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request
-from zoo.data.sources import Source, find_source
-from zoo.data.splits import cut
+from zoo.data import image_files
+from zoo.data.dataset import (
+    Dataset,
+    Split,
+    check_val_fraction,
+    group_keys,
+    hash_images,
+    stratified_split,
+    train_val_split,
+)
+from zoo.data.datasets import DatasetInfo, find_dataset
+from zoo.data.transforms import select_classes, subsample
 from zoo.errors import UserError
 
-# What is sealed of a source that brings no test split.
+TRAIN, VAL, TEST = "train", "val", "test"
+# Fraction of the images held out of a source that has no test split.
 TEST_FRACTION = 0.15
 
 
@@ -30,106 +42,240 @@ def load_dataset(
     classes: Sequence[str] = (),
     skip_unreadable: bool = False,
 ) -> Dataset:
-    """Reads a data set and cuts its validation part; never a test image.
+    """Loads the training and validation images of a dataset.
+
+    Test images are never loaded; see `zoo.data.test_split`.
 
     Args:
         name: one of `zoo datasets`, with a path where it ends in a colon.
-        data_dir: folder of tensorflow-datasets; else TFDS_DATA_DIR, else its
-            own default.
+        data_dir: folder of tensorflow-datasets; TFDS_DATA_DIR or its default
+            folder if not given.
         image_size: side in pixels to which every image is resized, or height
             and width.
-        val_fraction: share of the training images to hold out, in [0, 1). A
-            folder or file that brings a validation part keeps that, unless
-            0 asks for none.
+        val_fraction: fraction of the training images for validation, in
+            [0, 1). A folder or file with a validation split of its own keeps
+            that, unless the fraction is 0.
         group_by: for `folder:`, what keeps files together: `folder`, or a
             regular expression for the group in the file's name.
-        train_examples: how many of the training images to keep; all if not
-            given. The validation part is the same in any case.
-        classes: names of those to keep; all if none is given.
-        skip_unreadable: for `folder:`, whether files that cannot be read are
-            left out, which `Dataset.notes` says, rather than refused.
+        train_examples: number of training images to keep; all by default.
+            Does not change the validation images.
+        classes: names of the classes to keep; all by default.
+        skip_unreadable: for `folder:`, whether unreadable files are skipped,
+            with a note in `Dataset.notes`, rather than refused.
 
     Raises:
-        UserError: there is no such data set, or it cannot be read.
+        UserError: there is no such dataset, or it cannot be read.
     """
-    check_fraction(val_fraction)
-    if find_source(name)[0].train == 0:
+    check_val_fraction(val_fraction)
+    if find_dataset(name)[0].num_train == 0:
         raise UserError(
-            f"{name} is a test set only, so nothing can be trained on it; "
-            f"score a run on it with `zoo evaluate RUN --dataset={name}`."
+            f"{name} is only a test set and cannot be trained on; evaluate a "
+            f"run on it with `zoo evaluate RUN --dataset={name}`."
         )
-    source, parts = open_parts(name, data_dir, image_size, skip_unreadable)
-    whole, hashes = parts.read(TRAIN)
-    groups = group_keys(whole.file_names, group_by)
-    train, sealed = divide(parts, whole, hashes, groups)
-    rest = whole.take(train)
-    if VAL in parts.sizes and val_fraction:
-        val = parts.read(VAL)[0]
+    info, reader = open_reader(name, data_dir, image_size, skip_unreadable)
+    everything, hashes = reader.read(TRAIN)
+    groups = group_keys(everything.file_names, group_by)
+    kept, held_out = train_test_indices(reader, everything, hashes, groups)
+    train = everything.take(kept)
+    if VAL in reader.split_sizes and val_fraction:
+        val = reader.read(VAL)[0]
     else:
-        rest, val = hold_out(
-            rest,
+        train, val = train_val_split(
+            train,
             val_fraction,
-            [hashes[i] for i in train],
-            groups and [groups[i] for i in train],
+            [hashes[i] for i in kept],
+            groups and [groups[i] for i in kept],
         )
-    data = Dataset(
+    dataset = Dataset(
         name,
-        rest,
+        train,
         val,
-        parts.class_names,
-        flips=source.flips,
-        test_examples=parts.sizes.get(TEST, len(sealed)),
-        notes=parts.notes(),
+        reader.class_names,
+        hflip_safe=info.hflip_safe,
+        num_test_examples=reader.split_sizes.get(TEST, len(held_out)),
+        notes=reader.notes(),
     )
-    return fewer(restricted(data, classes), train_examples)
+    return subsample(select_classes(dataset, classes), train_examples)
 
 
-def prepare(name: str, *, data_dir: str | None = None) -> dict[str, int]:
-    """Fetches a data set, if it is not on disk, and counts its images.
+def download(name: str, *, data_dir: str | None = None) -> dict[str, int]:
+    """Downloads a dataset, unless it is on disk, and counts its images.
 
-    Those of every split are kept as arrays, and checked if they were; none is
-    handed out.
+    Every split is cached as arrays; a cache that exists is verified. No image
+    is returned.
 
     Returns:
-        The number of images of each split that the data set brings.
+        The number of images of each split of the source.
 
     Raises:
-        UserError: there is no such data set, or it cannot be fetched.
+        UserError: there is no such dataset, or it cannot be downloaded.
     """
-    parts = open_parts(name, data_dir, None)[1]
-    for part in parts.sizes:
-        parts.prepare(part)
-    return parts.sizes
+    reader = open_reader(name, data_dir, None)[1]
+    for split_name in reader.split_sizes:
+        reader.write_cache(split_name)
+    return reader.split_sizes
 
 
-def open_parts(
+@dataclasses.dataclass(frozen=True)
+class ReadRequest:
+    """A dataset as requested from its source.
+
+    Attributes:
+        info: Row in the table of datasets.
+        path: Path behind the colon, as in `folder:PATH`.
+        data_dir: Folder of tensorflow-datasets; `None` for its default.
+        image_size: Side in pixels to resize every image to, or height and
+            width.
+        skip_unreadable: Whether unreadable files are skipped.
+    """
+
+    info: DatasetInfo
+    path: str = ""
+    data_dir: str | None = None
+    image_size: int | tuple[int, int] | None = None
+    skip_unreadable: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class DatasetReader:
+    """The splits of a source.
+
+    Attributes:
+        class_names: One name per label; empty for a regression.
+        split_sizes: Number of images of each split that the source has, of
+            train, val and test.
+        read: Function from the name of a split to the split and one hash per
+            image. The hash is of the pixels before resizing, so that splits
+            do not depend on the image size.
+        original_shape: Shape of an example before resizing; `None` where the
+            sizes of images differ.
+        labels_are_names: Whether the labels serve as class names.
+        write_cache: Function from the name of a split that makes later
+            reading faster.
+        notes: Function that returns sentences about what was skipped or
+            changed so far.
+    """
+
+    class_names: tuple[str, ...]
+    split_sizes: dict[str, int]
+    read: Callable[[str], tuple[Split, list[bytes]]]
+    original_shape: tuple[int, ...] | None = None
+    labels_are_names: bool = False
+    write_cache: Callable[[str], None] = lambda split_name: None
+    notes: Callable[[], tuple[str, ...]] = lambda: ()
+
+
+def open_reader(
     name: str,
     data_dir: str | None,
     image_size: int | tuple[int, int] | None,
     skip_unreadable: bool = False,
-) -> tuple[Source, Parts]:
-    """Finds a source and looks into it."""
-    source, place = find_source(name)
-    request = Request(source, place, data_dir, image_size, skip_unreadable)
-    return source, source.load()(request)
+) -> tuple[DatasetInfo, DatasetReader]:
+    """Finds a dataset and opens its source."""
+    info, path = find_dataset(name)
+    request = ReadRequest(info, path, data_dir, image_size, skip_unreadable)
+    return info, info.load_reader()(request)
 
 
-def divide(
-    parts: Parts,
-    whole: Split,
+def train_test_indices(
+    reader: DatasetReader,
+    everything: Split,
     hashes: Sequence[bytes],
     groups: Sequence[str] | None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Says which images are for training and which are sealed.
+    """Divides the images of a source into training and test images.
 
-    None are sealed if the source has a test split of its own. Depends on the
-    images alone, and on no option but the groups.
+    All are for training if the source has a test split of its own. Depends on
+    the images alone, and on no option but the groups.
 
     Returns:
-        Two ascending int64 arrays of indices into `whole`.
+        Two ascending int64 arrays of indices into `everything`.
     """
-    if TEST in parts.sizes:
-        return np.arange(len(whole)), np.arange(0)
-    # Two units of a class stay: one to train on, one to validate on.
-    size = round(TEST_FRACTION * len(whole))
-    return cut(hashes, whole.strata, size, groups=groups, leave=2)
+    if TEST in reader.split_sizes:
+        return np.arange(len(everything)), np.arange(0)
+    # At least two units of a class stay: for training and for validation.
+    size = round(TEST_FRACTION * len(everything))
+    strata = everything.strata
+    return stratified_split(hashes, strata, size, groups=groups, min_first=2)
+
+
+def split_test(everything: Split, size: int) -> dict[str, Split]:
+    """Holds out about `size` examples for testing, always the same ones."""
+    hashes = hash_images(everything.images)
+    train, test = stratified_split(hashes, everything.strata, size, min_first=2)
+    return {TRAIN: everything.take(train), TEST: everything.take(test)}
+
+
+def reader_in_memory(
+    splits: dict[str, Split],
+    class_names: tuple[str, ...],
+    image_size: int | tuple[int, int] | None = None,
+    labels_are_names: bool = False,
+) -> DatasetReader:
+    """Makes the reader of a source that is in memory as a whole."""
+
+    def read(name: str) -> tuple[Split, list[bytes]]:
+        split = splits[name]
+        return resize_split(split, image_size), hash_images(split.images)
+
+    sizes = {name: len(split) for name, split in splits.items()}
+    shape = next(iter(splits.values())).images.shape[1:]
+    notes = _distortion_notes(shape, image_size)
+    return DatasetReader(
+        class_names,
+        sizes,
+        read,
+        shape,
+        labels_are_names,
+        notes=lambda: notes,
+    )
+
+
+def _distortion_notes(
+    shape: tuple[int, ...], image_size: int | tuple[int, int] | None
+) -> tuple[str, ...]:
+    """Notes that resizing changes the aspect ratio of the images, if so."""
+    if image_size is None:
+        return ()
+    height, width = image_files.height_and_width(image_size)
+    if not image_files.changes_aspect_ratio(shape[:2], (height, width)):
+        return ()
+    return (
+        f"all images are {shape[0]}x{shape[1]} pixels; resizing to "
+        f"{height}x{width} changes their aspect ratio.",
+    )
+
+
+def resize_split(
+    split: Split, image_size: int | tuple[int, int] | None
+) -> Split:
+    """Returns a split with its images resized, channel by channel.
+
+    Args:
+        image_size: height and width in pixels, or one number for both.
+    """
+    if image_size is None:
+        return split
+    height, width = image_files.height_and_width(image_size)
+    if split.images.shape[1:3] == (height, width):
+        return split
+    from PIL import Image
+
+    channels = split.images.shape[3]
+    images = np.empty((len(split), height, width, channels), np.uint8)
+    for i, image in enumerate(split.images):
+        for c in range(channels):
+            plane = Image.fromarray(np.ascontiguousarray(image[..., c]))
+            plane = plane.resize((width, height), Image.Resampling.BILINEAR)
+            images[i, ..., c] = np.asarray(plane)
+    return dataclasses.replace(split, images=images)
+
+
+def refuse_resizing(request: ReadRequest) -> None:
+    """Raises `UserError` if vectors are to be resized."""
+    if request.image_size is not None:
+        name = f"{request.info.name}{request.path}"
+        raise UserError(
+            f"--image_size={request.image_size} resizes images, and {name} "
+            "has points; leave it out."
+        )

@@ -1,68 +1,91 @@
-"""Images and labels of a NumPy file, `npz:PATH`.
+"""NumPy files, and the dataset `npz:PATH` in one of them.
 
-Keys: `x` and `y`; `x_val` and `y_val`, `x_test` and `y_test` if there;
-`class_names`, an array of text, if there.
+Keys of the dataset: `x` and `y`; `x_val` and `y_val`, `x_test` and `y_test`
+if there; `class_names`, an array of text, if there. Nothing is ever unpickled.
+Images that are too large for memory stay in a file that `numpy.savez` wrote,
+which does not compress: they are memory-mapped where they are.
 """
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 
-from zoo.data.array_files import read_archive
-from zoo.data.arrays import check_classes, check_known, check_split
+from zoo.data import memmap
+from zoo.data.arrays import (
+    check_classes,
+    check_examples,
+    check_label_range,
+    pixel_range,
+    scales_differ,
+)
 from zoo.data.dataset import Split
-from zoo.data.parts import TEST, TRAIN, VAL, Parts, Request, in_memory
-from zoo.data.pixel_range import are_apart, range_of
+from zoo.data.loading import (
+    TEST,
+    TRAIN,
+    VAL,
+    DatasetReader,
+    ReadRequest,
+    reader_in_memory,
+)
 from zoo.errors import UserError, join_and, join_or
 
+SUFFIXES = (".npy", ".npz")
 KEYS = {TRAIN: ("x", "y"), VAL: ("x_val", "y_val"), TEST: ("x_test", "y_test")}
 
+READ_HEADER = {
+    (1, 0): np.lib.format.read_array_header_1_0,
+    (2, 0): np.lib.format.read_array_header_2_0,
+}
+# Before each file of an archive; ends with the lengths of its name and extra
+# field.
+LOCAL_HEADER = "<4s5H3I2H"
+LOCAL_HEADER_BYTES = struct.calcsize(LOCAL_HEADER)
 
-def read(request: Request) -> Parts:
+
+def read(request: ReadRequest) -> DatasetReader:
     """Reads and checks all arrays of the file."""
-    path = Path(request.place).expanduser()
+    path = Path(request.path).expanduser()
     arrays = read_archive(path, f"npz:{path}")
-    splits = _splits(arrays, str(path))
-    given = _class_names(arrays, str(path))
-    names = check_classes(splits[TRAIN].labels, given, str(path))
-    for part, split in splits.items():
-        check_known(split.labels, names, f"{KEYS[part][1]} of {path}")
+    splits = _make_splits(arrays, str(path))
+    class_names = _class_names(arrays, str(path))
+    labels = splits[TRAIN].labels
+    names = check_classes(labels, class_names, str(path))
+    for split_name, split in splits.items():
+        x, y = KEYS[split_name]
+        check_label_range(split.labels, names, f"{y} of {path}")
         if split.images.shape[1:] != splits[TRAIN].images.shape[1:]:
             raise UserError(
-                f"{KEYS[part][0]} of {path} has images of "
-                f"{list(split.images.shape[1:])} and x of "
-                f"{list(splits[TRAIN].images.shape[1:])}; all must be alike."
+                f"{x} of {path} has images of {list(split.images.shape[1:])} "
+                f"and x of {list(splits[TRAIN].images.shape[1:])}; give all "
+                "images the same shape."
             )
-        _check_scale(splits, part, str(path))
-    return in_memory(splits, names, request.image_size, given is None)
+        _check_scale(splits, split_name, str(path))
+    return reader_in_memory(
+        splits, names, request.image_size, labels_are_names=class_names is None
+    )
 
 
-def _check_scale(splits: dict[str, Split], part: str, path: str) -> None:
-    """Refuses a part whose pixels have another scale than the training's."""
-    highs = [range_of(splits[name].images)[1] for name in (TRAIN, part)]
-    if are_apart(*highs):
-        raise UserError(
-            f"{KEYS[part][0]} of {path} lies between 0 and {highs[1]}, and x "
-            f"between 0 and {highs[0]}; give all parts in one scale, as raw "
-            "pixels 0..255."
-        )
-
-
-def _splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:
+def _make_splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:
     splits = {}
-    for part, keys in KEYS.items():
+    for split_name, keys in KEYS.items():
         missing = [key for key in keys if key not in arrays]
-        if part != TRAIN and len(missing) == 2:
+        if split_name != TRAIN and len(missing) == 2:
             continue
         if missing:
-            held = join_and(arrays) or "nothing"
+            existing = join_and(arrays) or "nothing"
             raise UserError(
-                f"npz:{name} has no {join_or(missing)}; it holds {held}, "
-                f"and {keys[0]} (images) and {keys[1]} (labels) are needed."
+                f"npz:{name} has no {join_or(missing)}; it holds "
+                f"{existing}, and needs {keys[0]} (images) and {keys[1]} "
+                "(labels)."
             )
-        splits[part] = check_split(*(arrays[k] for k in keys), name, keys)
+        x, y = (arrays[key] for key in keys)
+        splits[split_name] = Split(*check_examples(x, y, name, keys))
     return splits
 
 
@@ -76,3 +99,102 @@ def _class_names(arrays: dict[str, np.ndarray], name: str) -> list[str] | None:
             "numpy.array([...]) of strings."
         )
     return names.tolist()
+
+
+def _check_scale(splits: dict[str, Split], split_name: str, path: str) -> None:
+    """Refuses a split whose pixels are scaled unlike those for training."""
+    train, other = (
+        pixel_range(splits[name].images)[1] for name in (TRAIN, split_name)
+    )
+    if scales_differ(train, other):
+        raise UserError(
+            f"{KEYS[split_name][0]} of {path} lies between 0 and {other}, and "
+            f"x between 0 and {train}; give all splits in one scale, as raw "
+            "pixels 0..255."
+        )
+
+
+def read_archive(path: Path, name: str) -> dict[str, np.ndarray]:
+    """Reads every array of a `.npz` file, by key.
+
+    Uint8 arrays of more than `memmap.MAX_IN_MEMORY_BYTES` are memory-mapped,
+    unless they are compressed.
+
+    Args:
+        path: path of the file.
+        name: name of the file in error messages.
+
+    Raises:
+        UserError: there is no such file, it is not a `.npz` file, or its
+            arrays are corrupt or hold Python objects.
+    """
+    _check_is_file(path, name, ".npz")
+    # Opened here, since NumPy leaves a file open that is not an archive.
+    with path.open("rb") as content:
+        try:
+            file = np.load(content, allow_pickle=False)
+        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+            file = None
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise UserError(
+                f"{name} cannot be read as a NumPy .npz file; write one "
+                "with numpy.savez(path, x=images, y=labels)."
+            )
+        return {
+            key: _read_safely(
+                lambda key=key: _read_member(file, key), f"{key} of {name}"
+            )
+            for key in file.files
+        }
+
+
+def read_array(path: Path, name: str) -> np.ndarray:
+    """Reads the array of a `.npy` file; see `read_archive`."""
+    _check_is_file(path, name, ".npy")
+    with path.open("rb") as content:
+        return _read_safely(
+            lambda: np.lib.format.read_array(content, allow_pickle=False), name
+        )
+
+
+def _check_is_file(path: Path, name: str, suffix: str) -> None:
+    if not path.is_file():
+        raise UserError(
+            f"{name} is not a file; give the path of a NumPy {suffix} file."
+        )
+
+
+def _read_member(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
+    """Returns one array of an archive; memory-maps a large one."""
+    entries = {entry.filename: entry for entry in file.zip.infolist()}
+    entry = entries.get(f"{key}.npy")
+    is_stored = entry and entry.compress_type == zipfile.ZIP_STORED
+    if not is_stored or entry.file_size <= memmap.MAX_IN_MEMORY_BYTES:
+        return file[key]
+    with file.zip.open(entry) as content:
+        version = np.lib.format.read_magic(content)
+        shape, fortran_order, dtype = READ_HEADER[version](content)
+        header_bytes = content.tell()
+    if dtype != np.uint8 or fortran_order:
+        return file[key]
+    raw = file.zip.fp
+    # The local header, whose fields may be longer than those of the table.
+    raw.seek(entry.header_offset)
+    fields = struct.unpack(LOCAL_HEADER, raw.read(LOCAL_HEADER_BYTES))
+    start = entry.header_offset + LOCAL_HEADER_BYTES + fields[-2] + fields[-1]
+    return np.memmap(raw, np.uint8, "r", start + header_bytes, shape)
+
+
+def _read_safely(read: Callable[[], np.ndarray], what: str) -> np.ndarray:
+    """Calls `read`; turns its errors into one sentence."""
+    try:
+        return read()
+    except ValueError as error:
+        if "allow_pickle" in str(error):
+            raise UserError(
+                f"{what} holds Python objects, which are never loaded, since "
+                "they could run any code; save a plain array of numbers."
+            ) from None
+    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
+        pass
+    raise UserError(f"{what} is corrupt; write the file again.")

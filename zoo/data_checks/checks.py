@@ -13,9 +13,9 @@ import numpy as np
 
 from zoo import metrics
 from zoo.console import pluralize
-from zoo.data import formats
-from zoo.data.pictures import is_squeezed
-from zoo.data.pixel_range import dark
+from zoo.data import image_files
+from zoo.data.arrays import dark_pixels_warning
+from zoo.data.image_files import changes_aspect_ratio
 from zoo.data_checks.near_duplicates import Pair
 from zoo.data_checks.stats import DatasetStats, ImageStats, count_values
 from zoo.errors import join_and
@@ -141,10 +141,12 @@ def unused_files(stats: DatasetStats) -> Iterator[DataFinding]:
 
 def skipped_files(stats: DatasetStats) -> Iterator[DataFinding]:
     """Files of formats that are not read, and images among them."""
-    text = formats.left_out(stats.skipped)
+    text = image_files.describe_skipped(stats.skipped)
     if text is None:
         return
-    images = (formats.FOREIGN | formats.HEIC).intersection(stats.skipped)
+    images = (
+        image_files.UNSUPPORTED_SUFFIXES | image_files.HEIC_SUFFIXES
+    ).intersection(stats.skipped)
     yield DataFinding(
         "skipped_files",
         WARNING if images else INFO,
@@ -155,7 +157,9 @@ def skipped_files(stats: DatasetStats) -> Iterator[DataFinding]:
 
 def scaled_pixels(stats: DatasetStats) -> Iterator[DataFinding]:
     """Pixels that are all far below 255."""
-    text = dark((0, max(image.highest for image in stats.images)))
+    text = dark_pixels_warning(
+        (0, max(image.highest for image in stats.images))
+    )
     if text:
         what, _, remedy = text.rstrip(".").partition(": ")
         yield DataFinding(
@@ -232,7 +236,7 @@ def not_square(stats: DatasetStats) -> Iterator[DataFinding]:
     if len(sizes) > 1 or not stats.images[0].format:
         return  # `different_sizes` reports several sizes
     (size,) = sizes
-    if is_squeezed(size, 1, 1) and min(size) >= COMMON_SIDES[-1]:
+    if changes_aspect_ratio(size, (1, 1)) and min(size) >= COMMON_SIDES[-1]:
         yield DataFinding(
             "not_square",
             INFO,

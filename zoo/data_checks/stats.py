@@ -16,12 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import folder, layout, pictures, walking
-from zoo.data.dataset import Split, hold_out
-from zoo.data.loading import divide, open_parts
-from zoo.data.parts import TEST, TRAIN, VAL, Parts
-from zoo.data.sources import find_source
-from zoo.data.splits import digest
+from zoo.data import folder, image_files
+from zoo.data.dataset import Split, hash_image, train_val_split
+from zoo.data.datasets import find_dataset
+from zoo.data.loading import (
+    TEST,
+    TRAIN,
+    VAL,
+    DatasetReader,
+    open_reader,
+    train_test_indices,
+)
 from zoo.data_checks import near_duplicates
 from zoo.errors import UserError
 
@@ -159,8 +164,8 @@ class DatasetStats:
         hashes = [self.images[i].digest for i in whole]
         split = Split(np.zeros((len(whole), 0), np.uint8), self.labels[whole])
         sizes = {} if self.num_test is None else {TEST: self.num_test}
-        source = Parts(self.class_names, sizes, _never)
-        kept, test = divide(source, split, hashes, None)
+        source = DatasetReader(self.class_names, sizes, _never)
+        kept, test = train_test_indices(source, split, hashes, None)
         val = self._in_split(VAL)
         train = whole[kept]
         if not len(val):
@@ -169,7 +174,7 @@ class DatasetStats:
             )
             train, val = (
                 np.array([int(name) for name in part.file_names], np.int64)
-                for part in hold_out(
+                for part in train_val_split(
                     numbered, VAL_FRACTION, [hashes[i] for i in kept]
                 )
             )
@@ -200,10 +205,10 @@ def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
         UserError: it cannot be read, or has no images.
     """
     _check_has_images(name)
-    _, parts = open_parts(name, data_dir, None)
+    _, parts = open_reader(name, data_dir, None)
     images, splits = [], []
     for split_name in (TRAIN, VAL):
-        if split_name not in parts.sizes:
+        if split_name not in parts.split_sizes:
             continue
         split, hashes = parts.read(split_name)
         splits += [(split, index) for index in range(len(split))]
@@ -235,20 +240,20 @@ def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
         tuple(images),
         (),
         {},
-        parts.sizes.get(TEST),
+        parts.split_sizes.get(TEST),
         pixels,
     )
 
 
 def _check_has_images(name: str) -> None:
     """Raises `UserError`, before anything is read, for sets without images."""
-    source, _ = find_source(name)
-    if source.train == 0:
+    source, _ = find_dataset(name)
+    if source.num_train == 0:
         raise UserError(
             f"{name} is a held-out test set only; inspect a data set that is "
             "used for training."
         )
-    if len(source.shape or ()) == 1 or source.name == "points:":
+    if len(source.input_shape or ()) == 1 or source.name == "points:":
         raise UserError(
             f"{name} has points, and `zoo inspect` checks images; `zoo train` "
             "plots points as they are learned."
@@ -263,13 +268,13 @@ def read_folder(path: str) -> DatasetStats:
             can be decoded.
     """
     root = Path(path).expanduser()
-    found = layout.find(root)
+    found = folder.find_layout(root)
     classes = folder.find_classes(found.roots[TRAIN])
     files, others, num_test = [], [], None
     notes = list(found.notes)
     for split, top in found.roots.items():
         inside, rest = _list_files(split, top, classes)
-        if missing := folder.missing_classes(top, classes):
+        if missing := folder.missing_classes_note(top, classes):
             notes.append(missing)
         if split == TEST:
             num_test = len(inside)
@@ -291,9 +296,9 @@ def read_folder(path: str) -> DatasetStats:
         tuple(classes),
         tuple(images),
         tuple(unreadable),
-        walking.count_kinds(others),
+        image_files.count_suffixes(others),
         num_test,
-        lambda index: pictures.decode(root / images[index].name, 3),
+        lambda index: image_files.decode(root / images[index].name, 3),
         tuple(notes),
     )
 
@@ -303,10 +308,10 @@ def _list_files(
 ) -> tuple[list[tuple[Path, str, int]], list[Path]]:
     """Returns (path, split, label) of each image file, and other files."""
     files, others = [], []
-    for inside in walking.folders(top):
+    for inside in image_files.list_folders(top):
         if inside.name not in classes:
-            raise folder.unknown_class(top, inside.name, classes)
-        images, rest = walking.divide(inside)
+            raise folder.unknown_class_error(top, inside.name, classes)
+        images, rest = image_files.find_images(inside)
         label = classes.index(inside.name)
         files += [(path, split, label) for path in images]
         others += rest
@@ -318,13 +323,13 @@ def _read_files(
 ) -> tuple[list[ImageStats], list[UnreadableFile]]:
     """Reads headers, then pixels: in gray if all training images are gray."""
     paths = [path for path, _, _ in files]
-    headers = _map(pictures.header, paths)
+    headers = _map(image_files.read_header, paths)
     modes = {
         header.mode
         for header, (_, split, _) in zip(headers, files, strict=True)
-        if split == TRAIN and isinstance(header, pictures.Header)
+        if split == TRAIN and isinstance(header, image_files.ImageHeader)
     }
-    channels = 1 if modes <= set(pictures.GREY_MODES) else 3
+    channels = 1 if modes <= set(image_files.GRAY_MODES) else 3
     measured = _map(functools.partial(_measure, channels=channels), paths)
     images, unreadable = [], []
     for (path, split, label), header, values in zip(
@@ -343,7 +348,7 @@ def _read_files(
                 header.size,
                 _file_mode(header),
                 header.format,
-                header.frames,
+                header.num_frames,
                 *values,
             )
         )
@@ -356,17 +361,17 @@ def _map(function: Callable, paths: list[Path]) -> list:
     def attempt(path: Path):
         try:
             return function(path)
-        except pictures.Unreadable as error:
-            return error.why
+        except image_files.UnreadableImageError as error:
+            return error.reason
 
-    with pictures.bombs_refused(), ThreadPoolExecutor() as pool:
+    with image_files.refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
         return list(pool.map(attempt, paths))
 
 
 def _measure(path: Path, channels: int) -> tuple[bytes, np.ndarray, int]:
     """Returns hash, thumbnail and largest pixel of an image file."""
-    pixels = pictures.decode(path, channels)
-    return digest(pixels), thumbnail(pixels), int(pixels.max())
+    pixels = image_files.decode(path, channels)
+    return hash_image(pixels), thumbnail(pixels), int(pixels.max())
 
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:
@@ -381,6 +386,6 @@ def thumbnail(pixels: np.ndarray) -> np.ndarray:
     return np.asarray(image.resize(size, Image.Resampling.BILINEAR))
 
 
-def _file_mode(header: pictures.Header) -> str:
+def _file_mode(header: image_files.ImageHeader) -> str:
     mode = FILE_MODES.get(header.mode, header.mode)
     return mode + " with transparency" * header.is_transparent

@@ -220,7 +220,7 @@ def random_labels(stats: RunStats) -> Finding | None:
         "random_labels",
         WARNING if stats.is_failing else INFO,
         f"{changed:,} of the {count:,} training labels are wrong "
-        f"(--randomize_labels={drawn['share']:g}), and training accuracy is "
+        f"(--randomize_labels={drawn['fraction']:g}), and training accuracy is "
         f"{100 * accuracy:.0f}%: {outcome}",
         "accuracy",
         propose(stats, *proposals),

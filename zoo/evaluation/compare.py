@@ -116,7 +116,7 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
         [by_path[r.path] for r in group] for group in group_by_config(runs)
     ]
     different, same = split_options([[s.run for s in g] for g in groups])
-    is_regression = runs[0].resolved["data"].get("task") == "numbers"
+    is_regression = runs[0].resolved["data"].get("task") == "regression"
     score = "mean_squared_error" if is_regression else "accuracy"
     return {
         "dataset": runs[0].config.dataset,

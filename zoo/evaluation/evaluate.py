@@ -18,9 +18,9 @@ from zoo import backend, metrics
 from zoo.config import DEFAULTS
 from zoo.console import format_interval, format_percent, format_table
 from zoo.data import Dataset, Split, load_dataset
-from zoo.data import random_labels as randomization
 from zoo.data.dataset import fingerprint
-from zoo.data.seal import open_test
+from zoo.data.test_split import load_test_split
+from zoo.data.transforms import draw_labels
 from zoo.errors import UserError, join_or
 from zoo.evaluation import test_log
 from zoo.models.inference import predict_batched
@@ -252,9 +252,7 @@ def _random_label_metrics(
     """
     recorded = run.resolved["data"]["random_labels"]
     seed = run.resolved["config"]["seed"]
-    _, labels = randomization.draw(
-        part, recorded["share"], seed, logits.shape[1]
-    )
+    _, labels = draw_labels(part, recorded["fraction"], seed, logits.shape[1])
     correct = metrics.count_correct(logits, labels)
     return {
         "changed": recorded["changed"],
@@ -374,7 +372,7 @@ def load_split(run: Run, split: str) -> Split:
     # then there would be training images among those of the test.
     check_same_data(run, dataset)
     if split == "test":
-        part = open_test(config.dataset, **options)
+        part = load_test_split(config.dataset, **options)
         if not len(part):
             raise UserError(
                 f"{config.dataset} is too small to have a held-out test set; "
@@ -384,7 +382,7 @@ def load_split(run: Run, split: str) -> Split:
     part = getattr(dataset, split)
     if not len(part):
         others = "--split=train or --split=test"
-        if not dataset.test_examples:
+        if not dataset.num_test_examples:
             others = "--split=train"
         raise UserError(
             f"{run.name} held out no validation images; use {others}."

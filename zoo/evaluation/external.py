@@ -26,12 +26,17 @@ from zoo.console import (
     format_shape,
     format_table,
 )
-from zoo.data.dataset import Split, fingerprint
-from zoo.data.loading import load_dataset, open_parts
-from zoo.data.parts import TEST, TRAIN, VAL, Parts
-from zoo.data.seal import open_test
-from zoo.data.sources import find_source
-from zoo.data.splits import digests
+from zoo.data.dataset import Split, fingerprint, hash_images
+from zoo.data.datasets import find_dataset
+from zoo.data.loading import (
+    TEST,
+    TRAIN,
+    VAL,
+    DatasetReader,
+    load_dataset,
+    open_reader,
+)
+from zoo.data.test_split import load_test_split
 from zoo.errors import UserError, close_matches, join_and
 from zoo.evaluation import evaluate, test_log
 from zoo.models.inference import predict_batched
@@ -127,7 +132,7 @@ def evaluate_external(
 
 
 def _check_run(run: Run, name: str) -> None:
-    if run.resolved["data"].get("task") == "numbers":
+    if run.resolved["data"].get("task") == "regression":
         raise UserError(
             f"{run.name} is a regression; --dataset evaluates runs of "
             "classifiers."
@@ -237,9 +242,9 @@ def count_seen_in_training(run: Run, mapped: MappedSplit) -> int | None:
         own = evaluate.load_split(run, "train").images
     except UserError:
         return None
-    known = set(digests(own))
+    known = set(hash_images(own))
     images = mapped.external.examples.images
-    return sum(digest in known for digest in digests(images))
+    return sum(digest in known for digest in hash_images(images))
 
 
 def _notes(run: Run, mapped: MappedSplit, seen: int | None) -> list[str]:
@@ -313,13 +318,13 @@ def load_external(
     """
     _check_kind(name, shape)
     size = shape[:2] if len(shape) == 3 else None
-    _, parts = open_parts(name, data_dir, size)
+    _, parts = open_reader(name, data_dir, size)
     split = _choose_split(name, split, parts)
     options = {"data_dir": data_dir, "image_size": size}
     if split == ALL:
         examples = parts.read(TRAIN)[0]
     elif split == TEST:
-        examples = open_test(name, **options)
+        examples = load_test_split(name, **options)
     else:
         examples = getattr(load_dataset(name, **options), split)
     if not len(examples):
@@ -335,14 +340,19 @@ def load_external(
             f"and those of training {shape[0]}; the numbers must be equal."
         )
     return ExternalSplit(
-        name, split, examples, parts.class_names, parts.numbered, parts.shape
+        name,
+        split,
+        examples,
+        parts.class_names,
+        parts.labels_are_names,
+        parts.original_shape,
     )
 
 
 def _check_kind(name: str, shape: tuple[int, ...]) -> None:
     """Raises `UserError` for vectors in the place of images, or for images."""
-    source, _ = find_source(name)
-    if source.classes == 0:
+    source, _ = find_dataset(name)
+    if source.num_classes == 0:
         raise UserError(
             f"{name} is a regression data set; give one with classes."
         )
@@ -356,8 +366,8 @@ def _check_kind(name: str, shape: tuple[int, ...]) -> None:
     )
 
 
-def _choose_split(name: str, split: str | None, parts: Parts) -> str:
-    if TRAIN not in parts.sizes:
+def _choose_split(name: str, split: str | None, parts: DatasetReader) -> str:
+    if TRAIN not in parts.split_sizes:
         if split not in (None, TEST):
             raise UserError(
                 f"--split={split} is not available: {name} is a test set only; "
@@ -366,7 +376,7 @@ def _choose_split(name: str, split: str | None, parts: Parts) -> str:
         return TEST
     if split is not None:
         return split
-    return ALL if set(parts.sizes) == {TRAIN} else VAL
+    return ALL if set(parts.split_sizes) == {TRAIN} else VAL
 
 
 def match_channels(examples: Split, channels: int, name: str) -> Split:

@@ -105,7 +105,7 @@ def find_misclassified(run: Run, split: str, count: int) -> Misclassified:
             be loaded again.
     """
     check_split(split)
-    if run.resolved["data"].get("task") == "numbers":
+    if run.resolved["data"].get("task") == "regression":
         raise UserError(
             f"{run.name} is a regression, which has no misclassified examples; "
             f"`{Target.of(run).typed('evaluate')}` reports its error."

@@ -21,7 +21,7 @@ import numpy as np
 
 from zoo.console import print_status
 from zoo.data.dataset import Split
-from zoo.data.rows import chunks
+from zoo.data.memmap import iter_chunks
 from zoo.errors import UserError
 from zoo.io import atomic_write
 
@@ -126,7 +126,7 @@ def key(split: Split, extractor: Extractor) -> str:
     total = hashlib.sha256(extractor.fingerprint.encode())
     images = split.images
     total.update(f"{images.dtype.str} {images.shape}".encode())
-    for chunk in chunks(images):
+    for chunk in iter_chunks(images):
         total.update(np.ascontiguousarray(chunk).data)
     return total.hexdigest()[:32]
 

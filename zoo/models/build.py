@@ -38,7 +38,7 @@ def build_model(
     input_shape: tuple[int, ...],
     seed: int = 0,
     options: Mapping[str, Any] = NO_OPTIONS,
-    task: str = "classes",
+    task: str = "classification",
 ) -> keras.Model:
     """Builds the model of an entry, from float32 images to logits.
 
@@ -59,7 +59,9 @@ def build_model(
     model = build_standardized(
         entry, num_classes, input_shape, seed, options, task
     ).model
-    ends_at_features = task == "classes" and not check_classes(num_classes)
+    ends_at_features = task == "classification" and not check_classes(
+        num_classes
+    )
     return _end_at_features(entry, model) if ends_at_features else model
 
 
@@ -70,14 +72,14 @@ def build_standardized(
     input_shape: tuple[int, ...],
     seed: int = 0,
     options: Mapping[str, Any] = NO_OPTIONS,
-    task: str = "classes",
+    task: str = "classification",
 ) -> StandardizedModel:
     """Builds a model as `build_model` does, and reports what it contains.
 
     With `num_classes=0` it has the logits of two classes.
     """
     shape = check_shape(entry, input_shape)
-    classes = 1 if task == "numbers" else check_classes(num_classes) or 2
+    classes = 1 if task == "regression" else check_classes(num_classes) or 2
     arguments = {**entry.arguments, **check_options(entry, options)}
     if takes_seed(entry):
         arguments["seed"] = seed
@@ -90,7 +92,7 @@ def build_standardized(
 
     if entry.registered:
         return user_models.standardize(
-            entry.name, model, shape, classes, task == "classes"
+            entry.name, model, shape, classes, task == "classification"
         )
     _check_output(entry, model, classes)
     return user_models.StandardizedModel(model)

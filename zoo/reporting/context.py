@@ -88,7 +88,7 @@ class ReportContext:
     @property
     def is_regression(self) -> bool:
         """Whether the targets are numbers instead of classes."""
-        return self.resolved["data"].get("task") == "numbers"
+        return self.resolved["data"].get("task") == "regression"
 
     @property
     def step(self) -> int:

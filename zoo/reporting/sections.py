@@ -24,7 +24,7 @@ from zoo.console import (
     format_shape,
     pluralize,
 )
-from zoo.data.sources import Source, find_source
+from zoo.data.datasets import DatasetInfo, find_dataset
 from zoo.diagnostics import text as diagnostics_text
 from zoo.diagnostics.findings import ERROR, INFO, WARNING
 from zoo.errors import UserError, join_and
@@ -273,7 +273,7 @@ def data_rows(run: ReportContext) -> dict[str, Any]:
     classes = f"{len(names)}: {', '.join(names[:MAX_CLASS_NAMES])}"
     features = run.resolved.get("features")
     return {
-        "about": source and source.about,
+        "about": source and source.description,
         "shape": _shape(data["input_shape"]),
         "classes": classes + (f" and {more} more" if more > 0 else "")
         if names
@@ -281,17 +281,17 @@ def data_rows(run: ReportContext) -> dict[str, Any]:
         "split": _split_text(config, data),
         "augmentation": config["augment"].replace("_", " and "),
         "features": features and f"{features['name']}: {features['about']}",
-        "origin": source and source.origin,
-        "license": (source and source.licence) or "not specified",
+        "origin": source and source.authors,
+        "license": (source and source.license) or "not specified",
     }
 
 
-def _source(run: ReportContext) -> Source | None:
+def _source(run: ReportContext) -> DatasetInfo | None:
     """Returns the data set's entry in the table, if it has one."""
     if run.data["handed_over"]:
         return None
     try:
-        return find_source(run.data["name"])[0]
+        return find_dataset(run.data["name"])[0]
     except UserError:
         return None
 
@@ -420,7 +420,7 @@ class _StoredDataset:
     def of(cls, run: Run) -> _StoredDataset:
         data = run.resolved["data"]
         try:
-            flips = find_source(data["name"])[0].flips
+            flips = find_dataset(data["name"])[0].flips
         except UserError:
             flips = False
         return cls(

@@ -17,7 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import array_files, formats, pictures, walking
+from zoo.data import image_files, npz
 from zoo.data.arrays import check_pixels
 from zoo.errors import UserError, close_matches, join_and, join_or
 
@@ -63,8 +63,10 @@ def find_files(words: Iterable[str]) -> InputFiles:
             others += rest
         else:
             paths += _matching_files(word, path)
-    counts = walking.count_kinds(dict.fromkeys(others))
-    return InputFiles(list(dict.fromkeys(paths)), formats.left_out(counts))
+    counts = image_files.count_suffixes(dict.fromkeys(others))
+    return InputFiles(
+        list(dict.fromkeys(paths)), image_files.describe_skipped(counts)
+    )
 
 
 def _matching_files(word: str, path: Path) -> list[Path]:
@@ -83,12 +85,15 @@ def _matching_files(word: str, path: Path) -> list[Path]:
 
 
 def _images_in(folder: Path) -> tuple[list[Path], list[Path]]:
-    images, others = walking.divide(folder)
+    images, others = image_files.find_images(folder)
     if not images:
-        skipped = formats.left_out(walking.count_kinds(others))
+        skipped = image_files.describe_skipped(
+            image_files.count_suffixes(others)
+        )
         raise UserError(
-            f"{folder} contains no images ({formats.named()}); give a folder "
-            f"that does.{' ' + skipped if skipped else ''}"
+            f"{folder} contains no images "
+            f"({image_files.describe_suffixes()}); give a folder that "
+            f"does.{' ' + skipped if skipped else ''}"
         )
     return images, others
 
@@ -205,7 +210,7 @@ def _read_in_memory(
     """Returns names and values of a file; `None` if it is an image file."""
     if len(shape) == 1:
         return read_points(path, shape[0])
-    if path.suffix.lower() in array_files.SUFFIXES:
+    if path.suffix.lower() in npz.SUFFIXES:
         return read_images(path, shape, known)
     if shape[2] not in (1, 3):
         raise UserError(
@@ -217,17 +222,19 @@ def _read_in_memory(
 
 def _decode(paths: Sequence[Path], shape: tuple[int, ...]) -> InputBatch:
     """Decodes image files in parallel; unreadable ones are listed apart."""
-    form = pictures.Form(tuple(shape), resize=True)
+    form = image_files.ImageSpec(tuple(shape), resize=True)
 
     def decode(path: Path) -> tuple[np.ndarray, bool] | UnreadableImage:
         try:
-            pixels = pictures.decode(path, shape[2])
-            squeezed = pictures.is_squeezed(pixels.shape[:2], *shape[:2])
-            return pictures.fit(pixels, form, path), squeezed
+            pixels = image_files.decode(path, shape[2])
+            squeezed = image_files.changes_aspect_ratio(
+                pixels.shape[:2], shape[:2]
+            )
+            return image_files.resize_to_spec(pixels, form, path), squeezed
         except UserError as error:
             return UnreadableImage(str(path), str(error))
 
-    with pictures.bombs_refused(), ThreadPoolExecutor() as pool:
+    with image_files.refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
         results = list(pool.map(decode, paths))
     good = [i for i, result in enumerate(results) if isinstance(result, tuple)]
     values = np.empty((len(good), *shape), np.uint8)
@@ -285,8 +292,8 @@ def check_images(
 def _read_array(path: Path) -> np.ndarray:
     """Reads the array of a file: of several, the one with the key `x`."""
     if path.suffix.lower() == ".npy":
-        return array_files.read_array(path, str(path))
-    arrays = array_files.read_archive(path, str(path))
+        return npz.read_array(path, str(path))
+    arrays = npz.read_archive(path, str(path))
     if ARRAY_KEY in arrays:
         return arrays[ARRAY_KEY]
     if len(arrays) == 1:
@@ -358,7 +365,7 @@ def read_points(path: Path, size: int) -> tuple[list[str], np.ndarray]:
         UserError: the file does not hold such points.
     """
     suffix = path.suffix.lower()
-    if suffix in array_files.SUFFIXES:
+    if suffix in npz.SUFFIXES:
         return check_points(_read_array(path), size, str(path))
     if suffix not in TEXT_SUFFIXES:
         raise UserError(

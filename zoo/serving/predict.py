@@ -11,7 +11,7 @@ import numpy as np
 
 from zoo import backend, metrics, model_metadata
 from zoo.console import format_table
-from zoo.data.pixel_range import other_than_trained
+from zoo.data.arrays import scale_mismatch_warning
 from zoo.errors import UserError, join_and
 from zoo.run_store import RunStore
 from zoo.runs import Run, read_model
@@ -176,7 +176,7 @@ def predict(
 
 def check_classifier(run: Run) -> None:
     """Raises `UserError` if a run predicts numbers instead of classes."""
-    if run.resolved["data"].get("task") == "numbers":
+    if run.resolved["data"].get("task") == "regression":
         raise UserError(
             f"{run.name} predicts numbers, not classes; use run.load_model() "
             "in Python."
@@ -240,7 +240,7 @@ class BrightnessCheck:
     def __init__(self, resolved: dict[str, Any]):
         data = resolved["data"]
         self._training_mean = training_mean(resolved)
-        self._training_means = data.get("image_means")
+        self._training_means = data.get("image_mean_range")
         self._training_range = data.get("pixel_range")
         self._means: list[np.ndarray] = []
         self._names: list[str] = []
@@ -261,7 +261,9 @@ class BrightnessCheck:
         means = np.concatenate(self._means)
         texts = []
         if self._training_range and self._max:
-            texts.append(other_than_trained(self._max, self._training_range))
+            texts.append(
+                scale_mismatch_warning(self._max, self._training_range)
+            )
         if self._training_mean is not None:
             overall = brightness_warning(
                 float(means.mean()), self._training_mean
@@ -351,7 +353,7 @@ class SavedModelFile(Run):
             "data": {
                 "class_names": classes,
                 "input_shape": metadata["input"]["shape"][1:],
-                "task": "classes" if classes else "numbers",
+                "task": "classification" if classes else "regression",
             },
             "statistics": {"mean": None},
         }

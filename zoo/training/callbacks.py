@@ -29,7 +29,7 @@ import keras
 import numpy as np
 
 from zoo.data import Dataset, pipeline
-from zoo.data.rows import rows_in
+from zoo.data.memmap import rows_per_chunk
 from zoo.errors import Diverged, Interrupted
 from zoo.resolve import ResolvedConfig
 from zoo.runs import Run, RunWriter
@@ -167,7 +167,7 @@ class Session:
         summaries: SummaryWriter,
         console: TrainingConsole,
         stop: StopRequest,
-        batches: pipeline.Batches,
+        batches: pipeline.TrainingBatches,
         has_user_callbacks: bool = False,
     ):
         self.setup = setup
@@ -228,7 +228,7 @@ class Session:
     def _validation(self) -> tuple[np.ndarray, np.ndarray]:
         dataset = self.setup.dataset
         shape = (0, *dataset.input_shape)
-        in_memory = rows_in(MAX_SUMMARY_BYTES, shape, item_bytes=4)
+        in_memory = rows_per_chunk(MAX_SUMMARY_BYTES, shape, item_bytes=4)
         size = min(MAX_SUMMARY_EXAMPLES, in_memory)
         batch = SummaryBatch.draw(dataset, self.config.seed, size)
         return batch.images, batch.labels

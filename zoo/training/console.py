@@ -74,7 +74,7 @@ class TrainingConsole(console.Console):
         if now.accuracy is not None:
             details += f"  accuracy {now.accuracy:.4f}"
         if seconds is not None:
-            details += f"  {rate:,.0f} {setup.source.noun}/s"
+            details += f"  {rate:,.0f} {setup.source.unit_name}/s"
             details += f"  {format_duration(seconds)} left"
         self.show_progress(
             f"epoch {state.epoch + 1}/{config.num_epochs}  step",

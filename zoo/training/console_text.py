@@ -18,7 +18,7 @@ from zoo.console import (
     tensorboard_command,
 )
 from zoo.data import Dataset
-from zoo.data.pixel_range import dark
+from zoo.data.arrays import dark_pixels_warning
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import INFO, Finding
 from zoo.diagnostics.run_stats import RunStats
@@ -75,18 +75,18 @@ def print_header(
 def _describe_data(data: Dataset) -> str:
     val = f"{len(data.val):,} validation" if len(data.val) else "no validation"
     text = (
-        f"{data.name}: {len(data.train):,} training + {val} {data.noun} "
+        f"{data.name}: {len(data.train):,} training + {val} {data.unit_name} "
         f"{_format_shape(data.input_shape)}, "
         f"{_describe_task(data)}"
     )
-    if data.test_examples:
-        text += f"; {data.test_examples:,} test {data.noun} held out"
+    if data.num_test_examples:
+        text += f"; {data.num_test_examples:,} test {data.unit_name} held out"
     return text
 
 
 def _describe_notes(data: Dataset) -> dict[str, str]:
     """Reports files that were left out, and pixels far below 255."""
-    notes = [*data.notes, dark(data.pixel_range)]
+    notes = [*data.notes, dark_pixels_warning(data.pixel_range)]
     # Labels of lines are keys: spaces distinguish several notes.
     texts = [expand_commands(note.rstrip(".")) for note in notes if note]
     return {"note" + " " * i: text for i, text in enumerate(texts)}
@@ -100,7 +100,7 @@ def _describe_random_labels(setup: TrainSetup) -> dict[str, str]:
     val = "validation and " if len(setup.dataset.val) else ""
     return {
         "WARNING": f"{drawn.changed:,} of {len(setup.dataset.train):,} "
-        f"training labels are incorrect: --randomize_labels={drawn.share:g} "
+        f"training labels are incorrect: --randomize_labels={drawn.fraction:g} "
         f"drew {drawn.replaced:,} of them at random, by "
         f"--seed={setup.config.seed}; {val}test labels are true"
     }
@@ -170,7 +170,7 @@ def _describe_options(config: TrainConfig) -> str:
 
 
 def _describe_task(data: Dataset) -> str:
-    if data.task == "numbers":
+    if data.task == "regression":
         return "a number to predict"
     return f"{data.num_classes} classes"
 
@@ -207,7 +207,7 @@ def print_initial_scores(
     console.print_fields(
         {
             "initial": f"{text}, on {len(batch.labels):,} {split} "
-            f"{setup.source.noun}"
+            f"{setup.source.unit_name}"
         }
     )
 
@@ -277,7 +277,7 @@ def _describe_training(setup: TrainSetup, scores: dict) -> str:
             patience = pluralize(config.early_stopping_patience, "epoch")
             what = f"stopped early, {patience} without a lower validation loss"
     rate = scores["examples_per_second"]
-    throughput = f", {rate:,.0f} {setup.source.noun}/s" if rate else ""
+    throughput = f", {rate:,.0f} {setup.source.unit_name}/s" if rate else ""
     return (
         f"{what}: {pluralize(scores['epochs'], 'epoch')}, "
         f"{pluralize(scores['steps'], 'step')} in {span}{throughput}"
@@ -287,7 +287,7 @@ def _describe_training(setup: TrainSetup, scores: dict) -> str:
 def _describe_results(setup: TrainSetup, scores: dict) -> dict[str, str]:
     """Returns lines with the scores of the weights that are kept."""
     config, val = setup.config, setup.dataset.val
-    noun = setup.source.noun
+    noun = setup.source.unit_name
     if scores["best_epoch"] is None:
         return {"result": f"the last weights; no validation {noun} were kept"}
     epoch = scores["best_epoch"]
@@ -325,7 +325,7 @@ def describe_class_sizes(dataset: Dataset, class_weight: str) -> dict[str, str]:
     """
     if not has_unbalanced_classes(dataset):
         return {}
-    counts = dataset.class_counts()
+    counts = dataset.class_counts
     largest, smallest = int(counts.argmax()), int(counts.argmin())
     names = dataset.class_names
     if class_weight == "balanced":
@@ -343,9 +343,9 @@ def describe_class_sizes(dataset: Dataset, class_weight: str) -> dict[str, str]:
             "classes count the same"
         )
     return {
-        "classes": f"unbalanced: {counts[largest]:,} training {dataset.noun} "
-        f"are {names[largest]}, {counts[smallest]:,} {names[smallest]}; "
-        f"{advice}"
+        "classes": f"unbalanced: {counts[largest]:,} training "
+        f"{dataset.unit_name} are {names[largest]}, {counts[smallest]:,} "
+        f"{names[smallest]}; {advice}"
     }
 
 

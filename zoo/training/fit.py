@@ -34,9 +34,9 @@ BATCH_HOOKS = (
 
 def training_batches(
     config: ResolvedConfig, dataset: Dataset
-) -> pipeline.Batches:
+) -> pipeline.TrainingBatches:
     """Returns the training batches of every epoch."""
-    return pipeline.Batches(
+    return pipeline.TrainingBatches(
         dataset.train,
         batch_size=config.batch_size,
         seed=config.seed,
@@ -49,7 +49,7 @@ def fit(
     setup: TrainSetup,
     state: TrainState,
     callbacks: Sequence[keras.callbacks.Callback],
-    batches: pipeline.Batches,
+    batches: pipeline.TrainingBatches,
     until_epoch: int | None = None,
     user_callbacks: UserCallbacks | None = None,
 ) -> None:

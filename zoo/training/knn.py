@@ -45,7 +45,7 @@ def fit_knn(session: Session) -> None:
         train.labels,
     )
     state.seconds = time.perf_counter() - started
-    noun = setup.source.noun[:-1]
+    noun = setup.source.unit_name[:-1]
     session.console.print(f"stored {pluralize(len(train), noun)}")
     _record(session, _validate(setup))
 

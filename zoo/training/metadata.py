@@ -80,14 +80,14 @@ def describe(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
             "fingerprint": source.fingerprint,
             "train": len(source.train),
             "val": len(source.val),
-            "test": source.test_examples,
+            "test": source.num_test_examples,
             "input_shape": list(source.input_shape),
             "task": source.task,
             "class_names": list(source.class_names),
             "majority": _majority(setup.dataset),
             "notes": list(source.notes),
             "pixel_range": source.pixel_range,
-            "image_means": source.image_means,
+            "image_mean_range": source.image_mean_range,
             "random_labels": setup.random_labels
             and setup.random_labels.to_json(),
         },
@@ -114,7 +114,7 @@ def _majority(dataset: Dataset) -> dict[str, float | None]:
     """
     return {
         split: metrics.majority_baseline(part.labels)
-        if dataset.task == "classes" and len(part)
+        if dataset.task == "classification" and len(part)
         else None
         for split, part in (("train", dataset.train), ("val", dataset.val))
     }

@@ -17,7 +17,7 @@ from collections.abc import Callable
 import keras
 
 from zoo.commands import command
-from zoo.data import Dataset, added_inputs, preprocess
+from zoo.data import Dataset, preprocess
 from zoo.errors import UserError, join_and, unknown_name_error
 from zoo.models import build_standardized, user_models
 from zoo.models.build import NETWORK
@@ -118,8 +118,8 @@ def _preprocessing(
     inputs = keras.Input(shape, dtype="float32", name=name)
     x = inputs
     if config.extra_features:
-        x = added_inputs.extend(x, config.extra_features, keras.ops)
-    x = preprocess.apply(x, statistics)
+        x = preprocess.add_extra_features(x, config.extra_features, keras.ops)
+    x = preprocess.normalize(x, statistics)
     size = enlarged_size(shape, config.entry.min_size)
     if size != shape[:2]:
         # Resizing takes training=True by default, and Keras would hand that on
@@ -257,7 +257,7 @@ def compile_model(
             model, config.weight_decay, biases, config.norm_bias_factor or 1.0
         )
     metrics = []
-    if dataset.task == "classes":
+    if dataset.task == "classification":
         metrics.append(keras.metrics.SparseCategoricalAccuracy(name="accuracy"))
     reported = {}
     if model.losses or len(model.outputs) > 1 or has_weights:

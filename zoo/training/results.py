@@ -52,9 +52,9 @@ def save_result(
 
 def has_unbalanced_classes(dataset: Dataset) -> bool:
     """Whether a class has over twice the training examples of another."""
-    if dataset.task != "classes":
+    if dataset.task != "classification":
         return False
-    counts = dataset.class_counts()
+    counts = dataset.class_counts
     return bool(counts.max() > UNBALANCED * counts.min())
 
 

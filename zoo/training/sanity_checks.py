@@ -73,7 +73,7 @@ class UntrainedModel:
         few = dataset.train.take(order[:NUM_EXAMPLES])
         self.images = few.images.astype(np.float32)
         self.labels = few.labels
-        self.has_classes = dataset.task == "classes"
+        self.has_classes = dataset.task == "classification"
 
 
 @backend.fixed_settings()

@@ -17,10 +17,13 @@ import numpy as np
 import zoo.data
 from zoo import backend, features, initial_weights
 from zoo.config import TrainConfig
-from zoo.data import Dataset, added_inputs, preprocess
-from zoo.data import random_labels as noise
-from zoo.data.classes import restricted
-from zoo.data.fewer import fewer
+from zoo.data import Dataset, preprocess
+from zoo.data.transforms import (
+    RandomLabels,
+    randomize_labels,
+    select_classes,
+    subsample,
+)
 from zoo.errors import UserError
 from zoo.features.extractor import Extractor, extract_features
 from zoo.models import describe
@@ -84,7 +87,7 @@ class TrainSetup:
     dataset: Dataset
     source: Dataset
     from_arrays: bool
-    random_labels: noise.RandomLabels | None
+    random_labels: RandomLabels | None
     model: keras.Model
     backbone: StandardizedModel
     statistics: preprocess.Statistics
@@ -129,7 +132,7 @@ def prepare(
     source = load_dataset(config, dataset)
     resolved = resolve(config, source)
     distributed_devices.check_batch_size(devices, resolved.batch_size)
-    dataset, random_labels = noise.randomize(
+    dataset, random_labels = randomize_labels(
         source, config.randomize_labels, config.seed
     )
     dataset, extractor = _extract_features(resolved, dataset, progress)
@@ -213,7 +216,9 @@ def load_dataset(
                 f"{name}={getattr(config, name)} has no effect on images that "
                 "are given as arrays; pass it to Dataset.from_arrays instead."
             )
-    return fewer(restricted(dataset, config.classes), config.train_examples)
+    return subsample(
+        select_classes(dataset, config.classes), config.train_examples
+    )
 
 
 def _compile(
@@ -243,7 +248,7 @@ def _statistics(
     Those of the run itself, or of the one that it started from, if they fit.
     """
     whose = "its own training data"
-    inputs = added_inputs.extend(
+    inputs = preprocess.add_extra_features(
         dataset.train.images, config.extra_features, np
     )
     if config.weights is not None:
@@ -255,7 +260,9 @@ def _statistics(
         if fitting is not None:
             return fitting, f"that of {origin.name}"
         whose += f", which that of {origin.name} does not fit"
-    measured = preprocess.measure(inputs, config.mean_subtraction, config.scale)
+    measured = preprocess.fit_statistics(
+        inputs, config.mean_subtraction, config.scale
+    )
     return measured, whose
 
 
@@ -283,7 +290,7 @@ def _extract_features(
         val,
         dataset.class_names,
         flips=False,
-        test_examples=dataset.test_examples,
+        test_examples=dataset.num_test_examples,
     )
     return vectors, extractor
 

@@ -205,7 +205,7 @@ def _session(
     """Opens what a run writes to, and records the untrained model."""
     config, dataset = setup.config, setup.dataset
     splits = ("train", "val") if len(dataset.val) else ("train",)
-    chosen = registry.select(config.summaries, dataset.traits)
+    chosen = registry.select(config.summaries, dataset.capabilities)
     with contextlib.ExitStack() as stack:
         summaries = SummaryWriter(run.path, chosen, splits, state.event_files)
         stack.callback(summaries.close)

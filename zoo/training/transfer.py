@@ -172,7 +172,7 @@ def _check_targets(dataset: Dataset, source: SourceModel, outputs: int) -> None:
     if is_same and outputs == max(dataset.num_classes, 1):
         return
     theirs = f"{outputs} outputs"
-    if source.targets and source.targets[0] == "classes":
+    if source.targets and source.targets[0] == "classification":
         theirs = _listed(source.targets[1])
     elif source.targets:
         theirs = "a number"

@@ -89,7 +89,7 @@ def settle(
         open_test=open_test,
     )
     confirming.check(asked)
-    if open_test and dataset.test_examples == 0:
+    if open_test and dataset.num_test_examples == 0:
         raise UserError(
             f"--open_test opens the test split, and no images of "
             f"{fixed.dataset} were sealed, since there are too few; leave it "
@@ -167,7 +167,7 @@ def _try(config: TrainConfig, dataset: Dataset) -> None:
     resolved = resolve(config, dataset)
     check_options(resolved.entry, resolved.builder_options())
     few = dataset.train.images[:FEW]
-    preprocess.measure(few, resolved.mean_subtraction, resolved.scale)
+    preprocess.fit_statistics(few, resolved.mean_subtraction, resolved.scale)
 
 
 def _objective(objective: str | None, data: Dataset, space: Space) -> str:
@@ -177,7 +177,7 @@ def _objective(objective: str | None, data: Dataset, space: Space) -> str:
             "a sweep chooses by validation examples, and "
             f"{data.name} leaves none; give --val_fraction=0.1."
         )
-    if data.task != "classes":
+    if data.task != "classification":
         if objective == "val_accuracy":
             raise UserError(
                 f"--objective=val_accuracy is about classes, and {data.name} "

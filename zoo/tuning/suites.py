@@ -19,7 +19,7 @@ from typing import Any
 from zoo import recipes
 from zoo.config import TrainConfig
 from zoo.console import format_table, pluralize
-from zoo.data import sources, tfds
+from zoo.data import cache, datasets, tfds
 from zoo.errors import UserError, unknown_name_error
 from zoo.resolve import resolve_names
 from zoo.runs import RunGroup
@@ -165,15 +165,15 @@ def check_data(
     Raises:
         UserError: A data set is missing; the sentence names both ways on.
     """
-    data_folder = tfds.find_dir(data_dir)
+    data_folder = cache.resolve_data_dir(data_dir)
     for experiment in suite.experiments("full"):
-        source, _ = sources.find_source(experiment.config(read).dataset)
-        if source.builder and not tfds.is_prepared(source, data_folder):
+        source, _ = datasets.find_dataset(experiment.config(read).dataset)
+        if source.tfds_name and not tfds.is_prepared(source, data_folder):
             raise UserError(
                 f"{source.name} is not in {data_folder}; download its "
-                f"{source.download:,} MiB with `zoo download {source.name}`, "
-                f"or run `zoo reproduce {suite.fallback}`, which needs no "
-                "download."
+                f"{source.download_mib:,} MiB with `zoo download "
+                f"{source.name}`, or run `zoo reproduce {suite.fallback}`, "
+                "which needs no download."
             )
 
 

@@ -83,7 +83,7 @@ def _row(repeats: Repeats, member: Member, outcome: Outcome | None) -> dict:
 
 
 def _predicts_numbers(run: Run) -> bool:
-    return run.resolved["data"].get("task") == "numbers"
+    return run.resolved["data"].get("task") == "regression"
 
 
 def _accuracy(run: Run, accuracy: float) -> dict[str, Any]:

@@ -1,0 +1,227 @@
+"""Files that cannot be read are named, or left out and counted."""
+
+import io
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.config import TrainConfig
+from zoo.data import folder, image_files, load_dataset
+from zoo.data.test_split import load_test_split
+from zoo.errors import UserError
+
+RANDOM = np.random.default_rng(0)
+
+
+def pixels(shape=(6, 8, 3)):
+    return RANDOM.integers(0, 256, shape, np.uint8)
+
+
+@pytest.fixture
+def place(tmp_path):
+    """A folder of 24 pictures of each of two classes, one of them broken."""
+    for label in ("cat", "dog"):
+        (tmp_path / "p" / label).mkdir(parents=True)
+        for i in range(24):
+            path = tmp_path / "p" / label / f"{i}.png"
+            Image.fromarray(pixels()).save(path)
+    path = tmp_path / "p" / "cat" / "3.png"
+    path.write_bytes(path.read_bytes()[:60])
+    return tmp_path
+
+
+def load(place, **options):
+    where = {"data_dir": str(place / "kept"), **options}
+    return load_dataset(f"folder:{place}/p", **where)
+
+
+def test_a_broken_file_is_refused_with_the_flag_that_leaves_it_out(place):
+    with pytest.raises(UserError, match=r"cat/3\.png.*--skip_unreadable"):
+        load(place)
+
+
+def test_broken_files_are_left_out_and_counted(place):
+    data = load(place, skip_unreadable=True)
+    test = load_test_split(f"folder:{place}/p", skip_unreadable=True)
+    names = [*data.train.file_names, *data.val.file_names, *test.file_names]
+    assert len(set(names)) == len(names) == 47
+    assert "cat/3.png" not in names
+    (note,) = data.notes
+    assert (
+        note.startswith("1 unreadable file was skipped") and "cat/3.png" in note
+    )
+
+
+def test_what_is_left_is_what_it_is_without_the_broken_file(place):
+    found = load(place, skip_unreadable=True)
+    (place / "p" / "cat" / "3.png").unlink()
+    assert load(place).fingerprint == found.fingerprint
+    again = load(place, skip_unreadable=True)
+    assert again.fingerprint == found.fingerprint and again.notes == ()
+
+
+def test_kept_arrays_know_what_was_left_out(place, monkeypatch):
+    monkeypatch.setattr(folder, "MIN_CACHED_FILES", 40)
+    first = load(place, skip_unreadable=True)
+    monkeypatch.setattr(image_files, "_open", None)
+    again = load(place, skip_unreadable=True)
+    assert again.fingerprint == first.fingerprint
+    assert again.train.file_names == first.train.file_names
+    assert again.notes == first.notes
+
+
+def test_kept_arrays_are_not_those_of_a_reading_that_refuses(
+    place, monkeypatch
+):
+    monkeypatch.setattr(folder, "MIN_CACHED_FILES", 40)
+    load(place, skip_unreadable=True)
+    with pytest.raises(UserError, match=r"cat/3\.png"):
+        load(place)
+
+
+def test_a_class_with_no_readable_image_is_refused(place):
+    for path in (place / "p" / "cat").iterdir():
+        path.write_bytes(b"")
+    with pytest.raises(UserError, match="no readable train image.*cat/"):
+        load(place, skip_unreadable=True)
+
+
+def test_leaving_files_out_needs_files():
+    with pytest.raises(UserError, match="--skip_unreadable.*folder:PATH"):
+        TrainConfig(dataset="digits", skip_unreadable=True)
+
+
+def exif(kind, count, value):
+    """Returns EXIF data with one tag, the orientation, of some type."""
+    entry = struct.pack("<HHI", image_files.ORIENTATION, kind, count) + value
+    return b"Exif\0\0II*\0\x08\0\0\0\x01\0" + entry + b"\0" * 4
+
+
+ORIENTATIONS = {
+    "text": exif(2, 2, b"6\0\0\0"),
+    "bytes": exif(7, 2, b"6\0\0\0"),
+    "zero": exif(3, 1, struct.pack("<HH", 0, 0)),
+    "99": exif(3, 1, struct.pack("<HH", 99, 0)),
+    "junk": b"Exif\0\0junk",
+}
+
+
+@pytest.mark.parametrize("case", ORIENTATIONS)
+def test_an_orientation_that_is_none_turns_nothing(tmp_path, case):
+    path = tmp_path / "x.jpg"
+    Image.fromarray(pixels()).save(path, exif=ORIENTATIONS[case])
+    with image_files.refuse_decompression_bombs():
+        assert image_files.read_size_and_mode(path)[0] == (6, 8)
+        found = image_files.decode(path, 3)
+    np.testing.assert_array_equal(found, np.asarray(Image.open(path)))
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_every_orientation_is_turned_upright(tmp_path, orientation, suffix):
+    upright = pixels()
+    # As EXIF 2.3 has it: where row 0 and column 0 of the file are seen.
+    turned = {
+        1: upright,
+        2: upright[:, ::-1],
+        3: upright[::-1, ::-1],
+        4: upright[::-1],
+        5: upright.transpose(1, 0, 2),
+        6: np.rot90(upright, 1),
+        7: np.rot90(upright, 2).transpose(1, 0, 2),
+        8: np.rot90(upright, -1),
+    }[orientation]
+    tags = Image.Exif()
+    tags[image_files.ORIENTATION] = orientation
+    path = tmp_path / f"x.{suffix}"
+    Image.fromarray(np.ascontiguousarray(turned)).save(path, exif=tags)
+    assert image_files.read_size_and_mode(path)[0] == (6, 8)
+    np.testing.assert_array_equal(image_files.decode(path, 3), upright)
+
+
+def test_an_animation_that_was_cut_off_has_a_header_or_a_reason(tmp_path):
+    file = io.BytesIO()
+    Image.fromarray(pixels()).save(
+        file, "GIF", save_all=True, append_images=[Image.fromarray(pixels())]
+    )
+    content, path = file.getvalue(), tmp_path / "x.gif"
+    for length in range(0, len(content), 7):
+        path.write_bytes(content[:length])
+        try:
+            assert image_files.read_header(path).num_frames >= 1
+        except image_files.UnreadableImageError as error:
+            assert error.reason
+
+
+def test_what_is_drawn_in_white_on_transparency_is_refused(tmp_path):
+    drawn = np.full((6, 8, 4), 255, np.uint8)
+    drawn[..., 3] = pixels((6, 8))
+    Image.fromarray(drawn).save(tmp_path / "x.png")
+    with pytest.raises(
+        image_files.UnreadableImageError, match="white on transparency"
+    ):
+        image_files.decode(tmp_path / "x.png", 3)
+    drawn[..., 3] = 0
+    Image.fromarray(drawn).save(tmp_path / "x.png")
+    assert (image_files.decode(tmp_path / "x.png", 3) == 255).all()
+
+
+def contents():
+    """Yields files of several formats as bytes."""
+    tags = Image.Exif()
+    tags[image_files.ORIENTATION] = 6
+    first, second = (Image.fromarray(pixels((12, 10, 3))) for _ in "12")
+    for format, options in (
+        ("JPEG", {"exif": tags}),
+        ("PNG", {"exif": tags}),
+        ("GIF", {"save_all": True, "append_images": [second]}),
+        ("TIFF", {}),
+        ("BMP", {}),
+        ("PPM", {}),
+    ):
+        file = io.BytesIO()
+        first.save(file, format, **options)
+        yield file.getvalue()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", range(4))
+def test_nothing_but_a_reason_comes_of_damaged_files(tmp_path, seed):
+    random = np.random.default_rng(seed)
+    path = tmp_path / "x.jpg"
+    with image_files.refuse_decompression_bombs():
+        for content in contents():
+            for _ in range(100):
+                damaged = bytearray(content)
+                if random.random() < 0.4:
+                    damaged = damaged[: random.integers(len(damaged))]
+                for place in random.integers(200, size=4):
+                    if place < len(damaged):
+                        damaged[place] = random.integers(256)
+                path.write_bytes(damaged)
+                for read in (
+                    image_files.read_header,
+                    image_files.read_size_and_mode,
+                    decode,
+                ):
+                    try:
+                        read(path)
+                    except image_files.UnreadableImageError as error:
+                        assert str(path) in str(error)
+
+
+def decode(path):
+    return image_files.decode(path, 3)
+
+
+def test_squeezed_images_are_counted(tmp_path):
+    for label in ("a", "b"):
+        (tmp_path / label).mkdir()
+        for i in range(6):
+            shape = (32, 32, 3) if i else (24, 32, 3)
+            path = tmp_path / label / f"{i}.png"
+            Image.fromarray(pixels(shape)).save(path)
+    (note,) = load_dataset(f"folder:{tmp_path}", image_size=16).notes
+    assert note.startswith("2 training images have another aspect ratio")

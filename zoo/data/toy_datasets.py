@@ -1,0 +1,173 @@
+"""Small datasets that need no download: digits, points and curves.
+
+The digits are the test part of "Optical Recognition of Handwritten Digits"
+(E. Alpaydin and C. Kaynak, 1998, UCI Machine Learning Repository), which comes
+with scikit-learn: 1,797 real digits by 13 writers, scanned and averaged down
+to 8x8 cells of 0..16. Points in the plane have two classes that no straight
+line separates; `circles`, `spiral` and `xor` are those of the TensorFlow
+Playground, at its scale. Curves are functions of one number, for regression.
+
+Whatever is random comes from NumPy's legacy generator, whose stream never
+changes; points are rounded to four decimals, so that they are the same on
+every machine.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from zoo.data.dataset import Split
+from zoo.data.loading import (
+    DatasetReader,
+    ReadRequest,
+    reader_in_memory,
+    refuse_resizing,
+    split_test,
+)
+
+NUM_TEST_DIGITS = 360
+DARKEST_CELL = 16
+NUM_TEST_POINTS = 150
+DECIMALS = 4
+POINTS_PER_CLASS = 500
+NUM_CURVE_POINTS = 1_000
+NOISE_STD = 0.05  # of curves; its square is the least error of a network
+# Where each bump begins to rise, is up, begins to fall and is down again, and
+# its height.
+BUMPS = (
+    (-2.8, -2.2, -1.8, -1.2, 1.0),
+    (-0.8, -0.2, 0.2, 0.8, -0.8),
+    (1.2, 1.8, 2.2, 2.8, 0.6),
+)
+
+
+def read_digits(request: ReadRequest) -> DatasetReader:
+    """Reads the digits."""
+    cells, labels = _load_digits()
+    images = np.round(cells * (255 / DARKEST_CELL)).astype(np.uint8)
+    return _digits_reader(images, labels, request)
+
+
+def read_low_contrast_digits(request: ReadRequest) -> DatasetReader:
+    """Reads the digits on backgrounds of very different brightness.
+
+    A cell adds its count of dark pixels, 0..16, to a background of 0..239 that
+    is drawn for the image: to the eye there is nothing but the background, as
+    long as nobody subtracts it.
+    """
+    cells, labels = _load_digits()
+    background = np.random.RandomState(0).randint(
+        0, 256 - DARKEST_CELL, (len(cells), 1, 1, 1)
+    )
+    images = (background + cells).astype(np.uint8)
+    return _digits_reader(images, labels, request)
+
+
+def _load_digits() -> tuple[np.ndarray, np.ndarray]:
+    """Returns cells `[N, 8, 8, 1]`, 0..16, and labels, int32 `[N]`."""
+    from sklearn.datasets import load_digits
+
+    raw = load_digits()
+    return raw.images[..., None], raw.target.astype(np.int32)
+
+
+def _digits_reader(
+    images: np.ndarray, labels: np.ndarray, request: ReadRequest
+) -> DatasetReader:
+    names = tuple(str(digit) for digit in range(10))
+    splits = split_test(Split(images, labels), NUM_TEST_DIGITS)
+    return reader_in_memory(splits, names, request.image_size)
+
+
+def read_points(request: ReadRequest) -> DatasetReader:
+    """Draws the points of a dataset in the plane."""
+    refuse_resizing(request)
+    draw, class_names = POINTS[request.info.name]
+    random = np.random.RandomState(0)
+    points = np.concatenate([draw(random, label) for label in (0, 1)])
+    everything = Split(
+        np.round(points, DECIMALS).astype(np.float32),
+        np.repeat(np.arange(2, dtype=np.int32), POINTS_PER_CLASS),
+    )
+    splits = split_test(everything, NUM_TEST_POINTS)
+    return reader_in_memory(splits, class_names)
+
+
+def _draw_moon(random: np.random.RandomState, label: int) -> np.ndarray:
+    """Draws half a circle of radius 1 that reaches into the other's middle."""
+    angle = random.uniform(0, np.pi, POINTS_PER_CLASS)
+    upper = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+    moon = np.array([1, 0.5]) - upper if label else upper
+    return moon + random.normal(0, 0.1, moon.shape)
+
+
+def _draw_circle(random: np.random.RandomState, label: int) -> np.ndarray:
+    """Draws a disc of radius 2.5, or the ring from 3.5 to 5 around it."""
+    radius = random.uniform(3.5, 5, POINTS_PER_CLASS)
+    if not label:
+        radius = random.uniform(0, 2.5, POINTS_PER_CLASS)
+    return _polar(radius, random.uniform(0, 2 * np.pi, POINTS_PER_CLASS))
+
+
+def _draw_spiral(random: np.random.RandomState, label: int) -> np.ndarray:
+    """Draws an arm of radius up to 5 that turns one and three quarter times."""
+    position = random.uniform(0, 1, POINTS_PER_CLASS)
+    arm = _polar(5 * position, 2 * np.pi * (1.75 * position + label / 2))
+    return arm + random.normal(0, 0.1, arm.shape)
+
+
+def _draw_xor(random: np.random.RandomState, label: int) -> np.ndarray:
+    """Draws two opposite squares, from 0.3 to 5 in each direction."""
+    size = random.uniform(0.3, 5, (POINTS_PER_CLASS, 2))
+    sign = random.choice([-1, 1], POINTS_PER_CLASS)
+    return size * np.stack([sign, sign if label else -sign], axis=1)
+
+
+def _polar(radius: np.ndarray, angle: np.ndarray) -> np.ndarray:
+    return np.stack([radius * np.cos(angle), radius * np.sin(angle)], axis=1)
+
+
+# What draws the points `[N, 2]` of a class, and the names of both classes.
+POINTS: dict[str, tuple[Callable, tuple[str, str]]] = {
+    "moons": (_draw_moon, ("upper", "lower")),
+    "circles": (_draw_circle, ("inner", "outer")),
+    "spiral": (_draw_spiral, ("first", "second")),
+    "xor": (_draw_xor, ("different", "same")),
+}
+
+
+def read_curve(request: ReadRequest) -> DatasetReader:
+    """Draws the points of a curve, with noise."""
+    refuse_resizing(request)
+    curve = CURVES[request.info.name]
+    random = np.random.RandomState(0)
+    x = random.uniform(-3, 3, NUM_CURVE_POINTS)
+    y = curve(x) + random.normal(0, NOISE_STD, NUM_CURVE_POINTS)
+    everything = Split(
+        np.round(x, DECIMALS).astype(np.float32)[:, None],
+        np.round(y, DECIMALS).astype(np.float32),
+    )
+    return reader_in_memory(split_test(everything, NUM_TEST_POINTS), ())
+
+
+def sine(x: np.ndarray) -> np.ndarray:
+    """Returns sin 2x: not quite two waves from -3 to 3."""
+    return np.sin(2 * x)
+
+
+def step(x: np.ndarray) -> np.ndarray:
+    """Returns -1 below zero and 1 above it."""
+    return np.where(x < 0, -1.0, 1.0)
+
+
+def bumps(x: np.ndarray) -> np.ndarray:
+    """Returns three bumps with straight flanks, each a sum of four ReLUs."""
+    return sum(
+        height * np.interp(x, corners, (0, 1, 1, 0))
+        for *corners, height in BUMPS
+    )
+
+
+CURVES: dict[str, Callable] = {"sine": sine, "step": step, "bumps": bumps}
