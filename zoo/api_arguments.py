@@ -148,7 +148,7 @@ def make_dataset(
         dataset = dataclasses.replace(dataset, val=split)
     if test_data is not None:
         split = checked_split(test_data, "test_data", *like)
-        dataset = dataclasses.replace(dataset, test_examples=len(split))
+        dataset = dataclasses.replace(dataset, num_test_examples=len(split))
     return None, dataset
 
 
@@ -166,9 +166,9 @@ def checked_split(
     Raises:
         UserError: they have another shape, or a class too many.
     """
-    from zoo.data.arrays import check_split
+    from zoo.data.arrays import check_examples
 
-    split = check_split(*arrays, name)
+    split = Split(*check_examples(*arrays, name))
     shape = tuple(split.images.shape[1:])
     if shape != tuple(input_shape):
         raise UserError(

@@ -137,10 +137,10 @@ def _evaluate(run: Run, split: str, cache: SplitCache) -> EvaluatedRun:
 def check_same_task(runs: Sequence[Run]) -> None:
     """Raises `UserError` for classification and regression runs together."""
     by_task = {run.resolved["data"].get("task"): run.name for run in runs}
-    if len(by_task) > 1 and "numbers" in by_task:
-        (other,) = (name for t, name in by_task.items() if t != "numbers")
+    if len(by_task) > 1 and "regression" in by_task:
+        (other,) = (name for t, name in by_task.items() if t != "regression")
         raise UserError(
-            f"{by_task['numbers']} is a regression and {other} a "
+            f"{by_task['regression']} is a regression and {other} a "
             "classification, which have no metric in common; evaluate each "
             "alone."
         )

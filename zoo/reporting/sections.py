@@ -412,7 +412,7 @@ class _StoredDataset:
     train: range
     task: str
     has_vectors: bool
-    flips: bool
+    hflip_safe: bool
     input_shape: tuple[int, ...]
     val: range
 
@@ -420,15 +420,15 @@ class _StoredDataset:
     def of(cls, run: Run) -> _StoredDataset:
         data = run.resolved["data"]
         try:
-            flips = find_dataset(data["name"])[0].flips
+            hflip_safe = find_dataset(data["name"])[0].hflip_safe
         except UserError:
-            flips = False
+            hflip_safe = False
         return cls(
             data["name"],
             range(data["train"]),
             data["task"],
             len(data["input_shape"]) == 1,
-            flips,
+            hflip_safe,
             tuple(data["input_shape"]),
             range(data["val"]),
         )

@@ -289,8 +289,8 @@ def _extract_features(
         train,
         val,
         dataset.class_names,
-        flips=False,
-        test_examples=dataset.num_test_examples,
+        hflip_safe=False,
+        num_test_examples=dataset.num_test_examples,
     )
     return vectors, extractor
 
