@@ -341,7 +341,12 @@ def load_images(path: str, case: Case) -> Dataset:
         )
     names = tuple(str(label) for label in range(10))
     return Dataset(
-        case.dataset, train, val, names, hflip_safe=False, num_test_examples=None
+        case.dataset,
+        train,
+        val,
+        names,
+        hflip_safe=False,
+        num_test_examples=None,
     )
 
 

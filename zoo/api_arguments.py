@@ -167,6 +167,7 @@ def checked_split(
         UserError: they have another shape, or a class too many.
     """
     from zoo.data.arrays import check_examples
+    from zoo.data.dataset import Split
 
     split = Split(*check_examples(*arrays, name))
     shape = tuple(split.images.shape[1:])
