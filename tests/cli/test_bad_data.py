@@ -67,13 +67,13 @@ def folder_with_a_class_without_images(root):
 def folder_with_a_broken_image(root):
     path = _two_classes(root) / "dog" / "broken.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\nnot at all")
-    return f"folder:{root}", f"{path} cannot be read as a picture"
+    return f"folder:{root}", f"{path} cannot be read as an image"
 
 
 def folder_with_a_truncated_image(root):
     path = _two_classes(root) / "dog" / "3.png"
     path.write_bytes(path.read_bytes()[:-24])
-    return f"folder:{root}", f"{path} cannot be read as a picture"
+    return f"folder:{root}", f"{path} cannot be read as an image"
 
 
 def folder_with_a_bomb(root):
@@ -135,7 +135,7 @@ def npz_with_a_label_that_training_lacks(root):
 def npz_with_pixels_that_are_no_numbers(root):
     pixels = X.astype(np.float32)
     pixels[3, 1, 1] = np.nan
-    return _npz(root, x=pixels, y=Y), "1 value that is no number"
+    return _npz(root, x=pixels, y=Y), "1 value that is NaN"
 
 
 def npz_with_scaled_pixels(root):
@@ -189,5 +189,5 @@ def test_a_data_set_that_cannot_be_fetched_is_said_to_be_missing(
     empty = tmp_path / "empty"
     sentence = answer("train", f"--dataset={name}", f"--data_dir={empty}")
     assert f"{name} is not in {empty}" in sentence
-    assert "no connection" in sentence
+    assert "internet connection" in sentence
     assert not empty.exists()

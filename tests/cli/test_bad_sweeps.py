@@ -77,7 +77,7 @@ TYPED = [
     ("--model=mlp --space=model_arg.hidden=0:8", "hidden=0", "at least 1"),
     ("--model=lr --space=batch_size=32,2000", "2000", "1,293"),
     ("--model=foo", "no model 'foo'"),
-    ("--dataset=minst", "no data set 'minst'"),
+    ("--dataset=minst", "no dataset 'minst'"),
     ("--val_fraction=0", "chooses by validation", "--val_fraction=0.1"),
     (
         "--model=mlp --dataset=sine --objective=val_accuracy",

@@ -1,6 +1,7 @@
 """`zoo diagnose` and `zoo check`, as they are typed."""
 
 import json
+import re
 
 import pytest
 
@@ -73,9 +74,10 @@ def test_an_unknown_run_is_a_sentence(answer):
 def test_check_says_ok_or_not_ok_with_numbers(capfd):
     assert main(["check", "--model=lr"]) == 0
     lines = capfd.readouterr().out.splitlines()
-    assert [line[11:13] for line in lines] == ["ok"] * 5
+    assert len(lines) == 5
+    assert all(re.match(r"[a-z0-9 ]+ ok {6}", line) for line in lines)
     assert main(["check", "--model=lr", "--scale=none"]) == 1
-    assert "inputs     not ok  their standard" in capfd.readouterr().out
+    assert re.search(r"inputs +not ok +their", capfd.readouterr().out)
 
 
 def test_check_prints_json(capfd):

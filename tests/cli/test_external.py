@@ -233,7 +233,7 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         main(["evaluate", "c", *flags, "--json", f"--runs_dir={folder}"]) == 0
     )
     output = capfd.readouterr()
-    assert "reading 20 images, once" in output.err  # not amid the JSON
+    assert "reading 20 images and caching" in output.err  # not amid the JSON
     found = json.loads(output.out)
     assert (found["split"], found["examples"]) == ("test", 20)
     assert found["class_mapping"]["automobile"] == "Automobile"
@@ -244,7 +244,7 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
     ("argv", "words"),
     [
         ("a --dataset=digits", ["--dataset=digits", "a was trained on"]),
-        ("a --dataset=minst", ["no data set 'minst'", "mnist"]),
+        ("a --dataset=minst", ["no dataset 'minst'", "mnist"]),
         ("a --dataset=moons", ["moons has points", "images"]),
         ("a --dataset=sine", ["sine is a regression data set"]),
         ("wave --dataset=digits", ["wave is a regression"]),

@@ -91,7 +91,7 @@ def test_one_broken_picture_does_not_spoil_the_others(typed, photos):
     said = typed(photos, code=2)
     assert len(said.out.splitlines()) == 3
     assert said.err.count("\n") == 1
-    assert f"{photos}/broken.png cannot be read as a picture" in said.err
+    assert f"{photos}/broken.png cannot be read as an image" in said.err
 
 
 def test_many_broken_pictures_are_told_of_in_one_sentence(typed, photos):
@@ -129,11 +129,11 @@ def bomb():
 
 
 FILES = {
-    "text.png": (b"hello", "text.png cannot be read as a picture"),
-    "empty.png": (b"", "empty.png cannot be read as a picture"),
-    "empty.jpg": (b"", "empty.jpg cannot be read as a picture"),
+    "text.png": (b"hello", "text.png cannot be read as an image"),
+    "empty.png": (b"", "empty.png cannot be read as an image"),
+    "empty.jpg": (b"", "empty.jpg cannot be read as an image"),
     "bomb.png": (bomb(), "bomb.png is too large"),
-    "text.npy": (b"hello", "text.npy is damaged"),
+    "text.npy": (b"hello", "text.npy is corrupt"),
     "text.npz": (b"hello", "text.npz cannot be read as a NumPy .npz file"),
 }
 

@@ -113,19 +113,19 @@ def test_resume_takes_a_sweep_whose_trials_are_newest_for_last(
 ):
     taken = []
 
-    def go(found, settings, workers, held, door):
-        taken.append((found.name, workers))
+    def go(opened, settings, runs_dir, placement, held):
+        taken.append((opened().name, placement.max_workers))
 
     monkeypatch.setattr("zoo.cli.sweep.go", go)
     for name in ("last", "mine", "mi"):
         assert main(["resume", name, f"--runs_dir={folder.runs_dir}"]) == 0
-    assert taken == [("mine", 1)] * 3
+    assert taken == [("mine", None)] * 3
 
 
 def test_help_has_the_flags_of_sweeps_and_of_training_in_groups(capsys):
     assert main(["sweep", "--help"]) == 0
     out = capsys.readouterr().out
-    first, _, rest = out.partition("What is trained:")
+    first, _, rest = out.partition("Model:")
     for flag in ("space", "tuner", "trials", "executions", "objective"):
         assert f"  --{flag} " in first
     assert "  --epochs " in rest

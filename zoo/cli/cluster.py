@@ -139,8 +139,10 @@ def refuse(command: Command, what: str) -> None:
     """
     for name in ("workers", *FLAGS):
         if name in command.given():
+            value = command.values[name].value
+            shown = f"--{name}" if value is True else f"--{name}={value}"
             raise UserError(
-                f"--{name} has no effect on {what}; it goes with --seeds=3, "
+                f"{shown} has no effect on {what}; it goes with --seeds=3, "
                 "`zoo vary` or `zoo sweep`."
             )
 

@@ -163,9 +163,14 @@ def run_check(argv: list[str]) -> int:
     return 0 if all(answer.ok for answer in answers) else NOT_OK
 
 
+def _format_result(ok: bool) -> str:
+    return f"{'ok' if ok else 'not ok':<7}"
+
+
 def _format_checks(answers: list) -> str:
     """Returns a line for each check: its name, `ok` or `not ok`, its number."""
+    width = max(len(answer.name) for answer in answers)
     return "\n".join(
-        f"{answer.name:<10} {'ok' if answer.ok else 'not ok':<7} {answer.text}"
+        f"{answer.name:<{width}} {_format_result(answer.ok)} {answer.text}"
         for answer in answers
     )
