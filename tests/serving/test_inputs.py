@@ -129,7 +129,7 @@ WRONG = {
     "beyond 255 by resizing": (PIXELS * 1.1 - 9, GRAY, r"numpy\.clip"),
     "complex": (PIXELS * 1j, GRAY, "complex numbers"),
     "dates": (PIXELS.astype("datetime64[s]"), GRAY, "dates"),
-    "not numbers": (PIXELS * np.nan, GRAY, "not numbers"),
+    "not numbers": (PIXELS * np.nan, GRAY, "NaN"),
     "text": (PIXELS.astype(str), GRAY, "holds text"),
     "objects": (PIXELS.astype(object), GRAY, "Python objects"),
     "channels first": (
@@ -183,7 +183,7 @@ def test_an_array_that_was_cut_off_is_named(tmp_path):
     np.save(tmp_path / "x.npy", PIXELS)
     content = (tmp_path / "x.npy").read_bytes()
     (tmp_path / "x.npy").write_bytes(content[:-9])
-    with pytest.raises(UserError, match="x.npy is damaged"):
+    with pytest.raises(UserError, match="x.npy is corrupt"):
         read_images(tmp_path / "x.npy", GRAY)
 
 

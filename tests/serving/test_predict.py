@@ -120,7 +120,7 @@ def test_what_cannot_be_read_is_left_out_and_named(run, digit, picture):
     predictions = ask(run, good.parent)
     assert [one.name for one in predictions.predictions] == [str(good)]
     assert [one.name for one in predictions.unreadable] == [str(bad)]
-    assert "cannot be read as a picture" in predictions.unreadable[0].reason
+    assert "cannot be read as an image" in predictions.unreadable[0].reason
 
 
 @pytest.mark.parametrize("count", [1, 2])
@@ -181,7 +181,7 @@ def test_files_that_are_no_images_are_counted(run, digit, picture):
     (folder / "movie.mp4").touch()
     (folder / "notes.txt").touch()
     (told,) = ask(run, folder).warnings
-    assert told.startswith("2 files are left out")
+    assert told.startswith("2 files are skipped")
 
 
 def test_pictures_of_other_proportions_are_counted(run, digit, picture):
