@@ -159,7 +159,8 @@ test: lint ## check the code and run the quick tests
 lint: $(DEV) ## only check the code
 	$(PY) -m ruff check .
 	$(PY) -m ruff format --check .
-	.venv/bin/lint-imports --no-cache
+	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' \
+		--no-cache
 
 format: $(DEV) ## bring the code into shape
 	$(PY) -m ruff check --fix .

@@ -135,7 +135,7 @@ def test_the_flagfile_is_the_winner_with_the_first_fresh_seed(tmp_path):
     assert {"--model=lr", "--dataset=digits"} <= set(lines)
     assert "winner of the sweep s" in lines[0]
     assert f"{best.score:.4f} in the search" in lines[2]
-    assert f"{mean:.4f} with seeds 1, 2 and 3, 95 % interval" in lines[3]
+    assert f"{mean:.4f} with seeds 1, 2 and 3, 95% CI" in lines[3]
     assert str(datetime.datetime.now(datetime.UTC).date())[:4] in lines[5]
 
 

@@ -107,7 +107,7 @@ def _test(found: dict[str, Any] | None) -> str:
     values = ", ".join(f"{value:.4f}" for value in found["values"])
     line = f"test {score} {found['mean']:.4f}"
     if words.has_interval(found):
-        line += f", 95 % interval over seeds {ends}"
+        line += f", 95% CI over seeds {ends}"
     return (
         f"{line} ({values}) on {found['examples']:,} examples; "
         f"{describe_count(found['test_evaluations'])}"

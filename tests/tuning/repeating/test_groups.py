@@ -103,7 +103,7 @@ def test_seeds_have_the_spread_that_scipy_finds(root):
 def test_values_are_compared_in_words(root):
     found = json.loads((root / VARY / "vary.json").read_text())
     text = words.text(found)
-    assert "learning_rate  accuracy  95 % interval" in text
+    assert "learning_rate  accuracy  95% CI" in text
     assert "this is base, which was there" in text
     assert "`zoo compare`" in text
 

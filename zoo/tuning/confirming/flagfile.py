@@ -84,7 +84,7 @@ def _header(
         return lines
     line = f"# {score} {row['mean']:.4f} with {seeds_in_words(row)}"
     if has_interval(row):
-        line += f", 95 % interval {interval_in_words(row)}"
+        line += f", 95% CI {interval_in_words(row)}"
     seed, first, epoch = (row[n][0] for n in ("seeds", "scores", "epochs"))
     here = f"# {score} {first:.4f} with seed {seed} alone, in epoch {epoch}"
     if config.deterministic:

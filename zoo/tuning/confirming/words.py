@@ -13,8 +13,8 @@ HEADS = (
     "recipe",
     "seeds",
     "mean",
-    "95 % interval",
-    "deviation",
+    "95% CI",
+    "std",
     "seed by seed",
 )
 WIDTH = 80
@@ -128,7 +128,7 @@ def _optimism(found: dict) -> str:
         if found["objective"] == "val_accuracy":
             examples += f" (one counts {1 / found['examples']:.1g})"
     return (
-        f"{start}; {said}. Fresh seeds take out the luck of the seed, not "
+        f"{start}; {said}. New seeds take out the luck of the seed, not "
         f"that of the {examples}, by which this trial and the epoch of each "
         "run were chosen."
     )
@@ -150,7 +150,7 @@ def _beside_default(found: dict, model: str) -> str:
     how = f"p {difference['p']:.3g}, Welch's test over {counts}"
     if difference["low"] is not None:
         how = (
-            f"95 % interval {difference['low']:+.4f} to "
+            f"95% CI {difference['low']:+.4f} to "
             f"{difference['high']:+.4f}, {how}"
         )
     start = f"The winner beside {name}, as long and with the same seeds: "

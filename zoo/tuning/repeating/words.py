@@ -53,7 +53,7 @@ def _runs(found: dict) -> str:
     """Returns a table with a row a run."""
     by_seed = found["kind"] == "seeds"
     heads = ("seed" if by_seed else found["option"], _name_of_score(found))
-    heads += ("95 % interval", "loss", "best epoch", "seconds", "")
+    heads += ("95% CI", "loss", "best epoch", "seconds", "")
     rows = [
         (
             str(row["seed"]) if by_seed else row["value"],
@@ -72,7 +72,7 @@ def _runs(found: dict) -> str:
 def _values(found: dict) -> str:
     """Returns a table with a row a value, over its seeds."""
     heads = (found["option"], "seeds", f"mean {_name_of_score(found)}")
-    heads += ("95 % interval over seeds", "deviation", "median", "loss")
+    heads += ("95% CI over seeds", "std", "median", "loss")
     rows = [
         (
             row["value"],
@@ -140,7 +140,7 @@ def _over_seeds(found: dict) -> list[str]:
         f"{start[:1].upper()}{start[1:]}: mean {_score(found, row['mean'])}"
         f"{unit}, deviation {_score(found, row['std'])}, median "
         f"{_score(found, row['median'])}.",
-        f"95 % interval of the mean: {_ends(found, row)}{unit} (Student's t). "
+        f"95% CI of the mean: {_ends(found, row)}{unit} (Student's t). "
         "It counts the chance of the seed, not that of the examples.",
     ]
     return lines
