@@ -18,9 +18,8 @@ def test_ray_that_is_not_installed_is_named_with_the_line_that_installs_it(
 
 @pytest.mark.parametrize("flag", ["--cluster=auto", "--workers=2"])
 def test_a_single_run_is_not_trained_on_a_cluster(answer, flag):
-    name = flag.partition("=")[0]
     sentence = answer("train", "--model=lr", flag)
-    assert f"{name} has no effect on a single run" in sentence
+    assert f"{flag} has no effect on a single run" in sentence
     assert "--seeds=3" in sentence
 
 
@@ -30,4 +29,4 @@ def test_a_single_run_is_not_resumed_on_a_cluster(answer, tmp_path):
     texts = {"config.json": config.to_json(), "resolved.json": "{}"}
     RunStore(runs_dir).create("single", "", texts)
     sentence = answer("resume", "single", "--cluster=auto")
-    assert "--cluster has no effect on a single run" in sentence
+    assert "--cluster=auto has no effect on a single run" in sentence
