@@ -13,7 +13,9 @@ def test_ray_that_is_not_installed_is_named_with_the_line_that_installs_it(
 ):
     monkeypatch.setitem(sys.modules, "ray", None)
     sentence = answer("sweep", "--model=lr", "--cluster=auto")
-    assert "Ray" in sentence and "pip install 'keras-zoo[cluster]'" in sentence
+    assert (
+        "Ray" in sentence and "pip install 'ray[default]>=2.52,<3'" in sentence
+    )
 
 
 @pytest.mark.parametrize("flag", ["--cluster=auto", "--workers=2"])

@@ -38,7 +38,7 @@ from zoo.tuning.pool import run_jobs
 from zoo.tuning.worker import Job, Outcome
 
 AUTO = "auto"
-INSTALL = "pip install 'keras-zoo[cluster]'"
+INSTALL = "pip install 'ray[default]>=2.52,<3'"
 CONNECT_TIMEOUT = 30.0  # seconds until a cluster has to answer
 PROBE_TIMEOUT = 60.0  # seconds until every node has to answer
 CAPACITY_INTERVAL = 5.0  # seconds between two counts of the nodes
