@@ -367,6 +367,7 @@ def evaluate(
     data: Arrays | None = None,
     dataset: str | None = None,
     data_dir: str | None = None,
+    tta: str | None = None,
     runs_dir: str = RUNS_DIR,
 ) -> Result:
     """Evaluates runs, with confidence intervals, in total and by class.
@@ -379,6 +380,9 @@ def evaluate(
             arrays.
         dataset: Another data set, to measure distribution shift.
         data_dir: Its folder of tensorflow-datasets.
+        tta: Test-time augmentation, stated beside the accuracy of one view:
+            `flip` averages the logits of an image and its mirror image,
+            `flip_shift` those of six views.
         runs_dir: Folder in which runs are found by name.
 
     Raises:
@@ -399,6 +403,8 @@ def evaluate(
     if dataset is not None:
         from zoo.evaluation import external
 
+        if tta is not None:
+            raise UserError("tta is for a run's own data, and not dataset.")
         results = external.evaluate_external(
             found, dataset, split, data_dir=data_dir, runs_dir=runs_dir
         )
@@ -408,7 +414,7 @@ def evaluate(
     if data is not None:
         for each in found:
             cache.add_split(each, split, split_of_arrays(each, data))
-    results = evaluation.evaluate_runs(found, split, runs_dir, cache)
+    results = evaluation.evaluate_runs(found, split, runs_dir, cache, tta)
     if len(found) == 1:
         return Result(results[0], lambda: evaluation.format_result(results[0]))
     rows = statistics.summarize_seeds(found, results)

@@ -22,6 +22,7 @@ from zoo.evaluation.landscape import DEFAULTS as LANDSCAPE_DEFAULTS
 from zoo.evaluation.landscape import OPTIONS as LANDSCAPE_OPTIONS
 from zoo.evaluation.landscape import LandscapeConfig
 from zoo.evaluation.statistics import summarize_seeds
+from zoo.evaluation.tta import check_tta
 from zoo.options import INT, Option, format_option, read_option
 from zoo.run_store import RunStore, describe_left_out
 from zoo.runs import Run
@@ -51,6 +52,13 @@ def run_evaluate(argv: list[str]) -> int:
         "dataset", None, "data set to evaluate on in place of the run's own"
     )
     command.text("data_dir", None, "folder of tensorflow-datasets")
+    command.text(
+        "tta",
+        None,
+        "test-time augmentation, stated beside the accuracy of one view: flip "
+        "averages the logits of an image and its mirror image, flip_shift six "
+        "views (Jordan 2024)",
+    )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.switch("json", "print JSON")
     words = command.parse(argv)
@@ -75,8 +83,14 @@ def _check_flags(values) -> None:
     """Raises `UserError` for flags that cannot be used."""
     if values.split is not None:
         check_split(values.split)
+    check_tta(values.tta)
     if values.dataset is not None:
         find_dataset(values.dataset)
+        if values.tta is not None:
+            raise UserError(
+                f"--tta={values.tta} is for a run's own data; leave out it or "
+                "--dataset."
+            )
     elif values.data_dir is not None:
         raise UserError(
             f"--data_dir={values.data_dir} needs --dataset; a run records "
@@ -90,7 +104,7 @@ def _evaluate(found: list[Run], values) -> None:
         from zoo.evaluation import evaluate
 
         results = evaluate.evaluate_runs(
-            found, values.split or "val", values.runs_dir
+            found, values.split or "val", values.runs_dir, tta=values.tta
         )
     rows = summarize_seeds(found, results)
     many = len(found) > 1

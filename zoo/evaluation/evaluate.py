@@ -23,6 +23,7 @@ from zoo.data.test_split import load_test_split
 from zoo.data.transforms import draw_labels
 from zoo.errors import UserError, join_or
 from zoo.evaluation import test_log
+from zoo.evaluation.tta import check_tta, num_views, predict_views
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 
@@ -70,6 +71,7 @@ def evaluate_runs(
     split: str,
     runs_dir: str = DEFAULTS["runs_dir"],
     cache: SplitCache | None = None,
+    tta: str | None = None,
 ) -> list[dict[str, Any]]:
     """Evaluates the saved models of runs, by the true labels.
 
@@ -79,23 +81,26 @@ def evaluate_runs(
             and logs that before anything is returned.
         runs_dir: Folder of runs, where the log of test-set evaluations is.
         cache: Splits that are in memory; others are loaded.
+        tta: Test-time augmentation, `flip` or `flip_shift`. All other metrics
+            remain those of one view per image.
 
     Returns:
         For each run its name, split, examples, and test_evaluations: how
         often its test set has been evaluated, this time included. Of a
         classifier also what `classification_metrics` returns, and on the test
-        split the interval corrected for all evaluations; of a regression
-        mean_squared_error and r2.
+        split the interval corrected for all evaluations, and with `tta` an
+        entry of that name; of a regression mean_squared_error and r2.
 
     Raises:
         UserError: a run has no model, the split no examples, or the data are
             not those that a run was trained with.
     """
     check_same_task(runs)
+    check_tta(tta)
     if split == "test":
         test_log.check_readable(runs, runs_dir)
     cache = cache or SplitCache()
-    results = [_evaluate(run, split, cache).result for run in runs]
+    results = [_evaluate(run, split, cache, tta).result for run in runs]
     if split != "test":
         return test_log.add_counts(runs, results, runs_dir)
     test_sets = [cache.fingerprint(run, split) for run in runs]
@@ -112,10 +117,17 @@ def evaluate_validation(
     return dataclasses.replace(evaluated, result=result)
 
 
-def _evaluate(run: Run, split: str, cache: SplitCache) -> EvaluatedRun:
+def _evaluate(
+    run: Run, split: str, cache: SplitCache, tta: str | None = None
+) -> EvaluatedRun:
     part = cache.load(run, split)
     model = run.load_model()
-    outputs = predict_batched(model, part.images)
+    augmented: dict[str, Any] = {}
+    if tta is None:
+        outputs = predict_batched(model, part.images)
+    else:
+        outputs, averaged = predict_views(model, part.images, tta)
+        augmented["tta"] = tta_metrics(averaged, part.labels, tta)
     if part.labels.dtype.kind == "f":
         values = regression_metrics(outputs, part.labels)
     else:
@@ -128,6 +140,7 @@ def _evaluate(run: Run, split: str, cache: SplitCache) -> EvaluatedRun:
         "examples": len(part),
         "test_evaluations": 0,
         **values,
+        **augmented,
     }
     if split == "train" and run.resolved["data"].get("random_labels"):
         result["random_labels"] = _random_label_metrics(run, part, outputs)
@@ -198,6 +211,24 @@ def classification_metrics(
         "brier_score": metrics.brier_score(logits, labels),
         "classes": _class_metrics(matrix, class_names),
         "confusion": matrix.tolist(),
+    }
+
+
+def tta_metrics(
+    logits: np.ndarray, labels: np.ndarray, tta: str
+) -> dict[str, Any]:
+    """Returns the metrics with test-time augmentation.
+
+    Args:
+        logits: `[N, K]`, averaged over the views of each image.
+        labels: Int32 `[N]`.
+        tta: `flip` or `flip_shift`.
+    """
+    return {
+        "kind": tta,
+        "views": num_views(tta),
+        **_accuracy("", metrics.count_correct(logits, labels), len(labels)),
+        "negative_log_likelihood": metrics.cross_entropy(logits, labels),
     }
 
 
@@ -429,8 +460,15 @@ def format_results(results: Sequence[dict], configs: Sequence[dict]) -> str:
     first = results[0]
     head = f"{len(results)} runs on {SPLITS[first['split']]} examples"
     blocks = [head, _format_runs(results)]
+    if "tta" in first:
+        blocks.append(_format_tta(results))
     if any(len(config["runs"]) > 1 for config in configs):
         blocks.append(_format_configs(configs))
+        if "tta" in first:
+            views = [{**config, **config["tta"]} for config in configs]
+            blocks.append(
+                _format_configs(views, f" with {first['tta']['views']} views")
+            )
     if first["split"] == "test":
         blocks.append(_format_test_evaluations(results))
     return "\n\n".join(blocks)
@@ -458,6 +496,9 @@ def _format_metrics(result: dict) -> str:
             f"R2 {r2} (0 for always predicting the mean)"
         )
     rows = [_accuracy_row("accuracy", "", result), *_corrected_row(result)]
+    if "tta" in result:
+        name = f"with {result['tta']['views']} views"
+        rows.append(_accuracy_row(name, "", result["tta"]))
     if "random_labels" in result:
         drawn = result["random_labels"]
         rows.append(_accuracy_row("by random labels", "", drawn))
@@ -535,6 +576,28 @@ def format_classes(rows: Sequence[dict]) -> str:
     )
 
 
+def _format_tta(results: Sequence[dict]) -> str:
+    """Returns a row a run: its accuracy with test-time augmentation."""
+    first = results[0]["tta"]
+    head = f"with {first['views']} views per image (--tta={first['kind']})\n"
+    return head + format_table(
+        ("run", "correct", "accuracy", "95% CI"),
+        [
+            (
+                result["run"],
+                f"{result['tta']['correct']:,}",
+                format_percent(result["tta"]["accuracy"]),
+                format_interval(
+                    result["tta"]["accuracy_low"],
+                    result["tta"]["accuracy_high"],
+                ),
+            )
+            for result in results
+        ],
+        right=(1, 2),
+    )
+
+
 def _format_runs(results: Sequence[dict]) -> str:
     if "r2" in results[0]:
         return format_table(
@@ -567,7 +630,7 @@ def _format_runs(results: Sequence[dict]) -> str:
     )
 
 
-def _format_configs(configs: Sequence[dict]) -> str:
+def _format_configs(configs: Sequence[dict], note: str = "") -> str:
     """Returns a row for each config: its seeds, and how they vary."""
     rows = [
         (
@@ -582,7 +645,7 @@ def _format_configs(configs: Sequence[dict]) -> str:
         for config in configs
     ]
     score = "R2" if configs[0]["score"] == "r2" else "accuracy"
-    heads = ("config of", "seeds", f"mean {score}", "std")
+    heads = ("config of", "seeds", f"mean {score}{note}", "std")
     return format_table((*heads, "95% CI over seeds"), rows, (2, 3))
 
 

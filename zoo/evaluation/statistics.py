@@ -177,16 +177,22 @@ def summarize_seeds(
     score = next(s for s in SCORE_LIMITS if s in results[0])
     rows = []
     for group in group_by_config(runs):
-        scores = [by_path[run.path][score] for run in group]
-        rows.append(
-            {
-                "runs": [run.name for run in group],
-                "seeds": [run.resolved["config"]["seed"] for run in group],
-                "score": score,
-                **dataclasses.asdict(seed_stats(scores, *SCORE_LIMITS[score])),
-            }
-        )
+        found = [by_path[run.path] for run in group]
+        row = {
+            "runs": [run.name for run in group],
+            "seeds": [run.resolved["config"]["seed"] for run in group],
+            "score": score,
+            **_seed_row(found, score),
+        }
+        if "tta" in found[0]:
+            row["tta"] = _seed_row([each["tta"] for each in found], score)
+        rows.append(row)
     return rows
+
+
+def _seed_row(results: Sequence[dict], score: str) -> dict[str, Any]:
+    scores = [result[score] for result in results]
+    return dataclasses.asdict(seed_stats(scores, *SCORE_LIMITS[score]))
 
 
 def welch_p_value(

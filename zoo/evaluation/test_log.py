@@ -33,7 +33,9 @@ from zoo.runs import Run
 
 FILE_NAME = "test_evaluations.jsonl"
 # Entries of a result that are logged.
-LOGGED = ("examples", "correct", "accuracy", "mean_squared_error", "r2")
+LOGGED = (
+    "examples", "correct", "accuracy", "tta", "mean_squared_error", "r2",
+)  # fmt: skip
 
 Result = dict[str, Any]
 

@@ -1,0 +1,129 @@
+"""Test-time augmentation, against views made by SciPy."""
+
+import keras
+import numpy as np
+import pytest
+import scipy.ndimage
+from keras import layers
+
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+from zoo.evaluation import evaluate, statistics, tta
+from zoo.evaluation.test_log import EvaluationLog
+from zoo.training.console import TrainingConsole
+from zoo.training.train import train
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory):
+    """A softmax regression that has learned a little."""
+    runs_dir = str(tmp_path_factory.mktemp("runs"))
+    config = TrainConfig(
+        model="lr", steps=20, summaries=("none",), runs_dir=runs_dir
+    )
+    return train(config, console=TrainingConsole(quiet=True))
+
+
+@pytest.fixture(scope="module")
+def linear():
+    """A linear model of 5x7 images: any change of a pixel shows."""
+    keras.utils.set_random_seed(0)
+    return keras.Sequential(
+        [keras.Input((5, 7, 3)), layers.Flatten(), layers.Dense(4)]
+    )
+
+
+@pytest.fixture(scope="module")
+def images():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (20, 5, 7, 3), np.uint8)
+
+
+def shifted(images, pixels):
+    """Moves images down and right; SciPy's `mirror` repeats no border."""
+    return scipy.ndimage.shift(
+        images, (0, pixels, pixels, 0), order=0, mode="mirror"
+    )
+
+
+def test_six_views_are_weighted_as_in_the_paper(linear, images):
+    expected = 0
+    for pixels, weight in ((0, 0.5), (-1, 0.25), (1, 0.25)):
+        view = shifted(images, pixels)
+        for each in (view, view[:, :, ::-1]):
+            logits = linear.predict(np.float32(each), verbose=0)
+            expected = expected + weight / 2 * logits
+    one_view, averaged = tta.predict_views(linear, images, "flip_shift")
+    np.testing.assert_allclose(averaged, expected, rtol=1e-4, atol=1e-3)
+    np.testing.assert_allclose(
+        one_view, linear.predict(np.float32(images), verbose=0), rtol=1e-6
+    )
+
+
+def test_flip_averages_an_image_and_its_mirror_image(linear, images):
+    mirrored = np.float32(images[:, :, ::-1])
+    expected = (
+        linear.predict(np.float32(images), verbose=0)
+        + linear.predict(mirrored, verbose=0)
+    ) / 2
+    averaged = tta.predict_views(linear, images, "flip")[1]
+    np.testing.assert_allclose(averaged, expected, rtol=1e-4, atol=1e-3)
+
+
+def test_the_views_do_not_depend_on_how_many_images_there_are(
+    linear, images, monkeypatch
+):
+    whole = tta.predict_views(linear, images, "flip_shift")[1]
+    monkeypatch.setattr(tta, "NUM_IMAGES", 7)
+    parts = tta.predict_views(linear, images, "flip_shift")[1]
+    np.testing.assert_allclose(parts, whole, rtol=1e-6)
+
+
+@pytest.mark.parametrize("kind", tta.SHIFTS)
+def test_the_weights_of_views_add_up_to_one(kind, images):
+    weights = [weight for weight, _ in tta.weighted_views(images, kind)]
+    assert len(weights) == tta.num_views(kind)
+    assert sum(weights) == pytest.approx(1)
+
+
+def test_other_metrics_stay_those_of_one_view(run):
+    plain = evaluate.evaluate_runs([run], "val")[0]
+    result = evaluate.evaluate_runs([run], "val", tta="flip_shift")[0]
+    views = result.pop("tta")
+    assert result == plain
+    assert views["kind"] == "flip_shift" and views["views"] == 6
+    assert views["correct"] != plain["correct"]  # mirrored digits mislead
+    assert views["accuracy_low"] < views["accuracy"] < views["accuracy_high"]
+
+
+def test_one_log_entry_has_one_view_and_several(run):
+    runs_dir = str(run.path.parent)
+    result = evaluate.evaluate_runs([run], "test", runs_dir, tta="flip")[0]
+    (entry,) = EvaluationLog(runs_dir).read()
+    logged = entry["runs"][0]["result"]
+    assert logged["correct"] == result["correct"]
+    assert logged["tta"] == result["tta"]
+
+
+def test_seeds_have_a_mean_of_one_view_and_one_of_several(run):
+    (result,) = evaluate.evaluate_runs([run], "val", tta="flip")
+    (row,) = statistics.summarize_seeds([run], [result])
+    assert row["mean"] == result["accuracy"]
+    assert row["tta"]["mean"] == result["tta"]["accuracy"]
+
+
+def test_the_text_says_how_many_views(run):
+    (result,) = evaluate.evaluate_runs([run], "val", tta="flip_shift")
+    assert "with 6 views" in evaluate.format_result(result)
+    rows = statistics.summarize_seeds([run], [result])
+    assert "6 views" in evaluate.format_results([result, result], rows)
+
+
+def test_an_unknown_kind_is_refused_with_the_nearest_one(run):
+    with pytest.raises(UserError, match="tta=flips .*flip"):
+        evaluate.evaluate_runs([run], "val", tta="flips")
+
+
+def test_vectors_have_no_views(linear):
+    with pytest.raises(UserError, match="images"):
+        tta.predict_views(linear, np.zeros((3, 2), np.float32), "flip")
