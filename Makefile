@@ -177,14 +177,16 @@ test-browser: $(DEV) ## run the tests that look at TensorBoard in a browser
 	$(PY) -m pytest -m browser -rs $(FLAGS)
 
 test-cluster: $(DEV) ## run the tests on a Ray cluster of two nodes
-	$(PY) -m pytest -m cluster -rs $(FLAGS) tests/tuning/cluster
+	$(PY) -m pytest -m cluster -rs $(FLAGS) \
+		tests/integration/tuning/cluster
 
 test-jax: $(DEV) ## try models and runs on JAX, in part without TensorFlow
 	KERAS_BACKEND=jax $(PY) -m pytest $(WORKERS) $(FLAGS) \
-		tests/test_model_contract.py tests/models/test_backends.py \
+		tests/unit/models/test_contract.py \
+		tests/integration/backends/test_models.py \
 		-k 'logits or gradient or tensorflow'
 	$(PY) -m pytest -m 'jax or not slow' $(FLAGS) \
-		tests/engines tests/data/test_batches.py tests/models/test_backends.py
+		tests/integration/backends tests/unit/data/test_batches.py
 
 lock: ## renew both locks (FLAGS=--upgrade for newer versions; needs uv)
 	@command -v uv >/dev/null || \

@@ -4,7 +4,7 @@ A process that trains announces what it does to Python's audit hooks: which
 module it imports, which file it opens, renames or makes. A hook in every
 worker counts these, and the worker sends itself SIGKILL at the one that is
 asked for: no handler of the product runs, nothing is flushed. Workers on the
-nodes of a Ray cluster have the hook too, see `tests/tuning/cluster/nodes.py`.
+nodes of a Ray cluster have the hook too, see `nodes.py` of their tests.
 """
 
 import dataclasses

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 import zoo
-from tests.engines import environment
+from tests.integration.backends import environment
 from zoo import backend, commands
 from zoo.cli.main import main
 from zoo.commands import Target

@@ -1,0 +1,201 @@
+"""`zoo inspect`, as it is typed."""
+
+import json
+import os
+import shutil
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.unit.data_checks.conftest import make, save, textures
+from zoo.api_arguments import dataset_name
+from zoo.cli.main import main
+from zoo.data_checks.contact_sheet import tile
+
+
+@pytest.fixture(scope="session")
+def photographs(tmp_path_factory):
+    """130 images of three unequal classes; do not write there."""
+    root = tmp_path_factory.mktemp("inspected") / "photographs"
+    return make(root, *textures(180), ("cat", "dog", "emu"), (60, 50, 20))
+
+
+def say(capsys, *argv):
+    code = main(["inspect", *map(str, argv)])
+    out, err = capsys.readouterr()
+    return code, out, err
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path, monkeypatch):
+    """Works in a folder of its own: a sheet is drawn where one stands."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    return tmp_path / "here"
+
+
+def test_findings_are_numbered_sentences_before_a_table(capsys, photographs):
+    code, out, err = say(capsys, photographs.root)
+    assert (code, err) == (0, "")
+    numbers = [line for line in out.splitlines() if line[:1].isdigit()]
+    assert [line.split(".")[0] for line in numbers] == [
+        str(n) for n in range(1, len(numbers) + 1)
+    ]
+    assert all(line.count(";") >= 1 and line.endswith(".") for line in numbers)
+    assert "1. 2 of 137 files cannot be read" in out
+    assert out.rindex("emu  ") > out.index(numbers[-1])
+    assert "test split is not held out yet" in out
+
+
+def test_json_has_the_same_findings(capsys, photographs):
+    found = json.loads(say(capsys, photographs.root, "--json")[1])
+    assert found["images"] == 135
+    assert found["findings"][0]["severity"] == "critical"
+    assert len(found["findings"][0]["images"]) == 2
+    rows = {row["class"]: row["images"] for row in found["classes"]}
+    assert rows == photographs.counts
+
+
+def is_picture(path):
+    with Image.open(path) as picture:
+        return picture.size[0] > 800
+
+
+def test_the_sheet_is_drawn_here_and_kept(capsys, photographs, elsewhere):
+    sheet = elsewhere / "photographs-contact-sheet.png"
+    assert "is written" in say(capsys, photographs.root)[1]
+    assert is_picture(sheet)
+    sheet.write_bytes(b"mine")
+    assert "exists" in say(capsys, photographs.root)[1]
+    assert sheet.read_bytes() == b"mine"
+    say(capsys, photographs.root, "--overwrite")
+    assert is_picture(sheet)
+
+
+def test_the_sheet_never_lies_among_the_pictures(
+    capsys, photographs, tmp_path, monkeypatch
+):
+    root = shutil.copytree(photographs.root, tmp_path / "pictures")
+    monkeypatch.chdir(root / "cat")
+    assert say(capsys, "..")[0] == 0
+    assert (tmp_path / "pictures-contact-sheet.png").exists()
+    assert not list(root.rglob("*sheet*"))
+
+
+def test_a_tile_keeps_the_proportions_of_a_picture():
+    wide = np.zeros((10, 40, 1), np.uint8)
+    found = tile(wide, 96)
+    assert found.shape == (96, 96, 3)
+    black = (found == 0).all(axis=2)
+    assert (black.any(axis=1).sum(), black.any(axis=0).sum()) == (20, 80)
+
+
+def test_a_path_and_a_name_of_a_data_set_both_serve(elsewhere):
+    (elsewhere / "pictures").mkdir()
+    np.savez(elsewhere / "file.npz", x=np.zeros(2))
+    assert dataset_name("pictures") == "folder:pictures"
+    assert dataset_name("folder:pictures") == "folder:pictures"
+    assert dataset_name("file.npz") == "npz:file.npz"
+    assert dataset_name("mnist") == "mnist"
+
+
+def test_arrays_of_a_file_are_looked_at(capsys, elsewhere):
+    images, labels = textures(40, classes=2)
+    images[3] = images[1]
+    np.savez("mine.npz", x=images, y=labels)
+    out = say(capsys, "mine.npz")[1]
+    assert "npz:mine.npz: 40 images of 2 classes" in out
+    assert "train/1 (1) = train/3 (1)" in out
+    assert (elsewhere / "mine-contact-sheet.png").exists()
+
+
+def missing(root):
+    (root / "pictures").mkdir()
+    return ["pictres"], "no folder or data set 'pictres'", "mean pictures?"
+
+
+def file(root):
+    save(root / "cat.png", textures(1)[0][0])
+    return ["cat.png"], "cat.png is a file", "sub-folders"
+
+
+def empty(root):
+    (root / "empty").mkdir()
+    return ["empty"], "no sub-folders"
+
+
+def one_class(root):
+    save(root / "one" / "cat" / "1.png", textures(1)[0][0])
+    return ["one"], "only one class, cat"
+
+
+def none_readable(root):
+    for name in "ab":
+        (root / "bad" / name).mkdir(parents=True)
+        (root / "bad" / name / "1.png").touch()
+    return ["bad"], "no image that can be read", "the file is empty"
+
+
+def none_at_all(root):
+    for name in "ab":
+        (root / "bare" / name).mkdir(parents=True)
+    return ["bare"], "no image that can be read"
+
+
+def points(root):
+    return ["xor"], "xor has points"
+
+
+def numbers(root):
+    return ["sine"], "sine has points"
+
+
+def test_set(root):
+    return ["cifar10_1"], "test set only"
+
+
+test_set.__test__ = False
+
+
+def no_png(root):
+    (root / "p").mkdir()
+    return ["p", "--out=x.jpg"], "--out=x.jpg", "PNG"
+
+
+def no_place(root):
+    (root / "p").mkdir()
+    return ["p", "--out=no/x.png"], "--out=no/x.png", "missing folder"
+
+
+def inside(root):
+    (root / "p").mkdir()
+    return ["p", "--out=p/x.png"], "among the images"
+
+
+def no_path(root):
+    return ["folder:"], "folder: needs a path"
+
+
+def nothing(root):
+    return [], "a PATH is missing"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        missing, file, empty, one_class, none_readable, none_at_all, points,
+        numbers, test_set, no_png, no_place, inside, no_path, nothing,
+    ],
+)  # fmt: skip
+def test_what_cannot_be_looked_at_is_told_in_one_sentence(
+    capsys, elsewhere, make
+):
+    argv, *words = make(elsewhere)
+    before = sorted(os.listdir())
+    code, out, err = say(capsys, *argv)
+    assert (code, out) == (2, "")
+    assert err.startswith("zoo: ") and err.count("\n") == 1
+    for word in words:
+        assert word in err
+    assert sorted(os.listdir()) == before

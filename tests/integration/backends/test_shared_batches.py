@@ -1,0 +1,105 @@
+"""One run on one device and on two, on TensorFlow: the same but for rounding.
+
+JAX is held to the same table. Both train in float64, in processes of their
+own, where rounding does not grow to what could be mistaken for a fault.
+"""
+
+import importlib.util
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+from tests.integration.backends import environment, shared_devices
+
+ENGINES = ["tensorflow", pytest.param("jax", marks=pytest.mark.jax)]
+
+
+@pytest.fixture(scope="module")
+def answer(tmp_path_factory):
+    """Returns a function that runs `shared_devices` once for all tests."""
+    known = {}
+
+    def asked(engine, what):
+        if importlib.util.find_spec(engine) is None:
+            pytest.skip(f"{engine} is not installed")
+        if (engine, what) not in known:
+            folder = tmp_path_factory.mktemp(what)
+            module = "tests.integration.backends.shared_devices"
+            done = subprocess.run(
+                [sys.executable, "-m", module, what, str(folder)],
+                cwd=environment.ROOT,
+                env={**os.environ, "KERAS_BACKEND": engine},
+                capture_output=True, text=True,
+            )  # fmt: skip
+            assert done.returncode == 0, done.stdout + done.stderr
+            found = json.loads(done.stdout.splitlines()[-1])
+            known[engine, what] = found
+        return known[engine, what]
+
+    return asked
+
+
+def tolerance(engine, has_norm):
+    """Returns how near losses in float64 must be, as a share of them.
+
+    On JAX Keras's batch norm computes in float32 whatever its dtype.
+    """
+    return 1e-6 if engine == "jax" and has_norm else 1e-10
+
+
+def comparable(engine, has_norm):
+    """Returns how many epochs of 11 updates can be held to that tolerance.
+
+    Training multiplies a difference in the last digit of float32 from update
+    to update, as it does on a single device.
+    """
+    return 2 if engine == "jax" and has_norm else 5
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", shared_devices.CASES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_55_updates_of_two_devices_are_those_of_one(engine, case, answer):
+    one, two = answer(engine, "table")[case]
+    assert len(one) == 5
+    has_norm = "norm" in shared_devices.CASES[case]
+    near = tolerance(engine, has_norm)
+    epochs = comparable(engine, has_norm)
+    for before, now in zip(one[:epochs], two[:epochs], strict=True):
+        assert now == pytest.approx(before, rel=near)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("case", shared_devices.CASES)
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_first_update_in_float32_is_that_of_one_device(
+    engine, case, answer
+):
+    [one], [two] = answer(engine, "first")[case]
+    assert two == pytest.approx(one, rel=1e-6)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_run_goes_on_inside_an_epoch_with_other_devices(engine, answer):
+    one, turns = answer(engine, "resumed")["losses"]
+    assert len(turns) == 5
+    for before, now in zip(one, turns, strict=True):
+        assert now == pytest.approx(before, rel=tolerance(engine, True))
+
+
+@pytest.mark.slow
+def test_checkpoints_of_two_devices_are_those_of_one(answer):
+    one, two = answer("tensorflow", "resumed")["files"]
+    assert one == two
+
+
+@pytest.mark.slow
+def test_dropout_masks_of_two_devices_are_those_of_one(answer):
+    one, two = answer("tensorflow", "masks")
+    assert [len(mask) for mask in one] == [45, 45, 3]
+    assert one[0] != one[1]
+    assert one == two

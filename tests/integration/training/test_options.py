@@ -1,0 +1,272 @@
+"""Every option of `TrainConfig` changes something that can be seen."""
+
+import functools
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+
+from zoo.config import OPTIONS, TrainConfig
+from zoo.errors import UserError
+from zoo.training.console import TrainingConsole
+from zoo.training.train import train
+
+# The runs that are compared with, short ones; {...} are places on disk.
+BASES = {
+    "lr": {"model": "lr", "epochs": 1},
+    "mlp": {"model": "mlp", "epochs": 1, "model_arg": {"hidden": 16}},
+    "from another": {
+        "model": "mlp",
+        "epochs": 1,
+        "model_arg": {"hidden": 16},
+        "weights": "{source}",
+    },
+    "steps down": {
+        "model": "lr",
+        "epochs": 1,
+        "optimizer": "momentum",
+        "schedule": "step",
+        "schedule_epochs": (0.5,),
+    },
+    "normed": {
+        "model": "mlp",
+        "epochs": 1,
+        "norm": "batch",
+        "model_arg": {"hidden": 16},
+    },
+    "warmed": {
+        "model": "lr",
+        "epochs": 1,
+        "schedule": "linear",
+        "warmup_epochs": 0.5,
+        "augment": "crop",
+    },
+    "points": {"model": "lr", "epochs": 1, "dataset": "xor"},
+    # Far too fast for its validation loss to fall in each epoch.
+    "too fast": {
+        "model": "lr",
+        "epochs": 9,
+        "batch_size": 1000,
+        "learning_rate": 3.0,
+    },
+    "pictures": {
+        "model": "lr",
+        "epochs": 1,
+        "batch_size": 4,
+        "dataset": "folder:{pictures}",
+    },
+}
+
+# For each option: a value, the run in which it replaces another, and what
+# must then be different.
+CHANGES = {
+    "model": ("mlp", "lr", "weights"),
+    "model_arg": ({"hidden": 8}, "mlp", "weights"),
+    "activation": ("tanh", "mlp", "weights"),
+    "norm": ("batch", "mlp", "weights"),
+    "initializer": ("glorot_uniform", "mlp", "weights"),
+    "dataset": ("folder:{pictures}", "lr", "weights"),
+    "data_dir": ("{empty}", "lr", "elsewhere"),
+    "image_size": (4, "lr", "weights"),
+    "val_fraction": (0.2, "lr", "weights"),
+    "group_by": ("[0-9]+-", "pictures", "fingerprint"),
+    "train_examples": (500, "lr", "fingerprint"),
+    "randomize_labels": (0.5, "lr", "weights"),
+    "classes": (("0", "1", "2"), "lr", "fingerprint"),
+    "weights": ("{source}", "mlp", "weights"),
+    "new_head": (True, "from another", "weights"),
+    "freeze": ("features", "mlp", "weights"),
+    "features": ("hog", "lr", "weights"),
+    "extra_features": (("x2",), "points", "weights"),
+    "mean_subtraction": ("pixel", "lr", "weights"),
+    "scale": ("unit", "lr", "weights"),
+    "augment": ("crop", "lr", "weights"),
+    "crop_padding": (3, "warmed", "weights"),
+    "optimizer": ("rmsprop", "lr", "weights"),
+    "learning_rate": (0.1, "lr", "weights"),
+    "momentum": (0.5, "steps down", "weights"),
+    "schedule": ("constant", "lr", "weights"),
+    "schedule_epochs": ((0.9,), "steps down", "weights"),
+    "schedule_factor": (0.5, "steps down", "weights"),
+    "warmup_epochs": (1.0, "lr", "weights"),
+    "warmup_start": (0.5, "warmed", "weights"),
+    "schedule_end": (0.5, "warmed", "weights"),
+    "norm_bias_factor": (8.0, "normed", "weights"),
+    "lookahead_every": (5, "lr", "weights"),
+    "batch_size": (100, "lr", "weights"),
+    "epochs": (2, "lr", "weights"),
+    "steps": (3, "lr", "weights"),
+    "clip_norm": (1e-3, "steps down", "weights"),
+    "loss": ("hinge", "lr", "weights"),
+    "label_smoothing": (0.2, "lr", "weights"),
+    "class_weight": ("balanced", "lr", "weights"),
+    "recompute_batch_norm": (True, "lr", "elsewhere"),
+    "early_stopping_patience": (1, "too fast", "status"),
+    "dropout": (0.5, "mlp", "weights"),
+    "l1": (1e-2, "lr", "weights"),
+    "l2": (1e-2, "lr", "weights"),
+    "weight_decay": (1e-2, "lr", "weights"),
+    "seed": (1, "lr", "weights"),
+    "deterministic": (True, "lr", "elsewhere"),
+    "devices": (2, "lr", "elsewhere"),
+    "precision": ("bfloat16", "lr", "precision"),
+    "jit": ("on", "lr", "jit"),
+    "steps_per_execution": (1, "lr", "looks"),
+    "checkpoint_every": (2, "lr", "checkpoints"),
+    "runs_dir": ("{empty}", "lr", "place"),
+    "run_name": ("mine", "lr", "place"),
+    "summaries": (("config",), "lr", "tags"),
+    "summary_every": (3, "too fast", "tags"),
+    "debug_every": (2, "lr", "console"),
+}
+# Given together with the change, where the base has it otherwise.
+BESIDES = {
+    "steps": {"epochs": None},
+    "dataset": {"batch_size": 4},
+}
+
+
+def test_the_table_above_has_every_option():
+    # Without it a broken file is refused, see test_unreadable_images.py.
+    assert CHANGES.keys() | {"skip_unreadable"} == OPTIONS.keys()
+
+
+class Witness(TrainingConsole):
+    """Counts the looks at Python, and those that saw a checkpoint."""
+
+    def __init__(self):
+        self.text = io.StringIO()
+        super().__init__(self.text)
+        self.looks = self.checkpoints = 0
+
+    def log_to(self, path):
+        self.last = path.parent / "checkpoints" / "last.npz"
+        super().log_to(path)
+
+    def progress(self, *moment):
+        self.looks += 1
+        self.checkpoints += self.last.exists()
+
+
+def observe(options):
+    """Trains; returns all that an option could change, by name."""
+    console = Witness()
+    run = train(TrainConfig(**options), console=console)
+    resolved = run.resolved
+    with np.load(run.path / "checkpoints" / "last.npz") as file:
+        weights = [
+            file[name].tobytes() for name in file.files if "weights" in name
+        ]
+    return {
+        "weights": weights,
+        "status": run.metrics["status"],
+        "fingerprint": resolved["data"]["fingerprint"],
+        "precision": resolved["precision"],
+        "jit": resolved["jit"],
+        "looks": console.looks,
+        "checkpoints": console.checkpoints,
+        "place": str(run.path),
+        "tags": tags(run),
+        "console": "predicted" in console.text.getvalue(),
+    }
+
+
+def tags(run):
+    found = set()
+    for split in ("train", "val"):
+        events = EventAccumulator(str(run.path / split))
+        events.Reload()
+        for tag in events.Tags()["tensors"]:
+            found |= {(split, tag, e.step) for e in events.Tensors(tag)}
+    return found
+
+
+@pytest.fixture(scope="module")
+def places(tmp_path_factory):
+    """Folders that the tables name: {runs}, {empty}, {pictures}, {source}."""
+    root = tmp_path_factory.mktemp("places")
+    for index in range(40):
+        folder = root / "pictures" / ("dark" if index < 20 else "light")
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8), 6 * index).save(
+            folder / f"{index // 2}-{index}.png"
+        )
+    source = TrainConfig(
+        **{**BASES["mlp"], "seed": 9}, runs_dir=str(root), run_name="source"
+    )
+    train(source, console=TrainingConsole(quiet=True))
+    names = ("runs", "empty", "pictures", "source")
+    return {name: root / name for name in names}
+
+
+@pytest.fixture(scope="module")
+def base(places):
+    """Returns a function: options and observation of a base, by its name."""
+
+    @functools.cache
+    def observed(name):
+        options = {"batch_size": 256, **BASES[name]}
+        options = put(places, {"runs_dir": "{runs}", **options})
+        return options, observe(options)
+
+    return observed
+
+
+def put(places, options):
+    """Returns the options with places instead of their names in {}."""
+    return {
+        name: value.format_map(places) if isinstance(value, str) else value
+        for name, value in options.items()
+    }
+
+
+@pytest.mark.parametrize(
+    "name", [n for n, change in CHANGES.items() if change[2] != "elsewhere"]
+)
+def test_an_option_changes_what_it_should(places, base, name):
+    value, base_name, what = CHANGES[name]
+    options, before = base(base_name)
+    changed = {**options, **BESIDES.get(name, {}), name: value}
+    after = observe(put(places, changed))
+    assert after[what] != before[what]
+
+
+def test_equal_options_give_equal_runs(base):
+    options, before = base("mlp")
+    again = observe(options)
+    assert {**again, "place": before["place"]} == before
+
+
+def test_a_data_dir_is_where_data_sets_are_looked_for(places, monkeypatch):
+    monkeypatch.setenv("https_proxy", "http://127.0.0.1:9")  # nobody there
+    where = str(places["empty"] / "data")
+    with pytest.raises(UserError, match=f"mnist is not in {where}"):
+        train(TrainConfig(model="lr", dataset="mnist", data_dir=where))
+
+
+DETERMINISTIC = """
+import sys
+import zoo
+from tensorflow.python.framework.config import is_op_determinism_enabled
+config = zoo.TrainConfig(
+    model="lr", steps=1, runs_dir=sys.argv[1], deterministic=True
+)
+zoo.train(config)
+print(is_op_determinism_enabled())
+"""
+
+
+def test_deterministic_makes_every_operation_so(tmp_path):
+    # In a process of its own: it holds for the whole process, for ever.
+    done = subprocess.run(
+        [sys.executable, "-c", DETERMINISTIC, str(tmp_path)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout.splitlines()[-1] == "True"

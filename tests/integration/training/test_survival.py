@@ -1,0 +1,266 @@
+"""Runs that are interrupted or killed, and come to the same end all the same.
+
+The oracle is a run that nothing disturbed: same weights, bit for bit, same
+history, same curves, same best epoch.
+"""
+
+import csv
+import itertools
+import os
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+
+from zoo.config import TrainConfig
+from zoo.run_store import RunStore
+from zoo.training.console import TrainingConsole
+from zoo.training.resume import resume
+from zoo.training.train import train
+
+ROOT = Path(__file__).parents[3]
+# No two runs agree on these: times, and a table with the name of the run.
+OWN = ("seconds", "examples_per_second", "config")
+
+
+def result(run):
+    """Returns everything in which two equal runs must agree."""
+    model = keras.models.load_model(run.path / "model.keras", compile=False)
+    return {
+        "status": run.metrics["status"],
+        "best": (run.metrics["best_epoch"], run.metrics["best_val_loss"]),
+        "steps": run.metrics["steps"],
+        "history": history(run),
+        "layer_stats": run.layer_stats,
+        "curves": {split: curves(run, split) for split in ("train", "val")},
+        "weights": [weight.tobytes() for weight in model.get_weights()],
+        "last": last_checkpoint(run),
+    }
+
+
+def history(run):
+    with open(run.path / "history.csv", newline="") as file:
+        return [
+            {key: cell for key, cell in row.items() if key not in OWN}
+            for row in csv.DictReader(file)
+        ]
+
+
+def curves(run, split):
+    """Returns (step, content) of every point, by tag, as TensorBoard reads."""
+    events = EventAccumulator(
+        str(run.path / split),
+        size_guidance={"tensors": 0},
+        purge_orphaned_data=False,  # it would hide what stands twice
+    )
+    events.Reload()
+    return {
+        tag: [
+            (e.step, None if tag in OWN else repr(e.tensor_proto))
+            for e in events.Tensors(tag)
+        ]
+        for tag in events.Tags()["tensors"]
+    }
+
+
+def last_checkpoint(run):
+    with np.load(run.path / "checkpoints" / "last.npz") as file:
+        return {
+            name: file[name].tobytes() for name in file.files if name != "state"
+        }
+
+
+# Killed between any two file writes, all in this process.
+
+
+class Killed(BaseException):
+    """Stands for SIGKILL: no handler of the product knows it."""
+
+
+def kill_at(monkeypatch, count):
+    """Lets no file reach its place from the `count`-th on.
+
+    Returns:
+        The counter of files, which starts at 1.
+    """
+    replace, calls = os.replace, itertools.count(1)
+
+    def dying(source, target):
+        if next(calls) >= count:
+            raise Killed
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", dying)
+    return calls
+
+
+TO_THE_END = {
+    "model": "lr",
+    "epochs": 2,
+    "batch_size": 512,
+    "checkpoint_every": 2,
+    "steps_per_execution": 1,
+}
+# Far too fast for its loss to fall for long.
+UNTIL_PATIENCE_ENDS = {
+    "model": "lr",
+    "epochs": 9,
+    "batch_size": 1000,
+    "learning_rate": 3.0,
+    "early_stopping_patience": 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "last"),
+    # Three files make a run; then come the layer statistics before training;
+    # history, best, layer_stats and last checkpoint of each epoch, a checkpoint
+    # inside each; the model; the metrics.
+    [
+        pytest.param(TO_THE_END, "completed", 16, marks=pytest.mark.slow),
+        (UNTIL_PATIENCE_ENDS, "stopped_early", 3),
+    ],
+)
+def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
+    tmp_path, monkeypatch, options, status, last
+):
+    def begin(name):
+        asked = TrainConfig(runs_dir=str(tmp_path), run_name=name, **options)
+        return train(asked, console=TrainingConsole(quiet=True))
+
+    writes = kill_at(monkeypatch, sys.maxsize)
+    undisturbed = result(begin("undisturbed"))
+    assert undisturbed["status"] == status
+    count = next(writes) - 1
+    resumed = 0
+    for write in range(count - last + 1, count + 1):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+            kill_at(patch, write)
+            begin("killed")
+        if not (tmp_path / "killed").exists():
+            continue  # killed before there was a run
+        run = RunStore(str(tmp_path)).find("killed")
+        assert (
+            result(resume(run, console=TrainingConsole(quiet=True)))
+            == undisturbed
+        )
+        shutil.rmtree(run.path)
+        resumed += 1
+    assert resumed == min(last, count - 3)
+
+
+# Signals to a real process.
+
+# Everything that has a state of its own: dropout, running averages, moved
+# pixels, momentum, a rate that rises and falls, patience.
+EVERYTHING = [
+    "--model=mlp", "--model_arg=hidden=(32,16)", "--dropout=0.3",
+    "--norm=batch", "--augment=crop", "--optimizer=nesterov",
+    "--schedule=cosine", "--warmup_epochs=1.5", "--deterministic",
+]  # fmt: skip
+
+
+def start(*argv):
+    return subprocess.Popen(
+        [sys.executable, "-m", "zoo", *map(str, argv)],
+        cwd=ROOT,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def end(process):
+    out, err = process.communicate()
+    assert process.returncode == 0, out + err
+    assert err == ""
+
+
+def interrupt(process, number, epoch):
+    """Sends a signal when an epoch has ended; checks the answer."""
+    for line in process.stdout:
+        if line.startswith(f"epoch {epoch}/"):
+            break
+    process.send_signal(number)
+    _, err = process.communicate()
+    assert process.returncode == 130
+    assert err.startswith("zoo: stopped after ") and err.count("\n") == 1
+    return err
+
+
+def test_an_interrupted_run_says_so_and_resumes_to_the_same_bits(tmp_path):
+    argv = [*EVERYTHING, "--epochs=9", f"--runs_dir={tmp_path}"]
+    undisturbed = start("train", *argv, "--run_name=undisturbed")
+    process = start("train", *argv, "--run_name=a")
+    err = interrupt(process, signal.SIGINT, epoch=2)
+    assert f"zoo resume a --runs_dir={tmp_path}` resumes it." in err
+    run = RunStore(str(tmp_path)).find("a")
+    assert run.status == "interrupted"
+    assert 2 <= run.metrics["epochs"] < 9
+    assert not (run.path / "model.keras").exists()
+    interrupt(start("resume", run.path), signal.SIGTERM, epoch=5)
+    assert 5 <= run.metrics["epochs"] < 9
+    end(start("resume", run.path))
+    end(undisturbed)
+    expected = result(RunStore(str(tmp_path)).find("undisturbed"))
+    assert result(run) == expected
+
+
+def kill_after(process, epochs, delay):
+    """Kills a process some seconds after it has ended some epochs."""
+    while epochs:
+        line = process.stdout.readline()
+        assert line, "the run ended before it could be killed"
+        epochs -= line.startswith("epoch ")
+    time.sleep(delay)
+    process.kill()
+    process.communicate()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("steps_per_execution", [1, 8])
+def test_ten_kills_at_random_moments_change_nothing(
+    tmp_path, steps_per_execution
+):
+    argv = [
+        *EVERYTHING, "--epochs=60", "--early_stopping_patience=10",
+        "--batch_size=16", "--checkpoint_every=8",
+        f"--steps_per_execution={steps_per_execution}",
+        f"--runs_dir={tmp_path}",
+    ]  # fmt: skip
+    began = time.monotonic()
+    process = start("train", *argv, "--run_name=undisturbed")
+    assert process.stdout.readline().startswith("data ")
+    start_up = time.monotonic() - began
+    end(process)
+    undisturbed = RunStore(str(tmp_path)).find("undisturbed")
+    assert undisturbed.metrics["epochs"] > 25
+
+    moments = random.Random(steps_per_execution)
+    # Two kills within start-up, the others within an epoch or at its end,
+    # while histories, events and checkpoints are written.
+    for epochs in [0, 1, 2, 1, 3, 0, 2, 1, 2, 1]:
+        begun = (tmp_path / "killed" / "config.json").exists()
+        process = (
+            start("resume", "killed", f"--runs_dir={tmp_path}")
+            if begun
+            else start("train", *argv, "--run_name=killed")
+        )
+        kill_after(
+            process, epochs, moments.uniform(0, 0.3 if epochs else start_up)
+        )
+    killed = RunStore(str(tmp_path)).find("killed")
+    assert killed.status == "killed"
+    assert killed.history[-1]["epoch"] >= 10
+    end(start("resume", killed.path))
+    assert result(killed) == result(undisturbed)

@@ -1,0 +1,154 @@
+"""Copies and near copies, against pictures that were copied on purpose."""
+
+import io
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from PIL import Image
+from scipy.fft import dct
+from scipy.stats import pearsonr
+
+from tests.unit.data_checks.conftest import save, textures
+from zoo.data_checks import inspect, near_duplicates, read_folder
+from zoo.data_checks.stats import thumbnail
+
+
+@pytest.fixture(scope="module")
+def findings(photographs):
+    looked = read_folder(str(photographs.root))
+    return {found.name: found for found in inspect(looked)}
+
+
+def test_copies_of_one_class_are_found(findings, photographs):
+    told = {
+        tuple(line.split(" = ")) for line in findings["exact_duplicates"].images
+    }
+    assert told == set(photographs.copies)
+    assert findings["exact_duplicates"].sentence.startswith(
+        "2 images are exact duplicates"
+    )
+
+
+def test_the_same_pixels_under_two_labels_are_found(findings, photographs):
+    found = findings["conflicting_labels"]
+    assert found.images == (" = ".join(photographs.mislabelled),)
+
+
+def test_near_copies_are_found_and_nothing_else(findings, photographs):
+    told = {
+        frozenset(line.split(" (")[0].split(" ~ "))
+        for line in findings["near_duplicates"].images
+    }
+    assert told == {frozenset(pair) for pair in photographs.near}
+    assert "conflicting_near_duplicates" not in findings
+
+
+def test_a_wrong_label_is_more_harmful_than_a_copy(findings):
+    order = list(findings)
+    assert order.index("unreadable_files") == 0
+    assert order.index("conflicting_labels") < order.index("exact_duplicates")
+
+
+def test_validation_images_that_are_trained_on_are_found(tmp_path):
+    images, labels = textures(24, classes=2)
+    for i, pixels in enumerate(images):
+        part = "train" if i < 16 else "val"
+        save(tmp_path / part / "ab"[labels[i]] / f"{i}.png", pixels)
+    save(tmp_path / "val" / "a" / "leak.png", images[0])
+    looked = read_folder(str(tmp_path))
+    (found,) = (f for f in inspect(looked) if f.name == "train_val_leakage")
+    assert found.images == ("train/a/0.png = val/a/leak.png",)
+    assert found.sentence.startswith("1 validation image is among")
+
+
+def test_a_hash_has_the_bits_of_a_transform_done_by_hand():
+    grey = textures(1)[0][..., 0]
+    low = dct(dct(np.float64(grey[0]), axis=0), axis=1)[1:9, 1:9].ravel()
+    bits = low > np.median(low)
+    (found,) = near_duplicates.perceptual_hashes(grey)
+    expected = np.packbits(bits).view(np.uint64)[0]
+    assert found == expected
+
+
+def test_correlation_is_pearsons():
+    images, _ = textures(2)
+    (found,) = near_duplicates.correlations(images[:1], images[1:])
+    expected = pearsonr(images[0].ravel(), images[1].ravel()).statistic
+    assert found == pytest.approx(expected, abs=1e-5)
+
+
+def changed(picture, how):
+    if how == "jpeg":
+        stream = io.BytesIO()
+        picture.save(stream, "JPEG", quality=50)
+        return Image.open(stream).convert("RGB")
+    if how == "gray":
+        return picture.convert("L").convert("RGB")
+    side = {"larger": 80, "smaller": 24}[how]
+    return picture.resize((side, side), Image.Resampling.BICUBIC)
+
+
+@pytest.mark.parametrize("how", ["jpeg", "gray", "larger", "smaller"])
+def test_a_picture_that_was_saved_again_is_known_among_others(how):
+    images, _ = textures(60, seed=4)
+    again = np.asarray(changed(Image.fromarray(images[7]), how))
+    thumbnails = [thumbnail(x) for x in [*images, again]]
+    digests = [bytes([i]) for i in range(61)]
+    pairs = near_duplicates.find_pairs(np.stack(thumbnails), digests)
+    assert [(pair.first, pair.second) for pair in pairs] == [(7, 60)]
+
+
+@given(st.integers(0, 2**32 - 1))
+def test_every_close_pair_is_found_once(seed):
+    random = np.random.default_rng(seed)
+    codes = random.integers(0, 2**64, 40, np.uint64)
+    codes[20:] = codes[:20] ^ random.integers(0, 2**9, 20, np.uint64)
+    found = {
+        (int(i), int(j))
+        for left, right, _ in near_duplicates._close_hashes(codes)
+        for i, j in zip(left, right, strict=True)
+    }
+    expected = {
+        (i, j)
+        for i in range(40)
+        for j in range(i + 1, 40)
+        if bin(int(codes[i]) ^ int(codes[j])).count("1")
+        <= near_duplicates.MAX_BITS
+    }
+    assert found == expected
+
+
+def test_blocks_leave_no_pair_out(monkeypatch):
+    monkeypatch.setattr(near_duplicates, "BLOCK_SIZE", 7)
+    codes = np.zeros(20, np.uint64)
+    count = sum(
+        len(left) for left, _, _ in near_duplicates._close_hashes(codes)
+    )
+    assert count == 20 * 19 / 2
+
+
+@pytest.mark.data
+def test_photographs_of_cifar10_are_told_apart_and_their_copies_found(tmp_path):
+    from tests.unit.data_checks.conftest import make
+    from zoo.data import load_dataset
+
+    data = load_dataset("cifar10").train
+    keep = np.isin(data.labels, (3, 5, 6, 7))
+    labels = np.searchsorted((3, 5, 6, 7), data.labels[keep])
+    made = make(
+        tmp_path,
+        data.images[keep],
+        labels,
+        ("cat", "dog", "frog", "horse"),
+        (200, 120, 100, 40),
+    )
+    looked = read_folder(str(tmp_path))
+    found = {f.name: f for f in inspect(looked)}
+    assert found["conflicting_labels"].images == (" = ".join(made.mislabelled),)
+    told = {
+        frozenset(line.split(" (")[0].split(" ~ "))
+        for line in found["near_duplicates"].images
+    }
+    assert told == {frozenset(pair) for pair in made.near}

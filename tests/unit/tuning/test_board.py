@@ -1,0 +1,111 @@
+"""The columns of a sweep in TensorBoard's own table."""
+
+import pytest
+from tensorboard.plugins.hparams import api_pb2
+
+from tests import hparams_table
+from tests.unit.tuning.sweeping import begin, settings
+from zoo.summaries import hparams
+from zoo.summaries.events import EventWriter
+from zoo.tuning import board
+
+SPACE = (
+    "learning_rate=log:1e-4:1e-1",
+    "optimizer=momentum,adam",
+    "momentum=0.5,0.9",
+    "model_arg.hidden=8,(8,8)",
+)
+
+
+def columns(tmp_path, *space, **changes):
+    """Returns the columns of a sweep by name."""
+    asked = settings(tmp_path, space=space or SPACE, **changes)
+    found = board.experiment(asked)
+    return {info.name: info for info in found.hparam_infos}, found
+
+
+def test_a_range_is_an_interval_from_end_to_end(tmp_path):
+    found, _ = columns(tmp_path)
+    rate = found["learning_rate"]
+    assert rate.type == api_pb2.DATA_TYPE_FLOAT64
+    assert rate.domain_interval.min_value == 1e-4
+    assert rate.domain_interval.max_value == 1e-1
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "values"),
+    [
+        ("optimizer", api_pb2.DATA_TYPE_STRING, ["momentum", "adam"]),
+        ("momentum", api_pb2.DATA_TYPE_FLOAT64, [0.5, 0.9]),
+        ("hidden", api_pb2.DATA_TYPE_STRING, [8, "8, 8"]),
+    ],
+)
+def test_listed_values_are_all_that_a_column_may_have(
+    tmp_path, name, kind, values
+):
+    found, _ = columns(tmp_path)
+    assert found[name].type == kind
+    assert list(found[name].domain_discrete) == values
+
+
+def test_switches_stay_switches(tmp_path):
+    found, _ = columns(tmp_path, "model_arg.bias=True,False")
+    assert found["bias"].type == api_pb2.DATA_TYPE_BOOL
+
+
+def test_what_is_searched_stands_before_what_is_fixed(tmp_path):
+    found, _ = columns(tmp_path)
+    searched = [name for name, info in found.items() if info.differs]
+    assert searched == list(found)[: len(searched)]
+    assert set(searched) == {"learning_rate", "optimizer", "momentum", "hidden"}
+    assert {"model", "dataset", "epochs"} <= set(found)
+
+
+def test_the_scores_of_both_splits_are_columns(tmp_path):
+    _, found = columns(tmp_path)
+    names = [(m.name.group, m.name.tag) for m in found.metric_infos]
+    assert names == list(board.SCORES)
+
+
+def write_trial(folder, number, **options):
+    """Writes what a trial's run writes for the table."""
+    path = folder.path / f"trial-{number:03d}"
+    home, val = EventWriter(path), EventWriter(path / "val")
+    home.add(hparams.start(hparams.options(options)), 0)
+    val.scalar("accuracy", number / 10, 5, "about")
+    home.close()
+    val.close()
+
+
+def test_every_trial_is_one_line_with_every_value(tmp_path):
+    folder = begin(settings(tmp_path, space=SPACE))
+    board.declare(folder, settings(tmp_path, space=SPACE))
+    first = {"learning_rate": 0.1, "model_arg": {"hidden": (8, 8)}}
+    write_trial(folder, 1, **first, optimizer="adam", momentum=None)
+    second = {"learning_rate": 0.2, "model_arg": {"hidden": 8}}
+    write_trial(folder, 2, **second, optimizer="momentum", momentum=0.9)
+    _, found, lines = hparams_table.read(folder.path)
+    searched = [info.name for info in found.hparam_infos if info.differs]
+    lines = {line.name: line for line in lines}
+    assert sorted(lines) == ["trial-001", "trial-002"]
+    for line in lines.values():
+        assert set(searched) <= set(line.hparams)
+    assert lines["trial-001"].hparams["momentum"].number_value == 0
+    assert [m.value for m in lines["trial-002"].metric_values] == [
+        pytest.approx(0.2)
+    ]
+
+
+def test_columns_are_declared_once(tmp_path):
+    folder = begin(settings(tmp_path))
+    for _ in range(2):
+        board.declare(folder, settings(tmp_path))
+    assert len(list(folder.path.glob("events.*"))) == 1
+
+
+def test_nothing_is_declared_where_trials_show_no_options(tmp_path):
+    asked = settings(tmp_path)
+    quiet = asked.config.replace(summaries=("scalars",))
+    folder = begin(asked)
+    board.declare(folder, settings(tmp_path, config=quiet))
+    assert not list(folder.path.glob("events.*"))

@@ -1,0 +1,225 @@
+"""What a sweep leaves in its folder for a person and for other tools."""
+
+import csv
+import math
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from tests.unit.tuning.sweeping import (
+    begin,
+    go_on,
+    ledger,
+    outcome,
+    settings,
+    work,
+)
+from zoo.tuning import picture, table
+from zoo.tuning.dimension import parse
+from zoo.tuning.ledger import Execution
+from zoo.tuning.pool import Outcome
+from zoo.tuning.results import ranked, trials_of
+from zoo.tuning.scales import Scale
+
+EIGHT = (
+    "learning_rate=log:1e-4:1e-1",
+    "dropout=0:0.6:0.1",
+    "optimizer=sgd,momentum,adam",
+    "momentum=0.5:0.99",
+    "model_arg.hidden=32,(128,128)",
+    "batch_size=16,32",
+    "l2=0:0.1",
+    "mean_subtraction=none,channel",
+)
+
+
+def rows(folder):
+    with open(folder.path / table.NAME, newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def failing(*numbers):
+    """Returns what does jobs, of which some fail."""
+
+    def answer(job):
+        if job.tag[0].number in numbers:
+            return Outcome(job, "failed", reason="it rained, hard")
+        return outcome(job)
+
+    return lambda *given: work(*given, answer=answer)
+
+
+# The table.
+
+
+def test_the_table_has_a_row_for_each_training(tmp_path):
+    folder = begin(settings(tmp_path, executions=2))
+    go_on(folder, work=failing(2))
+    executions, _ = ledger(folder)
+    found = rows(folder)
+    assert len(found) == len(executions) == 10
+    for row, one in zip(found, executions, strict=True):
+        assert float(row["learning_rate"]) == one.values["learning_rate"]
+        score = row["val_accuracy"]
+        assert (float(score) if score else None) == one.score
+        assert (row["run"], row["seed"]) == (one.run, str(one.seed))
+    failed = [row for row in found if row["status"] == "failed"]
+    assert {row["reason"] for row in failed} == {"it rained, hard"}
+
+
+def test_the_table_grows_with_each_trial(tmp_path):
+    folder, lengths = begin(settings(tmp_path)), []
+
+    def watched(*given):
+        for one in work(*given):
+            yield one
+            lengths.append(len(rows(folder)))
+
+    go_on(folder, work=watched)
+    assert lengths == [1, 2, 3, 4, 5]
+
+
+def test_a_value_that_has_no_effect_is_an_empty_cell(tmp_path):
+    asked = settings(tmp_path, space=EIGHT[2:5])
+    values = {"optimizer": "adam", "model_arg.hidden": [128, 128]}
+    one = Execution(0, 0, 0, 0, values, "r", "completed", 0.5, 1, 1, 2.0)
+    (row,) = csv.DictReader(table.text([one], asked).splitlines())
+    assert row["momentum"] == ""
+    assert row["hidden"] == "(128,128)"
+
+
+# Axes.
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("learning_rate=log:1e-4:1e-1", (True, (), 1e-4, 1e-1)),
+        ("learning_rate=log:1e-4:1e-1:10", (True, (), 1e-4, 1e-1)),
+        ("dropout=0:0.6:0.1", (False, (), 0, 0.6)),
+        ("batch_size=16,32", (False, ("16", "32"), 0.0, 1.0)),
+        ("model_arg.hidden=8,(8,8)", (False, ("8", "(8,8)"), 0.0, 1.0)),
+        ("optimizer=sgd,adam", (False, ("sgd", "adam"), 0.0, 1.0)),
+    ],
+)
+def test_a_dimension_has_the_axis_that_suits_it(text, expected):
+    scale = Scale.of(parse(text))
+    assert (scale.log, scale.labels, scale.low, scale.high) == expected
+
+
+def test_trials_of_one_category_stay_nearer_to_it_than_to_others():
+    scale = Scale.of(parse("optimizer=sgd,adam"))
+    places = [scale.place("adam", number) for number in range(50)]
+    assert all(round(place) == 1 for place in places)
+    assert len(set(places)) == 50
+
+
+# The picture.
+
+
+def executions(asked, number, failed=()):
+    """Returns trainings at random points; of trial i the score is i / 100."""
+    random, found = np.random.default_rng(0), []
+    for i in range(number):
+        values = {}
+        for one in asked.dimensions.dimensions:
+            if not asked.dimensions.is_active(one, values):
+                continue
+            share = random.random()
+            values[one.name] = (
+                one.values[int(share * len(one.values))]
+                if one.values
+                else one.low + share * (one.high - one.low)
+            )
+        bad = i in failed
+        status, score = ("failed", None) if bad else ("completed", i / 100)
+        found.append(
+            Execution(
+                i, i, 0, 0, values, f"r{i}", status, score, 1, 1, 2.0, "rain"
+            )
+        )
+    return found
+
+
+def panels(asked, trainings):
+    """Returns the axes of a picture by their label."""
+    figure = picture.draw(trainings, asked)
+    return {axes.get_xlabel(): axes for axes in figure.axes}
+
+
+def points(axes, kind):
+    """Returns the points of one kind, by their gid."""
+    found = [c for c in axes.collections if c.get_gid() == kind]
+    return np.concatenate([c.get_offsets() for c in found]) if found else []
+
+
+def test_every_trial_stands_at_its_value_and_score(tmp_path):
+    asked = settings(tmp_path)
+    trainings = executions(asked, 6)
+    axes = panels(asked, trainings)["learning_rate"]
+    drawn = [*points(axes, "scored"), *points(axes, "best")]
+    expected = [(t.values["learning_rate"], t.score) for t in trainings]
+    np.testing.assert_allclose(sorted(map(tuple, drawn)), sorted(expected))
+    assert axes.get_xscale() == "log"
+    assert points(axes, "best")[0][1] == pytest.approx(0.05)
+
+
+@pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
+def test_failed_trials_stand_at_the_bad_edge(tmp_path, objective):
+    asked = settings(tmp_path, objective=objective)
+    axes = panels(asked, executions(asked, 6, {2}))["learning_rate"]
+    ((_, edge),) = points(axes, "failed")
+    assert edge == axes.get_ylim()[0 if objective == "val_accuracy" else 1]
+
+
+def test_a_score_far_off_does_not_press_the_others_together(tmp_path):
+    asked = settings(tmp_path)
+    trainings = executions(asked, 10)
+    window = picture.window_of(trials_of(trainings, asked), asked)
+    assert window.low < 0 < 0.09 < window.high
+    far = Execution(
+        10, 10, 0, 0, {"learning_rate": 0.1}, "r", "completed", -9.0, 1, 1, 1.0
+    )
+    wider = picture.window_of(trials_of([*trainings, far], asked), asked)
+    assert wider.low > -1
+    axes = panels(asked, [*trainings, far])["learning_rate"]
+    assert points(axes, "far")[0][1] == axes.get_ylim()[0]
+
+
+def test_the_best_so_far_never_falls(tmp_path):
+    asked = settings(tmp_path)
+    trainings = executions(asked, 8)
+    trainings = trainings[::-1][:4] + trainings[:4]
+    axes = panels(asked, trainings)["best so far, by seconds of training"]
+    times, scores = axes.lines[0].get_data()
+    assert times[-1] == 16 and scores[-1] == pytest.approx(0.07)
+    assert all(np.diff(scores) >= 0)
+
+
+@pytest.mark.parametrize(
+    ("space", "number", "failed"),
+    [
+        (EIGHT, 20, {3, 4}),
+        (EIGHT[:1], 1, ()),
+        (EIGHT[:1], 3, {0, 1, 2}),
+        (EIGHT[2:3], 2, ()),
+        (EIGHT[:2], 0, ()),
+    ],
+)
+def test_every_sweep_can_be_drawn(tmp_path, space, number, failed):
+    asked = settings(tmp_path, space=space)
+    folder, trainings = begin(asked), executions(asked, number, failed)
+    assert len(panels(asked, trainings)) == len(space) + 1
+    picture.save(folder, trainings, asked)
+    with Image.open(folder.path / picture.NAME) as image:
+        assert image.width > 600 and image.height > 300
+
+
+def test_the_best_of_the_picture_is_the_best_of_the_table(tmp_path):
+    asked = settings(tmp_path)
+    folder = begin(asked)
+    best = ranked(go_on(folder), asked)[0]
+    scores = [float(row["val_accuracy"]) for row in rows(folder)]
+    assert math.isclose(max(scores), best.score)
+    assert (folder.path / picture.NAME).stat().st_size > 1000

@@ -1,0 +1,173 @@
+"""Sweeps that lose trainings for good, or until they are resumed."""
+
+import json
+
+import pytest
+
+from tests.unit.tuning.sweeping import (
+    begin,
+    go_on,
+    ledger,
+    outcome,
+    settings,
+    work,
+)
+from zoo.errors import Lost
+from zoo.tuning.budget import Budget, TimeLeft, in_words
+from zoo.tuning.confirming.ledger import Confirmations
+from zoo.tuning.pool import Outcome
+
+TUNERS = ("random", "grid", "hyperband")  # Bayesian search takes seconds
+
+
+def losing(*names):
+    """Returns what does jobs, of which those of some runs are lost."""
+
+    def answer(job):
+        if job.config.run_name.removeprefix("s/") in names:
+            return Outcome(job, "lost", reason="lost 3 times")
+        return outcome(job)
+
+    return lambda *given: work(*given, answer=answer)
+
+
+def result(folder):
+    return json.loads((folder.path / "result.json").read_text())
+
+
+def in_order(folder):
+    """Returns executions by number, and proposals without their moment."""
+    executions, proposals = ledger(folder)
+    rows = [vars(one) for one in executions]
+    rows.sort(key=lambda row: (row["proposal"], row["execution"]))
+    return rows, [{**row, "after": 0} for row in proposals]
+
+
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_a_lost_trial_is_trained_when_the_sweep_is_resumed(tmp_path, tuner):
+    asked = settings(tmp_path / "a", tuner=tuner, retrain_seeds=2)
+    undisturbed = begin(asked)
+    go_on(undisturbed)
+    folder = begin(
+        settings(tmp_path / "b", tuner=tuner, retrain_seeds=2),
+    )
+    with pytest.raises(Lost, match="1 training of s lost its worker"):
+        go_on(folder, work=losing("trial-001"))
+    assert result(folder)["status"] == folder.status == "incomplete"
+    assert [row["run"] for row in result(folder)["lost"]] == ["s/trial-001"]
+    assert 1 not in {one.trial for one in ledger(folder)[0]}
+    assert not Confirmations(folder.path).read()
+    go_on(folder)
+    assert folder.status == "completed"
+    if tuner != "hyperband":  # which learns from outcomes, in their order
+        assert in_order(folder) == in_order(undisturbed)
+    assert result(folder)["best"][0]["score"] > 0.9
+    assert len(Confirmations(folder.path).read()) == 4
+
+
+def test_a_trial_that_is_lost_again_is_a_failure_and_the_sweep_ends(tmp_path):
+    folder = begin(settings(tmp_path, retrain_seeds=1))
+    with pytest.raises(Lost):
+        go_on(folder, work=losing("trial-001"))
+    go_on(folder, work=losing("trial-001"))
+    assert result(folder)["status"] == "completed"
+    statuses = [one.status for one in ledger(folder)[0] if one.trial == 1]
+    assert statuses == ["lost"]
+    # And nothing is left to do.
+    before = in_order(folder)
+    go_on(folder, work=losing())
+    assert in_order(folder) == before
+
+
+def test_hyperband_ends_with_a_trial_that_is_always_lost(tmp_path):
+    folder = begin(settings(tmp_path, tuner="hyperband"))
+    with pytest.raises(Lost):
+        go_on(folder, work=losing("trial-001"))
+    go_on(folder, work=losing("trial-001"))
+    assert result(folder)["status"] == "completed"
+
+
+def test_a_lost_seed_of_the_winner_is_trained_when_resumed(tmp_path):
+    folder = begin(settings(tmp_path, retrain_seeds=2))
+    with pytest.raises(Lost):
+        go_on(folder, work=losing("winner/seed1"))
+    assert result(folder)["confirmation"] is None
+    assert not (folder.path / "winner.flags").exists()
+    go_on(folder)
+    runs = [one.run for one in Confirmations(folder.path).read()]
+    assert sorted(runs) == [
+        "s/default/seed1", "s/default/seed2", "s/winner/seed1",
+        "s/winner/seed2",
+    ]  # fmt: skip
+    assert result(folder)["confirmation"]["winner"]["seeds"] == [1, 2]
+
+
+def test_three_lost_trials_in_a_row_end_a_sweep(tmp_path):
+    folder = begin(settings(tmp_path))
+    names = [f"trial-{number:03d}" for number in range(5)]
+    with pytest.raises(Lost, match="3 trials in a row"):
+        go_on(folder, work=losing(*names))
+    assert not ledger(folder)[0]
+
+
+@pytest.mark.parametrize(
+    ("changes", "models", "epochs", "words"),
+    [
+        ({"trials": 3, "epochs": 2}, 3, 6, "3 models; 2 epochs each, 6 in all"),
+        (
+            {"trials": 3, "epochs": 2, "retrain_seeds": 3},
+            9,
+            18,
+            "9 models: 3 in the search, then the best trial and the default "
+            "recipe with 3 new seeds each; 2 epochs each, 18 in all",
+        ),
+        (
+            {"trials": 3, "executions": 2, "retrain_seeds": 1},
+            7,
+            None,
+            "7 models: 6 in the search, then the best trial with 1 new seed",
+        ),
+        # With factor 2: 4 trials of 1 epoch, 2 of 2, 1 of 4; 3 of 2, 1 of 4;
+        # and 3 of 4, as its authors count.
+        ({"tuner": "hyperband"}, 10, 30, "10 models; up to 4 epochs each"),
+    ],
+)
+def test_a_sweep_says_how_much_it_trains(
+    tmp_path, changes, models, epochs, words
+):
+    asked = settings(tmp_path, **changes)
+    budget = Budget.of(asked)
+    assert (budget.models, budget.epochs) == (models, epochs)
+    assert in_words(asked).startswith(words)
+
+
+def test_the_models_that_are_announced_are_those_that_are_trained(tmp_path):
+    for tuner in TUNERS:
+        asked = settings(
+            tmp_path / tuner, tuner=tuner, retrain_seeds=2, executions=2
+        )
+        runs = set()
+
+        def noted(job, runs=runs):
+            runs.add(job.config.run_name)
+            return outcome(job)
+
+        go_on(begin(asked), work=lambda *a, n=noted: work(*a, answer=n))
+        assert len(runs) == Budget.of(asked).models
+
+
+def test_the_time_left_follows_from_the_trainings_that_are_done(tmp_path):
+    asked = settings(tmp_path, trials=4, epochs=2, retrain_seeds=2)
+    left = TimeLeft(asked, 2, [("s/trial-000", 2)])
+    assert left.in_words() == ""
+    for job in jobs_of(asked)[1:3]:
+        left.add(Outcome(job, "completed", seconds=10.0))
+    # Eight models, of which five are left, two at once.
+    assert left.in_words() == "about 25 s left, for 5 models"
+
+
+def jobs_of(asked):
+    from zoo.tuning.pool import Job
+
+    names = [f"s/trial-{number:03d}" for number in range(4)]
+    return [Job(asked.config.replace(run_name=name)) for name in names]
