@@ -72,7 +72,7 @@ $(DEV): requirements-dev.lock $(READY)
 	@$(INSTALL) --requirement requirements-dev.lock
 	@touch $@
 
-train: $(READY) ## train a model on a data set (default: lenet5 on digits)
+train: $(READY) ## train a model on a dataset (default: lenet5 on digits)
 	$(ZOO) train $(strip $(CHOICES) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
 
 vary: $(READY) ## turn one knob of RUN=last: FLAGS='--learning_rate=1e-3,1e-2'
@@ -112,7 +112,7 @@ misclassified: $(READY) ## list a run's most confident errors: RUN=last
 inspect: $(READY) ## inspect images before training: DATASET=folder:photos
 	$(ZOO) inspect $(or $(DATASET),digits) $(FLAGS)
 
-download: $(READY) ## download a data set: DATASET=cifar10
+download: $(READY) ## download a dataset: DATASET=cifar10
 	$(ZOO) download $(DATASET) $(FLAGS)
 
 check-model: $(READY) ## check data and model before training, in 20 seconds
@@ -121,7 +121,7 @@ check-model: $(READY) ## check data and model before training, in 20 seconds
 models: $(READY) ## list the models of the zoo
 	$(ZOO) models $(FLAGS)
 
-datasets: $(READY) ## list the data sets
+datasets: $(READY) ## list the datasets
 	$(ZOO) datasets $(FLAGS)
 
 reproduce: $(READY) ## run the recipes of a suite: SUITE=mnist BUDGET=smoke
@@ -170,7 +170,7 @@ format: $(DEV) ## bring the code into shape
 test-slow: $(DEV) ## run the slow tests: large models, kills, real set-ups
 	$(PY) -m pytest $(WORKERS) -m slow $(FLAGS)
 
-test-data: $(DEV) ## run the tests that read real data sets
+test-data: $(DEV) ## run the tests that read real datasets
 	$(PY) -m pytest -m data $(FLAGS)
 
 test-browser: $(DEV) ## run the tests that look at TensorBoard in a browser

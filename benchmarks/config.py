@@ -25,11 +25,11 @@ Row = dict[str, Any]  # one line of results, under a `key`
 
 
 class SharedImages:
-    """Images of the cases, each data set saved when it is first needed.
+    """Images of the cases, each dataset saved when it is first needed.
 
     Args:
         folder: Where the files are written.
-        save: Writes a data set to a path; returns "", or why random images
+        save: Writes a dataset to a path; returns "", or why random images
             were written instead.
     """
 
@@ -41,7 +41,7 @@ class SharedImages:
         self._substitutes: dict[str, str] = {}
 
     def path(self, dataset: str) -> str:
-        """Returns the file of a data set."""
+        """Returns the file of a dataset."""
         path = self._folder / f"{dataset}.npz"
         if dataset not in self._substitutes:
             self._substitutes[dataset] = self._save(dataset, path)
@@ -101,7 +101,7 @@ class Case:
         model: Name of the model.
         batch_size: Batch size.
         epochs: Number of epochs; the first is not counted.
-        dataset: Name of the data set.
+        dataset: Name of the dataset.
         train_examples: Number of training images; `None` is all.
         val_examples: Number of validation images; `None` is all.
         min_ratio_to_keras: ratio to plain Keras that two cores should reach
@@ -129,7 +129,7 @@ class Case:
 
     @property
     def is_full_dataset(self) -> bool:
-        """Whether it trains on a full data set.
+        """Whether it trains on a full dataset.
 
         Then whole epochs are timed, else their steps alone: validation,
         summaries and checkpoints would weigh more than they do in a full
@@ -171,7 +171,7 @@ class Case:
 def _large(
     model: str, dataset: str, train: int, val: int, rounds: int = 3
 ) -> Case:
-    """Returns the case of a network too large for a full data set."""
+    """Returns the case of a network too large for a full dataset."""
     return Case(model, 128, 3, dataset, train, val, 1.15, 1.8, rounds=rounds)
 
 
@@ -289,7 +289,7 @@ MAX_IMAGES = {
 
 
 def save_images(dataset: str, path: pathlib.Path) -> str:
-    """Writes a data set to an `.npz`, in a process of its own.
+    """Writes a dataset to an `.npz`, in a process of its own.
 
     Returns:
         "", or why random images were written instead.

@@ -137,7 +137,7 @@ GB = 1e9
 
 
 def measure_memory(config: BenchmarkConfig) -> list[Row]:
-    """Measures a run of `lenet5` with reading the data set."""
+    """Measures a run of `lenet5` with reading the dataset."""
     config.say("memory")
     dataset = config.images.dataset_flag("mnist")
     imports = python("-c", "import tensorflow, keras")

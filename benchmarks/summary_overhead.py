@@ -45,7 +45,7 @@ class LoggedTraining:
 
     @property
     def name(self) -> str:
-        """Model and data set."""
+        """Model and dataset."""
         return f"{self.model} on {self.dataset}"
 
 

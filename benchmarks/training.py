@@ -182,7 +182,7 @@ def _speeds(rows: list[Row]) -> str:
     title = (
         "training images per second, the first epoch left out: over whole "
         "epochs with validation,\nsummaries and checkpoints, or, on a part of "
-        "a data set, over steps alone; cpu: ratio by\nprocessor time"
+        "a dataset, over steps alone; cpu: ratio by\nprocessor time"
     )
     return f"{title}\n{columns(cells)}"
 

@@ -19,7 +19,7 @@ MODELS = """\
 Names with numbers or letters stand for families: any name that fits works, such
 as `wrn22_8` or `cnn_cpcpff`. Parameters and multiply-adds (MACs) are counted
 from the built models, at the input shape of the column `input` with 10 classes
-where the data set has no other number.
+where the dataset has no other number.
 
 """
 PYTHON = """\

@@ -1,11 +1,11 @@
-"""Compares default recipes with a plain Keras script, on several data sets.
+"""Compares default recipes with a plain Keras script, on several datasets.
 
     python -m experiments.defaults --folder=PATH     photographs in PATH as well
     python -m experiments.defaults --models=mlp --sets=digits,mnist
     python -m experiments.defaults --sets=           writes DEFAULTS.md alone
 
 A default recipe is for data that nobody has seen yet. It is therefore chosen
-on several data sets at once, none of which may lose much: each model is trained
+on several datasets at once, none of which may lose much: each model is trained
 for the same few epochs by its default recipe, by the previous one if `FORMER`
 has it, and by a script of a few lines of Keras: the same network, Keras's own
 initial weights, `Rescaling`, Adam at its default learning rate, nothing else.
@@ -39,7 +39,7 @@ PAGE = pathlib.Path(__file__).with_name("DEFAULTS.md")
 SEEDS = (0, 1, 2)
 IMAGE_SIZE = 28  # of the photographs of --folder, in gray
 LUMA = (0.299, 0.587, 0.114)  # ITU-R BT.601, as Pillow turns color to gray
-PLAIN_BATCH_SIZES = (32, 128)  # for small and large data sets
+PLAIN_BATCH_SIZES = (32, 128)  # for small and large datasets
 
 VARIANTS = {
     "plain": "plain Keras script",
@@ -47,13 +47,13 @@ VARIANTS = {
     "default": "default",
 }
 HEAD = """\
-# Default recipes on data sets that they were not tuned on
+# Default recipes on datasets that they were not tuned on
 
 Written by `python -m experiments.defaults`. Each column trains the same network
-on the same split of each data set for the same few epochs: a script of a few
-lines of Keras (`Rescaling`, Adam at 0.001, batch size 128, or 32 on small data
-sets), the default recipe, and the previous one. Validation accuracy after the
-last epoch, mean ± standard deviation of three seeds. The photographs are
+on the same split of each dataset for the same few epochs: a script of a few
+lines of Keras (`Rescaling`, Adam at 0.001, batch size 128, or 32 on small
+datasets), the default recipe, and the previous one. Validation accuracy after
+the last epoch, mean ± standard deviation of three seeds. The photographs are
 TrashNet (Thung and Yang, 2017), gray, of 28x28 pixels.
 """
 
@@ -70,7 +70,7 @@ FORMER: dict[str, dict[str, Any]] = {
 
 @dataclasses.dataclass(frozen=True)
 class Set:
-    """A data set to train on.
+    """A dataset to train on.
 
     Attributes:
         name: Name on the page.
@@ -212,7 +212,7 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
         names = [name for name in VARIANTS if _values(mine, name)]
         lines += [f"## `{one}`\n"]
         lines += [
-            f"| data set | epochs | {' | '.join(VARIANTS[n] for n in names)} |"
+            f"| dataset | epochs | {' | '.join(VARIANTS[n] for n in names)} |"
         ]
         lines += [f"| --- | ---: |{' --- |' * len(names)}"]
         means = {name: [] for name in names}
@@ -229,7 +229,7 @@ def page(rows: Sequence[dict[str, Any]]) -> str:
             lines += [f"| {label} | {found.epochs} | {' | '.join(cells)} |"]
         if all(means.values()):
             shown = " | ".join(f"{np.mean(means[n]):.3f}" for n in names)
-            lines += [f"| mean of the data sets | | {shown} |"]
+            lines += [f"| mean of the datasets | | {shown} |"]
         lines += [""]
     return "\n".join(lines)
 

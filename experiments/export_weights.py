@@ -63,7 +63,7 @@ STORED = {
     "float32": "as trained, in float32",
     "float16": "each rounded to float16, and read as float32",
 }
-# How the images of a data set differ from a user's own.
+# How the images of a dataset differ from a user's own.
 IMAGE_NOTES = {
     "mnist": "Digits there are white on black, centered, and fill the middle "
     "20 of 28 pixels; a photograph of ink on paper must be inverted and cut "
@@ -108,12 +108,12 @@ def export(
     """Writes the folder of a run's weights, replacing an older one.
 
     Args:
-        run: A finished run of a recipe, on a data set of `zoo datasets`.
+        run: A finished run of a recipe, on a dataset of `zoo datasets`.
         runs_dir: Folder of the log of test-set evaluations.
         root: Folder of all weights.
 
     Raises:
-        UserError: It is not such a run, its data set is missing, or all
+        UserError: It is not such a run, its dataset is missing, or all
             weights together would be too large; nothing is written.
     """
     recipe, _ = record_results.record(run, runs_dir)
@@ -141,7 +141,7 @@ def _check(run: Run) -> None:
     if data["handed_over"] or ":" in data["name"]:
         raise UserError(
             f"{run.name} was trained on {data['name']}, which others do not "
-            "have; export a run on a data set of `zoo datasets`."
+            "have; export a run on a dataset of `zoo datasets`."
         )
     if (
         data["task"] != "classification"

@@ -32,16 +32,16 @@ hypothesis.settings.load_profile("zoo")
 
 
 def pytest_runtest_setup(item):
-    """Skips tests that read real data where no data set was ever fetched."""
+    """Skips tests that read real data where no dataset was ever fetched."""
     if item.get_closest_marker("data") and not tfds_folder().is_dir():
         pytest.skip(
-            f"no data sets in {tfds_folder()}; "
+            f"no datasets in {tfds_folder()}; "
             "`python -m zoo download mnist` and `... cifar10` fetch them"
         )
 
 
 def tfds_folder() -> Path:
-    """Returns where tensorflow-datasets keeps its data sets."""
+    """Returns where tensorflow-datasets keeps its datasets."""
     folder = os.environ.get("TFDS_DATA_DIR", "~/tensorflow_datasets")
     return Path(folder).expanduser()
 

@@ -79,7 +79,7 @@ def train(
             `keras.Model` from raw or standardized images to one output per
             class, of which a copy is trained; or a function
             `build(input_shape, num_classes, **options)` that returns one.
-        data: Name of a data set, see `zoo.list_datasets()`; path to a folder
+        data: Name of a dataset, see `zoo.list_datasets()`; path to a folder
             of images or to a `.npz` file; arrays `(x, y)` of raw pixels
             0..255, `[N, H, W, C]`, and classes 0..K-1, `[N]`; or a `Dataset`.
             By default that of the config, `digits`.
@@ -163,7 +163,7 @@ def check(
 
     Args:
         model: As `zoo.train` takes it.
-        data: Name of a data set or path.
+        data: Name of a dataset or path.
         **options: Fields of `TrainConfig`.
 
     Raises:
@@ -174,7 +174,7 @@ def check(
     options = dict(options)
     name, dataset = make_dataset(data, None, None, options)
     if dataset is not None:
-        raise UserError("zoo.check takes the name of a data set, not arrays.")
+        raise UserError("zoo.check takes the name of a dataset, not arrays.")
     results = sanity_checks.check(make_config(model, name, options))
     rows = [dataclasses.asdict(result) for result in results]
     width = max(len(result.name) for result in results)
@@ -220,7 +220,7 @@ def sweep(
 
     Args:
         model: Name of a model, or a `TrainConfig`.
-        data: Name of a data set or path.
+        data: Name of a dataset or path.
         space: Values of each option that is searched: a list, or a range as
             text, such as `"0:0.5"`, `"0:0.5:0.1"` or `"log:1e-4:1e-1"`. By
             default the search space of the model.
@@ -378,7 +378,7 @@ def evaluate(
             whose every evaluation is logged beside the runs.
         data: Arrays `(x, y)` of that split, for a run that was trained on
             arrays.
-        dataset: Another data set, to measure distribution shift.
+        dataset: Another dataset, to measure distribution shift.
         data_dir: Its folder of tensorflow-datasets.
         tta: Test-time augmentation, stated beside the accuracy of one view:
             `flip` averages the logits of an image and its mirror image,
@@ -617,16 +617,16 @@ def export(
 def inspect(
     data: str | os.PathLike[str], *, data_dir: str | None = None
 ) -> Result:
-    """Checks the images of a data set before training.
+    """Checks the images of a dataset before training.
 
     The figure is a contact sheet.
 
     Args:
-        data: Name of a data set, such as `digits`, or path of a folder.
+        data: Name of a dataset, such as `digits`, or path of a folder.
         data_dir: Folder of tensorflow-datasets.
 
     Raises:
-        UserError: there is no such data set, or it has no images.
+        UserError: there is no such dataset, or it has no images.
     """
     from zoo import data_checks
     from zoo.console import expand_commands
@@ -667,7 +667,7 @@ def describe(
 
 
 def list_datasets() -> list[str]:
-    """Returns the names of all data sets; `folder:` takes a path."""
+    """Returns the names of all datasets; `folder:` takes a path."""
     from zoo.data.datasets import list_datasets as list_sources
 
     return [source.name for source in list_sources()]

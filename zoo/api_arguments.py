@@ -31,10 +31,10 @@ Model: TypeAlias = (
 
 
 def dataset_name(data: str | os.PathLike[str]) -> str:
-    """Returns the name of a data set, from that or from a path.
+    """Returns the name of a dataset, from that or from a path.
 
     Raises:
-        UserError: there is neither a data set of that name nor such a path.
+        UserError: there is neither a dataset of that name nor such a path.
     """
     from zoo.data.datasets import DATASETS, find_dataset
 
@@ -59,7 +59,7 @@ def dataset_name(data: str | os.PathLike[str]) -> str:
     hint = (
         f"did you mean {close[0]}?" if close else "give the path of a folder."
     )
-    raise UserError(f"there is no folder or data set {word!r}; {hint}")
+    raise UserError(f"there is no folder or dataset {word!r}; {hint}")
 
 
 def find_run(run: RunLike, runs_dir: str) -> Run:
@@ -109,7 +109,7 @@ def make_dataset(
     test_data: Arrays | None,
     options: dict[str, Any],
 ) -> tuple[str | None, Dataset | None]:
-    """Returns the name of a data set, or a `Dataset` made of arrays.
+    """Returns the name of a dataset, or a `Dataset` made of arrays.
 
     Takes `val_fraction` out of the options if arrays are split by it here.
     """
@@ -121,14 +121,14 @@ def make_dataset(
             raise UserError(
                 "validation_data and test_data go with arrays, as in "
                 "zoo.train(model, (x, y), validation_data=(x_val, y_val)); a "
-                "data set has its own."
+                "dataset has its own."
             )
         if data is None or isinstance(data, Dataset):
             return None, data
         if isinstance(data, (str, os.PathLike)):
             return dataset_name(data), None
         raise UserError(
-            f"{data!r:.60} is not a data set; give a name, a path, arrays "
+            f"{data!r:.60} is not a dataset; give a name, a path, arrays "
             "(x, y), or a Dataset."
         )
     fraction = options.pop("val_fraction", None)
@@ -188,7 +188,7 @@ def split_of_arrays(run: Run, arrays: Arrays) -> Split:
     """Returns a split of arrays for a run that was trained on arrays.
 
     Raises:
-        UserError: the run was trained on a data set that can be loaded, or
+        UserError: the run was trained on a dataset that can be loaded, or
             the arrays do not fit it.
     """
     data = run.resolved["data"]

@@ -122,7 +122,7 @@ class TrainConfig:
 
     dataset: str = _option(
         "digits", TEXT, "data", common=True,
-        help="data set, folder:PATH or npz:PATH; `zoo datasets` lists them")
+        help="dataset, folder:PATH or npz:PATH; `zoo datasets` lists them")
     data_dir: str | None = _option(
         None, TEXT, "data",
         help="folder of tensorflow-datasets and of cached arrays (default: "
@@ -300,7 +300,7 @@ class TrainConfig:
         "runs", TEXT, "run", help="folder of the run folders")
     run_name: str | None = _option(
         None, TEXT, "run", common=True,
-        help="name of the run folder (default: model, data set and changed "
+        help="name of the run folder (default: model, dataset and changed "
              "options)")
 
     summaries: tuple[str, ...] = _option(

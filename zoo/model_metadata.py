@@ -1,4 +1,4 @@
-"""Metadata of saved models: run, data set, class names, inputs and outputs.
+"""Metadata of saved models: run, dataset, class names, inputs and outputs.
 
 A `.keras` file is an archive, of which Keras reads the members that it knows;
 `about.json` is stored beside them, and stock Keras ignores it.

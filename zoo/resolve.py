@@ -160,7 +160,7 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
 
 
 def resolve(config: TrainConfig, dataset: Dataset) -> ResolvedConfig:
-    """Returns the config that a run on a data set uses.
+    """Returns the config that a run on a dataset uses.
 
     Args:
         config: as given, after `resolve_names`.

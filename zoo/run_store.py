@@ -369,7 +369,7 @@ def describe_parent(
 
 
 def default_name(config: TrainConfig) -> str:
-    """Returns `lenet5-digits-dropout0.5`: model, data set, changed options.
+    """Returns `lenet5-digits-dropout0.5`: model, dataset, changed options.
 
     Later options are left out where the name would become too long; each one
     that is there is complete.

@@ -123,7 +123,7 @@ def models(name: str) -> list[str]:
 
 
 def dataset(path: str) -> str:
-    """Returns the data set that a path is, such as `folder:photos`.
+    """Returns the dataset that a path is, such as `folder:photos`.
 
     Returns:
         Empty where nothing is there, or nothing that is read as data.

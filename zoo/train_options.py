@@ -66,7 +66,7 @@ class TrainOptions(TypedDict, total=False):
     """
     # Data.
     dataset: str
-    """Data set, folder:PATH or npz:PATH; `zoo datasets` lists them."""
+    """Dataset, folder:PATH or npz:PATH; `zoo datasets` lists them."""
     data_dir: str | None
     """Folder of tensorflow-datasets and of cached arrays (default:
     TFDS_DATA_DIR, or ~/tensorflow_datasets).
@@ -212,7 +212,7 @@ class TrainOptions(TypedDict, total=False):
     runs_dir: str
     """Folder of the run folders."""
     run_name: str | None
-    """Name of the run folder (default: model, data set and changed options)."""
+    """Name of the run folder (default: model, dataset and changed options)."""
     # Summaries.
     summaries: str | Sequence[str]
     """TensorBoard summaries to write; `default,gradients` adds one."""

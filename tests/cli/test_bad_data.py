@@ -1,4 +1,4 @@
-"""Pictures and arrays that are no data set: each is told in one sentence."""
+"""Pictures and arrays that are no dataset: each is told in one sentence."""
 
 import struct
 import zlib

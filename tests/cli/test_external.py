@@ -1,4 +1,4 @@
-"""`zoo evaluate RUN --dataset=...`: another data set than the run's own."""
+"""`zoo evaluate RUN --dataset=...`: another dataset than the run's own."""
 
 import json
 import shutil
@@ -67,7 +67,7 @@ def refused(folder, answer):
 
 @pytest.fixture
 def new(tmp_path):
-    """Shifted validation digits in a file, and the name of that data set."""
+    """Shifted validation digits in a file, and the name of that dataset."""
     part = load_dataset("digits").val
     x = np.roll(part.images, 1, axis=2)
     np.savez(tmp_path / "new.npz", x=x, y=part.labels)
@@ -246,7 +246,7 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         ("a --dataset=digits", ["--dataset=digits", "a was trained on"]),
         ("a --dataset=minst", ["no dataset 'minst'", "mnist"]),
         ("a --dataset=moons", ["moons has points", "images"]),
-        ("a --dataset=sine", ["sine is a regression data set"]),
+        ("a --dataset=sine", ["sine is a regression dataset"]),
         ("wave --dataset=digits", ["wave is a regression"]),
         ("a --data_dir=x", ["--data_dir=x", "--dataset"]),
         ("a --dataset=low_contrast_digits --split=all", ["--split=all", "val"]),

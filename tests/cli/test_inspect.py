@@ -112,7 +112,7 @@ def test_arrays_of_a_file_are_looked_at(capsys, elsewhere):
 
 def missing(root):
     (root / "pictures").mkdir()
-    return ["pictres"], "no folder or data set 'pictres'", "mean pictures?"
+    return ["pictres"], "no folder or dataset 'pictres'", "mean pictures?"
 
 
 def file(root):

@@ -262,7 +262,7 @@ def test_a_builder_may_be_changed_and_trained_again(tmp_path):
         ({"model": "lenet"}, "did you mean lenet5"),
         ({"model": 7}, "7 is not a model"),
         ({"data": "mnits"}, "did you mean mnist"),
-        ({"data": 7}, "7 is not a data set"),
+        ({"data": 7}, "7 is not a dataset"),
         ({"dropuot": 0.5}, "did you mean dropout"),
         ({"validation_data": arrays(9)}, "go with arrays"),
         (

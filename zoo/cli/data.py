@@ -1,4 +1,4 @@
-"""Commands about data sets: `datasets`, `download` and `inspect`."""
+"""Commands about datasets: `datasets`, `download` and `inspect`."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from zoo.config import OPTIONS
 from zoo.console import expand_commands, format_count, format_shape, print_table
 from zoo.data.datasets import DatasetInfo, list_datasets
 
-HEADS = ("data set", "classes", "input", "train", "test", "what it shows")
+HEADS = ("dataset", "classes", "input", "train", "test", "what it shows")
 
 
 def run_datasets(argv: list[str]) -> int:
-    """Lists data sets; returns the exit code."""
-    command = Command("zoo datasets", "List the data sets.")
+    """Lists datasets; returns the exit code."""
+    command = Command("zoo datasets", "List the datasets.")
     command.switch("json", "print JSON")
     if command.parse(argv) is None:
         return 0
@@ -66,10 +66,10 @@ def _describe_shape(shape: tuple[int, ...] | None) -> str:
 
 
 def run_download(argv: list[str]) -> int:
-    """Downloads one data set; returns the exit code."""
+    """Downloads one dataset; returns the exit code."""
     command = Command(
         "zoo download DATASET",
-        "Download a data set, so that training works offline, and cache its "
+        "Download a dataset, so that training works offline, and cache its "
         "images as arrays, from which later runs start fast. Arrays that are "
         "cached already are verified.",
         words=("DATASET",),
@@ -91,10 +91,10 @@ def run_inspect(argv: list[str]) -> int:
     """Reports on a collection of images; returns the exit code."""
     command = Command(
         "zoo inspect PATH [--out=SHEET.png]",
-        "Inspect a folder of images, or any data set, before training: "
+        "Inspect a folder of images, or any dataset, before training: "
         "unreadable files, duplicates and near-duplicates, the wrong labels "
         "they point to, sizes, class balance and spurious features; the most "
-        "harmful first. Draws a contact sheet. The test set that a data set "
+        "harmful first. Draws a contact sheet. The test set that a dataset "
         "brings is not read.",
         words=("PATH",),
     )

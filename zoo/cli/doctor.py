@@ -373,7 +373,7 @@ def check_runs_dir(runs: Path) -> Finding:
 
 
 def check_datasets(folder: Path, builders: Iterable[str]) -> Finding:
-    """Lists the data sets of tensorflow-datasets that were downloaded.
+    """Lists the datasets of tensorflow-datasets that were downloaded.
 
     Args:
         folder: Where tensorflow-datasets keeps them.
@@ -385,9 +385,9 @@ def check_datasets(folder: Path, builders: Iterable[str]) -> Finding:
         if any(folder.glob(f"{name}/**/dataset_info.json"))
     ]
     if existing:
-        return Finding(f"data sets in {_short(folder)}: {', '.join(existing)}")
+        return Finding(f"datasets in {_short(folder)}: {', '.join(existing)}")
     return Finding(
-        f"no data set in {_short(folder)} (digits needs no download)",
+        f"no dataset in {_short(folder)} (digits needs no download)",
         "python -m zoo download mnist",
     )
 

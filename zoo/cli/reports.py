@@ -36,8 +36,8 @@ def run_evaluate(argv: list[str]) -> int:
         "stands for its runs. Without a name it is `last`. --split=test reads "
         "the held-out test set, of runs that are named in full: every "
         "evaluation on it is logged in test_evaluations.jsonl beside the runs, "
-        "and those on one data set are counted; seeds of one config evaluated "
-        "together count once. With --dataset the accuracy on another data set "
+        "and those on one dataset are counted; seeds of one config evaluated "
+        "together count once. With --dataset the accuracy on another dataset "
         "is compared with the original one, on validation examples, or on the "
         "test set if it was evaluated before; classes are matched by name.",
         words=("[RUN...]",),
@@ -49,7 +49,7 @@ def run_evaluate(argv: list[str]) -> int:
         "splits the default is all",
     )
     command.text(
-        "dataset", None, "data set to evaluate on in place of the run's own"
+        "dataset", None, "dataset to evaluate on in place of the run's own"
     )
     command.text("data_dir", None, "folder of tensorflow-datasets")
     command.text(
@@ -118,7 +118,7 @@ def _evaluate(found: list[Run], values) -> None:
 
 
 def _external(found: list[Run], values) -> None:
-    """Evaluates runs on another data set than their own."""
+    """Evaluates runs on another dataset than their own."""
     with redirect_stderr():
         from zoo.evaluation import external
 

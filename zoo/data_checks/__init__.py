@@ -1,7 +1,7 @@
 """Checks of images before anything is trained on them.
 
 stats.py            what is recorded of every image, from a folder of image
-                    files or from any other data set
+                    files or from any other dataset
 checks.py           rules: a function from `DatasetStats` to findings each
 near_duplicates.py  pairs of images that look nearly the same
 contact_sheet.py    a plot with a few images of each class

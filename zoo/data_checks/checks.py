@@ -1,4 +1,4 @@
-"""Rules that find problems in the images of a data set.
+"""Rules that find problems in the images of a dataset.
 
 A rule is a function from `DatasetStats` to findings. To add one, write it
 here and add it to `RULES`.
@@ -58,7 +58,7 @@ SHORTCUT_REMEDIES = {
 
 @dataclasses.dataclass(frozen=True)
 class DataFinding:
-    """A problem of a data set, or something to know before training.
+    """A problem of a dataset, or something to know before training.
 
     Attributes:
         name: Name of the check.

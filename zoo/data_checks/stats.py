@@ -1,4 +1,4 @@
-"""Statistics of every image of a data set.
+"""Statistics of every image of a dataset.
 
 An image is decoded as training would decode it; only a thumbnail and a few
 numbers of it are kept, so that ten thousand photographs fit in memory.
@@ -47,7 +47,7 @@ class ImageStats:
 
     Attributes:
         name: Path of its file below the folder, or its split and index.
-        split: `train` or `val`, as the data set itself divides them.
+        split: `train` or `val`, as the dataset itself divides them.
         label: Index into the class names.
         size: Height and width in pixels, before any resizing.
         mode: Color mode, such as `color` or `16-bit gray`.
@@ -97,7 +97,7 @@ class UnreadableFile:
 
 @dataclasses.dataclass(frozen=True)
 class DatasetStats:
-    """Statistics of all training and validation images of a data set.
+    """Statistics of all training and validation images of a dataset.
 
     Attributes:
         dataset: Value of `--dataset`.
@@ -105,7 +105,7 @@ class DatasetStats:
         images: Statistics of each image that can be decoded, in order.
         unreadable: Files that cannot.
         skipped: Number of files that training does not read, by suffix.
-        num_test: Number of images in the data set's own test split, which
+        num_test: Number of images in the dataset's own test split, which
             are not read; `None` if it has none.
         pixels: From an index into `images` to uint8 `[H, W, C]`.
         notes: Sentences about folders and files that are not used.
@@ -195,7 +195,7 @@ def count_values(values: Iterable) -> dict:
 
 
 def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
-    """Reads the training and validation images of a data set as a whole.
+    """Reads the training and validation images of a dataset as a whole.
 
     Args:
         name: One of `zoo datasets`.
@@ -250,7 +250,7 @@ def _check_has_images(name: str) -> None:
     source, _ = find_dataset(name)
     if source.num_train == 0:
         raise UserError(
-            f"{name} is a held-out test set only; inspect a data set that is "
+            f"{name} is a held-out test set only; inspect a dataset that is "
             "used for training."
         )
     if len(source.input_shape or ()) == 1 or source.name == "points:":

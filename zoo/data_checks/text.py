@@ -1,4 +1,4 @@
-"""Statistics and findings of a data set as text and as JSON."""
+"""Statistics and findings of a dataset as text and as JSON."""
 
 from __future__ import annotations
 
@@ -119,7 +119,7 @@ def _format_class_sizes(sizes: dict[str, int]) -> str:
 def stats_by_class(stats: DatasetStats) -> list[dict[str, Any]]:
     """Returns statistics of each class.
 
-    `duplicates` counts images whose pixels occur in the data set more than
+    `duplicates` counts images whose pixels occur in the dataset more than
     once; `brightness` is a mean gray level, 0..255.
     """
     duplicates = {i for group in stats.duplicates for i in group}
@@ -155,7 +155,7 @@ def as_json(
     """Returns statistics and findings in JSON's types.
 
     Args:
-        stats: Of the data set.
+        stats: Of the dataset.
         findings: The most severe first.
         contact_sheet: Path of the contact sheet, if one was written.
     """

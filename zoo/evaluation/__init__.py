@@ -3,7 +3,7 @@
 evaluate.py       metrics of a run's saved model on one split of its data
 misclassified.py  the misclassified examples with the largest losses
 compare.py        several runs on the same validation examples
-external.py       a run on another data set than its own
+external.py       a run on another dataset than its own
 statistics.py     seeds of one config, and tests of differences
 test_log.py       the log of evaluations on test sets
 landscape/        the loss as a function of the weights

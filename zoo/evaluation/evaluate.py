@@ -341,7 +341,7 @@ class SplitCache:
         self._fingerprints: dict[tuple, str] = {}
 
     def add(self, run: Run, dataset: Dataset) -> None:
-        """Adds a run's validation split from a data set in memory."""
+        """Adds a run's validation split from a dataset in memory."""
         check_same_data(run, dataset)
         if len(dataset.val):
             self._splits[self._key(run, "val")] = dataset.val

@@ -1,4 +1,4 @@
-"""Evaluation on another data set than a run's own.
+"""Evaluation on another dataset than a run's own.
 
 As Recht, Roelofs, Schmidt and Shankar 2019, "Do ImageNet classifiers
 generalize to ImageNet?", arXiv:1902.10811, do on new test sets: the original
@@ -53,10 +53,10 @@ HEADS = ("examples", "correct", "accuracy", "95% CI")
 
 @dataclasses.dataclass(frozen=True)
 class ExternalSplit:
-    """A split of another data set, in the form of a run's inputs.
+    """A split of another dataset, in the form of a run's inputs.
 
     Attributes:
-        name: Name of the data set.
+        name: Name of the dataset.
         split: `test`, `val`, `train`, or `all` of a set without splits.
         examples: The examples, resized and with matching channels.
         class_names: One name a label.
@@ -80,7 +80,7 @@ class MappedSplit:
     Attributes:
         external: The split, with the run's labels.
         fingerprint: SHA-256 of the examples as loaded, for the log.
-        class_mapping: The run's class name for each of the data set's.
+        class_mapping: The run's class name for each of the dataset's.
     """
 
     external: ExternalSplit
@@ -97,11 +97,11 @@ def evaluate_external(
     data_dir: str | None = None,
     runs_dir: str = DEFAULTS["runs_dir"],
 ) -> list[dict[str, Any]]:
-    """Evaluates the saved models of runs on another data set than their own.
+    """Evaluates the saved models of runs on another dataset than their own.
 
     Args:
         runs: Finished runs of classifiers.
-        name: Name of the data set, whose classes are matched by name.
+        name: Name of the dataset, whose classes are matched by name.
         split: `test`, `val` or `train`; `None` as in `load_external`.
         data_dir: Folder of tensorflow-datasets; else that of each run.
         runs_dir: Folder of runs, where the log of test-set evaluations is.
@@ -114,7 +114,7 @@ def evaluate_external(
         evaluation on test examples is logged before anything is returned.
 
     Raises:
-        UserError: a run has no model or no classes, or the data set does not
+        UserError: a run has no model or no classes, or the dataset does not
             fit.
     """
     for run in runs:
@@ -139,7 +139,7 @@ def _check_run(run: Run, name: str) -> None:
         )
     if name == run.config.dataset:
         raise UserError(
-            f"--dataset={name} is the data set that {run.name} was trained "
+            f"--dataset={name} is the dataset that {run.name} was trained "
             "on; leave it out, and choose --split=val, train or test."
         )
 
@@ -209,7 +209,7 @@ def original_accuracy(run: Run, runs_dir: str) -> dict[str, Any] | None:
         runs_dir: Folder of runs, where the log of test-set evaluations is.
 
     Returns:
-        Data set, split, examples, correct, and the accuracy with its
+        Dataset, split, examples, correct, and the accuracy with its
         interval; `None` if no validation examples were held out and the test
         set was never evaluated.
     """
@@ -302,12 +302,12 @@ def load_external(
     shape: tuple[int, ...],
     data_dir: str | None = None,
 ) -> ExternalSplit:
-    """Loads a split of a data set in the form of other inputs.
+    """Loads a split of a dataset in the form of other inputs.
 
     Args:
         name: One of `zoo datasets`, with a path where it ends in a colon.
         split: `test`, `val` or `train`, split as for training; `None` is the
-            test set of a data set that has nothing else, all images of one of
+            test set of a dataset that has nothing else, all images of one of
             a user's own without splits, and else the validation split.
         shape: Shape of the inputs: `(H, W, C)` of images, `(D,)` of vectors.
         data_dir: Folder of tensorflow-datasets.
@@ -354,7 +354,7 @@ def _check_kind(name: str, shape: tuple[int, ...]) -> None:
     source, _ = find_dataset(name)
     if source.num_classes == 0:
         raise UserError(
-            f"{name} is a regression data set; give one with classes."
+            f"{name} is a regression dataset; give one with classes."
         )
     is_vectors = len(shape) == 1
     if source.has_vectors == is_vectors:
@@ -362,7 +362,7 @@ def _check_kind(name: str, shape: tuple[int, ...]) -> None:
     kinds = {True: "points", False: "images"}
     raise UserError(
         f"{name} has {kinds[source.has_vectors]}, and the model was trained "
-        f"on {kinds[is_vectors]}; give a data set of {kinds[is_vectors]}."
+        f"on {kinds[is_vectors]}; give a dataset of {kinds[is_vectors]}."
     )
 
 
@@ -413,7 +413,7 @@ def match_channels(examples: Split, channels: int, name: str) -> Split:
 def map_classes(
     external: ExternalSplit, run: str, class_names: Sequence[str]
 ) -> list[int]:
-    """Returns the run's label of each class of another data set.
+    """Returns the run's label of each class of another dataset.
 
     Names are equal if they differ in case and separators only.
 
@@ -486,7 +486,7 @@ def _folded(name: str) -> str:
 
 
 def format_results(results: Sequence[dict[str, Any]]) -> str:
-    """Returns results on one data set as text; of one run class by class."""
+    """Returns results on one dataset as text; of one run class by class."""
     first = results[0]
     blocks = [_format_head(results)]
     blocks += [_format_accuracy(result, len(results) > 1) for result in results]

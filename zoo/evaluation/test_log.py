@@ -12,7 +12,7 @@ is shown, as one line of JSON:
                "seed": 0, "result": {"examples": 10000, "correct": 9921, ...}}]}
 
 Evaluations are counted together if they are in one log, that is in one folder
-of runs, and are on one data set by name, or on the same examples by their
+of runs, and are on one dataset by name, or on the same examples by their
 hash, whatever the models were; the same run again counts again. Seeds of one
 config that are evaluated together are one evaluation.
 """
@@ -68,7 +68,7 @@ class EvaluationLog:
         return self._lines.read()
 
     def of_dataset(self, dataset: str) -> list[dict[str, Any]]:
-        """Returns the evaluations on a data set's test set, oldest first."""
+        """Returns the evaluations on a dataset's test set, oldest first."""
         return _select(self.read(), dataset, None)
 
     def count(self, dataset: str, test_set: str | None = None) -> int:
@@ -150,7 +150,7 @@ def add_counts(
         runs: The runs of the results.
         results: Metrics on another split than test.
         runs_dir: Folder of runs.
-        dataset: The data set, if not each run's own.
+        dataset: The dataset, if not each run's own.
     """
     return [
         {
@@ -177,7 +177,7 @@ def log_results(
         results: Metrics of each on its test set.
         test_sets: SHA-256 of the test examples of each.
         runs_dir: Folder of runs.
-        dataset: The data set, if not each run's own.
+        dataset: The dataset, if not each run's own.
     """
     groups: dict[tuple, list[int]] = {}
     for index, (run, test_set) in enumerate(zip(runs, test_sets, strict=True)):

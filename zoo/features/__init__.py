@@ -71,7 +71,7 @@ def weights_file(spec: str) -> str:
 
 
 def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
-    """Returns the extractor that a spec names, for the images of a data set.
+    """Returns the extractor that a spec names, for the images of a dataset.
 
     Args:
         spec: one of `FORMS`.

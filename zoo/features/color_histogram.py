@@ -22,7 +22,7 @@ def build(input_shape: tuple[int, int, int], data_name: str) -> Extractor:
 
     Args:
         input_shape: of the images.
-        data_name: name of the data set, for the error.
+        data_name: name of the dataset, for the error.
 
     Raises:
         UserError: the images do not have three channels.

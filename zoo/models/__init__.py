@@ -82,7 +82,7 @@ def create_model(
         input_shape: `(H, W, C)` of the preprocessed images, or `(D,)` for
             vectors; else the model's own, or that of the weights.
         seed: the same seed gives the same initial weights.
-        weights: pretrained weights, by their data set, see
+        weights: pretrained weights, by their dataset, see
             `zoo.list_weights()`; or those of a run, by its name in `runs`, its
             folder, or `last`. Random by default.
         **options: of this model, such as `dropout=0.3`. Options that differ

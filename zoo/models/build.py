@@ -338,7 +338,7 @@ def load_trained(
     """Returns a trained network, without its preprocessing.
 
     Args:
-        weights: a data set, such as `mnist`, with pretrained weights; or a
+        weights: a dataset, such as `mnist`, with pretrained weights; or a
             run: its name, its folder, or `last`.
         num_classes: that of the weights, or `None`; or 0 to end at
             `features`.

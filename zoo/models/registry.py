@@ -53,7 +53,7 @@ class ModelEntry:
             after "which": "has no hidden layer; use --l2".
         recipe_small, recipe_large: Default recipes, as options of
             `TrainConfig`, for fewer than 10,000 training images and for more.
-        recipe_vectors: Default recipe for data sets of vectors;
+        recipe_vectors: Default recipe for datasets of vectors;
             `recipe_small` if empty.
         search_space: Default search space of a sweep, each item the text of
             one `--space`.

@@ -47,7 +47,7 @@ ALTERNATING = {"augment": "crop_alternating_flip", "crop_padding": 2}
 
 # Default search spaces, each item the text of one `--space`: few dimensions,
 # as a dozen trials cover little of many, and ranges wide enough for small and
-# large data sets.
+# large datasets.
 ADAM_RATE = "learning_rate=log:1e-4:1e-1"
 SGD_RATE = "learning_rate=log:1e-3:1"  # with momentum
 LOW_RATE = "learning_rate=log:1e-5:1e-2"  # deep networks without normalization

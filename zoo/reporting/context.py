@@ -38,7 +38,7 @@ class ReportContext:
         resolved: Contents of `resolved.json`.
         scored: Predictions on the validation examples; `None` if missing.
         missing_reason: Why `scored` is missing, as a sentence; else empty.
-        test_evaluations: Logged test-set evaluations of the run's data set,
+        test_evaluations: Logged test-set evaluations of the run's dataset,
             by any run, oldest first.
         test_result: Latest test-set result of this run, with the interval
             corrected for all evaluations; `None` if there is none.
@@ -104,7 +104,7 @@ class ReportContext:
 
     @property
     def data(self) -> dict[str, Any]:
-        """RunStats of the data set: name, sizes, class names, fingerprint."""
+        """RunStats of the dataset: name, sizes, class names, fingerprint."""
         return self.resolved["data"]
 
     @property
@@ -167,7 +167,7 @@ def collect(
 
 
 def collect_all(runs: Sequence[Run], runs_dir: str) -> list[ReportContext]:
-    """Reads several runs; a data set that they share is loaded once."""
+    """Reads several runs; a dataset that they share is loaded once."""
     parts = evaluate.SplitCache()
     return [collect(run, runs_dir, parts=parts) for run in runs]
 

@@ -61,7 +61,7 @@ def write_after_training(
 
     Args:
         run: Run whose lock this process still holds.
-        dataset: Its data set, which is in memory.
+        dataset: Its dataset, which is in memory.
         runs_dir: Folder of the test-set log.
 
     Returns:

@@ -266,7 +266,7 @@ def has_probabilities(run: ReportContext) -> bool:
 
 
 def data_rows(run: ReportContext) -> dict[str, Any]:
-    """Returns what is known of the data set besides its sizes."""
+    """Returns what is known of the dataset besides its sizes."""
     data, config, source = run.data, run.config, _source(run)
     names = data["class_names"]
     more = len(names) - MAX_CLASS_NAMES
@@ -287,7 +287,7 @@ def data_rows(run: ReportContext) -> dict[str, Any]:
 
 
 def _source(run: ReportContext) -> DatasetInfo | None:
-    """Returns the data set's entry in the table, if it has one."""
+    """Returns the dataset's entry in the table, if it has one."""
     if run.data["handed_over"]:
         return None
     try:

@@ -189,7 +189,7 @@ def check_examples(run: Run) -> tuple[np.ndarray, str]:
         )
         return (
             noise.astype(np.float32),
-            f"{unit} of random noise (the data set cannot be loaded)",
+            f"{unit} of random noise (the dataset cannot be loaded)",
         )
     return images.astype(np.float32), f"{name} {unit}"
 

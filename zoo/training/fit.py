@@ -1,6 +1,6 @@
 """`model.fit` for a run: one call an epoch, one training for its callbacks.
 
-Each `fit` is given a finite data set made for its epoch, so that batches
+Each `fit` is given a finite dataset made for its epoch, so that batches
 depend on (seed, epoch, index) alone and epochs end where they should, whatever
 number of steps a compiled call makes. Keras's callbacks act as in one `fit`
 over all epochs: `on_train_begin` and `on_train_end` are called once a run.

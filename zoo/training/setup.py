@@ -48,7 +48,7 @@ from zoo.training.model import (
 
 EXTRACTOR = "extractor"  # name of the layer that computes the features
 XLA_DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
-# Options that say how a data set is loaded; arrays are loaded already.
+# Options that say how a dataset is loaded; arrays are loaded already.
 LOADING_OPTIONS = (
     "dataset", "data_dir", "image_size", "val_fraction", "group_by",
     "skip_unreadable",
@@ -64,7 +64,7 @@ class TrainSetup:
         dataset: What is trained on: vectors in the place of images where the
             run has `--features`, drawn labels where it has
             `--randomize_labels`.
-        source: The data set as it was loaded, with its true labels.
+        source: The dataset as it was loaded, with its true labels.
         from_arrays: Whether the data were passed as arrays.
         random_labels: What was done to the training labels, if anything.
         model: Compiled; float32 `[B, H, W, C]` in 0..255, or vectors `[B, D]`,
@@ -275,7 +275,7 @@ def _extract_features(
 
     The run trains on vectors alone, and its checkpoints hold no extractor;
     the model that is saved in the end takes raw pixels again. Without
-    `--features` the data set is returned as it is.
+    `--features` the dataset is returned as it is.
     """
     if config.features is None:
         return dataset, None

@@ -163,7 +163,7 @@ def _fits(config: TrainConfig, dataset: Dataset) -> bool:
 
 
 def _try(config: TrainConfig, dataset: Dataset) -> None:
-    """Raises `UserError` if a config cannot work on a data set."""
+    """Raises `UserError` if a config cannot work on a dataset."""
     resolved = resolve(config, dataset)
     check_options(resolved.entry, resolved.builder_options())
     few = dataset.train.images[:FEW]

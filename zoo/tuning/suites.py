@@ -71,7 +71,7 @@ class Suite:
         name: Name of the suite, and of the folder of most of its recipes.
         description: What the suite shows, in a few words.
         labels: Labels of its experiments, in order.
-        fallback: Suite to run where the data sets are not available, if any.
+        fallback: Suite to run where the datasets are not available, if any.
         budgets: For each budget the flags by label, `default` for the others.
     """
 
@@ -158,12 +158,12 @@ def recipes_without_suite() -> list[str]:
 def check_data(
     suite: Suite, read: ReadFlags, data_dir: str | None = None
 ) -> None:
-    """Checks that a suite's data sets are on disk, before anything is trained.
+    """Checks that a suite's datasets are on disk, before anything is trained.
 
     Missing data is neither downloaded nor replaced: that is the user's choice.
 
     Raises:
-        UserError: A data set is missing; the sentence names both ways on.
+        UserError: A dataset is missing; the sentence names both ways on.
     """
     data_folder = cache.resolve_data_dir(data_dir)
     for experiment in suite.experiments("full"):

@@ -135,7 +135,7 @@ CASES = {
 
 @pytest.fixture(scope="module")
 def files(tmp_path_factory):
-    """Data sets that spoil a run by what is in them."""
+    """Datasets that spoil a run by what is in them."""
     from sklearn.datasets import load_digits
 
     folder = tmp_path_factory.mktemp("data")

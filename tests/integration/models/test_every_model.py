@@ -1,4 +1,4 @@
-"""Every model of the table trains on the data set that is always there."""
+"""Every model of the table trains on the dataset that is always there."""
 
 import io
 

@@ -107,7 +107,7 @@ def test_it_is_checked_on_noise_where_the_data_are_gone(run, monkeypatch):
 
     monkeypatch.setattr(export_module, "load_split", gone)
     found, about = check_examples(run)
-    assert about == "images of random noise (the data set cannot be loaded)"
+    assert about == "images of random noise (the dataset cannot be loaded)"
     assert found.shape == (64, 8, 8, 1)
     assert 0 <= found.min() < 20 and 235 < found.max() <= 255
 

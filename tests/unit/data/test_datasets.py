@@ -1,4 +1,4 @@
-"""The table of data sets, and names that are not in it."""
+"""The table of datasets, and names that are not in it."""
 
 import subprocess
 import sys

@@ -25,7 +25,7 @@ def mapped(tmp_path, monkeypatch):
 
 
 def both(mapped):
-    """The same data set in memory and in its file."""
+    """The same dataset in memory and in its file."""
     labels = np.arange(57) % 3
     return [Dataset.from_arrays(x, labels, name="same") for x in mapped]
 

@@ -14,7 +14,7 @@ GOOD = "".join(
 
 @pytest.fixture
 def name(tmp_path):
-    """Returns a function: writes a file, returns the data set's name."""
+    """Returns a function: writes a file, returns the dataset's name."""
 
     def write(content):
         path = tmp_path / "points.csv"

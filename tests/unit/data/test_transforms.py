@@ -18,7 +18,7 @@ from zoo.evaluation import evaluate
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
-SOME = ("7", "2", "5")  # in another order than the data set's
+SOME = ("7", "2", "5")  # in another order than the dataset's
 
 
 @pytest.fixture(scope="module")

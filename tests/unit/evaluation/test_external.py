@@ -1,4 +1,4 @@
-"""Another data set: in the form of a run's inputs, with its classes."""
+"""Another dataset: in the form of a run's inputs, with its classes."""
 
 import numpy as np
 import pytest
@@ -155,8 +155,8 @@ def test_gray_becomes_color_and_color_gray():
 @pytest.mark.parametrize(
     ("name", "part", "shape", "words"),
     [
-        ("moons", None, (28, 28, 1), "moons has points.*a data set of images"),
-        ("digits", None, (2,), "digits has images.*a data set of points"),
+        ("moons", None, (28, 28, 1), "moons has points.*a dataset of images"),
+        ("digits", None, (2,), "digits has images.*a dataset of points"),
         ("sine", None, (1,), "sine is a regression"),
         ("moons", "val", (5,), "2 coordinates.*training 5"),
         ("digits", None, (8, 8, 2), "1 channels.*training 2"),
