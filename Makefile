@@ -75,32 +75,32 @@ $(DEV): requirements-dev.lock $(READY)
 train: $(READY) ## train a model on a dataset (default: lenet5 on digits)
 	$(ZOO) train $(strip $(CHOICES) $(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
 
-vary: $(READY) ## turn one knob of RUN=last: FLAGS='--learning_rate=1e-3,1e-2'
+vary: $(READY) ## vary one option of RUN=last: FLAGS='--learning_rate=1e-3,1e-2'
 	$(ZOO) vary $(strip $(if $(MODEL)$(RECIPE),,$(RUN)) $(CHOICES) \
 		$(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
 
 sweep: $(READY) ## search for good hyperparameters, over many runs
 	$(ZOO) sweep $(strip $(CHOICES) $(FLAGS))
 
-resume: $(READY) ## go on with a run that was stopped: RUN=last
+resume: $(READY) ## resume a run that was stopped: RUN=last
 	$(ZOO) resume $(RUN) $(FLAGS)
 
-evaluate: $(READY) ## score a run on its validation images: RUN=last
+evaluate: $(READY) ## evaluate a run on its validation images: RUN=last
 	$(ZOO) evaluate $(RUN) $(FLAGS)
 
-predict: $(READY) ## say what a run sees: RUN=last IMAGES='cat.png photos'
+predict: $(READY) ## classify images with a run: RUN=last IMAGES='cat.png photos'
 	$(ZOO) predict $(RUN) $(strip $(IMAGES) $(FLAGS))
 
-export: $(READY) ## write a run for other programs (FLAGS=--format=onnx)
+export: $(READY) ## export a run for other programs (FLAGS=--format=onnx)
 	$(ZOO) export $(RUN) $(FLAGS)
 
-compare: $(READY) ## say which differences are real: RUNS='last lr-digits'
+compare: $(READY) ## compare runs by significance tests: RUNS='last lr-digits'
 	$(ZOO) compare $(strip $(RUNS) $(FLAGS))
 
-report: $(READY) ## write a page of HTML about a run: RUN=last
+report: $(READY) ## write an HTML report of a run: RUN=last
 	$(ZOO) report $(RUN) $(FLAGS)
 
-landscape: $(READY) ## draw the loss around a run's weights: RUN=last
+landscape: $(READY) ## plot the loss surface around a run's weights: RUN=last
 	$(ZOO) landscape $(RUN) $(FLAGS)
 
 diagnose: $(READY) ## diagnose a run, with what to try next: RUN=last
@@ -141,7 +141,7 @@ recipes: $(READY) ## list the recipes of experiments/
 runs: $(READY) ## list the runs, with status and best score
 	$(ZOO) runs $(FLAGS)
 
-tensorboard: $(READY) ## watch all runs in a browser
+tensorboard: $(READY) ## show all runs in TensorBoard
 	$(PY) -m tensorboard.main --logdir runs $(FLAGS)
 
 bench: $(READY) ## benchmark against Keras and PyTorch: FLAGS='startup'
@@ -162,7 +162,7 @@ lint: $(DEV) ## only check the code
 	$(PY) -c 'from importlinter.cli import lint_imports_command as lint; lint()' \
 		--no-cache
 
-format: $(DEV) ## bring the code into shape
+format: $(DEV) ## format the code
 	$(PY) -m ruff check --fix .
 	$(PY) -m ruff format .
 	$(PY) -m docs.notebooks
@@ -173,7 +173,7 @@ test-slow: $(DEV) ## run the slow tests: large models, kills, real set-ups
 test-data: $(DEV) ## run the tests that read real datasets
 	$(PY) -m pytest -m data $(FLAGS)
 
-test-browser: $(DEV) ## run the tests that look at TensorBoard in a browser
+test-browser: $(DEV) ## run the tests of TensorBoard in a browser
 	$(PY) -m pytest -m browser -rs $(FLAGS)
 
 test-cluster: $(DEV) ## run the tests on a Ray cluster of two nodes

@@ -138,7 +138,7 @@ def _check(run: Run) -> None:
     """Raises `UserError` for runs whose weights others could not use."""
     resolved = run.resolved
     data = resolved["data"]
-    if data["handed_over"] or ":" in data["name"]:
+    if data["from_arrays"] or ":" in data["name"]:
         raise UserError(
             f"{run.name} was trained on {data['name']}, which others do not "
             "have; export a run on a dataset of `zoo datasets`."

@@ -192,7 +192,7 @@ def split_of_arrays(run: Run, arrays: Arrays) -> Split:
             the arrays do not fit it.
     """
     data = run.resolved["data"]
-    if not data["handed_over"]:
+    if not data["from_arrays"]:
         raise UserError(
             f"{run.name} was trained on {data['name']}, which is loaded for "
             "its evaluation; leave out data, or give dataset=NAME."

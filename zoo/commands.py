@@ -155,6 +155,6 @@ def _needs(found) -> tuple[str, bool]:
     """Returns the backend of a run, and whether its data were arrays."""
     try:
         resolved = found.resolved
-        return resolved["machine"]["backend"], resolved["data"]["handed_over"]
+        return resolved["machine"]["backend"], resolved["data"]["from_arrays"]
     except (AttributeError, UserError, KeyError, TypeError):
         return "", False  # a group, a sweep, or a run that is damaged

@@ -103,7 +103,7 @@ class TrainConfig:
         help="kernel initializer")
     features: str | None = _option(
         None, TEXT, "model",
-        help="what lr, mlp or knn see in place of pixels: hog, colour, words, "
+        help="what lr, mlp or knn see in place of pixels: hog, color, words, "
              "or what a trained network sees: RUN, PATH.keras, keras:NAME")
 
     weights: str | None = _option(

@@ -138,7 +138,7 @@ class JsonlFile:
         path: of the file, which need not exist.
         check: raises KeyError, TypeError or ValueError for an object that is
             not a valid line of this file.
-        noun: what a line is, such as "trial".
+        item: what a line is, such as "trial".
         on_failure: end of the sentence that says that nothing could be
             written.
     """
@@ -147,12 +147,12 @@ class JsonlFile:
         self,
         path: pathlib.Path,
         check: Callable[[dict[str, Any]], Any],
-        noun: str,
+        item: str,
         on_failure: str,
     ):
         self.path = path
         self._check = check
-        self._noun = noun
+        self._item = item
         self._on_failure = on_failure
 
     def read(self) -> list[dict[str, Any]]:
@@ -217,7 +217,7 @@ class JsonlFile:
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
                 f"{self.path} is damaged: line {number} is not a valid "
-                f"{self._noun}; correct it, or remove it."
+                f"{self._item}; correct it, or remove it."
             ) from error
 
     def _error(self, verb: str, error: OSError) -> UserError:

@@ -22,14 +22,14 @@ class ValueType:
     Attributes:
         python: Python types of the value.
         parse: Function that reads a value from text.
-        noun: Description of a value, such as "a whole number".
+        expected: Description of a value, such as "a whole number".
         example: Value as it is typed.
         keyword: Word that is accepted instead of a value; empty for none.
     """
 
     python: tuple[type, ...]
     parse: Callable[[str], Any]
-    noun: str
+    expected: str
     example: str
     keyword: str = ""
 
@@ -37,7 +37,7 @@ class ValueType:
     def description(self) -> str:
         """Description of everything that is accepted."""
         keyword = f" or the word {self.keyword}" if self.keyword else ""
-        return self.noun + keyword
+        return self.expected + keyword
 
 
 def _parse_bool(text: str) -> bool:
@@ -216,7 +216,7 @@ def _allowed(option: Option) -> str:
         return ""
     word = option.type.keyword
     keyword = f", or the word {word}" if word else ""
-    return f"give {option.type.noun} {_describe_range(option)}{keyword}"
+    return f"give {option.type.expected} {_describe_range(option)}{keyword}"
 
 
 def _describe_range(option: Option) -> str:

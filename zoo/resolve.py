@@ -72,7 +72,7 @@ DEPENDENT_OPTIONS = {
         *("warmup_epochs", "warmup_start"),
     ),
 }
-# What a model without gradient training (k nearest neighbors) has no use for.
+# Options without effect on a model that is not trained by gradient descent.
 GRADIENT_OPTIONS = {
     *(n for n, o in OPTIONS.items() if o.group == "optimization"),
     *("weight_decay", "augment", "checkpoint_every", "debug_every"),
@@ -280,7 +280,7 @@ def _check_features(
 
 
 def _check_without_gradients(config: TrainConfig, dataset: Dataset) -> None:
-    """Refuses what a model has no use for that stores its examples.
+    """Refuses what has no effect on a model that stores its examples.
 
     Options about the learning of weights, and data without classes.
     """

@@ -49,7 +49,7 @@ class TrainOptions(TypedDict, total=False):
     )
     """Kernel initializer."""
     features: str | None
-    """What lr, mlp or knn see in place of pixels: hog, colour, words, or what a
+    """What lr, mlp or knn see in place of pixels: hog, color, words, or what a
     trained network sees: RUN, PATH.keras, keras:NAME.
     """
     weights: str | None

@@ -147,7 +147,7 @@ def _inspect(
 def _contact_sheet_path(
     out: str | None, dataset: str, folder: Path | None
 ) -> Path:
-    """Returns where the contact sheet goes: never among the pictures."""
+    """Returns where the contact sheet goes: never among the images."""
     kind, colon, place = dataset.partition(":")
     name = Path(place).expanduser().resolve().stem if colon else kind
     file_name = f"{name or 'data'}-contact-sheet.png"

@@ -253,27 +253,27 @@ def run_misclassified(argv: list[str]) -> int:
         from zoo.evaluation import misclassified
 
         misclassified.check_split(given.split)
-        wrong = misclassified.find_misclassified(found, given.split, count)
+        errors = misclassified.find_misclassified(found, given.split, count)
         written = []
-        if wrong.total:
+        if errors.total:
             misclassified.make_folder(folder)
-            written = misclassified.save(wrong, folder)
-    print("\n".join(_describe_misclassified(found, wrong, written)))
+            written = misclassified.save(errors, folder)
+    print("\n".join(_describe_misclassified(found, errors, written)))
     return 0
 
 
 def _describe_misclassified(
-    found: Run, wrong, written: list[Path]
+    found: Run, errors, written: list[Path]
 ) -> list[str]:
     """Returns what is printed.
 
     Args:
-        wrong: a `zoo.evaluation.misclassified.Misclassified`.
+        errors: a `zoo.evaluation.misclassified.Misclassified`.
         written: the files that hold it.
     """
     from zoo.evaluation.misclassified import format_misclassified
 
-    output = [format_misclassified(wrong, Target.of(found))]
+    output = [format_misclassified(errors, Target.of(found))]
     if written:
         output.append("")
     return output + [f"{path.suffix[1:]:<6} {path}" for path in written]
@@ -354,7 +354,7 @@ def _describe_landscape(found: dict[str, Any]) -> list[str]:
     )
     text = [
         f"surface     {found['run']}: {found['loss']} of {sizes} "
-        f"{found['noun']}; {found['batch_norm_note']}"
+        f"{found['unit']}; {found['batch_norm_note']}"
     ]
     for part in LANDSCAPE_OPTIONS["parts"].choices:
         if part in found:

@@ -1,4 +1,4 @@
-"""`zoo resume [RUN]`: goes on with a run, or a sweep, that was stopped."""
+"""`zoo resume [RUN]`: resumes a run, group or sweep that was stopped."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ def run(argv: list[str]) -> int:
     """Resumes one run, group or sweep; returns the exit code."""
     command = Command(
         "zoo resume [RUN]",
-        "Go on from a run's last checkpoint; RUN is a name, a unique prefix, "
-        "a folder or `last`. Of a group, which `zoo vary` and --seeds make, "
-        "go on with all runs that have not ended. Of a sweep, go on with it.",
+        "Resume a run from its last checkpoint, a group with all its runs that "
+        "have not ended, or a sweep. RUN is a name, a unique prefix, a folder "
+        "or `last`.",
         words=("[RUN]",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")

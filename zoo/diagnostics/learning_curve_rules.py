@@ -107,12 +107,12 @@ def class_imbalance(stats: RunStats) -> Finding | None:
     classes, baseline = stats.end and stats.end["classes"], stats.train_baseline
     if not classes or not stats.is_failing or baseline is None:
         return None
-    fraction = max(classes["answers"])
+    fraction = max(classes["predictions"])
     if not IMBALANCED_FRACTION <= baseline < 1 or fraction < baseline:
         return None
     if stats.config.get("class_weight") == "balanced":
         return None
-    name = stats.data["class_names"][classes["answers"].index(fraction)]
+    name = stats.data["class_names"][classes["predictions"].index(fraction)]
     return Finding(
         "class_imbalance",
         ERROR,
@@ -136,10 +136,10 @@ def one_class(stats: RunStats) -> Finding | None:
     classes, baseline = stats.end and stats.end["classes"], stats.val_baseline
     if not classes or baseline is None or baseline > ONE_CLASS_FRACTION - 0.1:
         return None
-    fraction = max(classes["answers"])
+    fraction = max(classes["predictions"])
     if fraction < ONE_CLASS_FRACTION:
         return None
-    name = stats.data["class_names"][classes["answers"].index(fraction)]
+    name = stats.data["class_names"][classes["predictions"].index(fraction)]
     centered = {"mean_subtraction": "channel", "scale": "std"}
     if stats.config.get("mean_subtraction", "none") != "none":
         centered = {}

@@ -81,7 +81,7 @@ def inputs(stats: RunStats) -> Finding | None:
         return None
     if stats.own_preprocessing:
         return _own_inputs(stats, problem)
-    fraction = measured["brightness_share"] or 0
+    fraction = measured["brightness_fraction"] or 0
     kind = (
         "image"
         if fraction > LARGE_BRIGHTNESS_FRACTION and stats.sees_images
@@ -166,7 +166,7 @@ def initial_loss(stats: RunStats) -> Finding | None:
     classes = stats.start and stats.start["classes"]
     if not classes or stats.config.get("loss") != "cross_entropy":
         return None
-    loss, chance = classes["loss"], classes["guessing_loss"]
+    loss, chance = classes["loss"], classes["chance_loss"]
     if loss is not None and loss < MAX_INIT_LOSS_RATIO * chance:
         return None
     if stats.config.get("weights") and not stats.config.get("new_head"):

@@ -423,7 +423,7 @@ def load_split(run: Run, split: str) -> Split:
 
 def check_loadable(run: Run) -> None:
     """Raises `UserError` if the data of a run cannot be loaded again."""
-    if run.resolved["data"]["handed_over"]:
+    if run.resolved["data"]["from_arrays"]:
         raise UserError(
             f"{run.name} was trained on arrays, which cannot be loaded again; "
             "evaluate them in Python with run.load_model()."

@@ -52,7 +52,7 @@ class EvaluationLog:
         self._lines = JsonlFile(
             self.path,
             lambda line: (line["dataset"], line["test_set"], line["runs"]),
-            noun="test-set evaluation",
+            item="test-set evaluation",
             on_failure="no test-set evaluation goes unrecorded",
         )
 

@@ -18,8 +18,8 @@ What is changed in both, and why:
 And in `alexnet_lite`, for images of 28 to 64 pixels:
 - C1 has 5x5 filters at stride 1, not 11x11 at stride 4, which would leave a
   28-pixel image 7 pixels wide after one layer.
-- Every width is divided by `divisor`, 4 unless told otherwise: 24, 64, 96, 96
-  and 64 maps, 1,024 units.
+- Every width is divided by `divisor`, by default 4: 24, 64, 96, 96 and 64 maps,
+  1,024 units.
 
 Parameters of `alexnet` on 227x227x3, 1000 classes: conv 34,944 + 614,656 +
 885,120 + 1,327,488 + 884,992, dense 37,752,832 + 16,781,312 + 4,097,000:

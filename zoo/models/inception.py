@@ -96,7 +96,7 @@ def inception_module(x, make, name, widths, reduced):
 
     Args:
         x: `[B, H, W, C]`.
-        widths: maps of each branch; the naive form has no use for the two
+        widths: maps of each branch; the naive form does not use the two
             reductions and the projection.
 
     Returns:

@@ -46,7 +46,7 @@ def build(
 
     Args:
         pool: how S2 and S4 summarize 2x2 pixels.
-        dropout: share dropped after C5 and after F6.
+        dropout: dropout rate after C5 and after F6.
     """
     make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     subsample = POOLS[pool]

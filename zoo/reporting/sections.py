@@ -288,7 +288,7 @@ def data_rows(run: ReportContext) -> dict[str, Any]:
 
 def _source(run: ReportContext) -> DatasetInfo | None:
     """Returns the dataset's entry in the table, if it has one."""
-    if run.data["handed_over"]:
+    if run.data["from_arrays"]:
         return None
     try:
         return find_dataset(run.data["name"])[0]
@@ -297,7 +297,7 @@ def _source(run: ReportContext) -> DatasetInfo | None:
 
 
 def _split_text(config: dict, data: dict) -> str:
-    if data["handed_over"]:
+    if data["from_arrays"]:
         return "passed as arrays"
     if not data["val"]:
         return "none"
@@ -477,7 +477,7 @@ def settings(run: ReportContext) -> dict[str, Any]:
         "changed": ", ".join(parent["changed"]) if parent else "",
         "command": train_command(run.run),
         "repeat": None
-        if run.data["handed_over"]
+        if run.data["from_arrays"]
         else Target.of(run.run).again(),
     }
 
@@ -501,7 +501,7 @@ def test_set(run: ReportContext) -> dict[str, Any] | None:
     if not run.data["test"]:
         return None
     command = None
-    if run.is_finished and not run.data["handed_over"]:
+    if run.is_finished and not run.data["from_arrays"]:
         command = Target.of(run.run).typed("evaluate", split="test")
     rows = [
         (

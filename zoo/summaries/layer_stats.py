@@ -69,7 +69,7 @@ def input_stats(raw: np.ndarray, normalized: np.ndarray) -> dict[str, float]:
         normalized: the same after preprocessing.
 
     Returns:
-        `mean` and `std` of the preprocessed inputs; and `brightness_share`,
+        `mean` and `std` of the preprocessed inputs; and `brightness_fraction`,
         the fraction of the raw variance, 0..1, that is a difference in
         brightness between whole images.
     """
@@ -79,7 +79,7 @@ def input_stats(raw: np.ndarray, normalized: np.ndarray) -> dict[str, float]:
     return {
         "mean": float(np.mean(normalized, dtype=np.float64)),
         "std": float(np.std(normalized, dtype=np.float64)),
-        "brightness_share": float(between / variance) if variance else 0.0,
+        "brightness_fraction": float(between / variance) if variance else 0.0,
     }
 
 
@@ -119,10 +119,10 @@ def _classes(snapshot: Snapshot) -> dict[str, Any]:
     guess, largest = metrics.chance_level(labels, logits.shape[1])
     return {
         "loss": metrics.cross_entropy(logits, labels),
-        "guessing_loss": guess,
+        "chance_loss": guess,
         "largest_class": largest,
         "accuracy": metrics.count_correct(logits, labels) / len(labels),
-        "answers": (counts / len(labels)).round(6).tolist(),
+        "predictions": (counts / len(labels)).round(6).tolist(),
         "confidence": float(confidence.mean()),
         "calibration_error": metrics.expected_calibration_error(logits, labels),
     }

@@ -326,5 +326,5 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
 def _damaged(path: pathlib.Path) -> UserError:
     again = command("train", flagfile=str(path.parent.parent / "flags.txt"))
     return UserError(
-        f"{path} is damaged and cannot be resumed from; `{again}` trains anew."
+        f"{path} is damaged and cannot be resumed from; `{again}` trains again."
     )

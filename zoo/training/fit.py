@@ -163,14 +163,14 @@ class UserCallbacks:
     Args:
         callbacks: as passed.
         saved: what `arrays` returned for the last checkpoint, if there is one.
-        say: prints a line.
+        print_fn: prints a line.
     """
 
     def __init__(
         self,
         callbacks: Iterable[keras.callbacks.Callback] = (),
         saved: dict[str, np.ndarray] | None = None,
-        say: Callable[[str], None] = print,
+        print_fn: Callable[[str], None] = print,
     ):
         self.callbacks = list(callbacks)
         for callback in self.callbacks:
@@ -181,7 +181,7 @@ class UserCallbacks:
                 )
         self._saved = _decode(saved or {})
         self._is_resumed = saved is not None
-        self._say = say
+        self._print = print_fn
         self._initial: list[dict[str, Any]] = []
         if self._is_resumed:
             for callback in self.callbacks:
@@ -232,13 +232,13 @@ class UserCallbacks:
             else:
                 restarted.append(type(callback).__name__)
         if restarted:
-            self._say(
+            self._print(
                 f"callbacks without a saved state start again: "
                 f"{join_and(restarted)}"
             )
         if self._saved:
             missing = [name.partition(".")[2] for name in self._saved]
-            self._say(
+            self._print(
                 f"the run had callbacks that were not passed again: "
                 f"{join_and(missing)}"
             )

@@ -76,7 +76,7 @@ def describe(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         "total_steps": config.total_steps,
         "data": {
             "name": source.name,
-            "handed_over": setup.from_arrays,
+            "from_arrays": setup.from_arrays,
             "fingerprint": source.fingerprint,
             "train": len(source.train),
             "val": len(source.val),

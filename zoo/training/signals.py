@@ -1,4 +1,4 @@
-"""Signals that ask for an end: training stops after an update, and saves."""
+"""Signals that ask for an end: training stops after a step, and saves."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class StopRequest:
         self.code = INTERRUPTED
 
     def ask(self) -> None:
-        """Asks for an end after the next update."""
+        """Requests an end after the next step."""
         self.requested = True
 
     def __call__(self, signal_number, frame) -> None:

@@ -67,7 +67,7 @@ def train(
         Interrupted: a signal asked for an end; the run can be resumed.
     """
     console = console or TrainingConsole()
-    user_callbacks = UserCallbacks(callbacks, say=console.print)
+    user_callbacks = UserCallbacks(callbacks, print_fn=console.print)
     setup = prepare(
         config,
         dataset,
@@ -107,9 +107,9 @@ def complete(
 ) -> Run:
     """Trains from where a state stands, and leaves a run with its results.
 
-    Whatever ends training, `metrics.json` says how. The console is told of
-    every end but that by a mistake or a full disk, after which the run is
-    resumed.
+    Whatever ends training, `metrics.json` says how. The end is reported to
+    the console, but for that by a mistake or a full disk, after which the run
+    is resumed.
     """
     started = time.perf_counter()
     status, balanced = "interrupted", {}

@@ -59,13 +59,13 @@ class Ledger:
         self._executions = JsonlFile(
             folder / NAME,
             lambda row: Execution(**row),
-            noun="finished execution",
+            item="finished execution",
             on_failure=ON_FAILURE,
         )
         self._proposals = JsonlFile(
             folder / "proposals.jsonl",
             lambda row: (row["proposal"], row["after"], row["values"]),
-            noun="proposal",
+            item="proposal",
             on_failure=ON_FAILURE,
         )
 
@@ -100,7 +100,7 @@ class Losses:
         self._lines = JsonlFile(
             folder / "lost.jsonl",
             lambda row: (row["run"], row["until_epoch"], row["reason"]),
-            noun="lost training",
+            item="lost training",
             on_failure=ON_FAILURE,
         )
         self._known = {

@@ -29,7 +29,7 @@ def run_of(recipe, seed, folder):
 def test_brightness_drowns_the_classes_and_explain_names_it(seed, tmp_path):
     facts = run_of("low_contrast_lr_sgd", seed, tmp_path)
     assert facts.train_accuracy < 0.3
-    assert max(facts.end["classes"]["answers"]) > 0.4
+    assert max(facts.end["classes"]["predictions"]) > 0.4
     assert diagnose(facts)[0].name == "inputs"
 
 

@@ -148,7 +148,7 @@ class Odd:
     ("data", "words"),
     [
         ({"name": "folder:pictures"}, "trained on folder:pictures"),
-        ({"handed_over": True}, "which others do not have"),
+        ({"from_arrays": True}, "which others do not have"),
         ({"val": 0}, "validation images"),
         ({"task": "regression"}, "not an image classifier"),
     ],

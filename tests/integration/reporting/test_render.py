@@ -166,7 +166,7 @@ def test_a_run_without_an_epoch_has_a_page(read, folder):
 def test_data_that_cannot_be_loaded_are_told_and_the_rest_is_shown(
     read, folder, spoil
 ):
-    spoil(folder / "digits", "resolved.json", data__handed_over=True)
+    spoil(folder / "digits", "resolved.json", data__from_arrays=True)
     page = read("digits", folder=folder)
     head = page.words.partition("Learning curves")[0]
     assert "Based on stored metrics only: digits was trained on arrays" in head

@@ -28,10 +28,10 @@ LAYER = {"weight_norm": 10.0, "gradient_norm": 1.0, "update_ratio": 1e-3}
 UNITS = {"function": "relu", "mean": 0.5, "std": 1.0, "dead": 0, "spread": 0.8}
 CLASSES = {
     "loss": 0.2,
-    "guessing_loss": 1.386,
+    "chance_loss": 1.386,
     "largest_class": 0.25,
     "accuracy": 0.9,
-    "answers": [0.25, 0.25, 0.25, 0.25],
+    "predictions": [0.25, 0.25, 0.25, 0.25],
     "confidence": 0.9,
     "calibration_error": 0.03,
 }
@@ -45,7 +45,7 @@ ROW = {
     "classes": CLASSES,
     "batch_norm": None,
 }
-INPUTS = {"mean": 0.0, "std": 1.0, "brightness_share": 0.1}
+INPUTS = {"mean": 0.0, "std": 1.0, "brightness_fraction": 0.1}
 START = {**ROW, "step": 0, "epoch": 0, "inputs": INPUTS}
 START["classes"] = {**CLASSES, "loss": 1.5, "accuracy": 0.25}
 

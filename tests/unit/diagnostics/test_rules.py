@@ -61,7 +61,7 @@ def test_inputs_off_center_are_a_hint_where_all_goes_well(stats):
 def test_inputs_whose_brightness_differs_are_centered_one_by_one(
     stats, failing
 ):
-    start = {"inputs.mean": 9.0, "inputs.brightness_share": 0.7}
+    start = {"inputs.mean": 9.0, "inputs.brightness_fraction": 0.7}
     assert (
         "--mean_subtraction=image" in first(stats(failing, start=start)).advice
     )
@@ -204,14 +204,14 @@ def test_the_starting_loss_of_a_hinge_is_no_matter_of_ln_k(stats):
 
 
 def test_one_class_for_everything_is_named_with_the_class(stats, failing):
-    end = {"classes.answers": [0.0, 0.98, 0.02, 0.0]}
+    end = {"classes.predictions": [0.0, 0.98, 0.02, 0.0]}
     found = diagnose(stats(failing, end=end))
     assert [f.name for f in found] == ["one_class", "not_learning"]
     assert "class 'b' for 98% of the inputs" in found[0].text
 
 
 def test_one_class_is_no_problem_where_nearly_all_are_of_it(stats, rows):
-    end = {"classes.answers": [0.97, 0.03, 0, 0]}
+    end = {"classes.predictions": [0.97, 0.03, 0, 0]}
     good = rows(*[(0.1, 0.99, 0.1, 0.99)] * 3)
     mostly = {"majority": {"train": 0.95, "val": 0.95}}
     assert "one_class" not in names(stats(good, end=end, data=mostly))
@@ -384,7 +384,7 @@ def test_early_stopping_that_did_its_work_is_not_too_soon(stats, rows):
 
 
 def test_nothing_is_proposed_that_the_run_has(stats, failing):
-    end = {"classes.answers": [0, 1.0, 0, 0]}
+    end = {"classes.predictions": [0, 1.0, 0, 0]}
     has = {"mean_subtraction": "channel", "scale": "std"}
     found = diagnose(stats(failing, end=end, config=has))
     first = next(f for f in found if f.name == "one_class")

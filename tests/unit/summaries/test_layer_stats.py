@@ -75,9 +75,9 @@ def test_classes_are_counted_and_compared_with_guessing(snapshot, inspector):
     found = row(snapshot, inspector)["classes"]
     logits = inspector.logits(INPUTS)
     shares = np.bincount(logits.argmax(1), minlength=3) / 40
-    assert found["answers"] == pytest.approx(list(shares), abs=1e-5)
+    assert found["predictions"] == pytest.approx(list(shares), abs=1e-5)
     assert found["accuracy"] == (logits.argmax(1) == LABELS).mean()
-    assert found["guessing_loss"] == pytest.approx(math.log(3), rel=1e-5)
+    assert found["chance_loss"] == pytest.approx(math.log(3), rel=1e-5)
     assert found["largest_class"] == 0.35
 
 
@@ -108,15 +108,15 @@ def test_inputs_are_described_before_training_alone(snapshot, inspector):
 def test_brightness_is_the_variance_between_whole_images():
     bright = np.full((2, 4, 4, 1), 10.0)
     bright[1] = 200.0
-    assert layer_stats.input_stats(bright, bright)["brightness_share"] == 1
+    assert layer_stats.input_stats(bright, bright)["brightness_fraction"] == 1
     same = np.tile(np.arange(16.0).reshape(1, 4, 4, 1), (2, 1, 1, 1))
-    assert layer_stats.input_stats(same, same)["brightness_share"] == 0
+    assert layer_stats.input_stats(same, same)["brightness_fraction"] == 0
 
 
 def test_images_without_any_variance_are_described(snapshot):
     gray = np.full((3, 4, 4, 1), 128.0)
     found = layer_stats.input_stats(gray, gray)
-    assert found == {"mean": 128, "std": 0, "brightness_share": 0}
+    assert found == {"mean": 128, "std": 0, "brightness_fraction": 0}
 
 
 def test_a_regression_has_no_classes(snapshot, inspector):

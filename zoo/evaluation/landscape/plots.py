@@ -164,7 +164,7 @@ def _draw_curves(figure, scanned: dict[str, Any], part: str) -> None:
 def _draw_losses(panel, x, scanned: dict[str, Any], part: str) -> None:
     curves = scanned[part]
     for name in _samples(curves):
-        count = f"{scanned['examples'][name]:,} {scanned['noun']}"
+        count = f"{scanned['examples'][name]:,} {scanned['unit']}"
         label = f"{SAMPLE_NAMES[name]}, {count}"
         panel.plot(x, curves[name]["loss"], label=label, **_line_style(name))
     if np.nanmax(curves["regularization_loss"], initial=0.0) > 0:
@@ -227,7 +227,7 @@ def _draw_contours(figure, panel, steps, losses, scanned) -> None:
     bar.ax.minorticks_off()
     bar.set_label(
         f"training loss of {scanned['examples']['train']:,} "
-        f"{scanned['noun']}: {LOSS_UNITS[scanned['loss']]}"
+        f"{scanned['unit']}: {LOSS_UNITS[scanned['loss']]}"
     )
 
 

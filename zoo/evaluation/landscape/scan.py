@@ -120,7 +120,7 @@ def _describe(
         "run": run.name,
         "model": setup.config.model,
         "dataset": setup.dataset.name,
-        "noun": setup.source.unit_name,
+        "unit": setup.source.unit_name,
         "loss": setup.config.loss,
         "examples": scanner.surface.sizes,
         "batch_norm": batch_norm,

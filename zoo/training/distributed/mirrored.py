@@ -3,7 +3,7 @@
 `tf.distribute.MirroredStrategy` keeps the variables of a network equal on all
 devices and sums gradients; Keras's `fit` trains in it. Left to themselves they
 count the examples of unequal shards unequally, draw dropout for each shard
-anew, standardize each shard by itself, and clip gradients before the sum. Here
+again, standardize each shard by itself, and clip gradients before the sum. Here
 each replica knows which rows of the batch it has:
 
 - its loss counts by its fraction of the batch;

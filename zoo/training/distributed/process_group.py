@@ -214,7 +214,7 @@ class ProcessGroup:
         self._set("stop", True)
 
     def abandon(self) -> None:
-        """Ends this process, and tells the others that it is lost."""
+        """Ends this process, and notifies the others that it is lost."""
         if self._client is not None:
             text = f"process {self.process_id} of this run was lost"
             self._set("exit", [f"{text}; {self._remedy}", LOST])

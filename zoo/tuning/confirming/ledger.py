@@ -51,7 +51,7 @@ class Confirmations:
         self._lines = JsonlFile(
             folder / NAME,
             lambda row: Confirmation(**row),
-            noun="finished run",
+            item="finished run",
             on_failure=ON_FAILURE,
         )
 

@@ -103,7 +103,7 @@ def test_points_in_the_plane_have_a_surface_too(trained):
         dataset="moons", steps=4, learning_rate=0.1,
     )  # fmt: skip
     found = scan_landscape(run, LandscapeConfig(points=3, parts=("line",)))
-    assert found["noun"] == "points"
+    assert found["unit"] == "points"
     assert np.isfinite(found["line"]["train"]["loss"]).all()
 
 
