@@ -23,6 +23,7 @@ from zoo.options import (
     INT_OR_ALL,
     INT_OR_AUTO,
     INT_OR_FULL,
+    LARGEST_INT,
     NAMES,
     NUMBERS,
     TEXT,
@@ -46,6 +47,10 @@ __all__ = [
 
 DEFAULT_MODEL = "lenet5"
 RUN_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
+# `last` is the newest run; the others are files by which folders are known.
+RESERVED_NAMES = {
+    "last", "config.json", "resolved.json", "group.json", "sweep.json",
+}  # fmt: skip
 GROUPS = {
     "model": "Model",
     "data": "Data",
@@ -194,7 +199,7 @@ class TrainConfig:
         choices=("constant", "step", "cosine", "linear", "exponential"),
         help="learning rate schedule")
     schedule_epochs: tuple[float, ...] | None = _option(
-        None, NUMBERS, "optimization", low=0,
+        None, NUMBERS, "optimization", low=0, high=LARGEST_INT,
         depends_on=("schedule", ("step",)),
         help="milestones (epochs) of the step schedule")
     schedule_factor: float | None = _option(
@@ -203,7 +208,7 @@ class TrainConfig:
         help="learning rate factor at each milestone, or at each epoch if "
              "exponential")
     warmup_epochs: float | None = _option(
-        None, FLOAT, "optimization", low=0,
+        None, FLOAT, "optimization", low=0, high=LARGEST_INT,
         help="epochs of linear learning rate warm-up")
     warmup_start: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1,
@@ -405,14 +410,19 @@ def parse_option(name: str, text: str) -> Any:
 def _check_run_name(name: str | None) -> None:
     if name is None:
         return
-    if not RUN_NAME.fullmatch(name) or any(
-        part.startswith(".") for part in name.split("/")
-    ):
+    parts = name.split("/")
+    if not RUN_NAME.fullmatch(name) or any(p.startswith(".") for p in parts):
         raise UserError(
             f"--run_name={name} cannot name a folder in --runs_dir; use "
             "letters, digits and _ . - (and / between folders), with no part "
             "starting with a dot."
         )
+    for part in parts:
+        if part in RESERVED_NAMES:
+            raise UserError(
+                f"--run_name={name} cannot be used, since {part} has a "
+                f"meaning of its own; choose another name, such as {part}-1."
+            )
 
 
 def _check_conflicts(config: TrainConfig) -> None:

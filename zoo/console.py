@@ -3,6 +3,9 @@
 On a terminal, tables and progress are drawn by rich. Piped or redirected,
 output is plain lines. Where a command's answer is JSON, status lines go to
 standard error.
+
+Control characters, which names of files and values of options may hold, are
+printed escaped: a terminal would obey them.
 """
 
 from __future__ import annotations
@@ -24,7 +27,60 @@ REFRESH_SECONDS = 0.2
 PLAIN_REFRESH_SECONDS = 30.0
 MODULES = {"zoo": "zoo", "tensorboard": "tensorboard.main"}
 
+# What moves the cursor, turns the direction of writing, or is no character.
+CONTROLS = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u2028-\u202e\u2066-\u2069"
+    "\ud800-\udfff]"
+)
+
 _status_stream: TextIO | None = None
+_activity_stream: TextIO | None = None  # a terminal that shows an activity
+
+
+def escape(text: str, one_line: bool = False) -> str:
+    """Returns a text with its control characters escaped: ESC as `\\x1b`.
+
+    Args:
+        text: of which line ends and tabs stay as they are.
+        one_line: escapes those, too.
+    """
+    text = CONTROLS.sub(_escaped, text)
+    return re.sub("[\t\n]", _escaped, text) if one_line else text
+
+
+def _escaped(found: re.Match) -> str:
+    return found[0].encode("unicode_escape").decode()
+
+
+def unescaped(stream: TextIO) -> TextIO:
+    """Returns the stream that control sequences of our own go to."""
+    return getattr(stream, "unescaped", stream)
+
+
+def show_activity(text: str) -> None:
+    """Shows on a terminal what is going on, until something is printed.
+
+    For what takes seconds and has no progress to show, such as the compilation
+    of a training step.
+    """
+    global _activity_stream
+    stream = status_stream()
+    if not stream.isatty():
+        return
+    columns = shutil.get_terminal_size().columns
+    line = f"{escape(text, one_line=True)} ..."[: columns - 1]
+    _activity_stream = unescaped(stream)
+    _activity_stream.write(f"\r\x1b[K{line}")
+    _activity_stream.flush()
+
+
+def clear_activity() -> None:
+    """Removes what `show_activity` shows."""
+    global _activity_stream
+    stream, _activity_stream = _activity_stream, None
+    if stream is not None:
+        stream.write("\r\x1b[K")
+        stream.flush()
 
 
 class Console:
@@ -59,7 +115,9 @@ class Console:
 
     def print(self, text: str) -> None:
         """Prints whole lines."""
+        text = escape(text)
         self._progress.clear()
+        clear_activity()
         self._printed.append(text)
         if self._log:
             with self._log.open("a") as file:
@@ -70,7 +128,7 @@ class Console:
     def print_fields(self, rows: dict[str, str]) -> None:
         """Prints labelled lines, the labels in one column."""
         for label, text in rows.items():
-            self.print(f"{label:<11} {text}")
+            self.print(f"{label:<11} {escape(text, one_line=True)}")
 
     def show_progress(
         self,
@@ -83,6 +141,11 @@ class Console:
         """Shows progress until the next line; see `Progress.update`."""
         if not self._quiet:
             self._progress.update(text, done, total, details, force)
+
+    def show_activity(self, text: str) -> None:
+        """Shows what is going on until the next line; see `show_activity`."""
+        if not self._quiet and not self._progress.is_shown:
+            show_activity(text)
 
     @property
     def is_progress_due(self) -> bool:
@@ -104,6 +167,11 @@ class Progress:
         self._plain = plain
         self._bar = None
         self._shown = _now()
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether there is a bar on the terminal now."""
+        return self._bar is not None
 
     @property
     def is_due(self) -> bool:
@@ -135,14 +203,16 @@ class Progress:
         if not (self.is_due or force and self._is_terminal):
             return
         self._shown = _now()
+        text = escape(text, one_line=True)
         counts = f"{done:,}" if total is None else f"{done:,}/{total:,}"
         if not self._is_terminal:
             line = f"{text} {counts}  {details}".rstrip()
             self._stream.write(f"{line}\n")
             self._stream.flush()
             return
+        clear_activity()
         if self._bar is None:
-            self._bar = _start_bar(self._stream)
+            self._bar = _start_bar(unescaped(self._stream))
         self._bar.update(
             self._bar.task_ids[0],
             description=text,
@@ -198,6 +268,8 @@ def status_stream() -> TextIO:
 
 def print_status(line: str) -> None:
     """Prints a line about what a command is doing, above its answer."""
+    clear_activity()
+    line = escape(line, one_line=True)
     print(line, file=status_stream(), flush=True)
 
 
@@ -233,8 +305,9 @@ def print_table(
         justify = "right" if index in right else "left"
         table.add_column(Text(head), justify=justify, overflow="fold")
     for row in rows:
-        table.add_row(*map(Text, row))
-    RichConsole(file=sys.stdout).print(table)
+        table.add_row(*(Text(escape(cell, one_line=True)) for cell in row))
+    clear_activity()
+    RichConsole(file=unescaped(sys.stdout)).print(table)
 
 
 def format_table(
@@ -247,7 +320,10 @@ def format_table(
     Args:
         right: indices of the columns that are aligned right, as numbers are.
     """
-    lines = [tuple(heads), *map(tuple, rows)]
+    lines = [
+        [escape(cell, one_line=True) for cell in line]
+        for line in (heads, *rows)
+    ]
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     return "\n".join(
         "  ".join(

@@ -9,6 +9,7 @@ else that is raised is a bug of ours and keeps its traceback.
 from __future__ import annotations
 
 import difflib
+import re
 import sys
 from collections.abc import Iterable
 
@@ -43,6 +44,26 @@ class Interrupted(Exception):
         handled = sys.exception()
         inherited = handled.code if isinstance(handled, Interrupted) else 130
         self.code = inherited if code is None else code
+
+
+# Backends raise the same kinds for other errors, too.
+_NO_MEMORY = re.compile(
+    "RESOURCE_EXHAUSTED|out of memory|OOM when allocating|failed to allocate"
+    "|bad_alloc",
+    re.IGNORECASE,
+)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether memory was used up, of the machine or of its accelerator."""
+    if isinstance(error, MemoryError):
+        return True
+    if isinstance(error, UserError) or not isinstance(error, Exception):
+        return False
+    kind = type(error).__name__
+    return kind == "ResourceExhaustedError" or bool(
+        kind.endswith(("Error", "Exception")) and _NO_MEMORY.search(str(error))
+    )
 
 
 def close_matches(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -8,11 +8,15 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-import math
 from collections.abc import Callable
 from typing import Any
 
 from zoo.errors import UserError, close_matches, join_or
+
+# What int32 and float32 hold, in which backends count and compute.
+LARGEST_INT = 2**31 - 1
+LARGEST_FLOAT = 3.4e38
+SMALLEST_FLOAT = 2.0**-126  # what is nearer to 0 may become 0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -94,7 +98,7 @@ class Option:
         group: Heading in `--help`, a key of `GROUPS`.
         choices: Allowed names; empty for any.
         low: Lower bound; `None` for none.
-        high: Upper bound; `None` for none.
+        high: Upper bound; `None` for that of int32 or float32.
         open_low: Whether the lower bound itself is excluded.
         open_high: Whether the upper bound itself is excluded.
         depends_on: Another option, and the values it must have for this one
@@ -155,6 +159,11 @@ def check_option(name: str, option: Option, value: Any) -> Any:
     if not is_valid:
         raise _type_error(name, option, _format(value))
     for item in value if isinstance(value, tuple) else (value,):
+        if isinstance(item, str) and set(item) & {"\n", "\r", "\0"}:
+            raise UserError(
+                f"--{name}={item!r} holds the end of a line or a zero byte, "
+                "which no flagfile can repeat; leave it out."
+            )
         _check_item(name, option, item, value)
     return float(value) if option.type is FLOAT else value
 
@@ -163,6 +172,11 @@ def _check_item(name: str, option: Option, item: Any, value: Any) -> None:
     text = _format(value)
     if isinstance(item, int | float) and not isinstance(item, bool):
         if not _is_in_range(option, item):
+            if item > 0 and option.high is None:
+                low = -_largest(option) if option.low is None else option.low
+                option = dataclasses.replace(
+                    option, low=low, high=_largest(option)
+                )
             raise UserError(
                 f"--{name}={text} is out of range; {_allowed(option)}."
             )
@@ -180,13 +194,17 @@ def _check_item(name: str, option: Option, item: Any, value: Any) -> None:
 
 def _is_in_range(option: Option, number: float) -> bool:
     low, high = option.low, option.high
-    if not math.isfinite(number):
-        return False
-    if low is not None and (number < low or option.open_low and number == low):
-        return False
-    return high is None or (
-        number < high or number == high and not option.open_high
-    )
+    if low is not None:
+        if number < low or option.open_low and number - low < SMALLEST_FLOAT:
+            return False
+    if high is not None:
+        return number < high or number == high and not option.open_high
+    return abs(number) <= _largest(option)  # false of NaN
+
+
+def _largest(option: Option) -> float:
+    is_int = option.type.python[0] is int and float not in option.type.python
+    return LARGEST_INT if is_int else LARGEST_FLOAT
 
 
 def suggest_choice(name: str, choices: tuple[str, ...]) -> str:

@@ -335,6 +335,7 @@ def apply_recipe(
     _resolve_warmup_start(config, values)
     values["batch_size"] = _batch_size(config, values, num_train)
     epochs = _epochs(values, num_train)
+    _check_warmup(config, values, num_train)
     if values["schedule"] == "step" and "schedule_epochs" not in values:
         values["schedule_epochs"] = (epochs / 2, 1.5 * (epochs / 2))
     values["epochs"] = None if "steps" in values else epochs
@@ -415,6 +416,24 @@ def _resolve_warmup_start(config: TrainConfig, values: dict) -> None:
             "warm-up; give --warmup_epochs too."
         )
     del values["warmup_start"]
+
+
+def _check_warmup(config: TrainConfig, values: dict, num_train: int) -> None:
+    """Refuses a warm-up after whose end nothing is trained.
+
+    That of a recipe is cut to the length of training.
+    """
+    length = values.get("epochs")
+    if "steps" in values:
+        length = values["steps"] / math.ceil(num_train / values["batch_size"])
+    if config.warmup_epochs is None or config.warmup_epochs <= length:
+        return
+    longer = "--steps" if "steps" in values else "--epochs"
+    raise UserError(
+        f"--warmup_epochs={config.warmup_epochs:g} is longer than training, "
+        f"which has {length:g} {'epoch' if length == 1 else 'epochs'}; give at "
+        f"most that, or more {longer}."
+    )
 
 
 def _batch_size(config: TrainConfig, values: dict, num_train: int) -> int:

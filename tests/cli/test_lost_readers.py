@@ -1,5 +1,6 @@
 """Readers that go away, terminals that close, and Ctrl-C at any moment."""
 
+import io
 import os
 import random
 import signal
@@ -50,6 +51,16 @@ def test_a_message_to_a_lost_terminal_is_dropped(monkeypatch):
         monkeypatch.setattr("zoo.cli.output._terminal", stream.fileno())
         print_error("zoo: a sentence.\n")
         print_error("zoo: another.\n")
+
+
+def test_what_is_written_is_escaped_and_our_own_sequences_are_not():
+    stream = io.TextIOWrapper(io.BytesIO(), "iso-8859-1")
+    lasting = LastingStream(stream)
+    lasting.write("caf\u00e9 \x1b[31m \u732b\n")
+    lasting.unescaped.write("\r\x1b[K")
+    lasting.flush()
+    text = stream.buffer.getvalue().decode("iso-8859-1")
+    assert text == "caf\u00e9 \\x1b[31m \\u732b\n\r\x1b[K"
 
 
 @POSIX

@@ -11,10 +11,12 @@ from pathlib import Path
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from zoo.cli.main import main
 from zoo.cli.train import read
 from zoo.config import TrainConfig
+from zoo.errors import UserError, is_out_of_memory
 from zoo.run_store import RunStore
 
 ROOT = Path(__file__).parents[2]
@@ -255,3 +257,60 @@ def test_a_disk_that_is_full_from_the_start_leaves_no_run(tmp_path):
     assert done.returncode == 2
     assert re.fullmatch(r"zoo: .*: File too large.*\.\n", done.stderr)
     assert os.listdir(tmp_path) == []
+
+
+class JaxRuntimeError(RuntimeError):
+    """As JAX has it, which is not installed everywhere."""
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        tf.errors.ResourceExhaustedError(None, None, "OOM"),
+        tf.errors.InternalError(None, None, "Failed to allocate 8 bytes"),
+        JaxRuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 8 bytes"),
+        RuntimeError("std::bad_alloc"),
+    ],
+)
+def test_a_run_that_needs_too_much_memory_is_kept(
+    error, tmp_path, monkeypatch, capfd
+):
+    def fit(*arguments):
+        raise error
+
+    monkeypatch.setattr("zoo.training.train.fit", fit)
+    where = f"--runs_dir={tmp_path / 'runs'}"
+    assert main(["train", *QUICK, "--run_name=large", where]) == 2
+    answer = capfd.readouterr().err
+    assert answer.count("\n") == 1 and "more memory than there is" in answer
+    assert "--precision=bfloat16" in answer
+    assert RunStore(str(tmp_path / "runs")).find("large").status == (
+        "interrupted"
+    )
+    monkeypatch.undo()
+    (typed,) = re.findall(r"-m zoo (.*?)`", answer) or re.findall(
+        r"`zoo (.*?)`", answer
+    )
+    assert "--batch_size=128" in typed
+    assert main(shlex.split(typed)) == 0
+
+
+def test_memory_that_is_short_before_a_run_begins_is_one_sentence(
+    tmp_path, monkeypatch, capfd
+):
+    def build(*arguments):
+        raise tf.errors.ResourceExhaustedError(None, None, "OOM")
+
+    monkeypatch.setattr("zoo.training.setup.build_backbone", build)
+    assert main(["train", *QUICK, f"--runs_dir={tmp_path / 'runs'}"]) == 2
+    answer = capfd.readouterr().err
+    assert answer.count("\n") == 1 and "--batch_size" in answer
+    assert not (tmp_path / "runs").exists()
+
+
+@pytest.mark.parametrize(
+    "error", [UserError("out of memory"), ValueError("no such label"), KeyError]
+)
+def test_other_errors_are_not_about_memory(error):
+    assert not is_out_of_memory(error)

@@ -103,6 +103,14 @@ def test_about_a_dozen_options_are_common():
     [
         ("learning_rate", 0.0),
         ("learning_rate", float("inf")),
+        ("learning_rate", 1e39),
+        ("learning_rate", 1e-50),
+        ("l2", 1e39),
+        ("epochs", 2**31),
+        ("steps", 10**30),
+        ("schedule_epochs", (1e23,)),
+        ("warmup_epochs", 1e23),
+        ("dataset", "folder:a\nb"),
         ("learning_rate", "0.1"),
         ("batch_size", 0),
         ("batch_size", "half"),
@@ -125,6 +133,18 @@ def test_about_a_dozen_options_are_common():
 def test_a_wrong_value_is_refused_by_the_name_of_its_flag(name, value):
     with pytest.raises(UserError, match=rf"--{name}=.*\.$"):
         TrainConfig(**{name: value})
+
+
+def test_a_number_beyond_int32_is_told_the_largest():
+    with pytest.raises(UserError, match="from 1 to 2147483647"):
+        TrainConfig(epochs=9_999_999_999_999_999_999)
+    assert TrainConfig(epochs=2**31 - 1).epochs == 2**31 - 1
+
+
+@pytest.mark.parametrize("name", ["last", "config.json", "a/group.json"])
+def test_a_name_that_means_something_else_is_no_name_of_a_run(name):
+    with pytest.raises(UserError, match="has a meaning of its own"):
+        TrainConfig(run_name=name)
 
 
 def test_epochs_and_steps_contradict_each_other():

@@ -9,6 +9,8 @@ from zoo import console
 from zoo.console import (
     Console,
     Progress,
+    clear_activity,
+    escape,
     expand_command,
     expand_commands,
     format_bytes,
@@ -16,6 +18,7 @@ from zoo.console import (
     print_status,
     print_table,
     redirect_status,
+    show_activity,
 )
 
 HEADS, ROWS = ("name", "count"), [("a", "1,000"), ("longer", "2")]
@@ -128,3 +131,51 @@ def test_durations_are_short(seconds, text):
 @pytest.mark.parametrize("count, text", [(999, "999 B"), (1881600, "1.9 MB")])
 def test_sizes_have_decimal_prefixes(count, text):
     assert format_bytes(count) == text
+
+
+ESCAPES = "\x1b[2J", "\x9b31m", "\x07", "\u202e", "\udce9", "\r"
+
+
+@pytest.mark.parametrize("control", ESCAPES)
+def test_control_characters_are_printed_escaped(control, capsys, tmp_path):
+    name = f"a{control}b"
+    output = Console()
+    output.log_to(tmp_path / "log.txt")
+    output.print(name)
+    output.print_fields({"class": f"{name}\n"})
+    print_status(name)
+    print_table(HEADS, [(f"{name}\n", "1")])
+    text = capsys.readouterr().out + (tmp_path / "log.txt").read_text()
+    assert control not in text
+    escaped = f"a{control.encode('unicode_escape').decode()}b"
+    assert text.count(escaped) == 6
+    assert text.count(escaped + "\\n") == 3
+
+
+def test_letters_of_every_script_are_printed_as_they_are():
+    text = "żółw 猫 قطة 🐱\u200d👤 a\tb\n"
+    assert escape(text) == text
+
+
+@pytest.mark.parametrize("control", ESCAPES)
+def test_a_terminal_does_not_obey_what_is_printed(control, monkeypatch):
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    print_table(HEADS, [(f"a{control}b", "1")])
+    assert control not in sys.stdout.getvalue().replace("\r\n", "")
+
+
+def test_an_activity_is_shown_until_the_next_line(monkeypatch):
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stdout", terminal)
+    show_activity("compiling\x1b[2J")
+    assert terminal.getvalue() == "\r\x1b[Kcompiling\\x1b[2J ..."
+    Console(terminal).print("done")
+    assert terminal.getvalue().endswith("...\r\x1b[Kdone\n")
+    clear_activity()
+    assert terminal.getvalue().endswith("...\r\x1b[Kdone\n")
+
+
+def test_no_activity_is_printed_where_there_is_no_terminal(capsys):
+    show_activity("compiling")
+    clear_activity()
+    assert capsys.readouterr().out == ""

@@ -170,6 +170,10 @@ def place(
         from zoo.tuning import pool
 
         here = devices.workers_at_once() if number == AUTO else number or 1
+        limit = devices.max_workers()
+        if here > limit:
+            say(f"{limit} at once in place of {here}: this machine has no more")
+            here = limit
         yield pool.work, lambda most: min(here, most)
         return
     from zoo.tuning.cluster import connect

@@ -11,8 +11,15 @@ import traceback
 import zoo
 from zoo import backend, synonyms
 from zoo.cli.output import RealStderr, ignore_closed_readers, print_error
-from zoo.console import expand_commands, redirect_status
-from zoo.errors import Diverged, Interrupted, Lost, UserError, close_matches
+from zoo.console import escape, expand_commands, redirect_status
+from zoo.errors import (
+    Diverged,
+    Interrupted,
+    Lost,
+    UserError,
+    close_matches,
+    is_out_of_memory,
+)
 
 DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
@@ -67,6 +74,8 @@ WITHOUT_BACKEND = (
     *("diagnose", "models", "datasets", "inspect", "download", "recipes"),
     *("runs", "doctor"),
 )
+# Commands that take the options of training.
+TRAINING = ("train", "check", "sweep", "vary")
 HELP = ("-h", "-help", "--help", "--helpfull")
 
 
@@ -108,12 +117,9 @@ def _answered(argv: list[str]) -> int:
         return _complain(error, error.code)
     except KeyboardInterrupt:
         return _complain("interrupted.", INTERRUPTED)
-    except MemoryError:
-        return _complain(
-            "there is not enough memory; a smaller --batch_size needs less.",
-            MISTAKE,
-        )
     except Exception as error:
+        if is_out_of_memory(error):
+            return _complain(_out_of_memory(argv[0]), MISTAKE)
         if isinstance(error, OSError) and error.errno in FULL:
             return _complain(
                 f"nothing more can be written: {os.strerror(error.errno)}; "
@@ -144,8 +150,23 @@ def _run(verb: str, argv: list[str]) -> int:
         return run(argv)
 
 
+def _out_of_memory(verb: str) -> str:
+    """Returns what to do where memory is used up, before or after training."""
+    if verb in TRAINING:
+        return (
+            "there is not enough memory; a smaller model, a smaller "
+            "--batch_size, --image_size or --train_examples, or "
+            "--precision=bfloat16 needs less."
+        )
+    return (
+        "there is not enough memory; close other programs, or use fewer or "
+        "smaller images."
+    )
+
+
 def _complain(error, code: int) -> int:
-    print_error(f"zoo: {expand_commands(str(error))}\n")
+    sentence = escape(expand_commands(str(error)), one_line=True)
+    print_error(f"zoo: {sentence}\n")
     return code
 
 

@@ -22,11 +22,19 @@ import tempfile
 from collections.abc import Iterator
 from typing import Any, TextIO
 
+from zoo import backend
+from zoo.console import clear_activity, escape, show_activity
+
 _terminal: int | None = None  # the real standard error, while it is redirected
 
 
 def print_error(text: str) -> None:
     """Prints to the real standard error, redirected or not."""
+    clear_activity()
+    _write_error(escape(text))
+
+
+def _write_error(text: str) -> None:
     if _terminal is None:
         sys.stderr.write(text)
         sys.stderr.flush()
@@ -40,11 +48,23 @@ def print_error(text: str) -> None:
 
 
 class RealStderr(io.TextIOBase):
-    """The real standard error as a stream, redirected or not."""
+    """The real standard error as a stream, redirected or not.
+
+    Attributes:
+        unescaped: The same stream, for control sequences of our own.
+    """
+
+    def __init__(self, escapes: bool = True):
+        super().__init__()
+        self._write = print_error if escapes else _write_error
+        self.unescaped = RealStderr(False) if escapes else self
 
     def write(self, text: str) -> int:
-        print_error(text)
+        self._write(text)
         return len(text)
+
+    def isatty(self) -> bool:
+        return os.isatty(2 if _terminal is None else _terminal)
 
 
 class RedirectedStderr:
@@ -71,12 +91,15 @@ def redirect_stderr() -> Iterator[RedirectedStderr]:
     if _terminal is not None:
         raise RuntimeError("standard error is redirected already")
     sys.stderr.flush()
+    if "keras" not in sys.modules:
+        show_activity(f"starting {backend.title(backend.selected()[0])}")
     _terminal = os.dup(2)
     try:
         with tempfile.TemporaryFile() as file:
             os.dup2(file.fileno(), 2)
             yield RedirectedStderr(file)
     finally:
+        clear_activity()
         sys.stderr.flush()
         os.dup2(_terminal, 2)
         os.close(_terminal)
@@ -88,16 +111,31 @@ CLOSED_ERRNOS = (errno.EPIPE, errno.EIO)
 
 
 class LastingStream:
-    """A stream that drops what is written once its reader is gone."""
+    """A stream that drops what is written once its reader is gone.
 
-    def __init__(self, stream: TextIO):
+    Control characters are escaped, and characters that the stream's encoding
+    does not have.
+
+    Attributes:
+        unescaped: The same stream, for control sequences of our own.
+    """
+
+    def __init__(self, stream: TextIO, escapes: bool = True):
         self._stream = stream
+        self._escapes = escapes
+        self.unescaped = LastingStream(stream, False) if escapes else self
 
     def write(self, text: str) -> int:
         """Writes a text, or drops it."""
+        count = len(text)
+        if self._escapes:
+            clear_activity()
+            text = escape(text)
+        encoding = self._stream.encoding or "utf-8"
+        text = text.encode(encoding, "backslashreplace").decode(encoding)
         with drop_if_closed(self._stream):
             self._stream.write(text)
-        return len(text)
+        return count
 
     def writelines(self, lines) -> None:
         """Writes texts, or drops them."""

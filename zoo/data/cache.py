@@ -24,7 +24,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 
-from zoo.console import print_status, status_stream
+from zoo.console import Progress, print_status, status_stream
 from zoo.data.dataset import Split
 from zoo.errors import UserError
 from zoo.io import wait_for_lock
@@ -36,8 +36,6 @@ METADATA, LOCK, PARTIAL = "metadata.json", "lock", ".new"
 HASH_CHUNK_BYTES = 2**23
 # Seconds after which a change is sure to show in the times of a file.
 MTIME_RESOLUTION_S = 2.0
-TERMINAL_INTERVAL_S = 0.2  # between updates of progress on a terminal
-LOG_INTERVAL_S = 10.0  # between lines of progress elsewhere
 
 # Images uint8 `[B, H, W, C]`, labels int `[B]`, one hash per image.
 Chunk = tuple[np.ndarray, np.ndarray, list[bytes]]
@@ -360,9 +358,7 @@ def show_progress(
     size_of: Callable[[Item], int] = lambda chunk: len(chunk[2]),
     unit: str = "images",
 ) -> Iterator[Item]:
-    """Yields items and shows progress.
-
-    On a terminal on a line that is updated, elsewhere in lines now and then.
+    """Yields items and shows progress; see `zoo.console.Progress`.
 
     Args:
         items: results of some work.
@@ -371,22 +367,14 @@ def show_progress(
         size_of: size of an item; images in a chunk by default.
         unit: plural noun for what is counted.
     """
-    stream, done = status_stream(), 0
-    terminal, last = stream.isatty(), time.monotonic()
-    interval = TERMINAL_INTERVAL_S if terminal else LOG_INTERVAL_S
+    progress, done = Progress(status_stream()), 0
     try:
         for item in items:
             yield item
             done += size_of(item)
-            if time.monotonic() - last >= interval:
-                last = time.monotonic()
-                text = f"{name}: {done:,} of {count:,} {unit}"
-                stream.write(f"\r\x1b[K{text}" if terminal else f"{text}\n")
-                stream.flush()
+            progress.update(f"{name}: {unit}", done, count)
     finally:
-        if terminal:
-            stream.write("\r\x1b[K")
-            stream.flush()
+        progress.clear()
 
 
 def _progress_of_bytes(name: str) -> Watch:

@@ -14,6 +14,7 @@ import contextlib
 import dataclasses
 import functools
 import os
+import stat
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
@@ -252,6 +253,11 @@ def _open(path: Path) -> Iterator:
     """Opens an image; turns any error inside into one sentence."""
     from PIL import Image
 
+    if _is_special(path):
+        reason = "it is not a regular file"
+        raise UnreadableImageError(
+            f"{path} cannot be read as an image, {reason}; remove it.", reason
+        )
     try:
         with Image.open(path, formats=supported_formats()) as image:
             yield image
@@ -270,6 +276,14 @@ def _open(path: Path) -> Iterator:
             "it.",
             reason,
         ) from error
+
+
+def _is_special(path: Path) -> bool:
+    """Whether a path is a folder, or a pipe or device, which may never end."""
+    try:
+        return not stat.S_ISREG(os.stat(path).st_mode)
+    except (OSError, ValueError):
+        return False  # opening it says why
 
 
 def _reason(path: Path, error: Exception) -> str:
@@ -400,6 +414,8 @@ def _starts_as_image(path: Path) -> bool:
     from PIL import Image
 
     try:
+        if not path.is_file():
+            return False
         with path.open("rb") as file:
             head = file.read(HEAD_BYTES)
     except OSError:

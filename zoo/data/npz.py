@@ -8,11 +8,13 @@ which does not compress: they are memory-mapped where they are.
 
 from __future__ import annotations
 
+import math
+import os
 import struct
 import zipfile
-import zlib
 from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -133,7 +135,9 @@ def read_archive(path: Path, name: str) -> dict[str, np.ndarray]:
     with path.open("rb") as content:
         try:
             file = np.load(content, allow_pickle=False)
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile):
+        except Exception as error:  # NumPy and zipfile raise many kinds
+            if isinstance(error, OSError) and error.errno:
+                raise _system_error(name, error) from error
             file = None
         if not isinstance(file, np.lib.npyio.NpzFile):
             raise UserError(
@@ -152,9 +156,13 @@ def read_array(path: Path, name: str) -> np.ndarray:
     """Reads the array of a `.npy` file; see `read_archive`."""
     _check_is_file(path, name, ".npy")
     with path.open("rb") as content:
-        return _read_safely(
-            lambda: np.lib.format.read_array(content, allow_pickle=False), name
-        )
+        return _read_safely(lambda: _read_array(content), name)
+
+
+def _read_array(content: BinaryIO) -> np.ndarray:
+    _read_header(content, os.fstat(content.fileno()).st_size)
+    content.seek(0)
+    return np.lib.format.read_array(content, allow_pickle=False)
 
 
 def _check_is_file(path: Path, name: str, suffix: str) -> None:
@@ -168,13 +176,14 @@ def _read_member(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     """Returns one array of an archive; memory-maps a large one."""
     entries = {entry.filename: entry for entry in file.zip.infolist()}
     entry = entries.get(f"{key}.npy")
-    is_stored = entry and entry.compress_type == zipfile.ZIP_STORED
+    if entry is None:  # not an array, which NumPy returns as bytes
+        raise ValueError
+    with file.zip.open(entry) as content:
+        shape, fortran_order, dtype = _read_header(content, entry.file_size)
+        header_bytes = content.tell()
+    is_stored = entry.compress_type == zipfile.ZIP_STORED
     if not is_stored or entry.file_size <= memmap.MAX_IN_MEMORY_BYTES:
         return file[key]
-    with file.zip.open(entry) as content:
-        version = np.lib.format.read_magic(content)
-        shape, fortran_order, dtype = READ_HEADER[version](content)
-        header_bytes = content.tell()
     if dtype != np.uint8 or fortran_order:
         return file[key]
     raw = file.zip.fp
@@ -185,16 +194,42 @@ def _read_member(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
     return np.memmap(raw, np.uint8, "r", start + header_bytes, shape)
 
 
+def _read_header(content: BinaryIO, size: int) -> tuple:
+    """Returns shape, order and dtype of an array, and reads no further.
+
+    Raises:
+        ValueError: it would not have the size of its file, so that one of
+            them is damaged; NumPy would reserve the memory all the same.
+    """
+    version = np.lib.format.read_magic(content)
+    if version not in READ_HEADER:
+        raise ValueError
+    shape, fortran_order, dtype = READ_HEADER[version](content)
+    num_bytes = math.prod(shape) * dtype.itemsize
+    if not dtype.hasobject and content.tell() + num_bytes != size:
+        raise ValueError
+    return shape, fortran_order, dtype
+
+
 def _read_safely(read: Callable[[], np.ndarray], what: str) -> np.ndarray:
     """Calls `read`; turns its errors into one sentence."""
     try:
         return read()
-    except ValueError as error:
+    except MemoryError:
+        raise UserError(
+            f"{what} does not fit into memory; give fewer or smaller images."
+        ) from None
+    except Exception as error:  # NumPy and zipfile raise many kinds
+        if isinstance(error, OSError) and error.errno:
+            raise _system_error(what, error) from error
         if "allow_pickle" in str(error):
             raise UserError(
                 f"{what} holds Python objects, which are never loaded, since "
                 "they could run any code; save a plain array of numbers."
             ) from None
-    except (OSError, EOFError, zipfile.BadZipFile, zlib.error):
-        pass
-    raise UserError(f"{what} is corrupt; write the file again.")
+        raise UserError(f"{what} is corrupt; write the file again.") from error
+
+
+def _system_error(what: str, error: OSError) -> UserError:
+    reason = os.strerror(error.errno)
+    return UserError(f"{what} cannot be read: {reason}.")

@@ -26,7 +26,7 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.layers import Activation, Initializer, LayerFactory
-from zoo.models.options import Size
+from zoo.models.options import Depth, Size
 from zoo.models.residual import norm_activate
 
 STEM = 16  # maps before the first block, in the plain form
@@ -37,7 +37,7 @@ def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    depth: int = 40,
+    depth: Depth = 40,
     growth: Size = 12,
     bottleneck: bool = False,
     activation: Activation = "relu",

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-import math
 import numbers
 import types
 import typing
@@ -19,6 +18,7 @@ from typing import Annotated, Any, Literal
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError, close_matches, join_and, join_or
 from zoo.models.registry import ModelEntry
+from zoo.options import LARGEST_FLOAT, LARGEST_INT
 
 # Options that have a flag of their own; others are given by --model_arg.
 STANDARD = tuple(name for name in OPTIONS if OPTIONS[name].is_model_arg)
@@ -47,6 +47,8 @@ class Range:
 
 # A number of units, maps or pixels, at least one.
 Size = Annotated[int, Range(1)]
+# A number of layers; the deepest networks of the papers have 1,202.
+Depth = Annotated[int, Range(1, 2_000)]
 
 
 def builder_options(entry: ModelEntry) -> dict[str, Any]:
@@ -79,6 +81,18 @@ def check_options(
         UserError: an option that this model does not have, or an invalid
             value, in the options or in its name.
     """
+    try:
+        return _checked_options(entry, options)
+    except OverflowError as error:
+        raise UserError(
+            f"{entry.name} cannot have a size of {error}; give at most "
+            f"{LARGEST_INT}."
+        ) from None
+
+
+def _checked_options(
+    entry: ModelEntry, options: Mapping[str, Any]
+) -> dict[str, Any]:
     builder = entry.load()
     known = builder_options(entry)
     hints = _hints(builder)
@@ -118,6 +132,7 @@ def convert(value: Any, hint: Any) -> Any:
 
     Raises:
         TypeError: the value is not of that type, or out of its range.
+        OverflowError: backends have no number of that size.
     """
     origin, inner = typing.get_origin(hint), typing.get_args(hint)
     if hint is Any:
@@ -137,7 +152,10 @@ def convert(value: Any, hint: Any) -> Any:
     if isinstance(value, bool):
         number = False
     else:
-        number = isinstance(value, numbers.Real) and math.isfinite(value)
+        number = isinstance(value, numbers.Real) and value - value == 0
+    largest = LARGEST_FLOAT if hint is float else LARGEST_INT
+    if number and abs(value) > largest:
+        raise OverflowError(f"{value}")
     if hint is float and number:
         return float(value)
     if hint is int and number and isinstance(value, numbers.Integral):

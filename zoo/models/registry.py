@@ -125,7 +125,7 @@ class ModelEntry:
     def _regex(self) -> str:
         def group(found: re.Match) -> str:
             key = found[1]
-            text = r"\w*" if key in self.name_patterns else "[1-9][0-9]*|0"
+            text = r"\w*" if key in self.name_patterns else "[1-9][0-9]{0,8}|0"
             return f"(?P<{key}>{text})"
 
         return re.sub(r"<(\w+)>", group, self.name)

@@ -33,6 +33,7 @@ import keras
 from keras import layers
 
 from zoo.models.layers import Activation, Initializer, LayerFactory
+from zoo.models.options import Depth
 from zoo.models.residual import (
     Shortcut,
     blocks_per_group,
@@ -47,7 +48,7 @@ def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    depth: int = 20,
+    depth: Depth = 20,
     shortcut: Shortcut = "A",
     preactivation: bool = False,
     activation: Activation = "relu",

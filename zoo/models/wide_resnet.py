@@ -28,7 +28,7 @@ import keras
 from keras import layers
 
 from zoo.models.layers import Activation, Initializer, LayerFactory
-from zoo.models.options import Size
+from zoo.models.options import Depth, Size
 from zoo.models.residual import (
     blocks_per_group,
     norm_activate,
@@ -41,7 +41,7 @@ def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    depth: int = 28,
+    depth: Depth = 28,
     width: Size = 10,
     activation: Activation = "relu",
     dropout: float = 0.0,

@@ -245,6 +245,24 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
     )
 
 
+def out_of_memory(run: Run, config: TrainConfig) -> str:
+    """Returns what was too large, what is kept, and the next thing to try."""
+    target, batch_size = Target.of(run), config.batch_size // 2
+    if config.uses_gradients and batch_size:
+        advice = f"batch_size={batch_size} on the same arrays"
+        if not target.from_arrays:
+            advice = f"`{target.again(batch_size=batch_size)}`"
+        advice = f"half the batch needs less: {advice}"
+    else:
+        advice = "a smaller model, or smaller images, need less"
+    if config.precision == "float32":
+        advice += "; so does --precision=bfloat16"
+    return (
+        f"{run.name} needs more memory than there is, and is kept as far as "
+        f"it came; {advice}."
+    )
+
+
 def print_summary(
     console: TrainingConsole, setup: TrainSetup, run: Run, scores: dict
 ) -> None:

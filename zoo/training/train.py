@@ -13,7 +13,7 @@ from zoo.commands import Target
 from zoo.config import TrainConfig
 from zoo.console import pluralize
 from zoo.data import Dataset
-from zoo.errors import Diverged, Interrupted
+from zoo.errors import Diverged, Interrupted, UserError, is_out_of_memory
 from zoo.run_store import RunStore, default_name, new_id
 from zoo.runs import Run, RunWriter
 from zoo.summaries import registry
@@ -146,6 +146,12 @@ def complete(
     except (Diverged, Interrupted):
         console.ended(run, setup.source)
         raise
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+        raise UserError(
+            console_text.out_of_memory(run, setup.config)
+        ) from error
     console.ended(run, setup.source)
     return run
 

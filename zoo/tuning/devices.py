@@ -81,6 +81,11 @@ def workers_at_once() -> int:
     return max(number, 1)
 
 
+def max_workers() -> int:
+    """Returns how many workers a machine has a processor for."""
+    return max(cores(), len(gpus()), 2)
+
+
 def _free_bytes() -> int | None:
     try:
         text = pathlib.Path("/proc/meminfo").read_text()

@@ -18,7 +18,13 @@ from multiprocessing.connection import Connection
 from typing import Any
 
 from zoo.config import TrainConfig
-from zoo.errors import Diverged, Interrupted, Locked, UserError
+from zoo.errors import (
+    Diverged,
+    Interrupted,
+    Locked,
+    UserError,
+    is_out_of_memory,
+)
 from zoo.runs import Run
 from zoo.training.signals import NUMBERS, StopRequest
 
@@ -218,8 +224,8 @@ def _first_clause(error: Exception) -> str:
 
 def _in_words(error: Exception) -> str:
     """Says what an error is that is no mistake of the user."""
-    kind = type(error).__name__
-    if kind in ("MemoryError", "ResourceExhaustedError"):
+    if is_out_of_memory(error):
         return "there was not enough memory"
+    kind = type(error).__name__
     text = " ".join(str(error).split())
     return f"{kind}: {text[:200]}".rstrip(".")

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from zoo.cli import cluster
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted
 from zoo.run_store import RunStore
@@ -251,3 +252,18 @@ def test_each_worker_sees_one_gpu(monkeypatch):
     seen = [share[devices.VISIBLE] for share in devices.environments(3)]
     assert seen == ["0", "2", "0"]
     assert devices.workers_at_once() == 2
+
+
+@pytest.mark.parametrize(
+    "workers, most, expected", [(200, 100, 4), (200, 3, 3), (2, 100, 2)]
+)
+def test_workers_are_bounded_by_jobs_and_by_cores(
+    monkeypatch, workers, most, expected
+):
+    monkeypatch.setattr(devices, "cores", lambda: 4)
+    monkeypatch.setattr(devices, "gpus", list)
+    said = []
+    placement = cluster.Placement(workers, None)
+    with cluster.place(placement, "runs", said.append) as (_, at_once):
+        assert at_once(most) == expected
+    assert len(said) == (workers > 4)

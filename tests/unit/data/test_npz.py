@@ -1,5 +1,7 @@
 """`npz:PATH`: arrays of a file, never unpickled."""
 
+import zipfile
+
 import numpy as np
 import pytest
 
@@ -198,3 +200,24 @@ def test_a_large_file_that_was_cut_short_is_a_sentence(tmp_path, monkeypatch):
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(UserError, match=r"cannot be read as a NumPy .npz"):
         load_dataset(name)
+
+
+@pytest.mark.parametrize("save_as", [np.savez, np.savez_compressed])
+def test_no_memory_is_reserved_for_what_a_damaged_header_says(
+    tmp_path, save_as
+):
+    path = tmp_path / "data.npz"
+    header = str(X.shape).encode()
+    huge = header.replace(b"60", b"6" + b"0" * 12)
+    save_as(path, x=X, y=Y)
+    with zipfile.ZipFile(path) as archive:
+        kind = archive.infolist()[0].compress_type
+        content = {name: archive.read(name) for name in archive.namelist()}
+    damaged = content["x.npy"].replace(header + b", }", huge + b", }")
+    damaged = damaged.replace(b" " * (len(huge) - len(header)) + b"\n", b"\n")
+    assert len(damaged) == len(content["x.npy"])
+    with zipfile.ZipFile(path, "w", kind) as archive:
+        for name, text in (content | {"x.npy": damaged}).items():
+            archive.writestr(name, text)
+    with pytest.raises(UserError, match="x of .* is corrupt"):
+        load_dataset(f"npz:{path}")

@@ -1,6 +1,7 @@
 """Files that cannot be read are named, or left out and counted."""
 
 import io
+import os
 import struct
 
 import numpy as np
@@ -91,6 +92,21 @@ def test_a_class_with_no_readable_image_is_refused(place):
 def test_leaving_files_out_needs_files():
     with pytest.raises(UserError, match="--skip_unreadable.*folder:PATH"):
         TrainConfig(dataset="digits", skip_unreadable=True)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such files")
+@pytest.mark.parametrize("name", ["pipe.png", "pipe"])
+def test_a_pipe_is_never_opened(place, name):
+    broken, pipe = place / "p" / "cat" / "3.png", place / "p" / "cat" / name
+    broken.unlink()
+    os.mkfifo(pipe)
+    if name == "pipe":  # recognized by its first bytes, if it had any
+        assert any("1 pipe" in note for note in load(place).notes)
+        return
+    with pytest.raises(UserError, match="pipe.png.*not a regular file"):
+        load(place)
+    (note,) = load(place, skip_unreadable=True).notes
+    assert "pipe.png" in note
 
 
 def exif(kind, count, value):

@@ -204,3 +204,17 @@ def test_a_number_of_classes_that_makes_no_sense_is_refused(classes):
 def test_a_shape_that_is_no_image_is_refused(shape):
     with pytest.raises(UserError, match="not the shape of an image"):
         create_model("lr", 10, shape)
+
+
+@pytest.mark.parametrize(
+    "name", ["wrn999994_1", "resnet3002", "densenet40000_12"]
+)
+def test_a_network_deeper_than_any_can_be_is_refused(name):
+    with pytest.raises(UserError, match="depth.*from 1 to 2000"):
+        check_options(MODELS.find(name), {})
+
+
+@pytest.mark.parametrize("hidden", [2**31, 10**30, (64, 10**30)])
+def test_a_size_beyond_int32_is_told_the_largest(hidden):
+    with pytest.raises(UserError, match="at most 2147483647"):
+        check_options(MODELS.find("mlp"), {"hidden": hidden})

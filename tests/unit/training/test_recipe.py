@@ -110,6 +110,30 @@ def test_steps_replace_the_recipe_epochs():
 
 
 @pytest.mark.parametrize(
+    "asked, length",
+    [
+        ({"epochs": 2}, "2 epochs"),
+        ({"epochs": 1}, "1 epoch;"),
+        ({"steps": 16, "batch_size": 100}, "1.6 epochs"),
+    ],
+)
+def test_a_warmup_longer_than_training_is_refused(asked, length):
+    with pytest.raises(UserError, match=f"--warmup_epochs=3 .*{length}"):
+        fill(warmup_epochs=3, **asked)
+
+
+def test_a_warmup_as_long_as_training_is_accepted():
+    assert fill(warmup_epochs=2, epochs=2).warmup_epochs == 2
+
+
+def test_the_warmup_of_a_recipe_may_be_longer_than_a_short_training():
+    data = data_of()
+    recipe = {**RECIPE, "warmup_epochs": 3}
+    filled = resolve.apply_recipe(TrainConfig(epochs=1), recipe, data)
+    assert filled.epochs == 1
+
+
+@pytest.mark.parametrize(
     "asked, word",
     [
         ({"optimizer": "adam", "momentum": 0.5}, "--momentum"),
