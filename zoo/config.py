@@ -185,14 +185,16 @@ class TrainConfig:
 
     optimizer: str | None = _option(
         None, TEXT, "optimization", common=True,
-        choices=("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"),
-        help="optimizer")
+        choices=("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw",
+                 "muon"),
+        help="optimizer; muon is for kernels of dense layers, and updates the "
+             "rest, the last layer too, as adamw does")
     learning_rate: float | None = _option(
         None, FLOAT, "optimization", common=True, low=0, open_low=True,
         help="peak learning rate")
     momentum: float | None = _option(
         None, FLOAT, "optimization", low=0, high=1, open_high=True,
-        depends_on=("optimizer", ("momentum", "nesterov", "rmsprop")),
+        depends_on=("optimizer", ("momentum", "nesterov", "rmsprop", "muon")),
         help="momentum")
     schedule: str | None = _option(
         None, TEXT, "optimization",
@@ -226,9 +228,18 @@ class TrainConfig:
         None, INT, "optimization", low=1,
         help="average the weights with a slow copy every N steps "
              "(Lookahead); the weight of the copy grows during training")
+    ema_momentum: float | None = _option(
+        None, FLOAT, "optimization", low=0, high=1, open_low=True,
+        open_high=True,
+        help="average the weights over the steps with this momentum (EMA); "
+             "validation and the saved model use the average")
     batch_size: int | str | None = _option(
         None, INT_OR_FULL, "optimization", common=True, low=1,
         help="batch size, or `full` for all training examples")
+    gradient_accumulation_steps: int | None = _option(
+        None, INT, "optimization", low=2,
+        help="batches whose mean gradient makes one update of the weights "
+             "(as in Keras)")
     epochs: int | None = _option(
         None, INT, "optimization", common=True, low=1,
         help="number of epochs")
@@ -275,7 +286,7 @@ class TrainConfig:
     weight_decay: float | None = _option(
         None, FLOAT, "regularization", low=0,
         help="weight decay w as in the papers: adds w/2 * sum v^2 over all "
-             "trainable variables to the loss; decoupled for adamw only")
+             "trainable variables to the loss; decoupled for adamw and muon")
 
     seed: int = _option(
         0, INT, "run", common=True, low=0, high=2**31 - 1,
@@ -432,6 +443,25 @@ def _check_conflicts(config: TrainConfig) -> None:
             f"--epochs={config.epochs} and --steps={config.steps} contradict "
             "each other; give one of them."
         )
+    number = config.gradient_accumulation_steps
+    if number is not None:
+        accumulated = f"--gradient_accumulation_steps={number}"
+        for name in ("ema_momentum", "lookahead_every"):
+            value = getattr(config, name)
+            if value is not None:
+                raise UserError(
+                    f"{accumulated} updates the weights after several batches, "
+                    f"and --{name}={value:g} averages them after each; leave "
+                    "one of them out."
+                )
+    if config.devices != 1:
+        for name in ("ema_momentum", "gradient_accumulation_steps"):
+            value = getattr(config, name)
+            if value is not None:
+                raise UserError(
+                    f"--{name}={value:g} works on one device, not with "
+                    f"--devices={config.devices}; leave one of them out."
+                )
     if config.early_stopping_patience is not None and not config.val_fraction:
         raise UserError(
             "--early_stopping_patience needs validation images, and "

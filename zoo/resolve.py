@@ -50,6 +50,7 @@ OPTIMIZER_DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "rmsprop": {"learning_rate": 1e-3, "momentum": 0.0},
     "adam": {"learning_rate": 1e-3},
     "adamw": {"learning_rate": 1e-3, "weight_decay": 0.01},
+    "muon": {"learning_rate": 1e-3, "momentum": 0.95, "weight_decay": 0.004},
 }
 SCHEDULE_DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "step": {"schedule_factor": 0.1},
@@ -65,7 +66,7 @@ WITHOUT_FLIP = {
 DEPENDENT_OPTIONS = {
     "optimizer": (
         *("learning_rate", "momentum", "weight_decay"),
-        *("norm_bias_factor", "lookahead_every"),
+        *("norm_bias_factor", "lookahead_every", "ema_momentum"),
     ),
     "schedule": (
         *("schedule_epochs", "schedule_factor", "schedule_end"),

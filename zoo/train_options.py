@@ -122,10 +122,14 @@ class TrainOptions(TypedDict, total=False):
     """
     # Optimization.
     optimizer: (
-        Literal["sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw"]
+        Literal[
+            "sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw", "muon"
+        ]
         | None
     )
-    """Optimizer."""
+    """Optimizer; muon is for kernels of dense layers, and updates the rest, the
+    last layer too, as adamw does.
+    """
     learning_rate: float | None
     """Peak learning rate."""
     momentum: float | None
@@ -155,8 +159,16 @@ class TrainOptions(TypedDict, total=False):
     """Average the weights with a slow copy every N steps (Lookahead); the
     weight of the copy grows during training.
     """
+    ema_momentum: float | None
+    """Average the weights over the steps with this momentum (EMA); validation
+    and the saved model use the average.
+    """
     batch_size: int | str | None
     """Batch size, or `full` for all training examples."""
+    gradient_accumulation_steps: int | None
+    """Batches whose mean gradient makes one update of the weights (as in
+    Keras).
+    """
     epochs: int | None
     """Number of epochs."""
     steps: int | None
@@ -188,7 +200,7 @@ class TrainOptions(TypedDict, total=False):
     """L2 regularization: adds l2 * sum w^2 over all kernels to the loss."""
     weight_decay: float | None
     """Weight decay w as in the papers: adds w/2 * sum v^2 over all trainable
-    variables to the loss; decoupled for adamw only.
+    variables to the loss; decoupled for adamw and muon.
     """
     # Run.
     seed: int

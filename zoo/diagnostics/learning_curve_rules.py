@@ -43,7 +43,7 @@ REGULARIZATION_LIMITS: dict[str, tuple[float, float]] = {
     "dropout": (0.6, 0.2),
     "label_smoothing": (0.5, 0.1),
 }
-ADAMW_WEIGHT_DECAY_LIMITS = (0.5, 0.01)  # decoupled weight decay
+DECOUPLED_WEIGHT_DECAY_LIMITS = (0.5, 0.01)
 
 
 def regularization(stats: RunStats) -> Finding | None:
@@ -51,8 +51,8 @@ def regularization(stats: RunStats) -> Finding | None:
     if stats.has_learned or stats.status == "diverged":
         return None
     limits = dict(REGULARIZATION_LIMITS)
-    if stats.config.get("optimizer") == "adamw":
-        limits["weight_decay"] = ADAMW_WEIGHT_DECAY_LIMITS
+    if stats.config.get("optimizer") in ("adamw", "muon"):
+        limits["weight_decay"] = DECOUPLED_WEIGHT_DECAY_LIMITS
     excess = {
         name: stats.config[name] / limit
         for name, (limit, _) in limits.items()

@@ -1,6 +1,7 @@
 """The callbacks of a run, in the order in which Keras calls them.
 
     StepCounter         counts steps, stops at a loss that is not finite
+    UseAverages         --ema_momentum: the averages of the weights
     BatchNormAverages   --recompute_batch_norm
     History             history.csv and the curves in TensorBoard
     BestWeights         the best weights so far, and the patience left
@@ -8,6 +9,7 @@
     StopTraining        whether one of them asked to stop
     Summaries           images and histograms in TensorBoard, layer_stats.json
     ConsoleProgress     the progress line and a line for each epoch
+    UseWeights          the weights of the last step
     SaveCheckpoint      the checkpoint that all of these can be resumed from
     StopOnSignal        ends training after Ctrl-C or SIGTERM
 
@@ -184,6 +186,7 @@ class Session:
         self.step_before = state.step
         self.has_user_callbacks = has_user_callbacks
         self.batches = batches
+        self._has_averages = False
         self._inspector = ModelInspector(
             setup.model,
             backbone_of(setup.model),
@@ -204,6 +207,13 @@ class Session:
         """
         if self.setup.devices.is_distributed:
             data_parallel.copy_to_host(fitted, self.setup.model)
+
+    def use_averages(self, fitted: keras.Model, wanted: bool) -> None:
+        """Swaps weights and their averages, unless the model has them."""
+        is_used = self.config.ema_momentum is not None
+        if is_used and self._has_averages != wanted:
+            fitted.optimizer.swap_averages()
+            self._has_averages = wanted
 
     def snapshot(self, is_last: bool = False) -> Snapshot:
         """Returns the model at this step; nothing is computed yet."""
@@ -307,6 +317,30 @@ class StepCounter(RunCallback):
                 f"{self.state.step:,}"
             )
         self.state.epoch, self.state.batch = epoch + 1, 0
+
+
+class UseAverages(RunCallback):
+    """Gives the model the averages of its weights, before it is evaluated.
+
+    With `--ema_momentum`, scores, the best weights and summaries are of the
+    averages; training goes on with the weights of the last step.
+    """
+
+    def on_test_begin(self, logs=None):
+        """Swaps before the validation at the end of an epoch."""
+        self.session.use_averages(self.model, True)
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Swaps where there is no validation."""
+        self.session.use_averages(self.model, True)
+
+
+class UseWeights(RunCallback):
+    """Gives the model its weights of the last step back."""
+
+    def on_epoch_end(self, epoch, logs=None):
+        """Swaps before the checkpoint."""
+        self.session.use_averages(self.model, False)
 
 
 class BatchNormAverages(RunCallback):

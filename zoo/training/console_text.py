@@ -41,7 +41,8 @@ PRINTED_OPTIONS = (
     "momentum", "weight_decay", "clip_norm", "loss", "label_smoothing",
     "class_weight", "dropout", "norm", "activation", "initializer", "l1", "l2",
     "augment", "mean_subtraction", "scale", "early_stopping_patience",
-    "recompute_batch_norm",
+    "recompute_batch_norm", "norm_bias_factor", "lookahead_every",
+    "ema_momentum", "gradient_accumulation_steps",
 )  # fmt: skip
 
 

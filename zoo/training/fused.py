@@ -103,7 +103,9 @@ class _FusedUpdate:
 
         index = self._get_variable_index(variable)
         dtype = gradient.dtype
-        step = tf.cast(self.iterations.value + 1, dtype)
+        # With accumulated gradients this is a number computed from the steps.
+        done = ops.convert_to_tensor(self.iterations)
+        step = tf.cast(done + 1, dtype)
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(self._momentums[index]),

@@ -25,9 +25,9 @@ from zoo.models.inference import predict_batched
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import ResolvedConfig
 from zoo.training import fused, losses, optimizers
+from zoo.training.optimizers import HEAD
 
 MAX_ADAPT_EXAMPLES = 5000  # training images that `adapt` of a model is given
-HEAD = "logits"  # name of the classification layer
 # Szegedy et al. 2014, "Going deeper with convolutions", arXiv 1409.4842,
 # section 5: the losses of the auxiliary classifiers were weighted by 0.3.
 AUXILIARY_WEIGHT = 0.3
@@ -252,7 +252,7 @@ def compile_model(
     minimized = minimized_loss(config, dataset)
     has_weights = config.class_weight != "none"
     biases = optimizers.norm_biases(backbone_of(model))
-    if config.weight_decay and config.optimizer != "adamw":
+    if config.weight_decay and config.optimizer not in optimizers.DECOUPLED:
         losses.add_weight_decay(
             model, config.weight_decay, biases, config.norm_bias_factor or 1.0
         )

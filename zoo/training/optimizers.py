@@ -1,7 +1,8 @@
 """Optimizers and learning-rate schedules, made of Keras's own parts.
 
 What Keras lacks is added by subclassing: a warm-up before any schedule,
-Lookahead, and a learning rate of their own for the biases of batch norm.
+Lookahead, a learning rate of their own for the biases of batch norm, and
+averages of the weights that outlast a call of `fit`.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from keras.optimizers import schedules
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.training import fused
+
+HEAD = "logits"  # name of the classification layer
+DECOUPLED = ("adamw", "muon")  # whose weight decay is not a part of the loss
 
 
 class Warmup(schedules.LearningRateSchedule):
@@ -140,11 +144,17 @@ def make_optimizer(
         kind = with_factor(kind, config.norm_bias_factor, biases)
     if config.lookahead_every is not None:
         kind = with_lookahead(kind, config.lookahead_every, total_steps)
+    if config.ema_momentum is not None:
+        kind = type(f"Averaged{kind.__name__}", (_Averaged, kind), {})
+        options |= {"use_ema": True, "ema_momentum": config.ema_momentum}
     if isinstance(schedule, Constant):
         # As a variable, which ReduceLROnPlateau and LearningRateScheduler set.
         schedule = schedule.rate
     return kind(
-        learning_rate=schedule, global_clipnorm=config.clip_norm, **options
+        learning_rate=schedule,
+        global_clipnorm=config.clip_norm,
+        gradient_accumulation_steps=config.gradient_accumulation_steps,
+        **options,
     )
 
 
@@ -163,7 +173,38 @@ def _kind(config: TrainConfig) -> tuple[type[keras.Optimizer], dict[str, Any]]:
         return keras.optimizers.RMSprop, {"momentum": momentum}
     if config.optimizer == "adam":
         return fused.adam(), {}
-    return fused.adamw(), {"weight_decay": config.weight_decay or 0.0}
+    decay = config.weight_decay or 0.0
+    if config.optimizer == "muon":
+        return keras.optimizers.Muon, {
+            "momentum": momentum,
+            "weight_decay": decay,
+            "adam_weight_decay": decay,
+            "exclude_layers": [f"{HEAD}/"],
+        }
+    return fused.adamw(), {"weight_decay": decay}
+
+
+class _Averaged:
+    """Keeps `fit` from ending with the averages of the weights.
+
+    A run calls `fit` once an epoch. Keras would assign the averages each
+    time, and train on from there; a run swaps them in for its evaluations.
+    """
+
+    def finalize_variable_values(self, var_list):
+        """Leaves the weights as the last step made them."""
+
+    def swap_averages(self) -> None:
+        """Swaps the weights and their averages, to the bit."""
+        # Keras's `SwapEMAWeights` adds and subtracts them, which rounds.
+        for variable, average in zip(
+            self._trainable_variables,
+            self._model_variables_moving_average,
+            strict=True,
+        ):
+            before = np.array(ops.convert_to_numpy(variable))
+            variable.assign(average)
+            average.assign(before)
 
 
 # Lookahead: weights that return to a slow average of themselves.

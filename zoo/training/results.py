@@ -27,14 +27,16 @@ def save_result(
 ) -> dict[str, float | None]:
     """Writes `model.keras`: the best weights, uncompiled, in float32.
 
-    Without validation images the last weights are the result. Auxiliary heads
-    are left out.
+    Without validation images the last weights are the result, or their
+    averages with `--ema_momentum`. Auxiliary heads are left out.
 
     Returns:
         Balanced accuracies for `metrics.json`, of the last weights and of
         the best; `None` where classes have similar sizes.
     """
     model = setup.model
+    if setup.config.ema_momentum is not None:
+        model.optimizer.swap_averages()
     last = _balanced_accuracy(setup, model)
     if state.best.epoch:
         checkpoints = Checkpoints(run.path / "checkpoints")

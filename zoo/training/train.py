@@ -169,6 +169,7 @@ def _fit(
         return
     callbacks = [
         run_callbacks.StepCounter(session),
+        run_callbacks.UseAverages(session),
         run_callbacks.BatchNormAverages(session),
         run_callbacks.History(session),
         run_callbacks.BestWeights(session),
@@ -176,6 +177,7 @@ def _fit(
         run_callbacks.StopTraining(session),
         run_callbacks.Summaries(session),
         run_callbacks.ConsoleProgress(session),
+        run_callbacks.UseWeights(session),
         run_callbacks.SaveCheckpoint(session, user_callbacks.arrays),
         run_callbacks.StopOnSignal(session),
     ]

@@ -99,6 +99,8 @@ CHANGES = {
     "schedule_end": (0.5, "warmed", "weights"),
     "norm_bias_factor": (8.0, "normed", "weights"),
     "lookahead_every": (5, "lr", "weights"),
+    "ema_momentum": (0.9, "lr", "saved"),
+    "gradient_accumulation_steps": (2, "lr", "weights"),
     "batch_size": (100, "lr", "weights"),
     "epochs": (2, "lr", "weights"),
     "steps": (3, "lr", "weights"),
@@ -165,6 +167,7 @@ def observe(options):
         ]
     return {
         "weights": weights,
+        "saved": [w.tobytes() for w in run.load_model().get_weights()],
         "status": run.metrics["status"],
         "fingerprint": resolved["data"]["fingerprint"],
         "precision": resolved["precision"],
