@@ -108,8 +108,9 @@ class TrainConfig:
         help="kernel initializer")
     features: str | None = _option(
         None, TEXT, "model",
-        help="what lr, mlp or knn see in place of pixels: hog, color, words, "
-             "or what a trained network sees: RUN, PATH.keras, keras:NAME")
+        help="features that lr, mlp or knn see in place of pixels: hog, "
+             "color_histogram, bag_of_visual_words, or those of a network: "
+             "RUN, PATH.keras, keras:NAME")
 
     weights: str | None = _option(
         None, TEXT, "model",

@@ -49,8 +49,9 @@ class TrainOptions(TypedDict, total=False):
     )
     """Kernel initializer."""
     features: str | None
-    """What lr, mlp or knn see in place of pixels: hog, color, words, or what a
-    trained network sees: RUN, PATH.keras, keras:NAME.
+    """Features that lr, mlp or knn see in place of pixels: hog,
+    color_histogram, bag_of_visual_words, or those of a network: RUN,
+    PATH.keras, keras:NAME.
     """
     weights: str | None
     """Initial weights: none, a run, a path to a .keras file, or pretrained
