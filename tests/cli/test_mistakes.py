@@ -20,7 +20,7 @@ TYPED = [
     ("train --model=", "no model ''", "lr, mlp"),
     ("train --dataset=minst", "no dataset 'minst'", "mnist"),
     ("train --dataset=folder", "folder:PATH"),
-    ("train --dataset=folder:", "folder:pictures"),
+    ("train --dataset=folder:", "folder:photos"),
     ("train --dataset=npz", "npz:PATH"),
     ("train --optimizer=adma", "--optimizer=adma", "adam", "nesterov"),
     ("train --schedule=cosin", "--schedule=cosin", "cosine", "exponential"),

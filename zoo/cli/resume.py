@@ -116,7 +116,7 @@ def _last(known: list[Run], folders: list[SweepFolder]) -> SweepFolder | None:
         return next(folder for folder in folders if folder.path == home)
     if not folders:
         return None
-    begun = run_id_in(folders[-1].path / SWEEP_FILE)
-    if newest is None or begun > run_id_in(newest / "resolved.json"):
+    started = run_id_in(folders[-1].path / SWEEP_FILE)
+    if newest is None or started > run_id_in(newest / "resolved.json"):
         return folders[-1]
     return None

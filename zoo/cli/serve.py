@@ -17,7 +17,7 @@ from zoo.serving.predict import MODEL_SUFFIX, find_model, predict
 def run_predict(argv: list[str]) -> int:
     """Predicts and prints; returns the exit code.
 
-    Pictures that cannot be read are left out and named on standard error,
+    Images that cannot be read are left out and named on standard error,
     and the exit code is 2; the others are predicted all the same.
     """
     command = Command(

@@ -127,7 +127,7 @@ DATASETS = (
         url="https://github.com"),
     DatasetInfo(
         "folder:", "your images: sub-folders of PATH are the classes",
-        "zoo.data.folder:read", example_path="pictures"),
+        "zoo.data.folder:read", example_path="photos"),
     DatasetInfo(
         "npz:", "your arrays x and y, in a NumPy file at PATH",
         "zoo.data.npz:read", example_path="data.npz"),

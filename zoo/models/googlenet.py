@@ -76,7 +76,7 @@ def build(
         norm: local response beside the first two poolings, or batch norm in
             every convolution.
         auxiliary: whether two further outputs, logits as the first, come from
-            the middle of the model. Each drops 70 %, whatever `dropout` is.
+            the middle of the model. Each drops 70%, whatever `dropout` is.
     """
     make = LayerFactory(seed, initializer, activation, norm, dropout, l1, l2)
     image = keras.Input(input_shape, name="inputs")  # [B, 224, 224, 3]

@@ -13,7 +13,7 @@ What is changed, and why:
   pooling between them.
 - Weights start with variance 2 / fan-in.
 
-Global average pooling, dropout of 40 % and one dense layer follow, as in the
+Global average pooling, dropout of 40% and one dense layer follow, as in the
 paper. After the first pooling an image of 8 pixels leaves 4x4, the least on
 which filters of 5x5 make sense.
 

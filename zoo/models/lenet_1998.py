@@ -16,7 +16,7 @@ What is changed, and why:
   code, which is no parameter; it is divided by the square root of 84, so that
   the untrained loss is moderate.
 - The codes are drawn at random, which the paper allows; it draws the digits
-  as pictures of 7x12, which would fix the number of classes.
+  as bitmaps of 7x12, which would fix the number of classes.
 - The loss is cross-entropy; the start is a normal of variance 1 / fan-in, for
   coefficients the paper's uniform within 2.4 / fan-in.
 - Images below 32 pixels are padded by C1 ("same"), where the paper puts the

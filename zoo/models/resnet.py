@@ -4,8 +4,8 @@ He, Zhang, Ren and Sun 2015, "Deep residual learning for image recognition",
 arXiv 1512.03385, section 4.2. ResNet-20 has depth 20 = 6n + 2: one
 convolution, three groups of n = 3 blocks with 16, 32 and 64 maps at 32, 16
 and 8 pixels, and the classifier. A plain network is the same without the
-shortcuts; deep ones train worse than shallow ones, which is what the
-shortcuts mend.
+shortcuts; deep ones train worse than shallow ones, which the shortcuts
+solve.
 
 The order in a block is that of the paper, convolution, batch norm, ReLU, or
 with preactivation=True that of arXiv 1603.05027, batch norm, ReLU,

@@ -213,9 +213,9 @@ def decision_boundary(run: ReportContext) -> Markup | None:
     chart = Chart(axes, toy_plots.draw_regions(maps, axes))
     correct = scored.outputs.argmax(axis=1) == labels
     toy_plots.draw_points(chart, inputs, labels, correct)
-    picture = chart.render(("x1", "x2"))
-    legend = toy_plots.draw_legend(tuple(names), picture.shape[1])
-    pixels = np.concatenate([legend, picture])
+    image = chart.render(("x1", "x2"))
+    legend = toy_plots.draw_legend(tuple(names), image.shape[1])
+    pixels = np.concatenate([legend, image])
     return png(pixels, f"Decision boundary of {run.name}", class_="card")
 
 

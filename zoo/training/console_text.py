@@ -193,13 +193,13 @@ def print_initial_scores(
     batch: SummaryBatch,
     setup: TrainSetup,
 ) -> None:
-    """Prints the scores at initialization, beside those of guessing.
+    """Prints the scores at initialization, beside the chance level.
 
     Args:
         console: where to.
         logits: of the batch, `[B, K]`.
-        batch: a sample of a split; the scores of guessing are counted over all
-            examples of that split.
+        batch: a sample of a split; the chance level is that of all examples of
+            the split.
         setup: what is trained.
     """
     part = getattr(setup.dataset, batch.split)

@@ -264,7 +264,7 @@ class _Adaptation:
         left = sorted(theirs - set(copied))
         if left:
             raise UserError(
-                f"{left[0]} of {self.source.name} has no place in this "
+                f"{left[0]} of {self.source.name} does not exist in this "
                 f"{self.config.entry.name}; give the options it was trained "
                 "with, such as --norm or --model_arg."
             )

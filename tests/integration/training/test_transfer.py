@@ -293,7 +293,7 @@ def test_a_run_without_a_checkpoint_starts_from_the_same_weights_only(copy):
         ({"new_head": False}, r"5 classes \(0, 1, 2, 3 and 4\).*--new_head"),
         ({"scale": "unit"}, "--scale=unit contradicts --weights"),
         ({"norm": "none"}, "the weights of hidden1 in source"),
-        ({"model_arg": {"hidden": (16,)}}, "hidden2.* of source has no place"),
+        ({"model_arg": {"hidden": (16,)}}, "hidden2.* of source does not"),
         ({"model_arg": {"hidden": (16, 8, 4)}}, "source has no layer hidden3"),
         ({"model_arg": {"hidden": (16, 9)}}, "hidden2 in source have the"),
         ({"image_size": 12}, "8x8x1, and here.*--image_size=8 makes it fit"),
