@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from benchmarks import config, subprocesses
+from benchmarks import config, startup, subprocesses
 from benchmarks import results as stored
 from benchmarks.config import Case
 
@@ -58,3 +58,9 @@ def test_cells_line_up():
 
 def test_a_span_is_told_by_its_ends():
     assert stored.span([2.0, 1.0, 3.0]) == "1.00 to 3.00"
+
+
+@pytest.mark.slow
+def test_a_first_training_reaches_every_stage():
+    found = subprocesses.report(startup.FUNCTION)["moments"]
+    assert list(found) == list(startup.STAGES)
