@@ -42,8 +42,8 @@ from zoo.summaries.images import (
     most_confident_first,
     most_confused,
 )
-from zoo.training import reference_scores
 from zoo.training.model import backbone_of
+from zoo.training.results import COSMETIC_OPTIONS, verdict
 
 MAX_CLASS_NAMES = 12  # in the list of classes
 MAX_CHANNELS = 4  # whose statistics are listed
@@ -586,11 +586,9 @@ def _expected_score(run: ReportContext) -> str:
     """Compares the score of an unchanged default recipe with its range."""
     accuracy = run.metrics.get("best_val_accuracy")
     changed = set(run.run.config.overrides())
-    if accuracy is None or changed - reference_scores.COSMETIC_OPTIONS:
+    if accuracy is None or changed - COSMETIC_OPTIONS:
         return ""
-    text = reference_scores.verdict(
-        run.config["model"], run.data["name"], accuracy
-    )
+    text = verdict(run.config["model"], run.data["name"], accuracy)
     return f"The validation accuracy is {text}." if text else ""
 
 

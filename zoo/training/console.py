@@ -1,4 +1,4 @@
-"""What is printed while a run trains.
+"""What a run prints: before its first step, while it trains, and at its end.
 
 On a terminal a progress bar moves; elsewhere each epoch is one line.
 Everything but progress goes to `log.txt` too.
@@ -6,20 +6,59 @@ Everything but progress goes to `log.txt` too.
 
 from __future__ import annotations
 
+import dataclasses
+import math
 import pathlib
 from collections.abc import Callable
 from typing import TYPE_CHECKING, TextIO
 
-from zoo import console
-from zoo.console import format_duration
-from zoo.training.checkpoints import TrainState
+import numpy as np
+
+from zoo import metrics
+from zoo.commands import Target
+from zoo.config import TrainConfig
+from zoo.console import (
+    Console,
+    expand_command,
+    expand_commands,
+    format_duration,
+    pluralize,
+    tensorboard_command,
+)
+from zoo.data import Dataset
+from zoo.data.arrays import dark_pixels_warning
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import INFO, Finding
+from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.text import headline
+from zoo.errors import Diverged, join_and
+from zoo.runs import Run
+from zoo.training import losses, precision, transfer
+from zoo.training.checkpoints import Checkpoints, TrainState
+from zoo.training.distributed import devices
+from zoo.training.model import enlarged_size
+from zoo.training.results import (
+    COSMETIC_OPTIONS,
+    has_unbalanced_classes,
+    verdict,
+)
+from zoo.training.setup import TrainSetup
 
 if TYPE_CHECKING:
-    from zoo.data import Dataset
-    from zoo.runs import Run
+    from zoo.training.callbacks import SummaryBatch
+
+SAFE_LEARNING_RATE = 0.01  # with which hardly any recipe diverges
+PRINTED_OPTIONS = (
+    "schedule", "schedule_epochs", "schedule_factor", "warmup_epochs",
+    "momentum", "weight_decay", "clip_norm", "loss", "label_smoothing",
+    "class_weight", "dropout", "norm", "activation", "initializer", "l1", "l2",
+    "augment", "mean_subtraction", "scale", "early_stopping_patience",
+    "recompute_batch_norm", "norm_bias_factor", "lookahead_every",
+    "ema_momentum", "gradient_accumulation_steps",
+)  # fmt: skip
 
 
-class TrainingConsole(console.Console):
+class TrainingConsole(Console):
     """Prints to a stream and, once a run has a folder, to its log.
 
     Args:
@@ -82,3 +121,364 @@ class TrainingConsole(console.Console):
             config.total_steps,
             details,
         )
+
+
+def print_header(
+    console: TrainingConsole, setup: TrainSetup, resolved: dict, run: Run
+) -> None:
+    """Prints what will be trained, on what, how and where."""
+    config, source = setup.config, setup.source
+    machine = resolved["machine"]
+    shared = devices.describe(machine, config.batch_size)
+    console.print_fields(
+        {
+            "data": _describe_data(source),
+            **_describe_notes(source),
+            **_describe_random_labels(setup),
+            **describe_class_sizes(source, config.class_weight),
+            **_describe_features(resolved),
+            "model": _describe_model(setup, resolved),
+            **_describe_own_layers(resolved),
+            **transfer.describe_transfer(resolved),
+            "recipe": _describe_recipe(setup),
+            "machine": f"{machine['device']}, {machine['cores']} cores, "
+            f"{shared}{precision.in_words(resolved)}, "
+            f"Keras {machine['keras']} on {machine['backend']}",
+            "run": str(run.path),
+            "tensorboard": tensorboard_command(config.runs_dir),
+        }
+    )
+
+
+def _describe_data(data: Dataset) -> str:
+    val = f"{len(data.val):,} validation" if len(data.val) else "no validation"
+    text = (
+        f"{data.name}: {len(data.train):,} training + {val} {data.unit_name} "
+        f"{_format_shape(data.input_shape)}, "
+        f"{_describe_task(data)}"
+    )
+    if data.num_test_examples:
+        text += f"; {data.num_test_examples:,} test {data.unit_name} held out"
+    return text
+
+
+def _describe_notes(data: Dataset) -> dict[str, str]:
+    """Reports files that were left out, and pixels far below 255."""
+    notes = [*data.notes, dark_pixels_warning(data.pixel_range)]
+    # Labels of lines are keys: spaces distinguish several notes.
+    texts = [expand_commands(note.rstrip(".")) for note in notes if note]
+    return {"note" + " " * i: text for i, text in enumerate(texts)}
+
+
+def _describe_random_labels(setup: TrainSetup) -> dict[str, str]:
+    """Warns of training labels that are not the true ones."""
+    drawn = setup.random_labels
+    if drawn is None:
+        return {}
+    val = "validation and " if len(setup.dataset.val) else ""
+    return {
+        "WARNING": f"{drawn.changed:,} of {len(setup.dataset.train):,} "
+        f"training labels are incorrect: --randomize_labels={drawn.fraction:g} "
+        f"drew {drawn.replaced:,} of them at random, by "
+        f"--seed={setup.config.seed}; {val}test labels are true"
+    }
+
+
+def _describe_features(resolved: dict) -> dict[str, str]:
+    found = resolved["features"]
+    if found is None:
+        return {}
+    size = pluralize(found["size"], "number")
+    return {"features": f"{found['name']}: {size}, {found['about']}"}
+
+
+def _describe_model(setup: TrainSetup, resolved: dict) -> str:
+    config, dataset = setup.config, setup.dataset
+    text = (
+        f"{config.model}: {resolved['parameters']['trainable']:,} "
+        f"parameters, {short_number(resolved['multiply_adds'])} multiply-adds "
+        f"{'a vector' if dataset.has_vectors else 'an image'}"
+    )
+    shape = dataset.input_shape
+    size = enlarged_size(shape, config.entry.min_size)
+    if size != shape[:2]:
+        text += f"; images are enlarged to {_sides(size)}, its smallest size"
+    return text
+
+
+def _describe_own_layers(resolved: dict) -> dict[str, str]:
+    """Describes what a user's own model brings along, a line each."""
+    lines = {}
+    if own := resolved["own_preprocessing"]:
+        lines["inputs"] = (
+            f"raw pixels, scaled by the model's own {join_and(own)}; "
+            "mean_subtraction and scale are off"
+        )
+    if resolved["softmax_removed"]:
+        lines["outputs"] = (
+            "logits: the softmax at the end is left to the loss, and to "
+            "whatever asks for probabilities"
+        )
+    return lines
+
+
+def _describe_recipe(setup: TrainSetup) -> str:
+    config = setup.config
+    if not config.uses_gradients:
+        return "every training example is stored; no weight is learned"
+    span = pluralize(config.total_steps, "step")
+    if not config.steps:
+        span = f"{pluralize(config.epochs, 'epoch')} = {span}"
+    return (
+        f"{config.optimizer}, learning rate {config.learning_rate:g}, batch "
+        f"{config.batch_size}, {span}; {_describe_options(config)}"
+    )
+
+
+def _describe_options(config: TrainConfig) -> str:
+    parts = []
+    for name in PRINTED_OPTIONS:
+        value = getattr(config, name)
+        if value in (None, "none", 0, ()):
+            continue
+        if isinstance(value, tuple):
+            value = ",".join(f"{v:g}" for v in value)
+        parts.append(f"{name} {value}")
+    return ", ".join(parts)
+
+
+def _describe_task(data: Dataset) -> str:
+    if data.task == "regression":
+        return "a number to predict"
+    return f"{data.num_classes} classes"
+
+
+def _format_shape(shape: tuple[int, ...]) -> str:
+    """Returns `28x28x1` for images, `of 2 numbers` for vectors."""
+    if len(shape) > 1:
+        return _sides(shape)
+    return f"of {pluralize(shape[0], 'number')}"
+
+
+def _sides(shape: tuple) -> str:
+    return "x".join(map(str, shape))
+
+
+def print_initial_scores(
+    console: TrainingConsole,
+    logits: np.ndarray,
+    batch: SummaryBatch,
+    setup: TrainSetup,
+) -> None:
+    """Prints the scores at initialization, beside the chance level.
+
+    Args:
+        console: where to.
+        logits: of the batch, `[B, K]`.
+        batch: a sample of a split; the chance level is that of all examples of
+            the split.
+        setup: what is trained.
+    """
+    part = getattr(setup.dataset, batch.split)
+    text = _describe_scores(logits, batch.labels, part.labels)
+    split = "validation" if batch.split == "val" else "training"
+    console.print_fields(
+        {
+            "initial": f"{text}, on {len(batch.labels):,} {split} "
+            f"{setup.source.unit_name}"
+        }
+    )
+
+
+def _describe_scores(
+    outputs: np.ndarray, labels: np.ndarray, all_labels: np.ndarray
+) -> str:
+    if labels.dtype.kind == "f":
+        loss = metrics.mean_squared_error(outputs, labels)
+        return f"loss {loss:.3f} (always the mean: {all_labels.var():.3f})"
+    classes = outputs.shape[1]
+    loss = metrics.cross_entropy(outputs, labels)
+    correct = metrics.count_correct(outputs, labels) / len(labels)
+    return (
+        f"loss {loss:.3f} (chance: ln {classes} = {math.log(classes):.3f}), "
+        f"accuracy {correct:.3f} (majority baseline: "
+        f"{metrics.majority_baseline(all_labels):.3f})"
+    )
+
+
+def divergence(error: Diverged, run: Run, rate: float) -> str:
+    """Returns what diverged, what is kept, and the next thing to try."""
+    kept = "there was no checkpoint yet"
+    if saved := Checkpoints(run.path / "checkpoints").load_state():
+        kept = f"the checkpoint after step {saved.step:,} is kept"
+    # A tenth of an absurd rate is absurd still.
+    lower = float(f"{min(rate / 10, SAFE_LEARNING_RATE):.1g}")
+    target = Target.of(run)
+    advice = f"learning_rate={lower} on the same arrays"
+    if not target.from_arrays:
+        advice = f"`{target.again(learning_rate=lower)}`"
+    return (
+        f"{run.name} diverged: {error}; {kept}. A lower learning rate often "
+        f"helps: {advice}."
+    )
+
+
+def out_of_memory(run: Run, config: TrainConfig) -> str:
+    """Returns what was too large, what is kept, and the next thing to try."""
+    target, batch_size = Target.of(run), config.batch_size // 2
+    if config.uses_gradients and batch_size:
+        advice = f"batch_size={batch_size} on the same arrays"
+        if not target.from_arrays:
+            advice = f"`{target.again(batch_size=batch_size)}`"
+        advice = f"half the batch needs less: {advice}"
+    else:
+        advice = "a smaller model, or smaller images, need less"
+    if config.precision == "float32":
+        advice += "; so does --precision=bfloat16"
+    return (
+        f"{run.name} needs more memory than there is, and is kept as far as "
+        f"it came; {advice}."
+    )
+
+
+def print_summary(
+    console: TrainingConsole, setup: TrainSetup, run: Run, scores: dict
+) -> None:
+    """Prints the results, and up to three commands to run next."""
+    if scores["status"] == "paused":
+        done = pluralize(scores["epochs"], "epoch")
+        resume = expand_commands(Target.of(run).resume())
+        console.print(f"paused after {done}; {resume} resumes it")
+        return
+    console.print(_describe_training(setup, scores))
+    console.print_fields(_describe_results(setup, scores))
+    # The run is still locked here, and would be listed as running.
+    stats = dataclasses.replace(RunStats.of(run), status=scores["status"])
+    findings = diagnose(stats)
+    console.print_fields({"finding": headline(stats, findings)})
+    commands = next_commands(stats, findings)
+    console.print_fields({k: expand_command(c) for k, c in commands.items()})
+
+
+def _describe_training(setup: TrainSetup, scores: dict) -> str:
+    """Returns what was done, and how long it took."""
+    span = format_duration(scores["wall_seconds"])
+    config = setup.config
+    if not config.uses_gradients:
+        return f"done in {span}, without a training step"
+    what = "trained"
+    if scores["status"] == "stopped_early":
+        what = "stopped early by a callback"
+        if config.early_stopping_patience:
+            patience = pluralize(config.early_stopping_patience, "epoch")
+            what = f"stopped early, {patience} without a lower validation loss"
+    rate = scores["examples_per_second"]
+    throughput = f", {rate:,.0f} {setup.source.unit_name}/s" if rate else ""
+    return (
+        f"{what}: {pluralize(scores['epochs'], 'epoch')}, "
+        f"{pluralize(scores['steps'], 'step')} in {span}{throughput}"
+    )
+
+
+def _describe_results(setup: TrainSetup, scores: dict) -> dict[str, str]:
+    """Returns lines with the scores of the weights that are kept."""
+    config, val = setup.config, setup.dataset.val
+    noun = setup.source.unit_name
+    if scores["best_epoch"] is None:
+        return {"result": f"the last weights; no validation {noun} were kept"}
+    epoch = scores["best_epoch"]
+    where = f"epoch {epoch}, " if epoch else ""
+    if scores["best_val_accuracy"] is None:
+        error = scores["best_val_loss"]
+        r2 = metrics.r2_score(error, val.labels)
+        return {
+            "result": f"{where}validation {noun}: mean squared error "
+            f"{error:.4g}, R2 {r2:.4f}"
+        }
+    correct = round(scores["best_val_accuracy"] * len(val))
+    lines = {
+        "result": f"{where}validation {noun}: "
+        f"{metrics.binomial_ci(correct, len(val))}"
+    }
+    if scores["best_val_balanced_accuracy"] is not None:
+        lines["balanced"] = (
+            f"{scores['best_val_balanced_accuracy']:.4f}, the mean of the "
+            "accuracies of the classes"
+        )
+    if not set(config.requested.overrides()) - COSMETIC_OPTIONS:
+        lines["expected"] = verdict(
+            config.model, setup.dataset.name, scores["best_val_accuracy"]
+        )
+    return {label: text for label, text in lines.items() if text}
+
+
+def describe_class_sizes(dataset: Dataset, class_weight: str) -> dict[str, str]:
+    """Returns a line about unequal class sizes; none if they are similar.
+
+    Args:
+        dataset: as loaded.
+        class_weight: as in `TrainConfig`.
+    """
+    if not has_unbalanced_classes(dataset):
+        return {}
+    counts = dataset.class_counts
+    largest, smallest = int(counts.argmax()), int(counts.argmin())
+    names = dataset.class_names
+    if class_weight == "balanced":
+        weights = losses.class_weights(
+            dataset.train.labels, dataset.num_classes
+        )
+        advice = (
+            f"in the loss an example of {names[smallest]} counts "
+            f"{weights[smallest]:.3g}, one of {names[largest]} "
+            f"{weights[largest]:.3g}"
+        )
+    else:
+        advice = (
+            "watch balanced accuracy; --class_weight=balanced makes all "
+            "classes count the same"
+        )
+    return {
+        "classes": f"unbalanced: {counts[largest]:,} training "
+        f"{dataset.unit_name} are {names[largest]}, {counts[smallest]:,} "
+        f"{names[smallest]}; {advice}"
+    }
+
+
+def next_commands(stats: RunStats, findings: list[Finding]) -> dict[str, str]:
+    """Returns what to type next, from what was found in a run.
+
+    Args:
+        stats: of the run.
+        findings: the most severe first.
+
+    Returns:
+        Up to three commands, by the labels before them: scores by class;
+        the first proposal that is a command, or where there is none the same
+        with more seeds; and the test set, if there is one and the run has no
+        trouble. No command reads data again that were passed as arrays.
+    """
+    target = Target(stats.run) if stats.target is None else stats.target
+    if target.from_arrays:
+        export = target.typed("export", format="keras")
+        return {"next": target.typed("diagnose"), "": export}
+    has_val = bool(stats.num_val)
+    split = None if has_val else "train"
+    commands = {"next": target.typed("evaluate", split=split)}
+    proposals = [f.command for f in findings if f.command]
+    if proposals:
+        commands[""] = proposals[0]
+    elif has_val and not stats.is_nonparametric:
+        commands[""] = target.again(seeds=5)
+    is_sound = all(f.severity <= INFO for f in findings)
+    if stats.data["test"] and is_sound and not stats.is_failing:
+        commands["test set"] = target.typed("evaluate", split="test")
+    return commands
+
+
+def short_number(count: int) -> str:
+    """Returns a count in three digits or so: `417 k`, `5.24 G`."""
+    for size, letter in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if count >= size:
+            return f"{count / size:.3g} {letter}"
+    return str(count)

@@ -19,10 +19,17 @@ from zoo.runs import Run, RunWriter
 from zoo.summaries import registry
 from zoo.summaries.events import SummaryWriter
 from zoo.training import callbacks as run_callbacks
-from zoo.training import console_text, knn, metadata, precision
+from zoo.training import knn, metadata, precision
 from zoo.training.callbacks import Session
 from zoo.training.checkpoints import TrainState
-from zoo.training.console import TrainingConsole
+from zoo.training.console import (
+    TrainingConsole,
+    divergence,
+    out_of_memory,
+    print_header,
+    print_initial_scores,
+    print_summary,
+)
 from zoo.training.distributed import replica
 from zoo.training.distributed.process_group import (
     SINGLE_PROCESS,
@@ -88,7 +95,7 @@ def train(
     )
     with RunWriter(run).lock():
         console.log_to(run.path / "log.txt")
-        console_text.print_header(console, setup, resolved, run)
+        print_header(console, setup, resolved, run)
         state = TrainState(run_id=resolved["run_id"])
         return complete(
             setup, run, state, console, user_callbacks, until_epoch, stop, group
@@ -131,9 +138,7 @@ def complete(
             except Diverged as error:
                 status = "diverged"
                 rate = setup.config.learning_rate
-                raise Diverged(
-                    console_text.divergence(error, run, rate)
-                ) from None
+                raise Diverged(divergence(error, run, rate)) from None
             except BaseException:
                 status = "interrupted"
                 raise
@@ -142,16 +147,14 @@ def complete(
                 metrics = write_metrics(
                     setup, run, state, status, seconds, balanced
                 )
-        console_text.print_summary(console, setup, run, metrics)
+        print_summary(console, setup, run, metrics)
     except (Diverged, Interrupted):
         console.ended(run, setup.source)
         raise
     except Exception as error:
         if not is_out_of_memory(error):
             raise
-        raise UserError(
-            console_text.out_of_memory(run, setup.config)
-        ) from error
+        raise UserError(out_of_memory(run, setup.config)) from error
     console.ended(run, setup.source)
     return run
 
@@ -230,9 +233,7 @@ def _session(
         stack.enter_context(precision.rewriting(setup.precision))
         if state.step == 0 and config.uses_gradients:
             first = session.snapshot()
-            console_text.print_initial_scores(
-                console, first.logits, session.batch, setup
-            )
+            print_initial_scores(console, first.logits, session.batch, setup)
             summaries.write_snapshot(session.batch.split, first)
             run_callbacks.write_layer_stats(session, first)
         yield session

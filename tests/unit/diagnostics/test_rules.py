@@ -7,7 +7,7 @@ import pytest
 from zoo.commands import Target
 from zoo.diagnostics import RULES, diagnose
 from zoo.diagnostics.findings import ERROR, INFO, WARNING
-from zoo.training.console_text import next_commands
+from zoo.training.console import next_commands
 
 
 def first(stats):

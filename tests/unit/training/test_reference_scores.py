@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.models import MODELS
-from zoo.training.reference_scores import EXPECTED, verdict
+from zoo.training.results import EXPECTED, verdict
 
 
 @pytest.mark.parametrize(
