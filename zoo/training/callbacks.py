@@ -323,7 +323,7 @@ class UseAverages(RunCallback):
     """Gives the model the averages of its weights, before it is evaluated.
 
     With `--ema_momentum`, scores, the best weights and summaries are of the
-    averages; training goes on with the weights of the last step.
+    averages; training continues with the weights of the last step.
     """
 
     def on_test_begin(self, logs=None):

@@ -42,7 +42,7 @@ TEXTS = {
     r"(centr(e|ed|es)|behaviours?|favour\w*|colour\w*|grey)": "as Americans do",
     r"data sets?": "dataset",
     r"engines?": "backend",
-    r"go(es)? on (after|from|with)": "resumes",
+    r"go(es)? on (after|from|with)": "resumes, continues",
     r"guessing": "chance",
     r"has no (use for|place in)": "has no effect on",
     r"knobs?": "option",
