@@ -45,6 +45,7 @@ VERBS = {
     "download": "download a dataset, for training offline",
     "recipes": "list the recipes",
     "reproduce": "run the recipes of an experiment suite",
+    "lecture": "go through a lecture: questions, experiments, answers",
     "runs": "list the runs, with status and best score",
     "doctor": "check the installation",
 }

@@ -35,7 +35,9 @@ from zoo.summaries.registry import SummarySpec, should_write
 if TYPE_CHECKING:
     from zoo.summaries.inspector import Snapshot
 
-RUN_LEVEL = "."  # the folder, in a run's, of summaries that belong to no split
+# The split to which summaries of the run as a whole are written, so that a run
+# is two entries in TensorBoard.
+RUN_SPLIT = "train"
 FILE_NAME = re.compile(r"events\.out\.tfevents\.[A-Za-z0-9_.-]+")
 
 SCALAR_DESCRIPTIONS = {
@@ -52,6 +54,12 @@ SCALAR_DESCRIPTIONS = {
     "examples_per_second": "Training throughput, without validation and "
     "summaries.",
 }
+BEST_DESCRIPTIONS = {
+    "val_accuracy": "Validation accuracy after the best epoch, whose weights "
+    "are the result of the run.",
+    "val_loss": "Validation loss after the best epoch, whose weights are the "
+    "result of the run.",
+}
 DEBUG_DESCRIPTION = (
     "Predictions and labels of the first validation examples, one above the "
     "other, and correct predictions by class. Only one class predicted: the "
@@ -62,8 +70,7 @@ DEBUG_DESCRIPTION = (
 class SummaryWriter:
     """Writes the summaries of one run.
 
-    There is an event file for each split, `train` and `val`, and one in the
-    run's own folder.
+    There is an event file for each split, `train` and `val`.
 
     Args:
         folder: the run folder.
@@ -80,12 +87,9 @@ class SummaryWriter:
         resume_offsets: dict[str, list],
     ):
         specs = list(specs)
-        places = list(splits)
-        if any(spec.run_level for spec in specs):
-            places.append(RUN_LEVEL)
         self._writers = {
-            place: EventWriter(folder / place, resume_offsets.get(place))
-            for place in places
+            split: EventWriter(folder / split, resume_offsets.get(split))
+            for split in splits
         }
         self._has_scalars = any(spec.name == "scalars" for spec in specs)
         self._functions = [(spec, spec.load()) for spec in specs if spec.writer]
@@ -109,8 +113,23 @@ class SummaryWriter:
         """Writes every selected kind that is due."""
         for spec, function in self._functions:
             if should_write(spec, snapshot.logging_step, snapshot.last):
-                place = RUN_LEVEL if spec.run_level else split
+                place = RUN_SPLIT if spec.run_level else split
                 function(self._writers[place], snapshot)
+
+    def write_best(self, values: dict[str, float | None], step: int) -> None:
+        """Writes the scores of the best epoch, for the HParams tab.
+
+        It takes the metrics of a run from where its options are, which is
+        `train`. The curves of `val` end with the last epoch besides.
+        """
+        if not any(spec.run_level for spec, _ in self._functions):
+            return
+        for name, value in values.items():
+            if value is not None:
+                description = BEST_DESCRIPTIONS[name]
+                self._writers[RUN_SPLIT].scalar(
+                    f"best/{name}", value, step, description
+                )
 
     def write_debug(self, markdown: str, step: int) -> None:
         """Writes the debugging text."""

@@ -1,8 +1,9 @@
 """The options of a run: the HParams tab, and a table as text.
 
-Each run is a row of the HParams tab under its own name, as this is written to
-the run's own folder. The tab takes the metrics from the curves `train` and
-`val` below it.
+Each run is a row of the HParams tab, `RUN/train`: its options are beside the
+training curves, so that a run has two entries in TensorBoard and not three. The
+tab takes the metrics from there too; those of the best epoch are scalars
+`best/val_accuracy` and `best/val_loss`.
 """
 
 from __future__ import annotations

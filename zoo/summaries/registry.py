@@ -36,7 +36,7 @@ class SummarySpec:
             suffices: `classes`, `images`, `plane` (two numbers an example) or
             `line` (one number, one target); empty for any data.
         run_level: Whether it is about the run as a whole, and is written to
-            the run folder instead of that of a split.
+            `train` whatever the split of the other summaries.
     """
 
     name: str

@@ -492,6 +492,12 @@ class Summaries(RunCallback):
             split = self.session.batch.split
             self.session.summaries.write_snapshot(split, snapshot)
         write_layer_stats(self.session, snapshot, is_last)
+        best = self.state.best
+        if is_last and best.is_known:
+            self.session.summaries.write_best(
+                {"val_accuracy": best.accuracy, "val_loss": best.loss},
+                self.state.step,
+            )
 
 
 def write_layer_stats(

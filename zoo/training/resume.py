@@ -13,7 +13,7 @@ from zoo.console import pluralize
 from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.runs import Run, RunWriter
-from zoo.summaries.events import RUN_LEVEL, check_offset
+from zoo.summaries.events import check_offset
 from zoo.training.checkpoints import LAST, Checkpoints, TrainState
 from zoo.training.console import TrainingConsole
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
 
-EVENT_FOLDERS = ("train", "val", RUN_LEVEL)
+EVENT_FOLDERS = ("train", "val")
 
 
 @backend.fixed_settings()

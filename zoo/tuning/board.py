@@ -20,15 +20,14 @@ from zoo.tuning.dimension import ARGUMENT, Dimension
 from zoo.tuning.settings import SweepConfig
 
 NUMERIC = (FLOAT, INT, INT_OR_FULL, INT_OR_AUTO)
-# Scores by split and tag, and their heads: TensorBoard knows the last point of
-# a curve alone, which need not be the one that a trial is judged by.
+# Scores by their tag in `train`, where the options are, and their heads. Of a
+# curve TensorBoard knows the last point alone.
 SCORES = {
-    ("val", "accuracy"): "last validation accuracy",
-    ("val", "loss"): "last validation loss",
-    ("train", "accuracy"): "last training accuracy",
-    ("train", "loss"): "last training loss",
+    "best/val_accuracy": "validation accuracy, best epoch",
+    "best/val_loss": "validation loss, best epoch",
+    "accuracy": "last training accuracy",
+    "loss": "last training loss",
 }
-ACCURACY = "accuracy"
 
 
 def declare(folder: SweepFolder, settings: SweepConfig) -> None:
@@ -53,11 +52,11 @@ def experiment(settings: SweepConfig) -> api_pb2.Experiment:
         hparam_infos=columns,
         metric_infos=[
             api_pb2.MetricInfo(
-                name=api_pb2.MetricName(group=split, tag=tag),
-                display_name=words,
+                name=api_pb2.MetricName(tag=tag), display_name=words
             )
-            for (split, tag), words in SCORES.items()
-            if tag != ACCURACY or settings.objective == "val_accuracy"
+            for tag, words in SCORES.items()
+            if not tag.endswith("accuracy")
+            or settings.objective == "val_accuracy"
         ],
     )
 

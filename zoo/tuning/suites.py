@@ -2,9 +2,9 @@
 
 `experiments/suites.toml` lists the suites, and per budget the flags that
 replace some of a recipe's own. The runs of a suite are in
-`runs/suite-NAME-BUDGET`, those of a recipe in a folder of its own, as
-`zoo train --seeds` makes one. Finished runs are not repeated and interrupted
-ones are resumed.
+`runs/suite-NAME-BUDGET`: that of a recipe's own seed under the recipe's label,
+and those of further seeds beside it, as `LABEL_seed1`. Finished runs are not
+repeated and interrupted ones are resumed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from zoo.console import format_table, pluralize
 from zoo.data import cache, datasets, tfds
 from zoo.errors import UserError, unknown_name_error
 from zoo.resolve import resolve_names
-from zoo.runs import RunGroup
+from zoo.runs import NOT_STARTED, Run, RunGroup
 from zoo.tuning import devices, pool
 from zoo.tuning.repeating import folder
 from zoo.tuning.repeating.folder import Repeats
@@ -177,35 +177,33 @@ def check_data(
             )
 
 
-def source_run_path(config: TrainConfig, seed: int) -> str:
-    """Returns where the run of a seed lies from which other runs start.
+def run_path(config: TrainConfig, label: str, seed: int) -> str:
+    """Returns where the run of a seed lies.
 
-    A recipe from which others start has a `run_name`, by which they name it.
-    That is the run of the recipe's own seed; those of other seeds lie beside
-    it, as `NAME_seed1`. So each seed of the other recipe starts from a run of
-    its own, and the spread over its seeds includes that of these runs.
+    A run from which other recipes start is found by its label. So each seed
+    of such a recipe starts from a run of its own, and the spread over its
+    seeds includes that of these runs.
 
     Args:
-        config: Config of the recipe, with `run_name`.
+        config: Config of the recipe.
+        label: Label of the recipe in its suite.
         seed: Seed of the run.
 
     Returns:
-        The path from the folder of the first run.
+        The path from the folder of the run of the recipe's own seed.
     """
-    if seed == config.seed:
-        return "."
-    return f"../{config.run_name}{_seed_suffix(seed)}"
+    return "." if seed == config.seed else f"../{label}{_seed_suffix(seed)}"
 
 
 def recipe_source_name(name: str, seed: int) -> str:
     """Returns the name that a recipe has for the run that a seed starts from.
 
-    The inverse of `source_run_path`.
+    The inverse of `run_path`.
     """
     return name.removesuffix(_seed_suffix(seed))
 
 
-def _seed_suffix(seed: int) -> str:
+def _seed_suffix(seed: int | str) -> str:
     return f"_seed{seed}"
 
 
@@ -287,10 +285,10 @@ class SuiteRun:
 
     def _run_paths(self, experiment: Experiment) -> list[str]:
         config = experiment.config(self.read)
-        seeds = seeds_from(config.seed, self.num_seeds)
-        if config.run_name:
-            return [source_run_path(config, seed) for seed in seeds]
-        return [f"seed{seed}" for seed in seeds]
+        return [
+            run_path(config, experiment.label, seed)
+            for seed in seeds_from(config.seed, self.num_seeds)
+        ]
 
     def _jobs(self, progress: Progress) -> Iterator[pool.Job | None]:
         for experiment in self.experiments:
@@ -335,12 +333,12 @@ class SuiteRun:
         for other in self.experiments:
             config = other.config(self.read)
             if config.run_name == name:
-                path = source_run_path(config, seed)
+                path = run_path(config, other.label, seed)
                 return RunGroup(self.root, name).run(path).name
         return name
 
     def _resolve(self, experiment: Experiment) -> Repeats:
-        """Returns an experiment's group: the existing one extended, or new.
+        """Returns the runs of an experiment: those there are, and new ones.
 
         Raises:
             UserError: The recipe is invalid, or was edited since its runs
@@ -349,36 +347,48 @@ class SuiteRun:
         flags = [f"--data_dir={self.data_dir}"] if self.data_dir else []
         asked = experiment.config(self.read, f"--runs_dir={self.root}", *flags)
         config = resolve_names(asked.replace(run_name=None))
-        group = RunGroup(self.root / experiment.label, experiment.label)
-        if asked.run_name:  # others start from it by this name
-            request = Request(config, seeds_from(config.seed, self.num_seeds))
-            members = [
-                Member(
-                    source_run_path(asked, seed),
-                    None,
-                    config.replace(seed=seed),
-                )
-                for seed in request.seeds
-            ]
-            return Repeats(group, request, tuple(members))
-        seeds = set(seeds_from(config.seed, self.num_seeds))
+        label = experiment.label
+        group = RunGroup(self.root / label, label)
+        seeds = {
+            *seeds_from(config.seed, self.num_seeds),
+            *self._further_seeds(label),
+        }
+        members = [
+            Member(
+                run_path(config, label, seed), None, config.replace(seed=seed)
+            )
+            for seed in sorted(seeds)
+        ]
         request = Request(config, tuple(sorted(seeds)))
-        if (group.path / folder.GROUP_FILE).is_file():
-            known = folder.read(group).request
-            seeds |= set(known.seeds)
-            request = Request(config, tuple(sorted(seeds)))
-            why = folder.difference(known, request)
-            if why:
-                raise UserError(
-                    f"{group.path} holds runs {why}, of an earlier version of "
-                    "the recipe; move that folder away."
-                )
-        named = dataclasses.replace(
-            request, base=config.replace(run_name=experiment.label)
-        )
-        repeats = folder.find(named)
-        repeats.write()
+        repeats = Repeats(group, request, tuple(members))
+        for member in members:
+            self._check_unchanged(repeats.run(member), member.config)
         return repeats
+
+    def _further_seeds(self, label: str) -> Iterator[int]:
+        """Yields the seeds of the runs there are beside the first."""
+        start = f"{label}{_seed_suffix('')}"
+        for path in self.root.glob(f"{start}*"):
+            if path.name.removeprefix(start).isdigit():
+                yield int(path.name.removeprefix(start))
+
+    def _check_unchanged(self, run: Run, config: TrainConfig) -> None:
+        """Raises `UserError` if a run is of another form of the recipe."""
+        if run.status == NOT_STARTED:
+            return
+        known = resolve_names(
+            run.config.replace(
+                data_dir=config.data_dir,
+                weights=config.weights,
+                run_name=None,
+            )
+        )
+        why = folder.difference(Request(known, ()), Request(config, ()))
+        if why:
+            raise UserError(
+                f"{run.path} is a run {why}, of an earlier version of the "
+                "recipe; move that folder away."
+            )
 
     def _report(
         self,

@@ -48,7 +48,7 @@ def words(board, selector):
 def test_the_table_shows_every_trial_with_every_value(board, sweep):
     with open(sweep / "trials.csv", newline="") as file:
         rows = list(csv.DictReader(file))
-    trials = {f"trial-{int(row['trial']):03d}": row for row in rows}
+    trials = {f"trial-{int(row['trial']):03d}/train": row for row in rows}
     assert len(trials) == 6
 
     def shown():
@@ -57,7 +57,7 @@ def test_the_table_shows_every_trial_with_every_value(board, sweep):
     board.wait(lambda: set(trials) <= set(shown()), "rows of all trials")
     cells = shown()
     heads = {"Trial ID", "l2", "momentum", "optimizer"}
-    assert {*heads, "last validation accuracy"} <= set(cells)
+    assert {*heads, "validation accuracy, best epoch"} <= set(cells)
     for name, trial in trials.items():
         at = cells.index(name)
         line = cells[at : at + 5]

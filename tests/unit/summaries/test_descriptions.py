@@ -97,7 +97,7 @@ def test_every_tag_of_every_kind_has_a_description(
     properties, tmp_path, snapshot
 ):
     written = write_all(tmp_path, snapshot, properties)
-    tags = {**described(tmp_path / "val"), **described(tmp_path)}
+    tags = {**described(tmp_path / "val"), **described(tmp_path / "train")}
     assert [tag for tag, text in tags.items() if len(text) < 40] == []
     absent = {"templates"} if "convolution" in properties else CONVOLUTIONAL
     for kind in written - WITHOUT_TAGS - absent:

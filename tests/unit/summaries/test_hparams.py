@@ -16,12 +16,12 @@ def table(tmp_path):
 
 
 def make_run(snapshot, folder, last=True, **config):
-    """An event file of a run with one epoch."""
-    writer, val = EventWriter(folder), EventWriter(folder / "val")
+    """Event files of a run with one epoch."""
+    writer, val = EventWriter(folder / "train"), EventWriter(folder / "val")
     hparams.write_hparams(writer, snapshot(step=0, config=config))
     val.scalar("accuracy", 0.5, 10, "about")
-    val.scalar("accuracy", 0.75, 20, "about")
     if last:
+        writer.scalar("best/val_accuracy", 0.75, 20, "about")
         hparams.write_hparams(
             writer, snapshot(step=20, last=True, config=config)
         )
@@ -29,20 +29,20 @@ def make_run(snapshot, folder, last=True, **config):
     val.close()
 
 
-def test_every_run_is_a_line_with_its_options_and_its_last_score(
+def test_every_run_is_a_line_with_its_options_and_its_best_score(
     snapshot, table, tmp_path
 ):
     make_run(snapshot, tmp_path / "a", model="lr", l2=0.1, deterministic=True)
     make_run(snapshot, tmp_path / "b", model="mlp", l2=None, epochs=3)
     _, columns, lines = table()
     a, b = sorted(lines, key=lambda line: line.name)
-    assert (a.name, b.name) == ("a", "b")
+    assert (a.name, b.name) == ("a/train", "b/train")
     assert a.hparams["model"].string_value == "lr"
     assert a.hparams["l2"].number_value == 0.1
     assert a.hparams["deterministic"].bool_value is True
     assert "l2" not in b.hparams and b.hparams["epochs"].number_value == 3
     (metric,) = a.metric_values
-    assert (metric.name.group, metric.name.tag) == ("val", "accuracy")
+    assert (metric.name.group, metric.name.tag) == ("", "best/val_accuracy")
     assert metric.value == 0.75
     names = {info.name for info in columns.hparam_infos}
     assert names == {"model", "l2", "deterministic", "epochs"}

@@ -63,18 +63,16 @@ def test_what_is_searched_stands_before_what_is_fixed(tmp_path):
 
 def test_the_scores_of_both_splits_are_columns(tmp_path):
     _, found = columns(tmp_path)
-    names = [(m.name.group, m.name.tag) for m in found.metric_infos]
-    assert names == list(board.SCORES)
+    assert [m.name.tag for m in found.metric_infos] == list(board.SCORES)
 
 
 def write_trial(folder, number, **options):
     """Writes what a trial's run writes for the table."""
     path = folder.path / f"trial-{number:03d}"
-    home, val = EventWriter(path), EventWriter(path / "val")
-    home.add(hparams.start(hparams.options(options)), 0)
-    val.scalar("accuracy", number / 10, 5, "about")
-    home.close()
-    val.close()
+    writer = EventWriter(path / "train")
+    writer.add(hparams.start(hparams.options(options)), 0)
+    writer.scalar("best/val_accuracy", number / 10, 5, "about")
+    writer.close()
 
 
 def test_every_trial_is_one_line_with_every_value(tmp_path):
@@ -87,11 +85,11 @@ def test_every_trial_is_one_line_with_every_value(tmp_path):
     _, found, lines = hparams_table.read(folder.path)
     searched = [info.name for info in found.hparam_infos if info.differs]
     lines = {line.name: line for line in lines}
-    assert sorted(lines) == ["trial-001", "trial-002"]
+    assert sorted(lines) == ["trial-001/train", "trial-002/train"]
     for line in lines.values():
         assert set(searched) <= set(line.hparams)
-    assert lines["trial-001"].hparams["momentum"].number_value == 0
-    assert [m.value for m in lines["trial-002"].metric_values] == [
+    assert lines["trial-001/train"].hparams["momentum"].number_value == 0
+    assert [m.value for m in lines["trial-002/train"].metric_values] == [
         pytest.approx(0.2)
     ]
 

@@ -188,7 +188,7 @@ def run_suite(root, worker, seeds=1, suite=SMALL):
 def test_a_suite_is_run_in_order_and_shown(tmp_path):
     worker = Worker()
     failed, text = run_suite(tmp_path, worker)
-    assert worker.done == ["moons_linear/seed0", "moons_mlp/seed0"]
+    assert worker.done == ["moons_linear", "moons_mlp"]
     assert not failed
     assert text.index("moons_linear  0") < text.index("moons_mlp     0")
     assert "75.00" in text and "80.00" in text
@@ -199,7 +199,7 @@ def test_a_killed_suite_repeats_no_run(tmp_path):
         run_suite(tmp_path, Worker(dies_at=1))
     worker = Worker()
     run_suite(tmp_path, worker)
-    assert worker.done == ["moons_mlp/seed0"]
+    assert worker.done == ["moons_mlp"]
     again = Worker()
     failed, _ = run_suite(tmp_path, again)
     assert not failed and again.done == []
@@ -209,7 +209,7 @@ def test_more_seeds_are_added_and_fewer_forget_none(tmp_path):
     run_suite(tmp_path, Worker())
     worker = Worker()
     run_suite(tmp_path, worker, seeds=2)
-    assert worker.done == ["moons_linear/seed1", "moons_mlp/seed1"]
+    assert worker.done == ["moons_linear_seed1", "moons_mlp_seed1"]
     _, text = run_suite(tmp_path, Worker(), seeds=1)
     assert "0, 1" in text
 
@@ -218,7 +218,7 @@ def test_a_failed_recipe_is_reported_and_the_rest_runs(tmp_path):
     worker = Worker(fails_at=0)
     failed, text = run_suite(tmp_path, worker)
     assert failed
-    assert worker.done == ["moons_mlp/seed0"]
+    assert worker.done == ["moons_mlp"]
     assert "failed: no memory" in text
 
 
@@ -336,9 +336,9 @@ def test_every_seed_starts_from_a_source_run_of_its_own(tmp_path):
         ("lenet5_0to4", None),
         ("lenet5_0to4_seed1", None),
         ("lenet5_0to4_seed2", None),
-        ("filters_10/seed0", "lenet5_0to4"),
-        ("filters_10/seed1", "lenet5_0to4_seed1"),
-        ("filters_10/seed2", "lenet5_0to4_seed2"),
+        ("filters_10", "lenet5_0to4"),
+        ("filters_10_seed1", "lenet5_0to4_seed1"),
+        ("filters_10_seed2", "lenet5_0to4_seed2"),
     ]
     recipe = record_results.recipe_options("transfer/filters_10")
     found = [record_results.identifying_options(j.config) for j in jobs[3:]]
