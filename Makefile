@@ -13,6 +13,7 @@ EPOCHS ?=
 RECIPE ?=
 SUITE ?=
 FIGURE ?=
+LECTURE ?=
 BUDGET ?=
 SEEDS ?=
 RUN ?= last
@@ -43,14 +44,14 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	diagnose misclassified inspect landscape check-model \
-	models datasets download reproduce figure results recipes runs tensorboard doctor bench check test lint \
+	models datasets download reproduce lecture figure results recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-cluster test-jax docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
 		$(MAKEFILE_LIST)
 	@echo
-	@echo '  Variables: MODEL DATASET EPOCHS RECIPE SUITE BUDGET FIGURE SEEDS'
+	@echo '  Variables: MODEL DATASET EPOCHS RECIPE SUITE LECTURE BUDGET FIGURE SEEDS'
 	@echo '  RUN RUNS IMAGES, and FLAGS for others:'
 	@echo "  make train MODEL=wrn28_10 EPOCHS=3 FLAGS='--learning_rate=0.05'"
 
@@ -123,6 +124,9 @@ models: $(READY) ## list the models of the zoo
 
 datasets: $(READY) ## list the datasets
 	$(ZOO) datasets $(FLAGS)
+
+lecture: $(READY) ## go through a lecture: LECTURE=svhn, or list them
+	$(ZOO) lecture $(strip $(LECTURE) $(FLAGS))
 
 reproduce: $(READY) ## run the recipes of a suite: SUITE=mnist BUDGET=smoke
 	$(ZOO) reproduce $(strip $(SUITE) $(if $(BUDGET),--budget=$(BUDGET)) \

@@ -1,4 +1,4 @@
-"""Generates the reference pages of `make docs`: models, Python API, commands.
+"""Generates pages of `make docs`: models, Python API, commands, lectures.
 
 MkDocs calls `on_files` before it reads the pages.
 """
@@ -46,7 +46,18 @@ def on_files(files, config):
     ):
         path = f"reference/{name}.md"
         files.append(File.generated(config, path, content=content()))
+    for path, content in lecture_pages().items():
+        files.append(File.generated(config, path, content=content))
     return files
+
+
+def lecture_pages() -> dict[str, str]:
+    """Returns a page for each lecture, and one that lists them."""
+    from zoo.lectures import table
+
+    lectures = [table.load(name, stand_in=True) for name in table.ORDER]
+    pages = {f"lectures/{one.name}.md": table.markdown(one) for one in lectures}
+    return {"lectures/index.md": table.index(lectures), **pages}
 
 
 def models_page() -> str:

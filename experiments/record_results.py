@@ -285,8 +285,9 @@ def _budget(name: str) -> str:
         return ""
     config = read_flags([f"--recipe={name}"])
     number, unit = source.length.split()
-    own = f"{config.epochs if unit == 'epochs' else config.steps:,}"
-    return source.length if own == number else f"{own} of {source.length}"
+    own = config.epochs if unit == "epochs" else config.steps
+    is_shorter = own < int(number.replace(",", ""))
+    return f"{own:,} of {source.length}" if is_shorter else f"{own:,} {unit}"
 
 
 def is_reduced(name: str) -> bool:

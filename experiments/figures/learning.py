@@ -1,4 +1,4 @@
-"""Figures of training: loss by images, logits, templates, loss surface."""
+"""Figures of training: suites, loss by images, logits, templates, surfaces."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from experiments.figures.toy import load_run
+from zoo.console import format_duration
 from zoo.evaluation.compare import COLORS, LINE_STYLES
 from zoo.evaluation.landscape.scan import (
     LossSurface,
@@ -37,6 +38,71 @@ NUM_EXAMPLES = 300  # training examples
 RINGS, SPOKES = 24, 72  # points of the disc: from the middle, and around it
 REACHES = (1.2, 6.0)  # radius of the disc; results lie at 1
 ANGLES = np.pi * np.array([3, 7, 11]) / 6  # of the results, in radians
+
+
+# What the lecture notes say of the runs on SVHN: accuracies and wall time.
+NOTES = {
+    "lr, raw pixels, SGD": ("0.21", "0.19", ""),
+    "lr, mean subtracted, Adam": ("0.2566", "", "4 min"),
+    "cnn_cf": ("0.9040", "", "1 h 31 min"),
+    "cnn_cnf": ("0.9048", "0.8528", "3 h 14 min"),
+    "cnn_cpncpnff": ("0.9956", "0.9000", "3 h 30 min"),
+    "cnn_cpncpnfdf": ("0.9752", "0.9148", "3 h 31 min"),
+}
+SUITE_COLORS = (*COLORS, "#8C564B", "#999999")
+SUITE_HEADS = ("run", "learning rate", "training", "validation", "steps")
+SUITE_HEADS += ("time", "notes: training", "notes: validation", "notes: time")
+
+
+def draw_suite(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws accuracies by step of all runs, and a table of their ends."""
+    panel, below = figure.subplots(2, 1, height_ratios=(1.5, 1))
+    for color, (title, group) in zip(SUITE_COLORS, runs.items(), strict=False):
+        rows = group[0].history
+        steps = [row["step"] for row in rows]
+        for column, style, label in (
+            ("val_accuracy", "-", title), ("accuracy", ":", None),
+        ):  # fmt: skip
+            panel.plot(
+                steps,
+                [row[column] for row in rows],
+                style,
+                color=color,
+                label=label,
+            )
+    panel.set_ylim(0, 1)
+    panel.xaxis.set_major_formatter("{x:,.0f}")
+    panel.set_xlabel("training steps")
+    panel.set_ylabel("accuracy (dotted: training)")
+    panel.grid(color="0.9")
+    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    below.axis("off")
+    cells = [suite_row(title, group) for title, group in runs.items()]
+    table = below.table(
+        cells, colLabels=SUITE_HEADS, loc="center", cellLoc="right",
+        colWidths=(0.2, *[0.1] * (len(SUITE_HEADS) - 1)),
+    )  # fmt: skip
+    table.auto_set_font_size(False)
+    table.set_fontsize(9)
+    for (_, column), cell in table.get_celld().items():
+        cell.set_linewidth(0.3)
+        if column == 0:
+            cell.set_text_props(ha="left")
+
+
+def suite_row(title: str, group: Sequence[Run]) -> tuple[str, ...]:
+    """Returns a row of the table: the last epoch, the mean over seeds."""
+    last = [run.history[-1] for run in group]
+    seconds = [run.metrics["wall_seconds"] for run in group]
+    return (
+        title,
+        f"{group[0].resolved['config']['learning_rate']:g}",
+        f"{np.mean([row['accuracy'] for row in last]):.4f}",
+        f"{np.mean([row['val_accuracy'] for row in last]):.4f}",
+        f"{int(last[0]['step']):,}",
+        format_duration(float(np.mean(seconds))),
+        *NOTES.get(title, ("", "", "")),
+    )
 
 
 def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:

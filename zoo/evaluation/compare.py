@@ -62,8 +62,14 @@ COLORS = (
     "#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9",
     "#000000",
 )  # fmt: skip
-LINE_STYLES = ("-", "--", ":", "-.")
-TITLES = {"val_loss": "validation loss", "val_accuracy": "validation accuracy"}
+LINE_STYLES = ("-", "--", "-.", (0, (5, 1, 1, 1, 1, 1)))
+# Columns of `history.csv`: validation, with training dotted beside it.
+TITLES = {
+    "val_loss": "validation loss (dotted: training)",
+    "val_accuracy": "validation accuracy (dotted: training)",
+}
+TRAINING = {"val_loss": "loss", "val_accuracy": "accuracy"}
+DOTTED = (0, (1, 1.5))
 LOG_SCALE_RATIO = 50  # largest over lowest loss, above which the axis is log
 MAX_LABEL_CHARS = 40
 
@@ -495,7 +501,7 @@ def render_learning_curves(runs: Sequence[Run]) -> np.ndarray:
 def plot_learning_curves(
     runs: Sequence[Run], labels: Mapping[pathlib.Path, str] = NO_OPTIONS
 ) -> Figure:
-    """Returns a figure of loss and accuracy by epoch.
+    """Returns a figure of loss and accuracy by epoch, both splits.
 
     Args:
         runs: The runs; seeds of one config have one color.
@@ -539,22 +545,32 @@ def _plot_config(
     column: str,
     label: str | None,
 ) -> None:
-    """Plots a thin line for each seed; the first of them has the label."""
+    """Plots thin lines for each seed; the first of them has the label."""
+    color = COLORS[index % len(COLORS)]
+    style = LINE_STYLES[index // len(COLORS) % len(LINE_STYLES)]
     for run in group:
         points = _points(histories[run.path], column)
         if not points:
             continue
-        epochs, values = zip(*points, strict=True)
+        marker = "o" if len(points) == 1 else None
         axes.plot(
-            epochs,
-            values,
-            color=COLORS[index % len(COLORS)],
-            linestyle=LINE_STYLES[index // len(COLORS) % len(LINE_STYLES)],
+            *zip(*points, strict=True),
+            color=color,
+            linestyle=style,
             linewidth=1.2,
-            marker="o" if len(points) == 1 else None,
+            marker=marker,
             label=label,
         )
         label = None
+        training = _points(histories[run.path], TRAINING[column])
+        if training:
+            axes.plot(
+                *zip(*training, strict=True),
+                color=color,
+                linestyle=DOTTED,
+                linewidth=1.0,
+                marker=marker,
+            )
 
 
 def _label(group: Sequence[Run], labels: Mapping[pathlib.Path, str]) -> str:

@@ -215,3 +215,16 @@ def test_a_loss_of_zero_stays_in_the_plot(weak):
         [run_with(weak, "a", (100.0, 0.0))]
     ).axes
     assert axes.get_yscale() == "linear"
+
+
+def test_training_is_dotted_beside_validation_in_its_color(weak):
+    run = run_with(weak, "a", (0.5, 0.2))
+    for row in run.history:
+        row["loss"] = row["val_loss"] / 2
+    (axes,) = compare.plot_learning_curves([run]).axes
+    validation, training = axes.get_lines()
+    assert list(validation.get_ydata()) == [0.5, 0.2]
+    assert list(training.get_ydata()) == [0.25, 0.1]
+    assert validation.get_color() == training.get_color()
+    assert training.get_linestyle() != validation.get_linestyle() == "-"
+    assert len(axes.get_legend().get_texts()) == 1

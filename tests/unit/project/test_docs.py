@@ -19,7 +19,7 @@ PAGES = {
     for path in (ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")))
 }
 GENERATED = ("reference/models.md", "reference/python.md")
-GENERATED += ("reference/commands.md",)
+GENERATED += ("reference/commands.md", "lectures/index.md")
 
 
 # Flags of absl, and of groups of runs.

@@ -1,0 +1,339 @@
+"""Lectures: their table, the way through them, and their answers."""
+
+import contextlib
+import inspect
+import json
+import pathlib
+import re
+
+import numpy as np
+import pytest
+
+from zoo.cli import train
+from zoo.cli.main import VERBS, main
+from zoo.errors import UserError
+from zoo.lectures import runner, table
+from zoo.lectures.runner import LectureSession
+from zoo.lectures.table import Answer, Command, Lecture, Step
+
+WAYS = [(name, way) for name in table.ORDER for way in (False, True)]
+
+
+@pytest.fixture(params=WAYS, ids=lambda way: f"{way[0]}-{way[1]}")
+def lecture(request, tmp_path):
+    name, stand_in = request.param
+    return table.load(name, runs_dir=str(tmp_path), stand_in=stand_in)
+
+
+def test_every_file_is_a_lecture():
+    files = {path.stem for path in table.FOLDER.glob("*.toml")}
+    assert files == set(table.ORDER)
+
+
+def test_every_text_is_filled_in(lecture):
+    for step in lecture.steps:
+        texts = [step.about, step.look, step.note, *step.questions]
+        texts += map(str, step.commands)
+        assert step.about and step.questions and step.answers
+        assert not any(re.search(r"\{\w+\}", text) for text in texts)
+
+
+@pytest.mark.parametrize("budget", table.BUDGETS)
+def test_every_command_exists_with_its_flags(lecture, budget, capsys, tmp_path):
+    lecture = table.load(lecture.name, runs_dir=str(tmp_path), budget=budget)
+    for command in (c for step in lecture.steps for c in step.commands):
+        assert command.words[0] == "zoo" and command.verb in VERBS
+        with contextlib.suppress(SystemExit):
+            main([command.verb, "--helpfull"])
+        help_text = capsys.readouterr().out
+        known = set(re.findall(r"--(?:\[no\])?(\w+)", help_text))
+        for word in command.words[2:]:
+            if word.startswith("--"):
+                assert word[2:].partition("=")[0] in known, command
+        if command.verb == "train":
+            assert train.read(list(command.words[2:]))
+
+
+def test_every_answer_is_a_function_of_runs_that_a_step_makes(lecture):
+    from zoo.lectures import answers
+
+    made = set()
+    for step in lecture.steps:
+        made |= {c.makes for c in step.commands if c.makes}
+        for answer in step.answers:
+            function = getattr(answers, answer.function)
+            inspect.signature(function).bind(*answer.runs, **answer.options)
+            wanted = {f"{lecture.folder}/{run}" for run in answer.runs}
+            assert wanted <= made, (step.title, answer)
+
+
+def test_no_two_commands_of_a_lecture_make_the_same_run(lecture):
+    made = [c.makes for s in lecture.steps for c in s.commands if c.makes]
+    assert len(made) == len(set(made))
+
+
+def test_an_unknown_lecture_is_refused_with_the_nearest_name():
+    with pytest.raises(UserError, match="svhn"):
+        table.load("svnh")
+
+
+@pytest.mark.parametrize("text", ["0", "3", "x"])
+def test_an_unknown_step_is_refused(text):
+    with pytest.raises(UserError, match="1 to 2"):
+        table.find_step(SMALL, text)
+
+
+def test_the_smoke_budget_replaces_the_length():
+    (first, *_) = table.load("mnist", budget="smoke").steps
+    (command,) = first.commands
+    assert "--steps=4" in command.words
+    assert (
+        sum(w.startswith(("--steps", "--epochs")) for w in command.words) == 1
+    )
+
+
+def test_without_a_name_the_lectures_are_listed(capsys, tmp_path):
+    assert main(["lecture", f"--runs_dir={tmp_path}"]) == 0
+    text = capsys.readouterr().out
+    assert all(name in text for name in table.ORDER)
+
+
+def test_without_a_terminal_the_steps_are_printed(capsys, tmp_path):
+    assert main(["lecture", "transfer", "2", f"--runs_dir={tmp_path}"]) == 0
+    text = capsys.readouterr().out
+    assert "\n2/3  " in text and "\n3/3  " not in text
+    assert "Predict:" in text
+    assert f"--runs_dir={tmp_path}" in text
+    assert list(tmp_path.iterdir()) == []
+
+
+def words(text):
+    return Command(tuple(text.split()))
+
+
+SMALL = Lecture(
+    "small",
+    "A small lecture",
+    "About.",
+    "",
+    "lectures/small",
+    (
+        Step(
+            "One", "About one.", "seconds",
+            (words("zoo train --run_name=lectures/small/one"),),
+            "Time Series", ("How many?",),
+            (Answer("scores", ("one",), {}),), "",
+        ),
+        Step(
+            "Two", "About two.", "seconds",
+            (
+                words(
+                    "zoo train --weights=lectures/small/one "
+                    "--run_name=lectures/small/two"
+                ),
+                words("zoo evaluate lectures/small/two"),
+            ),
+            "", (), (), "",
+        ),
+    ),
+)  # fmt: skip
+
+
+class Processes:
+    """Stands in for the processes of commands, and keeps their words."""
+
+    def __init__(self, root, code=0, status="completed"):
+        self.root, self.code, self.status = root, code, status
+        self.ran = []
+
+    def __call__(self, words):
+        self.ran.append(" ".join(words[3:]))
+        for word in words:
+            if word.startswith("--run_name="):
+                end_run(self.root, word.partition("=")[2], self.status)
+        return self.code
+
+
+def end_run(root, name, status="completed"):
+    folder = pathlib.Path(root, name)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "config.json").write_text("{}")
+    (folder / "metrics.json").write_text(json.dumps({"status": status}))
+
+
+@pytest.fixture
+def session(tmp_path, monkeypatch):
+    """A session whose processes and answers are replaced, and its lines."""
+    monkeypatch.setattr(LectureSession, "answer", lambda self, a: a.function)
+    lines = []
+
+    def make(ask=None, **how):
+        processes = Processes(tmp_path, **how)
+        monkeypatch.setattr(runner, "_run_process", processes)
+        made = LectureSession(SMALL, str(tmp_path), ask, lines.append)
+        return made, processes, lines
+
+    return make
+
+
+def test_steps_run_in_order_and_nothing_is_repeated(session):
+    made, processes, lines = session()
+    made.run()
+    assert [ran.split()[0] for ran in processes.ran] == [
+        "train", "train", "evaluate",
+    ]  # fmt: skip
+    made, processes, _ = session()
+    made.run()
+    assert [ran.split()[0] for ran in processes.ran] == ["evaluate"]
+
+
+def test_a_step_first_makes_the_runs_that_it_needs(session):
+    made, processes, _ = session()
+    made.run(2)
+    assert "small/one" in processes.ran[0] and "small/two" in processes.ran[1]
+
+
+def test_an_interrupted_run_is_resumed(session, tmp_path):
+    end_run(tmp_path, "lectures/small/one", "interrupted")
+    made, processes, _ = session()
+    made.run(1)
+    (ran,) = processes.ran
+    assert ran == f"resume lectures/small/one --runs_dir={tmp_path}"
+
+
+def test_a_command_that_fails_ends_the_lecture_with_the_way_on(session):
+    made, processes, _ = session(code=2)
+    with pytest.raises(UserError, match="zoo lecture small"):
+        made.run()
+    assert len(processes.ran) == 1
+
+
+def test_a_run_that_diverged_is_no_failure(session):
+    made, processes, _ = session(code=3, status="diverged")
+    made.run(1)
+    assert len(processes.ran) == 1
+
+
+def test_the_prediction_is_asked_before_the_answer_and_only_once(session):
+    asked = []
+
+    def ask(prompt):
+        asked.append(prompt)
+        return "ninety"
+
+    made, _, lines = session(ask)
+    made.run(1)
+    text = "\n".join(lines)
+    assert text.index("How many?") < text.index("scores")
+    assert "You predicted: ninety" in text
+    made, _, _ = session(ask)
+    made.run(1)
+    assert asked == ["your prediction> "]
+    assert made.predictions() == {"1": "ninety"}
+
+
+def test_q_stops_after_a_step(session):
+    made, processes, _ = session(lambda prompt: "q")
+    made.run()
+    assert len(processes.ran) == 1
+
+
+def test_pages_have_every_step_and_question():
+    one = table.load("svhn", stand_in=True)
+    page = table.markdown(one)
+    for step in one.steps:
+        assert step.title in page and all(q in page for q in step.questions)
+        assert all(str(command) in page for command in step.commands)
+    assert "(svhn.md)" in table.index([one])
+
+
+def test_the_documentation_has_a_page_of_every_lecture():
+    navigation = pathlib.Path("mkdocs.yml").read_text()
+    for name in ("index", *table.ORDER):
+        assert f"- lectures/{name}.md\n" in navigation
+
+
+def test_example_images_have_the_two_faults(tmp_path):
+    folder = tmp_path / "images"
+    runner.write_example_images(folder)
+    copies = [folder / "zero" / "00.png", folder / "one" / "copy.png"]
+    assert copies[0].read_bytes() == copies[1].read_bytes()
+    assert (folder / "one" / "seven.png").exists()
+    before = sorted(folder.rglob("*"))
+    runner.write_example_images(folder)
+    assert sorted(folder.rglob("*")) == before
+
+
+# Answers against other ways of computing them.
+
+
+def test_convolution_sizes_follow_the_formula():
+    from zoo.lectures.answers import convolve, dense_weights
+
+    assert convolve(7, 3, 0, 1, 1, 4) == (5, 36)
+    assert convolve(227, 11, 0, 4, 3, 96) == (55, 11 * 11 * 3 * 96)
+    assert convolve(32, 5, 2, 2, 3, 64)[0] == 16
+    assert "1,225" in dense_weights(inputs="49", outputs="25")
+
+
+def test_margins_are_those_of_a_loop():
+    from zoo.lectures.answers import margins
+
+    random = np.random.default_rng(0)
+    outputs, labels = random.normal(size=(6, 4)), random.integers(0, 4, 6)
+    expected = [
+        row[label] - max(v for k, v in enumerate(row) if k != label)
+        for row, label in zip(outputs, labels, strict=True)
+    ]
+    np.testing.assert_allclose(margins(outputs, labels), expected)
+
+
+def test_a_linear_function_leaves_no_variance():
+    from zoo.lectures.answers import nonlinear_share
+
+    random = np.random.default_rng(0)
+    inputs = random.normal(size=(50, 3))
+    linear = inputs @ random.normal(size=(3, 2)) + 1
+    assert nonlinear_share(inputs, linear) < 1e-12
+    assert nonlinear_share(inputs, np.abs(linear)) > 0.1
+
+
+def test_answers_without_runs_compute_what_they_say():
+    from zoo.lectures import answers
+
+    assert "nan" in answers.overflow() and "2000" in answers.overflow()
+    difference = re.search(r"at most ([\d.e+-]+)", answers.backpropagation())
+    assert float(difference[1].rstrip(".")) < 1e-10
+    error = re.search(
+        r"difference is ([\d.e+-]+)", answers.bumps_by_hand(bumps="3")
+    )
+    assert float(error[1].rstrip(".")) < 1e-9
+    table_ = answers.activation_derivatives()
+    assert re.search(r"sigmoid +0\.007 +0\.197 +0\.249 +0\.197", table_)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", table.ORDER)
+def test_every_lecture_runs_whole_and_answers_from_its_runs(
+    name, tmp_path, capfd
+):
+    """The smoke budget: every command works, every answer is computed."""
+    flags = ["--yes", "--budget=smoke", f"--runs_dir={tmp_path}"]
+    code = main(["lecture", name, *flags])
+    text = capfd.readouterr().out
+    assert code == 0, text[-3000:]
+    lecture = table.load(name, runs_dir=str(tmp_path), budget="smoke")
+    assert f"{len(lecture.steps)}/{len(lecture.steps)}" in text
+    check_scores(lecture, tmp_path, text)
+
+
+def check_scores(lecture, root, text):
+    """Accuracies in tables are those that the runs themselves recorded."""
+    for answer in (a for step in lecture.steps for a in step.answers):
+        if answer.function not in ("scores", "ranking"):
+            continue
+        for run in answer.runs:
+            path = root / lecture.folder / run / "metrics.json"
+            accuracy = json.loads(path.read_text())["best_val_accuracy"]
+            row = rf"^{run} .* {100 * accuracy:.1f} "
+            assert re.search(row, text, re.M), (run, accuracy)
