@@ -218,9 +218,10 @@ def run_sweep() -> None:
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:CORES])
     from zoo.cli.main import main as zoo
-    from zoo.tuning.devices import THREADS, VISIBLE
+    from zoo.tuning.workers import CUDA_DEVICES, THREAD_VARIABLES
 
-    os.environ.update({name: "1" for name in THREADS} | {VISIBLE: ""})
+    threads = {name: "1" for name in THREAD_VARIABLES}
+    os.environ.update(threads | {CUDA_DEVICES: ""})
     sweep = Sweep(**given["sweep"])
     with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
         with contextlib.redirect_stdout(no):

@@ -23,10 +23,10 @@ from zoo.console import pluralize
 from zoo.errors import UserError
 from zoo.io import atomic_write
 from zoo.runs import SWEEP_FILE, SweepFolder
-from zoo.tuning.confirming import words
-from zoo.tuning.folder import read_settings
-from zoo.tuning.settings import SweepConfig
-from zoo.tuning.space import in_words
+from zoo.tuning.retrain import format_retraining
+from zoo.tuning.space import format_values
+from zoo.tuning.sweep import read_settings
+from zoo.tuning.sweep_config import SweepConfig
 
 HERE = pathlib.Path(__file__).parent
 PAGE = HERE / "SWEEPS.md"
@@ -93,13 +93,13 @@ def page(results: dict[recipes.Recipe, dict[str, Any]]) -> str:
 
 
 def _section(recipe: recipes.Recipe, result: dict[str, Any]) -> str:
-    found = result["confirmation"]
+    retrained = result["retrained"]
     model = sweep.read([f"--recipe={recipe.name}"]).config.model
     trials = pluralize(result["trials"], "trial")
     lines = [f"## `{recipe.name}`\n", f"{recipe.about}. {trials}"]
     lines[-1] += f", {result['failed']} of them without a score. Best trial:"
-    lines += [f"{in_words(found['values'])}.\n"]
-    body = words.text(found, model)
+    lines += [f"{format_values(retrained['values'])}.\n"]
+    body = format_retraining(retrained, model)
     return "\n".join([*lines, "```", body, "```", ""])
 
 

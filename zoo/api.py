@@ -31,12 +31,13 @@ from zoo.api_arguments import (
     RunLike,
     array_or_paths,
     dataset_name,
-    dimension_text,
     find_run,
     find_runs,
     make_config,
     make_dataset,
+    make_placement,
     register,
+    space_text,
     split_of_arrays,
     training_console,
     values_text,
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     import keras
 
     from zoo.train_options import TrainOptions
+    from zoo.tuning.cluster import ClusterConfig
 
 RUNS_DIR = DEFAULTS["runs_dir"]
 
@@ -204,7 +206,8 @@ def sweep(
     select_epoch: str = "best",
     retrain_seeds: int = 3,
     keep: str = "best",
-    workers: int = 1,
+    workers: int | str | None = None,
+    cluster: str | ClusterConfig | None = None,
     sweep_name: str | None = None,
     verbose: bool = True,
     **options: Unpack[TrainOptions],
@@ -232,7 +235,11 @@ def sweep(
         retrain_seeds: Number of new seeds with which the best trial is
             retrained.
         keep: Whose models are kept: `best` or `all`.
-        workers: Number of trials that are trained at once.
+        workers: Number of trials that are trained at once, or `auto`; 1 by
+            default, and on a cluster as many as fit.
+        cluster: Address of a Ray cluster that trains the trials, `HOST:PORT`
+            or `auto`, or a `zoo.tuning.cluster.ClusterConfig` with the GPUs
+            and cores of a trial. All nodes must share `runs_dir`.
         sweep_name: Name of the folder.
         verbose: Whether to print the progress.
         **options: Fields of `TrainConfig` that all trials share.
@@ -241,22 +248,20 @@ def sweep(
         The contents of `result.json`.
     """
     from zoo.training.console import TrainingConsole
-    from zoo.tuning import devices
+    from zoo.tuning.workers import hide_gpus, require_single_device
 
     options = dict(options)
     config = make_config(
         model, make_dataset(data, None, None, options)[0], options
     )
-    devices.refuse_several(config)
-    devices.hide_gpus()
-    from zoo.tuning.checking import settle
-    from zoo.tuning.display import Display
-    from zoo.tuning.folder import open_folder
-    from zoo.tuning.sweep import run_sweep
+    require_single_device(config)
+    hide_gpus()
+    from zoo.tuning.sweep import open_folder, run_placed_sweep
+    from zoo.tuning.sweep_config import resolve_sweep
 
-    settings = settle(
+    settings = resolve_sweep(
         config,
-        tuple(dimension_text(*pair) for pair in (space or {}).items()),
+        tuple(space_text(*pair) for pair in (space or {}).items()),
         tuner=tuner,
         trials=trials,
         executions=executions,
@@ -266,11 +271,13 @@ def sweep(
         keep=keep,
         retrain_seeds=retrain_seeds,
     )
-    folder = open_folder(settings, sweep_name)
-    console = TrainingConsole(quiet=not verbose)
-    display = Display(console, folder, settings, workers)
-    with folder.lock():
-        run_sweep(folder, settings, display, workers=workers)
+    folder = run_placed_sweep(
+        lambda: open_folder(settings, sweep_name),
+        settings,
+        TrainingConsole(quiet=not verbose),
+        make_placement(workers, cluster),
+        config.runs_dir,
+    )
     result = folder.result
     lines = [f"{folder.name}: {result['trials']} trials, {result['status']}"]
     for best in result["best"]:
@@ -286,7 +293,8 @@ def vary(
     run: RunLike | TrainConfig = "last",
     *,
     seeds: int | None = None,
-    workers: int = 1,
+    workers: int | str | None = None,
+    cluster: str | ClusterConfig | None = None,
     verbose: bool = True,
     runs_dir: str = RUNS_DIR,
     **options: Any,
@@ -303,7 +311,9 @@ def vary(
     Args:
         run: The run to vary, or a `TrainConfig`.
         seeds: Number of seeds of each value.
-        workers: Number of runs that are trained at once.
+        workers: Number of runs that are trained at once, or `auto`; 1 by
+            default, and on a cluster as many as fit.
+        cluster: Ray cluster that trains the runs, as `zoo.sweep` takes it.
         verbose: Whether to print the progress.
         runs_dir: Folder of the runs.
         **options: Fields of `TrainConfig`. A list gives the values of the
@@ -314,9 +324,11 @@ def vary(
     """
     from zoo.resolve import resolve_names
     from zoo.training.console import TrainingConsole
-    from zoo.tuning import devices
-    from zoo.tuning.repeating import folder, knob, running, words
-    from zoo.tuning.repeating.request import Request, seeds_from
+    from zoo.tuning import multirun
+    from zoo.tuning.cluster import open_workers
+    from zoo.tuning.multirun_summary import format_summary
+    from zoo.tuning.varied_option import VariedOption
+    from zoo.tuning.workers import hide_gpus, require_single_device
 
     lists = {k: v for k, v in options.items() if isinstance(v, list)}
     if len(lists) > 1 or not (lists or seeds):
@@ -326,7 +338,7 @@ def vary(
         )
     varied = None
     for name, values in lists.items():
-        varied = knob.read(name, values_text(values))
+        varied = VariedOption.parse(name, values_text(values))
     parent = None
     if not isinstance(run, TrainConfig):
         parent = find_run(run, runs_dir)
@@ -335,16 +347,28 @@ def vary(
     config = config.replace(
         **{"runs_dir": runs_dir, "run_name": None, **changes}
     )
-    devices.refuse_several(config)
+    require_single_device(config)
     group = config.run_name
     base = resolve_names(config.replace(run_name=None))
     base = base.replace(run_name=group)
-    request = Request(base, seeds_from(base.seed, seeds or 1), varied)
-    folder.find(request)
-    devices.hide_gpus()
+    asked = multirun.MultirunConfig(
+        base, multirun.seeds_from(base.seed, seeds or 1), varied
+    )
+    multirun.find_multirun(asked)  # mistakes are refused before Keras loads
+    hide_gpus()
     say = TrainingConsole(quiet=not verbose).print
-    ending = running.begin(request, parent, workers, say)
-    return Result(ending.found, words.text(ending.found))
+    placement = make_placement(workers, cluster)
+    with open_workers(placement, config.runs_dir, say) as where:
+        run_jobs, num_workers = where
+        result = multirun.run_multirun(
+            asked,
+            parent,
+            num_workers(len(asked.run_specs())),
+            say,
+            run_jobs,
+            placement.flags,
+        )
+    return Result(result.summary, format_summary(result.summary))
 
 
 # Runs.

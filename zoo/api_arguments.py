@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from zoo.data.dataset import Dataset, Split
     from zoo.training.console import TrainingConsole
+    from zoo.tuning.cluster import ClusterConfig, Placement
 
 RunLike: TypeAlias = "Run | str | os.PathLike[str]"
 Arrays: TypeAlias = "tuple[np.ndarray, np.ndarray]"
@@ -282,11 +283,22 @@ def array_or_paths(examples: Any) -> np.ndarray | list[str]:
     return paths
 
 
-def dimension_text(option: str, values: Any) -> str:
-    """Returns one dimension of a search space as text."""
+def space_text(option: str, values: Any) -> str:
+    """Returns the values of a hyperparameter as text."""
     if not isinstance(values, str):
         values = ",".join(map(str, values))
     return f"{option}={values}"
+
+
+def make_placement(
+    workers: int | str | None, cluster: str | ClusterConfig | None
+) -> Placement:
+    """Returns where runs are trained, on this machine or a cluster."""
+    from zoo.tuning.cluster import ClusterConfig, Placement
+
+    if isinstance(cluster, str):
+        cluster = ClusterConfig(cluster)
+    return Placement(workers, cluster)
 
 
 def values_text(values: Sequence[Any]) -> str:

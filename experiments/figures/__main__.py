@@ -29,8 +29,7 @@ from zoo.errors import Interrupted, UserError
 from zoo.io import atomic_write
 from zoo.runs import Run
 from zoo.tuning import suites
-from zoo.tuning.repeating.folder import Repeats
-from zoo.tuning.repeating.request import seeds_from
+from zoo.tuning.multirun import Multirun, seeds_from
 
 PIXELS_PER_INCH = 140
 NUM_COLORS = 256  # of the palette: a third of the bytes, without a difference
@@ -138,14 +137,14 @@ def train(
     }
 
 
-def _first_seeds(repeats: Repeats, count: int) -> list[Run]:
+def _first_seeds(multirun: Multirun, count: int) -> list[Run]:
     """Returns the runs of the recipe's own seed and those after it.
 
     The suite may have been run with more seeds.
     """
-    wanted = seeds_from(repeats.request.base.seed, count)
-    by_seed = {member.config.seed: member for member in repeats.members}
-    return [repeats.run(by_seed[seed]) for seed in wanted]
+    wanted = seeds_from(multirun.config.base.seed, count)
+    by_seed = {spec.config.seed: spec for spec in multirun.specs}
+    return [multirun.run(by_seed[seed]) for seed in wanted]
 
 
 def draw(

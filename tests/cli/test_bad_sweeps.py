@@ -5,8 +5,8 @@ import shlex
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.tuning.checking import settle
-from zoo.tuning.folder import open_folder
+from zoo.tuning.sweep import open_folder
+from zoo.tuning.sweep_config import resolve_sweep
 
 # One row a mistake: what is typed after `zoo sweep`, and words of the answer.
 TYPED = [
@@ -25,7 +25,7 @@ TYPED = [
     ("--space=dropout=log:0:0.5", "scale cannot begin at 0"),
     ("--space=optimizer=sgd,,adam", "a choice is empty"),
     ("--space=optimizer=sgd,adma", "--optimizer=adma", "adam"),
-    ("--space=optimizer=sgd,sgd", "sgd stands there twice"),
+    ("--space=optimizer=sgd,sgd", "sgd is given twice"),
     ("--space=epochs=1:9:0.5", "whole number"),
     ("--space=seed=1,2", "--executions=3"),
     ("--space=dataset=mnist,digits", "could not be compared"),
@@ -47,7 +47,7 @@ TYPED = [
     ("--factor=3", "--factor=3 has no effect", "hyperband"),
     ("--factor=1 --tuner=hyperband", "--factor=1", "at least 2"),
     ("--sweep_name=../x", "--sweep_name=../x", "letters"),
-    ("--run_name=x", "--run_name=x has no place", "--sweep_name"),
+    ("--run_name=x", "--run_name=x has no effect", "--sweep_name"),
     ("--spaec=l2=0:1", "unknown flag --spaec", "--space"),
     ("--recipe=mlp_digit", "no recipe 'mlp_digit'", "sweeps/mlp_digits"),
     ("--retrain_seeds=-1", "--retrain_seeds=-1", "at least 0"),
@@ -78,7 +78,7 @@ TYPED = [
     ("--model=lr --space=batch_size=32,2000", "2000", "1,293"),
     ("--model=foo", "no model 'foo'"),
     ("--dataset=minst", "no dataset 'minst'"),
-    ("--val_fraction=0", "chooses by validation", "--val_fraction=0.1"),
+    ("--val_fraction=0", "needs validation examples", "--val_fraction=0.1"),
     (
         "--model=mlp --dataset=sine --objective=val_accuracy",
         "about classes",
@@ -139,7 +139,7 @@ def folder(tmp_path):
     """The folder of a sweep of lr."""
     runs_dir = str(tmp_path / "runs")
     config = TrainConfig(model="lr", runs_dir=runs_dir)
-    asked = settle(
+    asked = resolve_sweep(
         config,
         ("l2=0,0.1",),
         tuner="random",

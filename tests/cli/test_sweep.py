@@ -7,9 +7,9 @@ from zoo.cli.main import main
 from zoo.cli.sweep import read
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
-from zoo.tuning.folder import open_folder, read_settings
-from zoo.tuning.settings import SweepConfig
-from zoo.tuning.space import Space
+from zoo.tuning.space import SearchSpace
+from zoo.tuning.sweep import open_folder, read_settings
+from zoo.tuning.sweep_config import SweepConfig
 
 SWEEPS = [r for r in recipes.list_recipes(sweeps=True) if r.is_sweep]
 
@@ -17,7 +17,7 @@ SWEEPS = [r for r in recipes.list_recipes(sweeps=True) if r.is_sweep]
 @pytest.mark.parametrize("recipe", SWEEPS, ids=lambda recipe: recipe.name)
 def test_every_recipe_of_a_sweep_is_understood(recipe):
     asked = read([f"--recipe={recipe.name}"])
-    assert Space.parse(asked.choices["texts"]).dimensions
+    assert SearchSpace.parse(asked.choices["texts"]).hyperparameters
     assert recipe.about[0].isupper()
 
 
@@ -113,10 +113,10 @@ def test_resume_takes_a_sweep_whose_trials_are_newest_for_last(
 ):
     taken = []
 
-    def go(opened, settings, runs_dir, placement, held):
+    def run(opened, settings, runs_dir, placement, held):
         taken.append((opened().name, placement.max_workers))
 
-    monkeypatch.setattr("zoo.cli.sweep.go", go)
+    monkeypatch.setattr("zoo.cli.sweep._run", run)
     for name in ("last", "mine", "mi"):
         assert main(["resume", name, f"--runs_dir={folder.runs_dir}"]) == 0
     assert taken == [("mine", None)] * 3

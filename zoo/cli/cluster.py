@@ -5,55 +5,18 @@ Without a cluster they are trained by processes of this machine.
 
 from __future__ import annotations
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator
-from typing import TYPE_CHECKING
-
 from zoo.cli.flags import Command
 from zoo.errors import UserError
 from zoo.options import FLOAT, INT_OR_AUTO, Option, read_option
-from zoo.tuning import devices
+from zoo.tuning import workers
+from zoo.tuning.cluster import ClusterConfig, Placement
 
-if TYPE_CHECKING:
-    from zoo.tuning.cluster import ClusterConfig
-    from zoo.tuning.sweep import Work
-
-AUTO = "auto"
 FLAGS = ("cluster", "trial_gpus", "trial_cpus", "cluster_without_token")
 NUMBERS = {
-    "workers": Option(INT_OR_AUTO, "", "", low=1, high=devices.LIMIT),
+    "workers": Option(INT_OR_AUTO, "", "", low=1, high=workers.MAX_WORKERS),
     "trial_gpus": Option(FLOAT, "", "", low=0),
     "trial_cpus": Option(FLOAT, "", "", low=0, open_low=True),
 }
-
-
-@dataclasses.dataclass(frozen=True)
-class Placement:
-    """Where runs are trained, and how many at once.
-
-    Attributes:
-        max_workers: Number of runs at once at most, or `auto`; `None` was not
-            given.
-        cluster: Cluster that trains them; `None` is this machine.
-    """
-
-    max_workers: int | str | None
-    cluster: ClusterConfig | None
-
-    @property
-    def flags(self) -> dict[str, str | float]:
-        """Flags that place runs there again, for a command to be printed."""
-        if self.cluster is None:
-            return {}
-        found = {"cluster": self.cluster.address}
-        if self.cluster.num_gpus is not None:
-            found["trial_gpus"] = self.cluster.num_gpus
-        if self.cluster.num_cpus != 1:
-            found["trial_cpus"] = self.cluster.num_cpus
-        if self.cluster.without_token:
-            found["cluster_without_token"] = True
-        return found
 
 
 def define(command: Command, common: bool = False) -> None:
@@ -102,7 +65,7 @@ def read(command: Command) -> Placement:
     """Reads the flags that `define` defines.
 
     Raises:
-        UserError: a value that cannot be, or a flag without effect.
+        UserError: A value is invalid, or a flag has no effect.
     """
     values = command.values
     numbers = {
@@ -110,7 +73,7 @@ def read(command: Command) -> Placement:
         for name, option in NUMBERS.items()
         if (text := getattr(values, name)) is not None
     }
-    workers = numbers.get("workers")
+    max_workers = numbers.get("workers")
     if values.cluster is None:
         for name in FLAGS[1:]:
             if name in command.given():
@@ -118,16 +81,14 @@ def read(command: Command) -> Placement:
                     f"--{name} has no effect without --cluster=auto or "
                     "--cluster=HOST:PORT."
                 )
-        return Placement(workers, None)
-    from zoo.tuning.cluster import ClusterConfig
-
+        return Placement(max_workers, None)
     config = ClusterConfig(
-        _address(values.cluster),
+        values.cluster,
         numbers.get("trial_cpus", 1.0),
         numbers.get("trial_gpus"),
         values.cluster_without_token,
     )
-    return Placement(workers, config)
+    return Placement(max_workers, config)
 
 
 def refuse(command: Command, what: str) -> None:
@@ -145,55 +106,3 @@ def refuse(command: Command, what: str) -> None:
                 f"{shown} has no effect on {what}; it goes with --seeds=3, "
                 "`zoo vary` or `zoo sweep`."
             )
-
-
-@contextlib.contextmanager
-def place(
-    placement: Placement, runs_dir: str, say: Callable[[str], None]
-) -> Iterator[tuple[Work, Callable[[int], int]]]:
-    """Connects to the cluster, if there is one, while the block runs.
-
-    Args:
-        placement: as it was read.
-        runs_dir: folder of the run folders.
-        say: prints a line.
-
-    Yields:
-        What trains runs, as `pool.work` does, and a function that returns the
-        number of runs at once for a number of runs at most.
-
-    Raises:
-        UserError: the cluster cannot be used.
-    """
-    number = placement.max_workers
-    if placement.cluster is None:
-        from zoo.tuning import pool
-
-        here = devices.workers_at_once() if number == AUTO else number or 1
-        limit = devices.max_workers()
-        if here > limit:
-            say(f"{limit} at once in place of {here}: this machine has no more")
-            here = limit
-        yield pool.work, lambda most: min(here, most)
-        return
-    from zoo.tuning.cluster import connect
-
-    at_most = None if number == AUTO else number
-    with connect(placement.cluster, runs_dir, at_most, say) as cluster:
-        yield cluster.work, cluster.num_workers
-
-
-def _address(text: str) -> str:
-    """Returns an address as Ray takes it.
-
-    Raises:
-        UserError: it is none.
-    """
-    host, _, port = text.rpartition(":")
-    if text != AUTO and not (host and port.isdecimal() and int(port) < 2**16):
-        raise UserError(
-            f"--cluster={text} is not an address; write --cluster=HOST:6379, "
-            "where `ray start --head` runs, or --cluster=auto on one of its "
-            "nodes."
-        )
-    return text

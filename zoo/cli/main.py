@@ -69,6 +69,7 @@ FILES = {
     "predict": "serve",
     "export": "serve",
     "train": "train",
+    "vary": "train",
 }
 # Commands that work where Keras or its backend is not installed.
 WITHOUT_BACKEND = (

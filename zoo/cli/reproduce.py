@@ -9,9 +9,10 @@ from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError, join_or
 from zoo.options import INT, Option, read_option
 from zoo.tuning import suites
-from zoo.tuning.repeating.request import MOST_SEEDS
+from zoo.tuning.cluster import open_workers
+from zoo.tuning.multirun import MAX_SEEDS
 
-SEEDS = Option(INT, "", "run", low=1, high=MOST_SEEDS)
+SEEDS = Option(INT, "", "run", low=1, high=MAX_SEEDS)
 
 
 def run(argv: list[str]) -> int:
@@ -58,9 +59,9 @@ def _reproduce(name: str, command: Command) -> int:
         suite_run = suites.SuiteRun(
             suite, budget, num_seeds, root, read_flags, data_dir
         )
-        with cluster.place(placement, runs_dir, _print) as (work, at_once):
-            workers = at_once(suite_run.num_runs)
-            suite_run.train(workers, _print, work)
+        with open_workers(placement, runs_dir, _print) as where:
+            run_jobs, num_workers = where
+            suite_run.train(num_workers(suite_run.num_runs), _print, run_jobs)
         return 2 if suites.print_results(suite_run, _print) else 0
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo.cli import cluster, distributed, repeating, sweep
+from zoo.cli import cluster, distributed, multirun, sweep
 from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, parse_option
@@ -45,11 +45,11 @@ def run(argv: list[str]) -> int:
     group = RunStore(runs_dir).find_group(words[0])
     if group is not None:
         distributed.refuse(command, "a group of runs", "devices")
-        return repeating.resume(group, placement)
+        return multirun.resume(group, placement)
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
         distributed.refuse(command, "a sweep", "devices")
-        sweep.check_whole(words[0], folder)
+        sweep.check_full_name(words[0], folder)
         return sweep.resume(folder, placement)
     cluster.refuse(command, "a single run")
     _resume(words[0], _devices(command), None, runs_dir)

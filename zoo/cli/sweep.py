@@ -9,18 +9,26 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo import recipes
-from zoo.cli import cluster, spaces, train
-from zoo.cli.cluster import Placement
+from zoo.cli import cluster, train
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.output import redirect_stderr
-from zoo.config import TrainConfig
+from zoo.config import DEFAULTS, OPTIONS, TrainConfig
 from zoo.errors import UserError, close_matches, join_or
 from zoo.options import INT, Option, read_option
 from zoo.run_store import check_backend, full_name_error
 from zoo.runs import SweepFolder
-from zoo.tuning.settings import KEEP, OBJECTIVES, SELECT_EPOCH
+from zoo.tuning import workers
+from zoo.tuning.cluster import Placement
+from zoo.tuning.oracle import TUNERS
+from zoo.tuning.space import ARGUMENT, SearchSpace
+from zoo.tuning.sweep_config import (
+    KEEP,
+    OBJECTIVES,
+    SELECT_EPOCH,
+    SweepConfig,
+    resolve_sweep,
+)
 
-TUNERS = ("random", "grid", "bayesian", "hyperband")
 RETRAIN_SEEDS = 3
 NUMBERS = {
     "trials": Option(INT, "", "", low=1),
@@ -31,14 +39,14 @@ NUMBERS = {
 
 
 @dataclasses.dataclass(frozen=True)
-class Asked:
-    """What was typed.
+class SweepFlags:
+    """The flags of a sweep.
 
     Attributes:
-        config: what all trials have in common.
-        choices: other arguments of `checking.settle`.
-        name: of the sweep, if any was given.
-        placement: where trials are trained.
+        config: Options that all trials share.
+        choices: Other arguments of `sweep_config.resolve_sweep`.
+        name: Name of the sweep, if one was given.
+        placement: Where trials are trained.
     """
 
     config: TrainConfig
@@ -49,61 +57,55 @@ class Asked:
 
 def run(argv: list[str]) -> int:
     """Runs a sweep; returns the exit code."""
-    asked = read(argv)
-    if asked is None:
+    flags = read(argv)
+    if flags is None:
         return 0
     with redirect_stderr() as held:
-        from zoo.tuning import devices
+        workers.require_single_device(flags.config)
+        workers.hide_gpus()
+        from zoo.tuning.sweep import open_folder
 
-        devices.refuse_several(asked.config)
-        devices.hide_gpus()
-        from zoo.tuning.checking import settle
-        from zoo.tuning.folder import open_folder
-
-        settings = settle(asked.config, **asked.choices)
+        settings = resolve_sweep(flags.config, **flags.choices)
 
         def opened() -> SweepFolder:
-            return open_folder(settings, asked.name)
+            return open_folder(settings, flags.name)
 
-        go(opened, settings, asked.config.runs_dir, asked.placement, held)
+        _run(opened, settings, flags.config.runs_dir, flags.placement, held)
     return 0
 
 
 def resume(folder: SweepFolder, placement: Placement) -> int:
-    """Goes on with a sweep; returns the exit code."""
+    """Resumes a sweep; returns the exit code."""
     check_backend(folder.path, folder.name)
     with redirect_stderr() as held:
-        from zoo.tuning import devices
-
-        devices.hide_gpus()
-        from zoo.tuning.folder import read_settings
+        workers.hide_gpus()
+        from zoo.tuning.sweep import read_settings
 
         settings = read_settings(folder)
-        go(lambda: folder, settings, folder.runs_dir, placement, held)
+        _run(lambda: folder, settings, folder.runs_dir, placement, held)
     return 0
 
 
-def check_whole(name: str, folder: SweepFolder) -> None:
-    """Raises `UserError` if a sweep opens test images and is not named whole.
+def check_full_name(name: str, folder: SweepFolder) -> None:
+    """Raises `UserError` for a short name of a sweep that uses its test set.
 
     Args:
-        name: as it was typed.
-        folder: of the sweep that it means.
+        name: Name as it was typed.
+        folder: Folder of that sweep.
     """
-    from zoo.tuning.folder import read_settings
+    from zoo.tuning.sweep import read_settings
 
     path = pathlib.Path(name)
     is_path = not folder.name.startswith(name) and path.is_dir()
     if name.rstrip("/") == folder.name or is_path:
         return
-    opened = folder.result.get("test")
-    if not opened and read_settings(folder).open_test:
+    if not folder.result.get("test") and read_settings(folder).open_test:
         raise full_name_error(name, [folder.name])
 
 
-def go(
+def _run(
     opened: Callable[[], SweepFolder],
-    settings,
+    settings: SweepConfig,
     runs_dir: str,
     placement: Placement,
     held,
@@ -111,38 +113,24 @@ def go(
     """Runs a sweep, or resumes it, with standard error in its log.
 
     Args:
-        opened: returns the folder of the sweep, once trials can be trained.
-        settings: of the sweep.
-        runs_dir: folder of the run folders.
-        placement: where trials are trained.
-        held: standard error until now.
+        opened: Returns the folder of the sweep, once trials can be trained.
+        settings: Options of the sweep.
+        runs_dir: Folder of the run folders.
+        placement: Where trials are trained.
+        held: Standard error until now.
     """
     from zoo.training.console import TrainingConsole
-    from zoo.tuning.budget import Budget
-    from zoo.tuning.display import Display
-    from zoo.tuning.sweep import run_sweep
+    from zoo.tuning.sweep import run_placed_sweep
 
     console = TrainingConsole(sys.stdout, on_log=held.move_to)
-    with cluster.place(placement, runs_dir, console.print) as (work, at_once):
-        folder = opened()
-        number = at_once(Budget.of(settings).at_once)
-        display = Display(console, folder, settings, number)
-        with folder.lock():
-            run_sweep(
-                folder,
-                settings,
-                display,
-                workers=number,
-                work=work,
-                resume_flags=placement.flags,
-            )
+    run_placed_sweep(opened, settings, console, placement, runs_dir)
 
 
-def read(argv: list[str]) -> Asked | None:
+def read(argv: list[str]) -> SweepFlags | None:
     """Reads the flags, recipes and runs that a command line names.
 
     Returns:
-        What they ask for; `None` if help was asked for and shown.
+        What they ask for; `None` if help was flags for and shown.
 
     Raises:
         UserError: a value that no sweep can have.
@@ -156,7 +144,7 @@ def read(argv: list[str]) -> Asked | None:
         return None
     values = command.values
     placement = cluster.read(command)
-    config, texts = spaces.merge(found[0], values.space or [], argv)
+    config, texts = merge_space(found[0], values.space or [], argv)
     numbers = {name: _number(name, getattr(values, name)) for name in NUMBERS}
     choices = {
         "texts": tuple(texts),
@@ -177,7 +165,56 @@ def read(argv: list[str]) -> Asked | None:
     choices["executions"] = numbers["executions"] or 1
     if numbers["retrain_seeds"] is None:
         choices["retrain_seeds"] = RETRAIN_SEEDS
-    return Asked(config, choices, _name(values.sweep_name), placement)
+    return SweepFlags(config, choices, _name(values.sweep_name), placement)
+
+
+def merge_space(
+    config: TrainConfig, texts: list[str], argv: list[str]
+) -> tuple[TrainConfig, list[str]]:
+    """Gives typed flags precedence over those of a recipe.
+
+    Args:
+        config: Options of all flags.
+        texts: Each `--space` of all flags.
+        argv: The typed words.
+
+    Returns:
+        The options without the hyperparameters, and each effective
+        `--space`.
+    """
+    typed = {word.lstrip("-").partition("=")[0] for word in argv}
+    own = _typed_spaces(argv)
+    rest = list(texts)
+    for text in own:
+        rest.remove(text)
+    names = {hp.name for hp in SearchSpace.parse(own).hyperparameters}
+    kept = [
+        hp.text
+        for hp in SearchSpace.parse(rest).hyperparameters
+        if hp.name not in names | typed
+    ]
+    freed = {
+        name: DEFAULTS[name]
+        for name in names
+        if name in OPTIONS and name not in typed
+    }
+    arguments = config.model_arg
+    if "model_arg" not in typed:
+        arguments = {
+            name: value
+            for name, value in arguments.items()
+            if ARGUMENT + name not in names
+        }
+    return config.replace(**freed, model_arg=arguments), [*kept, *own]
+
+
+def _typed_spaces(argv: list[str]) -> list[str]:
+    found = []
+    for word, after in zip(argv, [*argv[1:], ""], strict=True):
+        name, equals, value = word.partition("=")
+        if name in ("-space", "--space"):
+            found.append(value if equals else after)
+    return found
 
 
 def _command() -> Command:
@@ -185,7 +222,7 @@ def _command() -> Command:
         "zoo sweep [--model=NAME] [--dataset=NAME] [--space=...] [--flags]",
         "Search for good hyperparameters. Each trial is an ordinary run in the "
         "folder of the sweep; the other flags are what all trials have in "
-        "common. `zoo resume SWEEP` goes on after any interruption.",
+        "common. `zoo resume SWEEP` continues after any interruption.",
     )
     command.texts(
         "space",
@@ -196,21 +233,22 @@ def _command() -> Command:
     command.text(
         "tuner",
         "random",
-        "who proposes trials: random, grid, bayesian or hyperband "
-        "(default random)",
+        "proposes trials: random, grid, bayesian or hyperband (default random)",
     )
     command.text(
         "trials",
         None,
-        "trials at most (default 12, or the whole grid; hyperband: follows "
-        "from --epochs and --factor)",
+        "maximum number of trials (default 12, or the whole grid; hyperband: "
+        "follows from --epochs and --factor)",
     )
-    command.text("executions", None, "seeds each trial has (default 1)")
+    command.text(
+        "executions", None, "number of seeds of each trial (default 1)"
+    )
     command.text(
         "objective",
         None,
-        "what counts: val_accuracy or val_loss (default: the accuracy, where "
-        "there are classes)",
+        "score of a run: val_accuracy or val_loss (default: the accuracy, "
+        "where there are classes)",
     )
     command.text(
         "select_epoch",
@@ -225,14 +263,14 @@ def _command() -> Command:
     command.text(
         "keep",
         "best",
-        "whose models and checkpoints stay on the disk: best for those of the "
-        "3 best trials, or all (default best)",
+        "trials whose models and checkpoints are kept: the 3 best ones, or all "
+        "(default best)",
     )
     command.text(
         "retrain_seeds",
         None,
-        "the best trial is trained again with so many seeds that no trial "
-        f"had; 0 for none (default {RETRAIN_SEEDS})",
+        "number of new seeds with which the best trial is retrained; 0 for "
+        f"none (default {RETRAIN_SEEDS})",
     )
     command.switch(
         "compare_default",
@@ -241,7 +279,7 @@ def _command() -> Command:
     )
     command.switch(
         "open_test",
-        "in the end open the test split, once, to the winner's new seeds",
+        "at the end evaluate the retrained runs on the test set, once",
     )
     cluster.define(command, common=True)
     command.text("sweep_name", None, "name of the sweep's folder")

@@ -1,20 +1,27 @@
-"""The commands `train` and `check`."""
+"""The commands `train`, `vary` and `check`."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from zoo import recipes
-from zoo.cli import cluster, distributed, repeating
+from zoo import commands, recipes
+from zoo.cli import cluster, distributed, multirun
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.output import redirect_stderr
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.config import BOOL, DEFAULTS, OPTIONS, TrainConfig
+from zoo.errors import UserError, join_and
 from zoo.resolve import resolve_names
 from zoo.run_store import RunStore, describe_parent
 from zoo.runs import Run
+from zoo.tuning.varied_option import (
+    EXCLUSIVE,
+    FIXED,
+    VariedOption,
+    split_values,
+)
 
 if TYPE_CHECKING:
     from zoo.training.distributed.process_group import ProcessInfo
@@ -27,11 +34,11 @@ def run_train(argv: list[str]) -> int:
     if asked is None:
         return 0
     config, parent = asked
-    count = repeating.seeds(command)
+    count = multirun.seeds(command)
     if count is not None:
         distributed.refuse(command, "several runs")
         placement = cluster.read(command)
-        return repeating.train(config, None, parent, count, placement)
+        return multirun.train(config, None, parent, count, placement)
     cluster.refuse(command, "a single run")
     info = distributed.read(command, "train")
     if info and not distributed.is_child():
@@ -42,7 +49,7 @@ def run_train(argv: list[str]) -> int:
 
 
 def _define(command: Command) -> None:
-    repeating.define(command)
+    multirun.define(command)
     distributed.define(command)
 
 
@@ -127,6 +134,132 @@ def _runs_dir(argv: list[str]) -> str:
             found = value if equals else after
     return found
 
+
+# Varying one option.
+
+EXAMPLE = "--learning_rate=1e-4,1e-3,1e-2"
+
+
+def run_vary(argv: list[str]) -> int:
+    """Trains a run for each value; returns the exit code.
+
+    Returns:
+        0 if every run came to its end; 4 if one lost its worker in every try,
+        3 if one diverged, and 2 if one could not be trained, after the others
+        were.
+    """
+    command = Command(
+        f"zoo vary [RUN] {EXAMPLE} [--flags]",
+        "Repeat a run, or what `zoo train` would do with these flags, with "
+        "several values of one option, and test the differences. Values that "
+        "are lists themselves are separated by semicolons, in quotes: "
+        "--schedule_epochs='4,8;6,9'. The same command again resumes, and "
+        "repeats nothing. Exit code 3 if a run diverged, 2 if one failed and "
+        "4 if one lost its process; the others continue.",
+    )
+    flags = list(_flags(argv))
+    words = [flag for flag in flags if not flag.name]
+    lists = [flag for flag in flags if flag.has_several_values]
+    rest = [w for f in flags if f not in (*lists, *words[:1]) for w in f.words]
+    like = [f"--like={word.words[0]}" for word in words[:1]]
+    asked = read([*like, *rest], command, multirun.define)
+    if asked is None:
+        return 0
+    varied = _varied_option(lists, flags, words)
+    config, parent = asked
+    count, placement = multirun.seeds(command), cluster.read(command)
+    typed = {flag.name for flag in flags}
+    excluded = EXCLUSIVE.get(varied.option)
+    if excluded and excluded not in typed:
+        config = config.replace(**{excluded: None})
+    if count is not None and "seed" not in typed:
+        config = config.replace(seed=multirun.first_seed(parent, config.seed))
+    return multirun.train(config, varied, parent, count, placement)
+
+
+@dataclasses.dataclass(frozen=True)
+class Flag:
+    """A flag as it was typed.
+
+    Attributes:
+        name: Name without dashes; empty for a word that is not a flag.
+        value: Value as text; `None` without one.
+        words: Words of the command line.
+    """
+
+    name: str
+    value: str | None
+    words: tuple[str, ...]
+
+    @property
+    def has_several_values(self) -> bool:
+        """Whether it has several values."""
+        return (
+            self.name in OPTIONS
+            and self.value is not None
+            and len(split_values(self.name, self.value)) > 1
+        )
+
+
+def _flags(argv: list[str]) -> Iterator[Flag]:
+    """Yields each flag with its value, and each word that is not a flag."""
+    words = iter(argv)
+    for word in words:
+        name, equals, value = word.lstrip("-").partition("=")
+        if not word.startswith("-"):
+            yield Flag("", None, (word,))
+        elif equals:
+            yield Flag(name, value, (word,))
+        elif _takes_no_value(name):
+            yield Flag(name, None, (word,))
+        else:
+            after = next(words, None)
+            both = (word,) if after is None else (word, after)
+            yield Flag(name, after, both)
+
+
+def _takes_no_value(name: str) -> bool:
+    """Whether a flag has no value."""
+    option = OPTIONS.get(name) or OPTIONS.get(name.removeprefix("no"))
+    is_switch = option is not None and option.type is BOOL
+    return is_switch or name.startswith("help") or name == "h"
+
+
+def _varied_option(
+    lists: list[Flag], flags: list[Flag], words: list[Flag]
+) -> VariedOption:
+    """Returns the varied option.
+
+    Raises:
+        UserError: There is none, or more than one.
+    """
+    if len(lists) > 1:
+        names = join_and(f"--{flag.name}" for flag in lists)
+        raise UserError(
+            f"vary changes one option, and {names} have several values each; "
+            "`zoo sweep --tuner=grid` tries all combinations."
+        )
+    if lists:
+        return VariedOption.parse(lists[0].name, lists[0].value or "")
+    free = [name for name in OPTIONS if name not in FIXED]
+    single = [f for f in flags if f.name in free and f.value is not None]
+    if not single:
+        raise UserError(
+            "vary needs an option with several values; write for example "
+            f"{EXAMPLE}."
+        )
+    name, value = single[-1].name, single[-1].value
+    like = words[0].words[0] if words else None
+    given = {f.name: f.value for f in flags if f.value is not None}
+    kept = {n: v for n, v in given.items() if n in commands.FLAGS["train"]}
+    typed = commands.command("train", **({"like": like} | kept))
+    raise UserError(
+        f"vary needs an option with several values, and --{name}={value} is "
+        f"one; for that type `{typed}`."
+    )
+
+
+# Checking.
 
 NOT_OK = 1  # exit code, as of `grep` and `diff`
 

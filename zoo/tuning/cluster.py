@@ -2,45 +2,46 @@
 
 Ray starts processes, reserves cores and GPUs for them, and reports those that
 are lost. What must survive the driver stays in the driver: the trial log, the
-tuner, the seeds, and how often a lost run is tried again (`pool.run_jobs`).
+tuner, the seeds, and how often a lost run is tried again (`jobs.run_on_pool`).
 
 A run is a method of an actor, not a task. The death of an actor is published
 as soon as the cluster declares its node dead, about a minute after its network
 was cut; a task is given up only when gRPC's keepalive ends, after seven. The
 process that was cut off trains on for some minutes and holds its run folder,
-so whoever gets the run next waits for the lock (`worker.run`).
+so whoever gets the run next waits for the lock (`workers.train_run`).
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-import importlib.metadata
 import importlib.util
-import ipaddress
 import logging
 import os
 import pathlib
 import platform
-import subprocess
-import sys
 import time
-import uuid
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import Any
 
-import zoo
-from zoo import backend, io
+from zoo import backend
 from zoo.errors import UserError, join_and
 from zoo.training.signals import StopRequest
-from zoo.tuning import devices, worker
-from zoo.tuning.pool import run_jobs
-from zoo.tuning.worker import Job, Outcome
+from zoo.tuning import workers
+from zoo.tuning.cluster_checks import (
+    PROBE_TIMEOUT,
+    check_access,
+    make_probe,
+    node_error,
+    probe_file,
+    refuse_open,
+    version_difference,
+    versions,
+)
+from zoo.tuning.jobs import RunJobs, RunRequest, RunResult, run_on_pool
 
 AUTO = "auto"
 INSTALL = "pip install 'ray[default]>=2.52,<3'"
-CONNECT_TIMEOUT = 30.0  # seconds until a cluster has to answer
-PROBE_TIMEOUT = 60.0  # seconds until every node has to answer
 CAPACITY_INTERVAL = 5.0  # seconds between two counts of the nodes
 START_TIMEOUT = 10.0  # seconds in which an actor starts where there is room
 PENDING_WARNING = 30.0  # seconds without a free node, then it is said
@@ -51,7 +52,7 @@ Say = Callable[[str], None]
 
 @dataclasses.dataclass(frozen=True)
 class ClusterConfig:
-    """Which cluster to use, and what each run takes of it.
+    """A Ray cluster, and the resources of each run on it.
 
     Attributes:
         address: HOST:PORT of the head node; `auto` is that of RAY_ADDRESS,
@@ -61,12 +62,89 @@ class ClusterConfig:
             one; `None` is 1 if the cluster has a GPU, else 0.
         without_token: Whether a cluster that anybody can use is accepted on an
             address that other machines can reach.
+
+    Raises:
+        UserError: The address is invalid.
     """
 
     address: str
     num_cpus: float = 1.0
     num_gpus: float | None = None
     without_token: bool = False
+
+    def __post_init__(self):
+        host, _, port = self.address.rpartition(":")
+        is_port = port.isdecimal() and int(port) < 2**16
+        if self.address != AUTO and not (host and is_port):
+            raise UserError(
+                f"--cluster={self.address} is not an address; write "
+                "--cluster=HOST:6379, where `ray start --head` runs, or "
+                "--cluster=auto on one of its nodes."
+            )
+
+
+@dataclasses.dataclass(frozen=True)
+class Placement:
+    """Where runs are trained, and how many at once.
+
+    Attributes:
+        max_workers: Maximum number of runs at once, or `auto`; `None` is as
+            many as fit on a cluster, and one without.
+        cluster: The cluster; `None` is this machine.
+    """
+
+    max_workers: int | str | None = None
+    cluster: ClusterConfig | None = None
+
+    @property
+    def flags(self) -> dict[str, str | float]:
+        """Flags that place runs there again, for a printed command."""
+        if self.cluster is None:
+            return {}
+        flags = {"cluster": self.cluster.address}
+        if self.cluster.num_gpus is not None:
+            flags["trial_gpus"] = self.cluster.num_gpus
+        if self.cluster.num_cpus != 1:
+            flags["trial_cpus"] = self.cluster.num_cpus
+        if self.cluster.without_token:
+            flags["cluster_without_token"] = True
+        return flags
+
+
+@contextlib.contextmanager
+def open_workers(
+    placement: Placement, runs_dir: str, say: Say
+) -> Iterator[tuple[RunJobs, Callable[[int], int]]]:
+    """Connects to the cluster, if there is one, while the block runs.
+
+    Args:
+        placement: Where runs are trained.
+        runs_dir: Folder of the run folders.
+        say: Prints a line.
+
+    Yields:
+        A function that trains runs, as `workers.run_jobs` does, and one that
+        returns the number of runs at once, of a number of runs in all.
+
+    Raises:
+        UserError: The cluster cannot be used.
+    """
+    number = placement.max_workers
+    if placement.cluster is not None:
+        max_workers = None if number == AUTO else number
+        with connect(placement.cluster, runs_dir, max_workers, say) as cluster:
+            yield cluster.run_jobs, cluster.num_workers
+        return
+    num_workers = number or 1
+    if number == AUTO:
+        num_workers = workers.auto_num_workers()
+    limit = workers.max_num_workers()
+    if num_workers > limit:
+        say(
+            f"training {limit} runs at once, all that this machine has room for"
+        )
+        num_workers = limit
+    yield workers.run_jobs, lambda total: min(num_workers, total)
 
 
 @contextlib.contextmanager
@@ -90,13 +168,13 @@ def connect(
             f"--cluster={config.address} needs Ray, which is not installed; "
             f"run `{INSTALL}`."
         )
-    is_open = _check_access(config.address)
+    is_open = check_access(config.address)
     _init(config.address)
     import ray
 
     try:
         if is_open and not config.without_token:
-            _refuse_open(ray.get_runtime_context().gcs_address)
+            refuse_open(ray.get_runtime_context().gcs_address)
         nodes = [_Node.of(facts) for facts in ray.nodes() if facts["Alive"]]
         resources = _resources(config, nodes)
         _check_nodes(nodes, runs_dir)
@@ -128,23 +206,23 @@ class Cluster:
             at_once = min(at_once, self._max_workers)
         return max(min(at_once, most), 1)
 
-    def work(
+    def run_jobs(
         self,
-        jobs: Iterator[Job | None],
-        workers: int = 1,
+        requests: Iterator[RunRequest | None],
+        num_workers: int = 1,
         log: pathlib.Path | None = None,
-    ) -> Iterator[Outcome]:
-        """Does jobs on the nodes of the cluster, as `pool.work` does here.
+    ) -> Iterator[RunResult]:
+        """Trains runs on the nodes; see `jobs.run_on_pool`.
 
         Args:
-            jobs: as `pool.run_jobs` takes them.
-            workers: has no effect: there are as many as fit on the nodes,
+            requests: As `run_on_pool` takes them.
+            num_workers: No effect: there are as many as fit on the nodes,
                 which may come and go, up to `max_workers`.
-            log: gets what Ray reports.
+            log: No effect: every node keeps the output of its processes in
+                Ray's own logs.
         """
-        with _logging_to(log):
-            pool = RayPool(self._resources, self._max_workers, self._say)
-            yield from run_jobs(jobs, pool)
+        pool = RayPool(self._resources, self._max_workers, self._say)
+        yield from run_on_pool(requests, pool)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -254,9 +332,9 @@ class _Setup:
         package = backend.selected()[0]
         environment = {backend.ENV_VARIABLE: package}
         if not resources.num_gpus:
-            environment[devices.VISIBLE] = ""
+            environment[workers.CUDA_DEVICES] = ""
         elif resources.num_gpus < 1:
-            environment |= devices.SHARED_GPU
+            environment |= workers.SHARED_GPU
         threads = None
         if not resources.num_gpus:
             threads = max(int(resources.num_cpus), 1)
@@ -277,16 +355,16 @@ class TrialActor:
         with contextlib.suppress(OSError):
             os.chdir(setup.folder)
         os.environ.update(setup.environment)
-        for name in devices.THREADS if setup.threads else ():
+        for name in workers.THREAD_VARIABLES if setup.threads else ():
             os.environ.setdefault(name, str(setup.threads))
         package = setup.environment[backend.ENV_VARIABLE]
-        if wrong := _difference(versions(package), setup.versions):
+        if wrong := version_difference(versions(package), setup.versions):
             raise RuntimeError(f"node {platform.node()} has {wrong}")
         self._stop = StopRequest()
 
-    def run(self, job: Job) -> Outcome:
-        """Does a job; see `worker.run`."""
-        return worker.run(job, self._stop)
+    def run(self, request: RunRequest) -> RunResult:
+        """Trains a run; see `workers.train_run`."""
+        return workers.train_run(request, self._stop)
 
     def stop(self) -> None:
         """Asks the run to save and end; called in a thread of its own."""
@@ -306,14 +384,14 @@ class _Running:
         submitted: Time when it was given, in seconds.
     """
 
-    job: Job
+    request: RunRequest
     actor: Any
     started: Any
     submitted: float
 
 
 class RayPool:
-    """Actors on the nodes of the cluster; see `pool.Pool`.
+    """Actors on the nodes of the cluster; see `jobs.WorkerPool`.
 
     Args:
         resources: that a run takes of a node.
@@ -339,14 +417,14 @@ class RayPool:
 
     @property
     def num_running(self) -> int:
-        """Number of jobs that were submitted and have not ended."""
+        """Number of runs that were submitted and have not ended."""
         return len(self._running)
 
     @property
     def num_free(self) -> int:
-        """Number of further jobs that can start at once, or one that waits.
+        """Number of further runs that can start at once, or one that waits.
 
-        One job at least is always submitted, and waits until a node has room.
+        At least one run is always submitted, and waits until a node has room.
         """
         now = time.monotonic()
         if now - self._counted >= CAPACITY_INTERVAL:
@@ -356,16 +434,18 @@ class RayPool:
             at_once = min(at_once, self._max_workers)
         return max(at_once - len(self._running), 0)
 
-    def submit(self, job: Job) -> None:
-        """Gives a job to an actor that has none, or to a new one."""
+    def submit(self, request: RunRequest) -> None:
+        """Gives a run to an idle actor, or to a new one."""
         actor = self._idle.pop() if self._idle else self._start()
-        # The tag is the driver's own, and need not travel.
-        result = actor.run.remote(dataclasses.replace(job, tag=None))
+        # The key belongs to the driver, and is not sent.
+        result = actor.run.remote(dataclasses.replace(request, key=None))
         started = actor.ready.options(concurrency_group=CONTROL).remote()
-        self._running[result] = _Running(job, actor, started, time.monotonic())
+        self._running[result] = _Running(
+            request, actor, started, time.monotonic()
+        )
 
-    def wait(self, timeout: float) -> list[Outcome]:
-        """Waits until a job ends; returns what came of those that did."""
+    def wait(self, timeout: float) -> list[RunResult]:
+        """Waits until a run ends; returns the results of those that did."""
         if not self._running:
             time.sleep(timeout)
             return []
@@ -373,10 +453,10 @@ class RayPool:
         if not ready:
             self._make_room()
             self._warn_if_pending()
-        return [self._take(result) for result in ready]
+        return [self._take(ref) for ref in ready]
 
     def terminate(self) -> None:
-        """Asks every running job to save and stop."""
+        """Asks every current run to save and stop."""
         for running in self._running.values():
             if self._has_started(running):
                 stop = running.actor.stop.options(concurrency_group=CONTROL)
@@ -385,12 +465,12 @@ class RayPool:
                 self._ray.kill(running.actor)
 
     def kill(self) -> None:
-        """Ends every running job at once."""
+        """Ends every current run at once."""
         for running in self._running.values():
             self._ray.kill(running.actor)
 
     def close(self) -> None:
-        """Frees the actors, as soon as their jobs have ended."""
+        """Frees the actors, as soon as their runs have ended."""
         while self._running:
             self.wait(1.0)
         self._drop_idle()
@@ -406,11 +486,11 @@ class RayPool:
         )
         return kind(TrialActor).remote(self._setup)
 
-    def _take(self, result: Any) -> Outcome:
-        """Returns the outcome of a job, whose actor answered or died."""
-        running = self._running.pop(result)
+    def _take(self, ref: Any) -> RunResult:
+        """Returns the result of a run, whose actor answered or died."""
+        running = self._running.pop(ref)
         try:
-            outcome = self._ray.get(result)
+            result = self._ray.get(ref)
         except self._ray.exceptions.RayTaskError:
             raise  # a mistake in `TrialActor`: a run itself raises nothing
         except self._ray.exceptions.RayError as error:
@@ -419,15 +499,18 @@ class RayPool:
             # Others of its node may be dead as well.
             self._drop_idle()
             seconds = round(time.monotonic() - running.submitted, 3)
-            return Outcome(
-                running.job, "lost", reason=_reason(error), seconds=seconds
+            return RunResult(
+                running.request,
+                "lost",
+                reason=_lost_reason(error),
+                seconds=seconds,
             )
         self._idle.append(running.actor)
-        # The job that came back is a copy.
-        return dataclasses.replace(outcome, job=running.job)
+        # The request that came back is a copy.
+        return dataclasses.replace(result, request=running.request)
 
     def _make_room(self) -> None:
-        """Ends idle actors where a job waits for a node that they occupy."""
+        """Ends idle actors if a run waits for the room that they occupy."""
         now = time.monotonic()
         if self._idle and any(
             now - running.submitted >= START_TIMEOUT
@@ -456,71 +539,12 @@ class RayPool:
         self._say(f"waiting for a node with {self._resources} free")
 
 
-def _reason(error: Exception) -> str:
-    """Says in a clause how a run was lost."""
+def _lost_reason(error: Exception) -> str:
+    """Returns in a clause how a run was lost."""
     text = " ".join(str(error).split())
     if "OutOfMemory" in type(error).__name__ or "memory" in text:
         return "its node ran short of memory, and Ray ended its process"
     return text
-
-
-# Access.
-
-
-def _check_access(address: str) -> bool:
-    """Returns whether a cluster lets in whoever can reach it.
-
-    Processes of their own ask, since Ray ends a process that has no token, and
-    takes more than the time that a user should wait where nobody answers.
-
-    Raises:
-        UserError: no cluster answers, or not to the token of this process.
-    """
-    own = _ask(address, os.environ)
-    anybody = _ask(address, {**os.environ, "RAY_AUTH_MODE": "disabled"})
-    end = time.monotonic() + CONNECT_TIMEOUT
-    try:
-        error = _error_of(own, end)
-        if error and "token" in error.lower():
-            raise UserError(
-                f"the Ray cluster at {address} asks for a token, and that of "
-                "this process is missing or another one; set "
-                "RAY_AUTH_MODE=token, and RAY_AUTH_TOKEN_PATH to the file of "
-                "the token that its nodes have."
-            )
-        if error:
-            raise UserError(
-                f"no Ray cluster answers at --cluster={address}; start one "
-                "with `ray start --head --port=6379`, and on every other "
-                "machine `ray start --address=HOST:6379`."
-            )
-        return not _error_of(anybody, end)
-    finally:
-        for process in (own, anybody):
-            process.kill()
-            process.communicate()
-
-
-def _ask(address: str, environment: Mapping[str, str]) -> subprocess.Popen:
-    """Starts a process that ends with 0 if a cluster answers it."""
-    main = "from ray.scripts.scripts import main; main()"
-    words = [sys.executable, "-c", main, "health-check"]
-    return subprocess.Popen(
-        [*words, f"--address={address}"],
-        env=environment,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-
-
-def _error_of(process: subprocess.Popen, end: float) -> str:
-    """Returns what a process complains of; empty if it ends with 0."""
-    try:
-        _, text = process.communicate(timeout=max(end - time.monotonic(), 0.1))
-    except subprocess.TimeoutExpired:
-        return "no answer"
-    return text or "no answer" if process.returncode else ""
 
 
 def _init(address: str) -> None:
@@ -543,51 +567,6 @@ def _init(address: str) -> None:
         ) from error
 
 
-def _refuse_open(address: str) -> None:
-    """Raises `UserError` if other machines can reach an open cluster.
-
-    Args:
-        address: HOST:PORT of its head node.
-    """
-    host = address.rpartition(":")[0].strip("[]")
-    with contextlib.suppress(ValueError):
-        if ipaddress.ip_address(host).is_loopback:
-            return
-    if host != "localhost":
-        raise UserError(
-            f"the Ray cluster at {address} asks for no token, so that whoever "
-            "can reach it can run programs on its nodes; start it with "
-            "RAY_AUTH_MODE=token and the token of `ray get-auth-token "
-            "--generate`, or accept that by --cluster_without_token."
-        )
-
-
-# What every node must have in common with the driver.
-
-
-def versions(package: str) -> dict[str, str | None]:
-    """Returns what must be the same on every node: packages and versions.
-
-    Args:
-        package: of the Keras backend.
-    """
-    found = {"Python": ".".join(platform.python_version_tuple()[:2])}
-    found["zoo"] = zoo.__version__
-    for name in ("keras", package):
-        found[name] = importlib.metadata.version(name)
-    return found
-
-
-def _difference(found: dict[str, str], wanted: dict[str, str]) -> str:
-    """Says which version is another one, in a clause; empty if none is."""
-    for name, version in wanted.items():
-        if found.get(name) is None:
-            return f"no {name}, which is {version} here"
-        if found[name] != version:
-            return f"{name} {found[name]}, not {version} as here"
-    return ""
-
-
 def _check_nodes(nodes: list[_Node], runs_dir: str) -> None:
     """Raises `UserError` if a node could not train what this process would.
 
@@ -599,8 +578,8 @@ def _check_nodes(nodes: list[_Node], runs_dir: str) -> None:
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
 
     package = backend.selected()[0]
-    with _probe_file(runs_dir) as path:
-        probe = ray.remote(num_cpus=0, max_retries=0)(_make_probe())
+    with probe_file(runs_dir) as path:
+        probe = ray.remote(num_cpus=0, max_retries=0)(make_probe())
         results = {}
         for node in nodes:
             there = NodeAffinitySchedulingStrategy(node.id, soft=False)
@@ -615,113 +594,5 @@ def _check_nodes(nodes: list[_Node], runs_dir: str) -> None:
                 answer = ray.get(result) if result in ready else None
             except ray.exceptions.RayError:
                 answer = None
-            if why := _complaint(answer, package, runs_dir):
+            if why := node_error(answer, package, runs_dir):
                 raise UserError(f"node {node.address} of the cluster {why}")
-
-
-def _complaint(
-    answer: dict[str, Any] | None, package: str, runs_dir: str
-) -> str:
-    """Says why a node cannot train; empty if it can.
-
-    Args:
-        answer: of the node's probe; `None` if there was none.
-        package: of the Keras backend.
-        runs_dir: folder of the run folders.
-    """
-    if answer is None:
-        return (
-            f"did not answer within {PROBE_TIMEOUT:g} s; `ray status` shows "
-            "the nodes, and their logs say what is wrong."
-        )
-    if wrong := _difference(answer["versions"], versions(package)):
-        return f"has {wrong}; install the same versions on every node."
-    share = "give --runs_dir=PATH of a folder that all nodes share."
-    if not answer["sees"]:
-        return f"does not see the folder of runs {runs_dir}; {share}"
-    if not answer["writes"]:
-        return f"cannot write to the folder of runs {runs_dir}; {share}"
-    if not answer["respects_locks"]:
-        return (
-            f"can lock files of {runs_dir} that are locked here, so that two "
-            "processes could train one run; use a file system whose locks "
-            "hold on all nodes, such as NFS 4."
-        )
-    return ""
-
-
-def _make_probe() -> Callable[[str, str, str], dict[str, Any]]:
-    """Returns the function that each node runs at the start.
-
-    It is made here, and imports what it needs, so that it travels whole: the
-    node may have no zoo, or another one.
-    """
-
-    def probe(folder: str, path: str, package: str) -> dict[str, Any]:
-        import contextlib
-        import importlib.metadata
-        import os
-        import platform
-
-        found = {"Python": ".".join(platform.python_version_tuple()[:2])}
-        with contextlib.suppress(ImportError):
-            import zoo
-
-            found["zoo"] = zoo.__version__
-        for name in ("keras", package):
-            with contextlib.suppress(importlib.metadata.PackageNotFoundError):
-                found[name] = importlib.metadata.version(name)
-        answer = {"versions": found, "sees": False, "writes": False}
-        answer["respects_locks"] = os.name == "nt"
-        with contextlib.suppress(OSError):
-            os.chdir(folder)
-        with contextlib.suppress(OSError), open(path, "rb") as file:
-            answer["sees"] = True
-            if os.name != "nt":
-                import fcntl
-
-                try:
-                    fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                except OSError:
-                    answer["respects_locks"] = True
-        with contextlib.suppress(OSError):
-            own = f"{path}-{os.getpid()}-{platform.node()}"
-            with open(own, "xb"):
-                os.remove(own)
-            answer["writes"] = True
-        return answer
-
-    return probe
-
-
-@contextlib.contextmanager
-def _probe_file(runs_dir: str) -> Iterator[pathlib.Path]:
-    """Makes a locked file in the folder of runs, while the block runs.
-
-    Raises:
-        UserError: nothing can be written there.
-    """
-    folder = pathlib.Path(runs_dir).absolute()
-    made = [path for path in (folder, *folder.parents) if not path.exists()]
-    path = folder / f".probe-{uuid.uuid4().hex}"
-    try:
-        with contextlib.ExitStack() as stack:
-            try:
-                folder.mkdir(parents=True, exist_ok=True)
-                stack.enter_context(io.file_lock(path))
-            except OSError as error:
-                raise UserError(
-                    f"--runs_dir={runs_dir} cannot be written: "
-                    f"{os.strerror(error.errno or 0)}."
-                ) from error
-            yield path
-    finally:
-        path.unlink(missing_ok=True)
-        for path in made:
-            with contextlib.suppress(OSError):  # somebody else uses it
-                path.rmdir()
-
-
-@contextlib.contextmanager
-def _logging_to(log: pathlib.Path | None) -> Iterator[None]:
-    yield

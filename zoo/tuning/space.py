@@ -1,81 +1,195 @@
-"""A search space: several dimensions, and the config of one point in it.
+"""The search space of a sweep: hyperparameters, each read from a `--space`.
 
-An option that has an effect beside some values of another one alone, as
-momentum beside optimizers that have it, is part of a point only there.
+    optimizer=sgd,adam,rmsprop           one of these
+    dropout=0:0.6                        any number between, both ends too
+    dropout=0:0.6:0.1                    0, 0.1, ... 0.6
+    learning_rate=log:1e-4:1e-1          any number, uniform in its logarithm
+    learning_rate=log:1e-4:1e-1:10       1e-4, 1e-3, 1e-2, 1e-1
+    model_arg.hidden=64,(64,64)          an argument of the model alone
+
+An option that takes whole numbers gets whole numbers from its range. An option
+that has an effect only with some values of another one, as momentum with the
+optimizers that have it, is part of a trial only there.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Callable, Iterable, Mapping
+from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from zoo.config import OPTIONS, TrainConfig
-from zoo.errors import UserError
-from zoo.tuning import dimension
-from zoo.tuning.dimension import ARGUMENT, Dimension
+from zoo.errors import UserError, close_matches
+from zoo.options import (
+    ARGUMENTS,
+    FLOAT,
+    INT,
+    INT_OR_AUTO,
+    INT_OR_FULL,
+    NAMES,
+    NUMBERS,
+    Option,
+    read_option,
+)
 
-Values = Mapping[str, Any]  # of one point, by name of the dimension
+ARGUMENT = "model_arg."  # before the name of an argument of the model
+MAX_VALUES = 1000
+NUM_DIGITS = 4  # that a number drawn from a range keeps
+NUM_GRID_POINTS = 4  # of a range without steps, in a grid search
+NUMERIC = (FLOAT, INT, INT_OR_FULL, INT_OR_AUTO)
+NUMBER = re.compile(r"[-+]?(\d+\.?\d*|\.\d+)(e[-+]?\d+)?", re.IGNORECASE)
+# Options that are the same in all trials, with the reason.
+EVALUATION = (
+    "decides on which examples trials are evaluated, so that their scores "
+    "could not be compared; give it once, for all trials"
+)
+NO_EFFECT = "changes nothing that is learned; give it once, for all trials"
+FIXED = {
+    "seed": "is not a hyperparameter; --executions=3 trains each trial with 3 "
+    "seeds",
+    **dict.fromkeys(
+        ("dataset", "val_fraction", "group_by", "classes", "skip_unreadable"),
+        EVALUATION,
+    ),
+    "model": "is not a hyperparameter; sweep one model, then the other",
+}
+
+Values = Mapping[str, Any]  # of one trial, by name of the hyperparameter
 
 
 @dataclasses.dataclass(frozen=True)
-class Space:
-    """Dimensions, each after those that it depends on."""
+class HyperParameter:
+    """Values that one option or argument can have in a sweep.
 
-    dimensions: tuple[Dimension, ...]
+    Attributes:
+        name: Name of the option, or `model_arg.` and that of an argument.
+        text: As it was written.
+        values: All values in order; empty for a range without steps.
+        low, high: Ends of such a range; both may be drawn.
+        log: Whether such a range is sampled uniformly in its logarithm.
+        is_int: Whether such a range gives whole numbers.
+    """
+
+    name: str
+    text: str
+    values: tuple[Any, ...] = ()
+    low: float = 0.0
+    high: float = 0.0
+    log: bool = False
+    is_int: bool = False
 
     @classmethod
-    def parse(cls, texts: Iterable[str]) -> Space:
+    def parse(cls, text: str) -> HyperParameter:
+        """Reads one `--space`.
+
+        Raises:
+            UserError: It is not of such a form, names no option that a trial
+                can change, or has values that the option cannot have.
+        """
+        name, equals, words = text.partition("=")
+        if not (name and equals and words):
+            raise UserError(
+                f"--space={text} is not of the form NAME=VALUES; write for "
+                "example --space=dropout=0:0.6:0.1."
+            )
+        try:
+            read = _value_reader(name)
+            if _is_range(name, words):
+                return _parse_range(name, text, words.split(":"), read)
+            return _parse_choices(name, text, words, read)
+        except UserError as error:
+            raise UserError(f"in --space={text}, {error}") from None
+
+    @property
+    def bounds(self) -> tuple[Any, ...]:
+        """All values, or both ends of a range without steps."""
+        return self.values or (self.low, self.high)
+
+    def nearest(self, number: float) -> float | int:
+        """Returns a number inside a range, with few digits."""
+        if not self.is_int:
+            number = float(f"{number:.{NUM_DIGITS}g}")
+        return min(max(number, self.low), self.high)
+
+    def grid(self) -> HyperParameter:
+        """Returns the same with a few values, as a grid search needs them."""
+        if self.values:
+            return self
+        fractions = [i / (NUM_GRID_POINTS - 1) for i in range(NUM_GRID_POINTS)]
+        if self.log:
+            ratio = self.high / self.low
+            points = [self.low * ratio**fraction for fraction in fractions]
+        else:
+            width = self.high - self.low
+            points = [self.low + fraction * width for fraction in fractions]
+        if self.is_int:
+            points = [round(point) for point in points]
+        values = tuple(dict.fromkeys(map(self.nearest, points)))
+        return dataclasses.replace(self, values=values)
+
+
+@dataclasses.dataclass(frozen=True)
+class SearchSpace:
+    """Hyperparameters, each after those that it depends on."""
+
+    hyperparameters: tuple[HyperParameter, ...]
+
+    @classmethod
+    def parse(cls, texts: Iterable[str]) -> SearchSpace:
         """Reads every `--space`.
 
         Raises:
-            UserError: one of them is wrong, or two are of one name.
+            UserError: One of them is invalid, or two are of one name.
         """
-        found: dict[str, Dimension] = {}
+        known: dict[str, HyperParameter] = {}
         for text in texts:
-            new = dimension.parse(text)
-            if new.name in found:
+            new = HyperParameter.parse(text)
+            if new.name in known:
                 raise UserError(
-                    f"--space={found[new.name].text} and --space={text} are "
+                    f"--space={known[new.name].text} and --space={text} are "
                     f"both about {new.name}; write all its values in one."
                 )
-            found[new.name] = new
-        space = cls(tuple(found.values()))
+            known[new.name] = new
+        space = cls(tuple(known.values()))
         # Those that others depend on come first.
         return cls(
             tuple(
                 sorted(
-                    space.dimensions,
-                    key=lambda d: space.condition(d) is not None,
+                    space.hyperparameters,
+                    key=lambda hp: space.condition(hp) is not None,
                 )
             )
         )
 
     @property
     def texts(self) -> list[str]:
-        """The dimensions as they were written."""
-        return [one.text for one in self.dimensions]
+        """The hyperparameters as they were written."""
+        return [hp.text for hp in self.hyperparameters]
 
-    def condition(self, one: Dimension) -> tuple[str, tuple[str, ...]] | None:
-        """Returns the dimension that decides over another, and its values.
+    def condition(
+        self, hp: HyperParameter
+    ) -> tuple[str, tuple[str, ...]] | None:
+        """Returns the hyperparameter that another depends on, and its values.
 
         `None` stands for one that always has an effect.
         """
-        needs = OPTIONS[one.name].depends_on if one.name in OPTIONS else None
-        names = [other.name for other in self.dimensions]
+        needs = OPTIONS[hp.name].depends_on if hp.name in OPTIONS else None
+        names = [other.name for other in self.hyperparameters]
         return needs if needs and needs[0] in names else None
 
-    def is_active(self, one: Dimension, values: Values) -> bool:
-        """Whether a dimension has an effect beside some values."""
-        needs = self.condition(one)
+    def is_active(self, hp: HyperParameter, values: Values) -> bool:
+        """Whether a hyperparameter has an effect with these values."""
+        needs = self.condition(hp)
         return needs is None or values.get(needs[0]) in needs[1]
 
     def config(self, fixed: TrainConfig, values: Values) -> TrainConfig:
-        """Returns the config of a point.
+        """Returns the config of a trial.
 
         Raises:
-            UserError: its values contradict each other or what is fixed.
+            UserError: Its values contradict each other or the fixed options.
         """
         options = {n: v for n, v in values.items() if n in OPTIONS}
         arguments = {
@@ -87,84 +201,213 @@ class Space:
             **options, model_arg={**fixed.model_arg, **arguments}
         )
 
-    def stepped(self) -> Space:
+    def grid(self) -> SearchSpace:
         """Returns the space with a few values in place of each range."""
-        return Space(tuple(one.stepped() for one in self.dimensions))
+        return SearchSpace(tuple(hp.grid() for hp in self.hyperparameters))
 
-    def without(self, names: Iterable[str]) -> Space:
-        """Returns the space without some dimensions."""
-        gone = set(names)
-        return Space(tuple(d for d in self.dimensions if d.name not in gone))
-
-    def count(self) -> int | None:
-        """Returns how many points there are; `None` where a range has none."""
-        if not all(one.values for one in self.dimensions):
-            return None
-        free = [d for d in self.dimensions if self.condition(d) is None]
-        return math.prod(
-            sum(self._below(one, value) for value in one.values) for one in free
+    def without(self, names: Iterable[str]) -> SearchSpace:
+        """Returns the space without some hyperparameters."""
+        dropped = set(names)
+        return SearchSpace(
+            tuple(hp for hp in self.hyperparameters if hp.name not in dropped)
         )
 
-    def _below(self, parent: Dimension, value: Any) -> int:
-        """Returns how many points of dependent dimensions a value has."""
+    def count(self) -> int | None:
+        """Returns the number of points; `None` if a range has no steps."""
+        if not all(hp.values for hp in self.hyperparameters):
+            return None
+        free = [hp for hp in self.hyperparameters if not self.condition(hp)]
         return math.prod(
-            len(one.values)
-            for one in self.dimensions
-            if (needs := self.condition(one))
+            sum(self._count_dependent(hp, value) for value in hp.values)
+            for hp in free
+        )
+
+    def _count_dependent(self, parent: HyperParameter, value: Any) -> int:
+        """Returns how many points of dependent hyperparameters a value has."""
+        return math.prod(
+            len(hp.values)
+            for hp in self.hyperparameters
+            if (needs := self.condition(hp))
             and needs[0] == parent.name
             and value in needs[1]
         )
 
-    def probes(self) -> list[dict[str, Any]]:
-        """Returns points that have between them every end of each dimension.
+    def corner_points(self) -> list[dict[str, Any]]:
+        """Returns points with every bound of each hyperparameter.
 
         The first has the first value of each.
         """
-        first = self._active({d.name: d.ends()[0] for d in self.dimensions})
-        found = [first]
-        for one in self.dimensions:
-            needs = self.condition(one)
-            for value in one.ends():
-                point = {d.name: d.ends()[0] for d in self.dimensions}
-                point[one.name] = value
+        first = {hp.name: hp.bounds[0] for hp in self.hyperparameters}
+        points = [self._active(first)]
+        for hp in self.hyperparameters:
+            needs = self.condition(hp)
+            for value in hp.bounds:
+                point = {**first, hp.name: value}
                 if needs:
-                    point[needs[0]] = self._fitting(one, *needs)
+                    point[needs[0]] = self._enabling_value(hp, *needs)
                 point = self._active(point)
-                if point not in found:
-                    found.append(point)
-        return found
+                if point not in points:
+                    points.append(point)
+        return points
 
-    def _fitting(
-        self, one: Dimension, name: str, words: tuple[str, ...]
+    def _enabling_value(
+        self, hp: HyperParameter, name: str, words: tuple[str, ...]
     ) -> str:
-        """Returns a value beside which a dimension has an effect."""
+        """Returns a value with which a hyperparameter has an effect."""
         for value in self[name].values:
             if value in words:
                 return value
         raise UserError(
-            f"--space={one.text} has no effect with "
+            f"--space={hp.text} has no effect with "
             f"--space={self[name].text}; leave one of them out."
         )
 
-    def __getitem__(self, name: str) -> Dimension:
-        return next(one for one in self.dimensions if one.name == name)
+    def __getitem__(self, name: str) -> HyperParameter:
+        return next(hp for hp in self.hyperparameters if hp.name == name)
 
     def _active(self, values: Values) -> dict[str, Any]:
         return {
-            one.name: values[one.name]
-            for one in self.dimensions
-            if self.is_active(one, values)
+            hp.name: values[hp.name]
+            for hp in self.hyperparameters
+            if self.is_active(hp, values)
         }
 
 
-def in_words(values: Values) -> str:
-    """Writes a point in one line: `learning_rate 0.002, dropout 0.3`."""
+def format_values(values: Values) -> str:
+    """Returns values in one line: `learning_rate 0.002, dropout 0.3`."""
     return ", ".join(
-        f"{name.removeprefix(ARGUMENT)} {_shown(value)}"
+        f"{name.removeprefix(ARGUMENT)} {_format_value(value)}"
         for name, value in values.items()
         if not name.startswith("tuner/")
     )
 
 
-def _shown(value: Any) -> str:
+def _format_value(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+def _value_reader(name: str) -> Callable[[str], Any]:
+    """Returns what reads one value of an option or argument."""
+    if name.startswith(ARGUMENT):
+        if not name.removeprefix(ARGUMENT).isidentifier():
+            raise UserError("no argument is named; write model_arg.NAME=...")
+        return _literal
+    option = OPTIONS.get(name)
+    if option is None:
+        free = [n for n in OPTIONS if _reason_fixed(n, OPTIONS[n]) is None]
+        close = close_matches(name, free, 1)
+        hint = f"did you mean {close[0]}?" if close else "see train --helpfull."
+        raise UserError(f"there is no hyperparameter {name!r}; {hint}")
+    reason = _reason_fixed(name, option)
+    if reason:
+        raise UserError(f"{name} {reason}.")
+    return lambda word: read_option(
+        name, option, _without_parentheses(option, word)
+    )
+
+
+def _reason_fixed(name: str, option: Option) -> str | None:
+    """Returns why an option is the same in all trials, if it must be."""
+    if name == "model_arg":
+        return "needs the name of an argument; write model_arg.NAME"
+    if option.group in ("run", "summaries") or name == "data_dir":
+        return FIXED.get(name, NO_EFFECT)
+    return FIXED.get(name)
+
+
+def _without_parentheses(option: Option, word: str) -> str:
+    """Removes the parentheses of a choice that is a list."""
+    is_list = option.type in (NUMBERS, NAMES)
+    return word.strip("()").strip(",") if is_list else word
+
+
+def _literal(word: str) -> Any:
+    """Reads the value of a model's argument, as --model_arg does."""
+    return ARGUMENTS.parse(f"value={word}")["value"]
+
+
+def _is_range(name: str, words: str) -> bool:
+    if name.startswith(ARGUMENT):
+        first, *rest = words.split(":")
+        return bool(rest) and (first == "log" or bool(NUMBER.fullmatch(first)))
+    return ":" in words and OPTIONS[name].type in NUMERIC
+
+
+def _parse_range(
+    name: str, text: str, words: list[str], read: Callable[[str], Any]
+) -> HyperParameter:
+    log = words[0] == "log"
+    numbers = [_parse_number(word) for word in words[log:]]
+    if len(numbers) not in (2, 3):
+        raise UserError(
+            "a range is written low:high, low:high:step or log:low:high."
+        )
+    low, high = (read(word) for word in words[log : log + 2])
+    if log and low <= 0:
+        raise UserError(
+            f"a logarithmic scale cannot begin at {words[1]}; give a low end "
+            "above 0."
+        )
+    if low >= high:
+        raise UserError(
+            f"the low end {words[log]} is not below the high end "
+            f"{words[log + 1]}."
+        )
+    is_int = isinstance(low, int) and isinstance(high, int)
+    if len(numbers) == 2:
+        return HyperParameter(name, text, (), low, high, log, is_int)
+    values = _step_values(*numbers, log)
+    has_int_steps = is_int and numbers[2] == int(numbers[2])
+    kind = int if has_int_steps else float
+    if is_int and not has_int_steps and not name.startswith(ARGUMENT):
+        raise UserError(f"{name} takes whole numbers, in whole steps.")
+    return HyperParameter(name, text, tuple(map(kind, values)))
+
+
+def _parse_number(word: str) -> Decimal:
+    try:
+        number = Decimal(word)
+    except InvalidOperation:
+        number = Decimal("nan")
+    if not number.is_finite():
+        raise UserError(f"{word!r} is not a number.")
+    return number
+
+
+def _step_values(low: Decimal, high: Decimal, step: Decimal, log: bool) -> list:
+    """Returns the values from one end to the other; decimals stay exact."""
+    if step <= (1 if log else 0):
+        raise UserError(
+            f"a step of {step} leads nowhere; give one above {int(log)}."
+        )
+    if log:
+        count = math.log(high / low) / math.log(step)
+    else:
+        count = float((high - low) / step)
+    if abs(count - round(count)) > 1e-6 or round(count) < 1:
+        raise UserError(f"steps of {step} from {low} do not end at {high}.")
+    if count >= MAX_VALUES:
+        raise UserError(
+            f"there are {round(count) + 1:,} values; leave the step out."
+        )
+    steps = range(round(count) + 1)
+    return [low * step**i if log else low + step * i for i in steps]
+
+
+def _parse_choices(
+    name: str, text: str, words: str, read: Callable[[str], Any]
+) -> HyperParameter:
+    # Commas inside parentheses belong to a value.
+    items = [w.strip() for w in re.split(r",(?![^(]*\))", words)]
+    if not all(items):
+        raise UserError("a choice is empty; take the comma out.")
+    values = [read(item) for item in items]
+    for item, value in zip(items, values, strict=True):
+        if values.count(value) > 1:
+            raise UserError(f"{item} is given twice.")
+    if len(values) == 1:
+        flag = name.replace(ARGUMENT, "model_arg=", 1)
+        raise UserError(
+            f"there is nothing to choose from; write --{flag}={items[0]}."
+        )
+    return HyperParameter(name, text, tuple(values))

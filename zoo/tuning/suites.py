@@ -23,11 +23,16 @@ from zoo.data import cache, datasets, tfds
 from zoo.errors import UserError, unknown_name_error
 from zoo.resolve import resolve_names
 from zoo.runs import NOT_STARTED, Run, RunGroup
-from zoo.tuning import devices, pool
-from zoo.tuning.repeating import folder
-from zoo.tuning.repeating.folder import Repeats
-from zoo.tuning.repeating.progress import Progress
-from zoo.tuning.repeating.request import Member, Request, seeds_from
+from zoo.tuning import workers
+from zoo.tuning.jobs import RunJobs, RunRequest, RunResult
+from zoo.tuning.multirun import (
+    Multirun,
+    MultirunConfig,
+    RunSpec,
+    difference,
+    seeds_from,
+)
+from zoo.tuning.multirun_summary import MultirunProgress, summarize
 
 BUDGETS = ("smoke", "laptop", "full")
 CURVES = "curves.png"
@@ -36,7 +41,6 @@ _OTHERS = "default"  # in a table of flags: all experiments not named there
 # Reads flags, such as `--recipe=mnist/lr`, as the command line does.
 ReadFlags = Callable[[Sequence[str]], TrainConfig]
 Print = Callable[[str], None]
-RunJobs = Callable[[Iterator, int, pathlib.Path], Iterator]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -229,7 +233,7 @@ class SuiteRun:
     root: pathlib.Path
     read: ReadFlags
     data_dir: str | None = None
-    groups: dict[str, Repeats] = dataclasses.field(default_factory=dict)
+    groups: dict[str, Multirun] = dataclasses.field(default_factory=dict)
     failures: dict[tuple[str, int], str] = dataclasses.field(
         default_factory=dict
     )
@@ -245,26 +249,30 @@ class SuiteRun:
         return len(self.experiments) * self.num_seeds
 
     def train(
-        self, workers: int, say: Print, run_jobs: RunJobs = pool.work
+        self,
+        num_workers: int,
+        say: Print,
+        run_jobs: RunJobs = workers.run_jobs,
     ) -> None:
         """Trains the runs that are missing; a failed run stops no other.
 
         Args:
-            workers: Number of runs trained at once.
+            num_workers: Number of runs trained at once.
             say: Prints a line.
-            run_jobs: Trains jobs, as `pool.work` does.
+            run_jobs: Trains runs, as `workers.run_jobs` does.
 
         Raises:
             UserError: The folder cannot be written, or is in use.
             Interrupted: A signal asked for an end; the same call resumes.
         """
-        devices.hide_gpus()  # the runs need them
+        workers.hide_gpus()  # the runs need them
         with self._lock():
-            progress = Progress(self._num_missing(), say)
-            jobs = self._jobs(progress)
-            for outcome in run_jobs(jobs, workers, self.root / "log.txt"):
-                experiment, member = outcome.job.tag
-                self._report(progress, experiment, member.config.seed, outcome)
+            progress = MultirunProgress(self._num_missing(), say)
+            requests = self._requests(progress)
+            log = self.root / "log.txt"
+            for result in run_jobs(requests, num_workers, log):
+                experiment, spec = result.request.key
+                self._report(progress, experiment, spec.config.seed, result)
 
     def _lock(self):
         try:
@@ -290,38 +298,40 @@ class SuiteRun:
             for seed in seeds_from(config.seed, self.num_seeds)
         ]
 
-    def _jobs(self, progress: Progress) -> Iterator[pool.Job | None]:
+    def _requests(
+        self, progress: MultirunProgress
+    ) -> Iterator[RunRequest | None]:
         for experiment in self.experiments:
             label, config = experiment.label, experiment.config(self.read)
             while config.weights and self._waits_for(config.weights):
                 yield None  # until the run that it starts from has ended
             try:
-                repeats = self._resolve(experiment)
+                multirun = self._resolve(experiment)
             except UserError as error:
                 for seed in range(self.num_seeds):
                     self.failures[label, seed] = str(error).rstrip(".")
                     progress.ended(label, "failed", {}, str(error))
                 continue
-            self.groups[label] = repeats
-            for member in repeats.members:
-                run = repeats.run(member)
+            self.groups[label] = multirun
+            for spec in multirun.specs:
+                run = multirun.run(spec)
                 if not run.has_ended:
-                    config = member.config.replace(
+                    config = spec.config.replace(
                         run_name=run.name, runs_dir=str(self.root)
                     )
                     if config.weights:
                         config = config.replace(
                             weights=self._source_run(experiment, config.seed)
                         )
-                    yield pool.Job(config, tag=(experiment, member))
+                    yield RunRequest(config, key=(experiment, spec))
 
     def _waits_for(self, name: str) -> bool:
         """Whether a run of another experiment has not ended yet."""
-        repeats = self.groups.get(name)
-        return repeats is not None and not all(
-            repeats.run(member).has_ended
-            or (name, member.config.seed) in self.failures
-            for member in repeats.members
+        multirun = self.groups.get(name)
+        return multirun is not None and not all(
+            multirun.run(spec).has_ended
+            or (name, spec.config.seed) in self.failures
+            for spec in multirun.specs
         )
 
     def _source_run(self, experiment: Experiment, seed: int) -> str:
@@ -337,7 +347,7 @@ class SuiteRun:
                 return RunGroup(self.root, name).run(path).name
         return name
 
-    def _resolve(self, experiment: Experiment) -> Repeats:
+    def _resolve(self, experiment: Experiment) -> Multirun:
         """Returns the runs of an experiment: those there are, and new ones.
 
         Raises:
@@ -353,17 +363,17 @@ class SuiteRun:
             *seeds_from(config.seed, self.num_seeds),
             *self._further_seeds(label),
         }
-        members = [
-            Member(
+        specs = [
+            RunSpec(
                 run_path(config, label, seed), None, config.replace(seed=seed)
             )
             for seed in sorted(seeds)
         ]
-        request = Request(config, tuple(sorted(seeds)))
-        repeats = Repeats(group, request, tuple(members))
-        for member in members:
-            self._check_unchanged(repeats.run(member), member.config)
-        return repeats
+        request = MultirunConfig(config, tuple(sorted(seeds)))
+        multirun = Multirun(group, request, tuple(specs))
+        for spec in specs:
+            self._check_unchanged(multirun.run(spec), spec.config)
+        return multirun
 
     def _further_seeds(self, label: str) -> Iterator[int]:
         """Yields the seeds of the runs there are beside the first."""
@@ -383,7 +393,7 @@ class SuiteRun:
                 run_name=None,
             )
         )
-        why = folder.difference(Request(known, ()), Request(config, ()))
+        why = difference(MultirunConfig(known, ()), MultirunConfig(config, ()))
         if why:
             raise UserError(
                 f"{run.path} is a run {why}, of an earlier version of the "
@@ -392,18 +402,18 @@ class SuiteRun:
 
     def _report(
         self,
-        progress: Progress,
+        progress: MultirunProgress,
         experiment: Experiment,
         seed: int,
-        outcome: Any,
+        result: RunResult,
     ) -> None:
         label = experiment.label
-        name = outcome.job.config.run_name
-        reason = outcome.reason.removeprefix(f"{name} diverged: ")
+        name = result.request.config.run_name
+        reason = result.reason.removeprefix(f"{name} diverged: ")
         if reason:
             self.failures[label, seed] = reason
         shown = label if self.num_seeds == 1 else f"{label}, seed {seed}"
-        progress.ended(shown, outcome.status, outcome.metrics, reason)
+        progress.ended(shown, result.status, result.metrics, reason)
 
 
 HEADER = ("recipe", "seeds", "training", "validation", "95% interval")
@@ -413,13 +423,12 @@ HEADER += ("loss", "seconds", "expected", "")
 def print_results(suite_run: SuiteRun, say: Print) -> bool:
     """Prints a table and draws all curves; returns whether a run failed."""
     from zoo.evaluation import compare
-    from zoo.tuning.repeating import summary
 
     rows, failed, drawn = [], False, {}
     for experiment in suite_run.experiments:
         label = experiment.label
-        repeats = suite_run.groups.get(label)
-        if repeats is None:
+        multirun = suite_run.groups.get(label)
+        if multirun is None:
             reasons = [
                 why for (name, _), why in suite_run.failures.items()
                 if name == label
@@ -428,10 +437,10 @@ def print_results(suite_run: SuiteRun, say: Print) -> bool:
             rows.append((label, "", *["-"] * 6, f"failed: {why}"))
             failed = True
             continue
-        found = summary.summarize(repeats)
-        rows.append(_row(experiment, found, suite_run, repeats))
-        for member, row in zip(repeats.members, found["runs"], strict=True):
-            run = repeats.run(member)
+        found = summarize(multirun)
+        rows.append(_row(experiment, found, suite_run, multirun))
+        for spec, row in zip(multirun.specs, found["runs"], strict=True):
+            run = multirun.run(spec)
             failed |= row["status"] == "not started"
             history = run.history if run.has_model else []
             if any(r.get("val_loss") is not None for r in history):
@@ -454,7 +463,7 @@ def _row(
     experiment: Experiment,
     found: dict[str, Any],
     suite_run: SuiteRun,
-    repeats: Repeats,
+    multirun: Multirun,
 ) -> tuple[str, ...]:
     """Returns the cells of a recipe: one run, or the mean over its seeds."""
     from zoo.console import format_interval, format_percent
@@ -465,25 +474,25 @@ def _row(
     return (
         experiment.label,
         ", ".join(map(str, over["seeds"])),
-        format_percent(_mean(repeats, "train_accuracy")),
+        format_percent(_mean(multirun, "train_accuracy")),
         format_percent(over["mean"]) if is_accuracy else "-",
         format_interval(alone["low"], alone["high"]) if is_accuracy else "-",
         "-" if over["loss"] is None else f"{over['loss']:.4g}",
         f"{over['wall_seconds']:.1f}",
-        _verdict(experiment, repeats),
+        _verdict(experiment, multirun),
         _remark(experiment.label, found, suite_run),
     )
 
 
-def _mean(repeats: Repeats, key: str) -> float | None:
+def _mean(multirun: Multirun, key: str) -> float | None:
     """Returns the mean of a metric over the runs that have it."""
-    runs = map(repeats.run, repeats.members)
+    runs = map(multirun.run, multirun.specs)
     values = [run.metrics[key] for run in runs if run.has_model]
     values = [value for value in values if value is not None]
     return sum(values) / len(values) if values else None
 
 
-def _verdict(experiment: Experiment, repeats: Repeats) -> str:
+def _verdict(experiment: Experiment, multirun: Multirun) -> str:
     """Returns whether the mean scores lie in the recipe's expected ranges.
 
     Nothing where the budget changes the recipe.
@@ -499,7 +508,7 @@ def _verdict(experiment: Experiment, repeats: Repeats) -> str:
     verdicts = []
     for expected in recipes.expected_ranges(experiment.recipe):
         key = keys.get(expected.score)
-        value = key and _mean(repeats, key)
+        value = key and _mean(multirun, key)
         if value is not None:
             verdicts.append(expected.contains(value))
     if not verdicts:

@@ -12,30 +12,32 @@ from zoo.errors import Interrupted, UserError
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
-from zoo.tuning import worker
-from zoo.tuning.repeating import folder, running, words
-from zoo.tuning.repeating.knob import read
-from zoo.tuning.repeating.progress import Progress
-from zoo.tuning.repeating.request import Request, seeds_from
+from zoo.tuning import multirun, workers
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.multirun import MultirunConfig, seeds_from
+from zoo.tuning.multirun_summary import MultirunProgress, format_summary
+from zoo.tuning.varied_option import VariedOption
 
 FAST = {"model": "lr", "steps": 4, "batch_size": 128, "summaries": ("scalars",)}
 
 
-def here(jobs, workers, log):
-    """Stands for `pool.work`: trains in this process."""
-    for job in jobs:
-        yield worker.run(job)
+def here(requests, num_workers, log):
+    """Stands for `workers.run_jobs`: trains in this process."""
+    for request in requests:
+        yield workers.train_run(request)
 
 
-def ask(root, knob="learning_rate=0.001,0.1", seeds=(0,), **options):
+def ask(root, varied="learning_rate=0.001,0.1", seeds=(0,), **options):
     config = TrainConfig(**{**FAST, "runs_dir": str(root), **options})
-    return Request(config, seeds, knob and read(*knob.split("=", 1)))
+    return MultirunConfig(
+        config, seeds, varied and VariedOption.parse(*varied.split("=", 1))
+    )
 
 
-def begin(request, parent=None, work=here):
+def begin(config, parent=None, run_jobs=here):
     said = []
-    ending = running.begin(request, parent, 1, said.append, work)
-    return ending, "\n".join(said)
+    result = multirun.run_multirun(config, parent, 1, said.append, run_jobs)
+    return result, "\n".join(said)
 
 
 @pytest.fixture(scope="module")
@@ -75,14 +77,14 @@ def test_the_run_that_is_there_is_not_repeated(root):
 
 
 def test_the_same_again_trains_nothing_and_says_the_same(root):
-    def nothing(jobs, workers, log):
-        assert not list(jobs)
+    def nothing(requests, num_workers, log):
+        assert not list(requests)
         yield from ()
 
     before = json.loads((root / VARY / "vary.json").read_text())
-    ending, said = begin(ask(root), work=nothing)
-    assert ending.found == before
-    assert "0 to train; 2 there already" in said
+    ending, said = begin(ask(root), run_jobs=nothing)
+    assert ending.summary == before
+    assert "0 to train; 2 exist already" in said
 
 
 def test_seeds_have_the_spread_that_scipy_finds(root):
@@ -102,36 +104,36 @@ def test_seeds_have_the_spread_that_scipy_finds(root):
 
 def test_values_are_compared_in_words(root):
     found = json.loads((root / VARY / "vary.json").read_text())
-    text = words.text(found)
+    text = format_summary(found)
     assert "learning_rate  accuracy  95% CI" in text
-    assert "this is base, which was there" in text
+    assert "the existing run base" in text
     assert "`zoo compare`" in text
 
 
 def test_a_group_is_read_back_as_it_was_written(root):
     request = ask(root)
-    known = folder.read(RunStore(str(root)).find_group(VARY))
-    assert known.request.common == request.common
-    assert known.request.knob == request.knob
-    assert [m.value for m in known.members] == [0.001, 0.1]
+    known = multirun.read_multirun(RunStore(str(root)).find_group(VARY))
+    assert known.config.common == request.common
+    assert known.config.varied == request.varied
+    assert [m.value for m in known.specs] == [0.001, 0.1]
 
 
 def test_more_values_make_a_group_grow_and_fewer_make_a_new_one(root):
-    grown = folder.find(ask(root, "learning_rate=0.1,0.001,0.5"))
+    grown = multirun.find_multirun(ask(root, "learning_rate=0.1,0.001,0.5"))
     assert grown.group.name == VARY
-    places = [member.place for member in grown.members]
+    places = [spec.path for spec in grown.specs]
     assert places[1:] == ["learning_rate-0.001", "learning_rate-0.5"]
-    assert grown.members[0].reused
-    other = folder.find(ask(root, "learning_rate=0.001,0.5"))
+    assert grown.specs[0].reused
+    other = multirun.find_multirun(ask(root, "learning_rate=0.001,0.5"))
     assert other.group.name == f"{VARY}-2"
 
 
 @pytest.mark.parametrize(
     ("request_", "sentence"),
     [
-        ({"knob": "l2=0,1"}, "in which learning_rate is varied"),
-        ({"knob": None}, "in which learning_rate is varied"),
-        ({"knob": "learning_rate=1,2"}, "learning_rate is 0.001 and 0.1"),
+        ({"varied": "l2=0,1"}, "in which learning_rate is varied"),
+        ({"varied": None}, "in which learning_rate is varied"),
+        ({"varied": "learning_rate=1,2"}, "learning_rate is 0.001 and 0.1"),
         ({"l2": 0.5}, "with no --l2 and not --l2=0.5"),
         ({"seeds": (0, 1)}, "with one seed for each value"),
         ({"seeds": (3,)}, "with the seed 0"),
@@ -141,7 +143,7 @@ def test_another_request_of_that_name_is_told_what_differs(
     root, request_, sentence
 ):
     with pytest.raises(UserError, match=sentence) as error:
-        folder.find(ask(root, **{**request_, "run_name": VARY}))
+        multirun.find_multirun(ask(root, **{**request_, "run_name": VARY}))
     assert "choose another --run_name." in str(error.value)
 
 
@@ -152,15 +154,15 @@ def test_a_value_that_cannot_work_leaves_nothing(tmp_path):
 
 
 def test_runs_that_fail_or_diverge_are_told_and_others_go_on(tmp_path):
-    def ill(jobs, workers, log):
-        first, *rest = jobs
-        yield worker.Outcome(first, "failed", reason="its process died")
-        yield from here(iter(rest), workers, log)
+    def ill(requests, num_workers, log):
+        first, *rest = requests
+        yield RunResult(first, "failed", reason="its process died")
+        yield from here(iter(rest), num_workers, log)
 
-    ending, said = begin(ask(tmp_path), work=ill)
+    ending, said = begin(ask(tmp_path), run_jobs=ill)
     assert ending.failed and not ending.diverged
     assert "1 of 2  learning_rate=0.001; failed: its process died" in said
-    assert [r["status"] for r in ending.found["runs"]] == [
+    assert [r["status"] for r in ending.summary["runs"]] == [
         "not started",
         "completed",
     ]
@@ -168,15 +170,15 @@ def test_runs_that_fail_or_diverge_are_told_and_others_go_on(tmp_path):
 
 
 def test_an_interrupted_group_says_how_to_go_on_and_goes_on(tmp_path):
-    def stopped(jobs, workers, log):
-        yield worker.run(next(jobs))
+    def stopped(requests, num_workers, log):
+        yield workers.train_run(next(requests))
         raise Interrupted("stopped")
 
     request = ask(tmp_path, None, (0, 1))
     with pytest.raises(Interrupted, match="1 of 2 runs done; `zoo resume"):
-        begin(request, work=stopped)
+        begin(request, run_jobs=stopped)
     ending, said = begin(request)
-    assert "1 to train; 1 there already" in said
+    assert "1 to train; 1 exist already" in said
     assert not ending.failed
 
 
@@ -210,7 +212,7 @@ def test_a_group_that_cannot_be_understood_is_refused(tmp_path, text):
     (tmp_path / "g").mkdir()
     (tmp_path / "g" / "group.json").write_text(text)
     with pytest.raises(UserError, match="damaged|format 99"):
-        folder.read(RunStore(str(tmp_path)).find_group("g"))
+        multirun.read_multirun(RunStore(str(tmp_path)).find_group("g"))
 
 
 def test_a_group_at_work_is_held(root):
@@ -222,7 +224,7 @@ def test_a_group_at_work_is_held(root):
 
 def test_progress_tells_the_best_and_the_time_that_is_left():
     said, time = [], iter([0.0, 10.0, 20.0, 30.0])
-    progress = Progress(3, said.append, lambda: next(time))
+    progress = MultirunProgress(3, said.append, lambda: next(time))
     done = {"status": "completed", "wall_seconds": 9.0}
     progress.ended("a", "completed", {**done, "best_val_accuracy": 0.9})
     progress.ended("b", "diverged", {}, "the loss is no number.")

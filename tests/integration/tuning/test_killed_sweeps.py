@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from zoo.runs import SweepFolder
-from zoo.tuning.confirming.ledger import Confirmations
-from zoo.tuning.ledger import Ledger
+from zoo.tuning.retrain import RetrainLog
+from zoo.tuning.trials import TrialLog
 
 ROOT = Path(__file__).parents[3]
 COMMON = [
@@ -70,16 +70,16 @@ def kill_after(process, folder, more, delay):
 
 def result(folder):
     """Returns all in which two equal sweeps must agree."""
-    book = Ledger(folder)
+    log = TrialLog(folder)
     executions = [
         {**vars(one), "seconds": None, "run": one.run.partition("/")[2]}
-        for one in book.executions()
+        for one in log.executions()
     ]
-    confirmed = [
+    retrained = [
         {**vars(one), "seconds": None, "run": one.run.partition("/")[2]}
-        for one in Confirmations(folder).read()
+        for one in RetrainLog(folder).read()
     ]
-    return executions, book.proposals(), confirmed
+    return executions, log.proposals(), retrained
 
 
 @pytest.mark.slow
@@ -107,7 +107,7 @@ def test_five_kills_at_random_moments_change_no_trial(tmp_path, tuner):
     assert result(folder) == expected
     keys = [(one["proposal"], one["execution"]) for one in expected[0]]
     assert len(keys) == len(set(keys)) > 5
-    assert len(expected[2]) == 6  # three new seeds of winner and default
+    assert len(expected[2]) == 6  # three new seeds of either recipe
     assert "done: " in out
     assert SweepFolder(folder, "killed").status == "completed"
 

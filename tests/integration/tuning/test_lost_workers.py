@@ -12,8 +12,8 @@ import pytest
 
 from tests import killing
 from tests.killing import Moment
-from zoo.tuning.confirming.ledger import Confirmations
-from zoo.tuning.ledger import Ledger
+from zoo.tuning.retrain import RetrainLog
+from zoo.tuning.trials import TrialLog
 
 pytestmark = [
     pytest.mark.slow,
@@ -90,17 +90,17 @@ def trained(folder):
 
 def of_sweep(folder):
     """Returns all in which two equal sweeps must agree, in order of trials."""
-    book = Ledger(folder)
-    executions = [{**vars(one), "seconds": 0} for one in book.executions()]
+    log = TrialLog(folder)
+    executions = [{**vars(one), "seconds": 0} for one in log.executions()]
     executions.sort(key=lambda row: (row["proposal"], row["execution"]))
-    confirmed = [
-        {**vars(one), "seconds": 0} for one in Confirmations(folder).read()
+    retrained = [
+        {**vars(one), "seconds": 0} for one in RetrainLog(folder).read()
     ]
     # With two workers the order of finishing is nobody's.
-    confirmed.sort(key=lambda row: row["run"])
-    proposals = [{**row, "after": 0} for row in book.proposals()]
+    retrained.sort(key=lambda row: row["run"])
+    proposals = [{**row, "after": 0} for row in log.proposals()]
     best = json.loads((folder / "result.json").read_text())["best"]
-    return executions, proposals, confirmed, best, trained(folder)
+    return executions, proposals, retrained, best, trained(folder)
 
 
 def of_seeds(folder):
@@ -132,7 +132,8 @@ def seeds(tmp_path_factory):
 def test_ten_workers_of_a_sweep_are_killed_and_nothing_changes(tmp_path, sweep):
     trials = [f"trial-{number:03d}" for number in range(5)]
     moments = ten_moments(
-        [*trials, "winner/seed6", "winner/seed7", "default/seed6"]
+        [*trials, *(f"best_trial/seed{n}" for n in (6, 7))]
+        + ["default_recipe/seed6"]
     )
     command(tmp_path / "runs", SWEEP, moments)
     found = of_sweep(tmp_path / "runs" / "s")
@@ -161,9 +162,9 @@ def test_trials_lost_in_every_try_are_reported_and_resumed(tmp_path, sweep):
     text = command(root, SWEEP, lost, code=4)
     assert "lost: s/trial-001: lost 3 times" in text and "SIGKILL" in text
     assert "zoo: 2 trainings of s lost their workers" in text
-    assert {e.trial for e in Ledger(folder).executions()} == {0, 2, 4}
-    assert not (folder / "winner.flags").exists()
-    assert not Confirmations(folder).read()
+    assert {e.trial for e in TrialLog(folder).executions()} == {0, 2, 4}
+    assert not (folder / "best_trial.flags").exists()
+    assert not RetrainLog(folder).read()
     result = json.loads((folder / "result.json").read_text())
     assert result["status"] == "incomplete"
     assert {r["run"] for r in result["lost"]} == {"s/trial-001", "s/trial-003"}

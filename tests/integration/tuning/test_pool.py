@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from zoo.cli import cluster
 from zoo.config import TrainConfig
 from zoo.errors import Interrupted
 from zoo.run_store import RunStore
@@ -18,8 +17,10 @@ from zoo.runs import RunWriter
 from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
-from zoo.tuning import devices, processes, worker
-from zoo.tuning.pool import Job, Outcome, run_jobs, work
+from zoo.tuning import workers
+from zoo.tuning.cluster import Placement, open_workers
+from zoo.tuning.jobs import RunRequest, RunResult, run_on_pool
+from zoo.tuning.workers import run_jobs
 
 ROOT = Path(__file__).parents[3]
 QUIET = TrainingConsole(quiet=True)
@@ -42,12 +43,12 @@ def weights(runs_dir, name):
 @pytest.mark.slow
 def test_a_worker_trains_the_same_bits_as_a_process_of_its_own(tmp_path):
     jobs = [
-        Job(config(tmp_path, name, model=model, seed=3), tag=name)
+        RunRequest(config(tmp_path, name, model=model, seed=3), key=name)
         for name, model in (("a", "lr"), ("b", "mlp"), ("c", "lr"))
     ]
     log = tmp_path / "workers.log"
-    done = list(work(iter(jobs), 1, log))
-    assert [(o.job.tag, o.status) for o in done] == [
+    done = list(run_jobs(iter(jobs), 1, log))
+    assert [(o.request.key, o.status) for o in done] == [
         (name, "completed") for name in "abc"
     ]
     assert done[0].history[-1]["step"] == 6
@@ -68,23 +69,23 @@ def test_mistakes_and_divergence_are_outcomes_and_the_next_job_is_done(
     tmp_path,
 ):
     jobs = [
-        Job(config(tmp_path, "bad", dropout=0.5)),
-        Job(config(tmp_path, "wild", model="mlp", learning_rate=1e30)),
-        Job(config(tmp_path, "good")),
+        RunRequest(config(tmp_path, "bad", dropout=0.5)),
+        RunRequest(config(tmp_path, "wild", model="mlp", learning_rate=1e30)),
+        RunRequest(config(tmp_path, "good")),
     ]
-    bad, wild, good = work(iter(jobs), 1)
+    bad, wild, good = run_jobs(iter(jobs), 1)
     assert bad.status == "failed" and "--dropout=0.5 has no" in bad.reason
     assert wild.status == "diverged" and "not finite" in wild.reason
     assert good.status == "completed" and good.reason == ""
     # Asked for again, nothing is trained anew, and the answers are the same.
     before = (tmp_path / "good" / "metrics.json").stat().st_mtime_ns
-    statuses = [o.status for o in work(iter(jobs[1:]), 1)]
+    statuses = [o.status for o in run_jobs(iter(jobs[1:]), 1)]
     assert statuses == ["diverged", "completed"]
     assert (tmp_path / "good" / "metrics.json").stat().st_mtime_ns == before
 
 
 class Script:
-    """A pool without processes: each job ends as its tag says, one by one."""
+    """A pool without processes: each run ends as its key says, one by one."""
 
     def __init__(self, places=1):
         self.places, self.at_work, self.started = places, [], []
@@ -98,13 +99,17 @@ class Script:
     def num_free(self):
         return self.places - len(self.at_work)
 
-    def submit(self, job):
-        self.at_work.append(job)
-        self.started.append(job.config.run_name)
+    def submit(self, request):
+        self.at_work.append(request)
+        self.started.append(request.config.run_name)
 
     def wait(self, timeout):
-        job = self.at_work.pop(0)
-        return [Outcome(job, job.tag.pop(0), reason="it died", seconds=1.5)]
+        request = self.at_work.pop(0)
+        return [
+            RunResult(
+                request, request.key.pop(0), reason="it died", seconds=1.5
+            )
+        ]
 
     def terminate(self):
         self.terminated = True
@@ -116,19 +121,19 @@ class Script:
         self.closed = True
 
 
-def scripted(**tags):
-    """Returns a job for each name, with how its tries end."""
+def scripted(**keys):
+    """Returns a request for each name, with how its tries end."""
     return [
-        Job(TrainConfig(run_name=name), tag=list(ends))
-        for name, ends in tags.items()
+        RunRequest(TrainConfig(run_name=name), key=list(ends))
+        for name, ends in keys.items()
     ]
 
 
 def test_a_job_whose_worker_is_lost_starts_again_and_is_one_outcome():
     pool = Script(places=2)
     jobs = scripted(a=["lost", "lost", "completed"], b=["completed"])
-    found = list(run_jobs(iter(jobs), pool))
-    assert [(o.job.config.run_name, o.status) for o in found] == [
+    found = list(run_on_pool(iter(jobs), pool))
+    assert [(o.request.config.run_name, o.status) for o in found] == [
         ("b", "completed"),
         ("a", "completed"),
     ]
@@ -140,7 +145,7 @@ def test_a_job_whose_worker_is_lost_starts_again_and_is_one_outcome():
 def test_a_job_is_lost_after_three_tries_and_the_others_are_done():
     pool = Script()
     jobs = scripted(a=["lost"] * 4, b=["lost", "completed"])
-    found = list(run_jobs(iter(jobs), pool))
+    found = list(run_on_pool(iter(jobs), pool))
     assert [o.status for o in found] == ["lost", "completed"]
     assert pool.started == ["a", "a", "a", "b", "b"]
     assert found[0].reason == "lost 3 times, the last time because it died"
@@ -149,14 +154,16 @@ def test_a_job_is_lost_after_three_tries_and_the_others_are_done():
 def test_failures_of_the_training_itself_are_not_tried_again():
     pool = Script()
     jobs = scripted(a=["failed"], b=["diverged"])
-    found = [o.status for o in run_jobs(iter(jobs), pool)]
+    found = [o.status for o in run_on_pool(iter(jobs), pool)]
     assert found == ["failed", "diverged"]
     assert pool.started == ["a", "b"]
 
 
 def test_a_job_that_was_stopped_from_outside_starts_again():
     pool = Script()
-    found = list(run_jobs(iter(scripted(a=["interrupted", "completed"])), pool))
+    found = list(
+        run_on_pool(iter(scripted(a=["interrupted", "completed"])), pool)
+    )
     assert [o.status for o in found] == ["completed"]
 
 
@@ -165,14 +172,14 @@ def test_a_job_that_is_lost_while_all_is_stopped_has_no_outcome():
 
     def jobs():
         yield scripted(a=["lost", "completed"])[0]
-        raise AssertionError("no job starts once all is stopped")
+        raise AssertionError("no request starts once all is stopped")
 
-    pool.submit = lambda job: (
-        Script.submit(pool, job),
+    pool.submit = lambda request: (
+        Script.submit(pool, request),
         signal.raise_signal(signal.SIGINT),
     )
     with pytest.raises(Interrupted):
-        list(run_jobs(jobs(), pool))
+        list(run_on_pool(jobs(), pool))
     assert pool.started == ["a"] and pool.terminated and pool.closed
 
 
@@ -188,8 +195,8 @@ def test_a_run_that_another_process_holds_is_waited_for(tmp_path, monkeypatch):
         if len(waits) == 3:
             holder.__exit__(None, None, None)
 
-    monkeypatch.setattr(worker, "time", Clock(release))
-    outcome = worker.run(Job(asked))
+    monkeypatch.setattr(workers, "time", Clock(release))
+    outcome = workers.train_run(RunRequest(asked))
     assert outcome.status == "completed" and len(waits) == 3
 
 
@@ -204,9 +211,9 @@ class Clock:
 
 @needs_sigkill
 def test_how_a_process_died_is_said_in_words():
-    assert "SIGKILL" in processes._reason(-9)
-    assert processes._reason(-11) == "its process crashed (SIGSEGV)"
-    assert processes._reason(3) == "its process ended with exit code 3"
+    assert "SIGKILL" in workers._exit_reason(-9)
+    assert workers._exit_reason(-11) == "its process crashed (SIGSEGV)"
+    assert workers._exit_reason(3) == "its process ended with exit code 3"
 
 
 def test_a_run_paused_twice_equals_one_trained_straight_through(tmp_path):
@@ -235,35 +242,35 @@ def test_a_run_paused_twice_equals_one_trained_straight_through(tmp_path):
 
 
 def test_cores_are_divided_and_settings_from_outside_stand(monkeypatch):
-    for name in devices.THREADS:
+    for name in workers.THREAD_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
-    monkeypatch.setattr(devices, "cores", lambda: 8)
-    shares = devices.environments(4)
+    monkeypatch.setattr(workers, "num_cores", lambda: 8)
+    shares = workers.worker_environments(4)
     assert len(shares) == 4
     assert all("OMP_NUM_THREADS" not in share for share in shares)
     assert {share["TF_NUM_INTRAOP_THREADS"] for share in shares} == {"2"}
     # A single worker has the machine to itself, as `zoo train` has.
-    assert "TF_NUM_INTRAOP_THREADS" not in devices.environments(1)[0]
+    assert "TF_NUM_INTRAOP_THREADS" not in workers.worker_environments(1)[0]
 
 
 def test_each_worker_sees_one_gpu(monkeypatch):
-    monkeypatch.setattr(devices, "gpus", lambda: ["0", "2"])
-    seen = [share[devices.VISIBLE] for share in devices.environments(3)]
+    monkeypatch.setattr(workers, "list_gpus", lambda: ["0", "2"])
+    environments = workers.worker_environments(3)
+    seen = [one[workers.CUDA_DEVICES] for one in environments]
     assert seen == ["0", "2", "0"]
-    assert devices.workers_at_once() == 2
+    assert workers.auto_num_workers() == 2
 
 
 @pytest.mark.parametrize(
-    "workers, most, expected", [(200, 100, 4), (200, 3, 3), (2, 100, 2)]
+    "number, total, expected", [(200, 100, 4), (200, 3, 3), (2, 100, 2)]
 )
-def test_workers_are_bounded_by_jobs_and_by_cores(
-    monkeypatch, workers, most, expected
+def test_workers_are_bounded_by_runs_and_by_cores(
+    monkeypatch, number, total, expected
 ):
-    monkeypatch.setattr(devices, "cores", lambda: 4)
-    monkeypatch.setattr(devices, "gpus", list)
+    monkeypatch.setattr(workers, "num_cores", lambda: 4)
+    monkeypatch.setattr(workers, "list_gpus", list)
     said = []
-    placement = cluster.Placement(workers, None)
-    with cluster.place(placement, "runs", said.append) as (_, at_once):
-        assert at_once(most) == expected
-    assert len(said) == (workers > 4)
+    with open_workers(Placement(number), "runs", said.append) as (_, at_once):
+        assert at_once(total) == expected
+    assert len(said) == (number > 4)

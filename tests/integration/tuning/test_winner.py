@@ -1,4 +1,4 @@
-"""A real sweep to its end: the winner's flagfile, and one look at the test."""
+"""A real sweep to its end: its flagfile, and one evaluation of the test set."""
 
 import csv
 import io
@@ -31,33 +31,35 @@ def run(capsys, *argv):
 
 
 @pytest.mark.slow
-def test_the_flagfile_of_a_winner_gives_its_accuracy_again(tmp_path, capsys):
+def test_the_flagfile_of_the_best_trial_gives_its_accuracy_again(
+    tmp_path, capsys
+):
     where = f"--runs_dir={tmp_path}"
     out = run(capsys, "sweep", *FLAGS, "--open_test", where)
     sweep = tmp_path / "s"
     result = json.loads((sweep / "result.json").read_text())
     run(
-        capsys, "train", f"--flagfile={sweep}/winner.flags", where,
+        capsys, "train", f"--flagfile={sweep}/best_trial.flags", where,
         "--run_name=again",
     )  # fmt: skip
-    assert curve(tmp_path / "again") == curve(sweep / "winner" / "seed1")
+    assert curve(tmp_path / "again") == curve(sweep / "best_trial" / "seed1")
     metrics = json.loads((tmp_path / "again" / "metrics.json").read_text())
-    scores = result["confirmation"]["winner"]["scores"]
+    scores = result["retrained"]["best_trial"]["scores"]
     assert metrics["best_val_accuracy"] == scores[0]
     # One look, however often the sweep is taken up again.
     assert "1st look at this test set" in out and "unseals it" not in out
     again = run(capsys, "resume", "s", where)
     assert "1st look at this test set" in again
-    ledger = (tmp_path / "test_evaluations.jsonl").read_text()
-    (look,) = map(json.loads, io.StringIO(ledger))
-    assert [one["run"] for one in look["runs"]] == [
-        "s/winner/seed1", "s/winner/seed2",
+    log = (tmp_path / "test_evaluations.jsonl").read_text()
+    (row,) = map(json.loads, io.StringIO(log))
+    assert [one["run"] for one in row["runs"]] == [
+        "s/best_trial/seed1", "s/best_trial/seed2",
     ]  # fmt: skip
-    # A kill between the look and its note: the ledger knows it.
+    # A kill between the evaluation and its result: the log knows it.
     (sweep / "result.json").unlink()
     run(capsys, "resume", "s", where)
     found = json.loads((sweep / "result.json").read_text())["test"]
     assert found["values"] == result["test"]["values"]
-    assert (tmp_path / "test_evaluations.jsonl").read_text() == ledger
-    out = run(capsys, "compare", "s/default", "s/winner", where)
+    assert (tmp_path / "test_evaluations.jsonl").read_text() == log
+    out = run(capsys, "compare", "s/default_recipe", "s/best_trial", where)
     assert "4 runs of 2 recipes" in out

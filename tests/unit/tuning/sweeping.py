@@ -5,12 +5,11 @@ import math
 from zoo.config import TrainConfig
 from zoo.runs import SweepFolder
 from zoo.training.console import TrainingConsole
-from zoo.tuning.display import Display
-from zoo.tuning.folder import open_folder, read_settings
-from zoo.tuning.ledger import Ledger
-from zoo.tuning.pool import Outcome
-from zoo.tuning.settings import SweepConfig
-from zoo.tuning.sweep import run_sweep
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.progress import SweepProgress
+from zoo.tuning.sweep import open_folder, read_settings, run_sweep
+from zoo.tuning.sweep_config import SweepConfig
+from zoo.tuning.trials import TrialLog
 
 EPOCHS = 4  # of a whole run
 
@@ -34,46 +33,49 @@ def settings(runs_dir, **changes):
     return SweepConfig(**values)
 
 
-def goodness(config):
+def accuracy_of(config):
     """Returns the accuracy of a config: best at a rate of 0.01."""
     # The model's own rate is none that was searched, and a little worse.
     far = abs(math.log10(config.learning_rate or 0.02) + 2)
     return 1 - far / 10 - config.seed / 1000
 
 
-def outcome(job):
+def result_of(request):
     """Returns what a training would: more accurate every epoch."""
-    last = job.until_epoch or EPOCHS
+    last = request.until_epoch or EPOCHS
     rows = [
         {
             "epoch": float(epoch),
-            "val_accuracy": goodness(job.config) * epoch / EPOCHS,
-            "val_loss": 1 - goodness(job.config) * epoch / EPOCHS,
+            "val_accuracy": accuracy_of(request.config) * epoch / EPOCHS,
+            "val_loss": 1 - accuracy_of(request.config) * epoch / EPOCHS,
         }
         for epoch in range(1, last + 1)
     ]
     status = "completed" if last == EPOCHS else "paused"
-    return Outcome(job, status, {"status": status}, rows, seconds=1.0)
+    return RunResult(request, status, {"status": status}, rows, seconds=1.0)
 
 
-def work(jobs, workers=1, log=None, answer=outcome):
-    """Does jobs as `pool.work` does, those that are at work last one first."""
-    jobs, at_work, more = iter(jobs), [], True
+def run_jobs(requests, num_workers=1, log=None, answer=result_of):
+    """Ends runs as `workers.run_jobs` does, the last started one first."""
+    requests, at_work, more = iter(requests), [], True
     while more or at_work:
-        while more and len(at_work) < workers:
-            job = next(jobs, StopIteration)
-            more = job is not StopIteration
-            if not more or job is None:
+        while more and len(at_work) < num_workers:
+            request = next(requests, StopIteration)
+            more = request is not StopIteration
+            if not more or request is None:
                 break
-            at_work.append(job)
+            at_work.append(request)
         if at_work:
             yield answer(at_work.pop())
 
 
-def sweep(folder, asked, workers=1, work=work):
-    """Runs a sweep, or goes on with it."""
-    display = Display(TrainingConsole(quiet=True), folder, asked, workers)
-    return run_sweep(folder, asked, display, workers=workers, work=work)
+def sweep(folder, asked, num_workers=1, run_jobs=run_jobs):
+    """Runs a sweep, or resumes it."""
+    quiet = TrainingConsole(quiet=True)
+    progress = SweepProgress(quiet, folder, asked, num_workers)
+    return run_sweep(
+        folder, asked, progress, num_workers=num_workers, run_jobs=run_jobs
+    )
 
 
 def begin(asked, name="s"):
@@ -81,12 +83,12 @@ def begin(asked, name="s"):
     return open_folder(asked, name)
 
 
-def go_on(folder, workers=1, work=work):
-    """Goes on with the sweep of a folder, as `zoo resume` does."""
-    return sweep(folder, read_settings(folder), workers, work)
+def resume(folder, num_workers=1, run_jobs=run_jobs):
+    """Resumes the sweep of a folder, as `zoo resume` does."""
+    return sweep(folder, read_settings(folder), num_workers, run_jobs)
 
 
-def ledger(folder: SweepFolder):
+def trial_log(folder: SweepFolder):
     """Returns every execution and every proposal."""
-    book = Ledger(folder.path)
-    return book.executions(), book.proposals()
+    log = TrialLog(folder.path)
+    return log.executions(), log.proposals()

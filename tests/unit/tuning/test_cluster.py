@@ -5,11 +5,12 @@ import types
 
 import pytest
 
-from tests.unit.tuning.sweeping import outcome
+from tests.unit.tuning.sweeping import result_of
 from zoo.config import TrainConfig
 from zoo.tuning import cluster
 from zoo.tuning.cluster import ClusterConfig, RayPool, _Node, _Resources
-from zoo.tuning.pool import Job, run_jobs
+from zoo.tuning.cluster_checks import node_error
+from zoo.tuning.jobs import RunRequest, run_on_pool
 
 ONE = _Resources(1.0, 0.0)
 
@@ -53,16 +54,16 @@ class Actor:
         self.is_alive = True
         ray.actors.append(self)
 
-    def _run(self, job):
-        name = job.config.run_name
+    def _run(self, request):
+        name = request.config.run_name
         self.ray.runs.append((self, name))
-        assert job.tag is None
+        assert request.key is None
         if name in self.ray.deadly:
             self.ray.deadly.remove(name)
             self.is_alive = False
         if not self.is_alive:
             raise RayError("the actor died\nbecause its node has died")
-        return outcome(job)
+        return result_of(request)
 
     def _stop(self):
         self.asked_to_stop = True
@@ -120,14 +121,14 @@ def script(monkeypatch):
 
 
 def jobs(*names):
-    return [Job(TrainConfig(run_name=name), tag=name) for name in names]
+    return [RunRequest(TrainConfig(run_name=name), key=name) for name in names]
 
 
 def test_a_run_of_a_dead_actor_starts_again_on_another(script):
     ray = script(deadly=["b"])
     given = jobs("a", "b", "c")
-    found = list(run_jobs(iter(given), RayPool(ONE, None, print)))
-    assert [o.job for o in found] == given
+    found = list(run_on_pool(iter(given), RayPool(ONE, None, print)))
+    assert [o.request for o in found] == given
     assert {o.status for o in found} == {"completed"}
     first, second = ray.actors
     assert [actor for actor, _ in ray.runs] == [first, first, second, second]
@@ -136,7 +137,7 @@ def test_a_run_of_a_dead_actor_starts_again_on_another(script):
 
 def test_a_run_whose_actors_die_three_times_is_lost_with_a_reason(script):
     script(deadly=["a"] * 3)
-    (found,) = run_jobs(iter(jobs("a")), RayPool(ONE, None, print))
+    (found,) = run_on_pool(iter(jobs("a")), RayPool(ONE, None, print))
     assert found.status == "lost"
     assert found.reason.startswith("lost 3 times")
 
@@ -150,7 +151,7 @@ def test_idle_actors_are_dropped_with_a_dead_one(script):
         pool.wait(0)
     for actor in ray.actors:
         actor.is_alive = False  # their node has died, and nobody knows
-    (found,) = run_jobs(iter(jobs("d")), pool)
+    (found,) = run_on_pool(iter(jobs("d")), pool)
     assert found.status == "completed"
     assert [name for _, name in ray.runs].count("d") == 2
 
@@ -192,7 +193,7 @@ def test_an_idle_actor_makes_room_for_a_run_that_waits(script, monkeypatch):
         [r for r in results if r.actor is not waiting],
         [],
     )
-    assert [o.job.tag for o in pool.wait(0)] == ["a"]
+    assert [o.request.key for o in pool.wait(0)] == ["a"]
     assert pool.wait(0) == [] and ray.killed == [idle]
 
 
@@ -236,5 +237,5 @@ def test_a_node_that_cannot_train_is_refused_with_a_reason(changes, words):
         "writes": True,
         "respects_locks": True,
     }
-    assert cluster._complaint(good, "tensorflow", "runs") == ""
-    assert words in cluster._complaint(good | changes, "tensorflow", "runs")
+    assert node_error(good, "tensorflow", "runs") == ""
+    assert words in node_error(good | changes, "tensorflow", "runs")

@@ -6,16 +6,16 @@ import pytest
 
 from tests.unit.tuning.sweeping import (
     begin,
-    go_on,
-    ledger,
-    outcome,
+    result_of,
+    resume,
+    run_jobs,
     settings,
-    work,
+    trial_log,
 )
 from zoo.errors import Lost
-from zoo.tuning.budget import Budget, TimeLeft, in_words
-from zoo.tuning.confirming.ledger import Confirmations
-from zoo.tuning.pool import Outcome
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.progress import Budget, TimeLeft, describe_budget
+from zoo.tuning.retrain import RetrainLog
 
 TUNERS = ("random", "grid", "hyperband")  # Bayesian search takes seconds
 
@@ -23,12 +23,12 @@ TUNERS = ("random", "grid", "hyperband")  # Bayesian search takes seconds
 def losing(*names):
     """Returns what does jobs, of which those of some runs are lost."""
 
-    def answer(job):
-        if job.config.run_name.removeprefix("s/") in names:
-            return Outcome(job, "lost", reason="lost 3 times")
-        return outcome(job)
+    def answer(request):
+        if request.config.run_name.removeprefix("s/") in names:
+            return RunResult(request, "lost", reason="lost 3 times")
+        return result_of(request)
 
-    return lambda *given: work(*given, answer=answer)
+    return lambda *given: run_jobs(*given, answer=answer)
 
 
 def result(folder):
@@ -37,7 +37,7 @@ def result(folder):
 
 def in_order(folder):
     """Returns executions by number, and proposals without their moment."""
-    executions, proposals = ledger(folder)
+    executions, proposals = trial_log(folder)
     rows = [vars(one) for one in executions]
     rows.sort(key=lambda row: (row["proposal"], row["execution"]))
     return rows, [{**row, "after": 0} for row in proposals]
@@ -47,67 +47,69 @@ def in_order(folder):
 def test_a_lost_trial_is_trained_when_the_sweep_is_resumed(tmp_path, tuner):
     asked = settings(tmp_path / "a", tuner=tuner, retrain_seeds=2)
     undisturbed = begin(asked)
-    go_on(undisturbed)
+    resume(undisturbed)
     folder = begin(
         settings(tmp_path / "b", tuner=tuner, retrain_seeds=2),
     )
     with pytest.raises(Lost, match="1 training of s lost its worker"):
-        go_on(folder, work=losing("trial-001"))
+        resume(folder, run_jobs=losing("trial-001"))
     assert result(folder)["status"] == folder.status == "incomplete"
     assert [row["run"] for row in result(folder)["lost"]] == ["s/trial-001"]
-    assert 1 not in {one.trial for one in ledger(folder)[0]}
-    assert not Confirmations(folder.path).read()
-    go_on(folder)
+    assert 1 not in {one.trial for one in trial_log(folder)[0]}
+    assert not RetrainLog(folder.path).read()
+    resume(folder)
     assert folder.status == "completed"
     if tuner != "hyperband":  # which learns from outcomes, in their order
         assert in_order(folder) == in_order(undisturbed)
     assert result(folder)["best"][0]["score"] > 0.9
-    assert len(Confirmations(folder.path).read()) == 4
+    assert len(RetrainLog(folder.path).read()) == 4
 
 
 def test_a_trial_that_is_lost_again_is_a_failure_and_the_sweep_ends(tmp_path):
     folder = begin(settings(tmp_path, retrain_seeds=1))
     with pytest.raises(Lost):
-        go_on(folder, work=losing("trial-001"))
-    go_on(folder, work=losing("trial-001"))
+        resume(folder, run_jobs=losing("trial-001"))
+    resume(folder, run_jobs=losing("trial-001"))
     assert result(folder)["status"] == "completed"
-    statuses = [one.status for one in ledger(folder)[0] if one.trial == 1]
+    statuses = [one.status for one in trial_log(folder)[0] if one.trial == 1]
     assert statuses == ["lost"]
     # And nothing is left to do.
     before = in_order(folder)
-    go_on(folder, work=losing())
+    resume(folder, run_jobs=losing())
     assert in_order(folder) == before
 
 
 def test_hyperband_ends_with_a_trial_that_is_always_lost(tmp_path):
     folder = begin(settings(tmp_path, tuner="hyperband"))
     with pytest.raises(Lost):
-        go_on(folder, work=losing("trial-001"))
-    go_on(folder, work=losing("trial-001"))
+        resume(folder, run_jobs=losing("trial-001"))
+    resume(folder, run_jobs=losing("trial-001"))
     assert result(folder)["status"] == "completed"
 
 
 def test_a_lost_seed_of_the_winner_is_trained_when_resumed(tmp_path):
     folder = begin(settings(tmp_path, retrain_seeds=2))
     with pytest.raises(Lost):
-        go_on(folder, work=losing("winner/seed1"))
-    assert result(folder)["confirmation"] is None
-    assert not (folder.path / "winner.flags").exists()
-    go_on(folder)
-    runs = [one.run for one in Confirmations(folder.path).read()]
+        resume(folder, run_jobs=losing("best_trial/seed1"))
+    assert result(folder)["retrained"] is None
+    assert not (folder.path / "best_trial.flags").exists()
+    resume(folder)
+    runs = [one.run for one in RetrainLog(folder.path).read()]
     assert sorted(runs) == [
-        "s/default/seed1", "s/default/seed2", "s/winner/seed1",
-        "s/winner/seed2",
-    ]  # fmt: skip
-    assert result(folder)["confirmation"]["winner"]["seeds"] == [1, 2]
+        "s/best_trial/seed1",
+        "s/best_trial/seed2",
+        "s/default_recipe/seed1",
+        "s/default_recipe/seed2",
+    ]
+    assert result(folder)["retrained"]["best_trial"]["seeds"] == [1, 2]
 
 
 def test_three_lost_trials_in_a_row_end_a_sweep(tmp_path):
     folder = begin(settings(tmp_path))
     names = [f"trial-{number:03d}" for number in range(5)]
     with pytest.raises(Lost, match="3 trials in a row"):
-        go_on(folder, work=losing(*names))
-    assert not ledger(folder)[0]
+        resume(folder, run_jobs=losing(*names))
+    assert not trial_log(folder)[0]
 
 
 @pytest.mark.parametrize(
@@ -138,7 +140,7 @@ def test_a_sweep_says_how_much_it_trains(
     asked = settings(tmp_path, **changes)
     budget = Budget.of(asked)
     assert (budget.models, budget.epochs) == (models, epochs)
-    assert in_words(asked).startswith(words)
+    assert describe_budget(asked).startswith(words)
 
 
 def test_the_models_that_are_announced_are_those_that_are_trained(tmp_path):
@@ -148,26 +150,28 @@ def test_the_models_that_are_announced_are_those_that_are_trained(tmp_path):
         )
         runs = set()
 
-        def noted(job, runs=runs):
-            runs.add(job.config.run_name)
-            return outcome(job)
+        def noted(request, runs=runs):
+            runs.add(request.config.run_name)
+            return result_of(request)
 
-        go_on(begin(asked), work=lambda *a, n=noted: work(*a, answer=n))
+        resume(
+            begin(asked), run_jobs=lambda *a, n=noted: run_jobs(*a, answer=n)
+        )
         assert len(runs) == Budget.of(asked).models
 
 
 def test_the_time_left_follows_from_the_trainings_that_are_done(tmp_path):
     asked = settings(tmp_path, trials=4, epochs=2, retrain_seeds=2)
     left = TimeLeft(asked, 2, [("s/trial-000", 2)])
-    assert left.in_words() == ""
-    for job in jobs_of(asked)[1:3]:
-        left.add(Outcome(job, "completed", seconds=10.0))
+    assert left.format() == ""
+    for request in jobs_of(asked)[1:3]:
+        left.add(RunResult(request, "completed", seconds=10.0))
     # Eight models, of which five are left, two at once.
-    assert left.in_words() == "about 25 s left, for 5 models"
+    assert left.format() == "about 25 s left, for 5 models"
 
 
 def jobs_of(asked):
-    from zoo.tuning.pool import Job
+    from zoo.tuning.jobs import RunRequest
 
     names = [f"s/trial-{number:03d}" for number in range(4)]
-    return [Job(asked.config.replace(run_name=name)) for name in names]
+    return [RunRequest(asked.config.replace(run_name=name)) for name in names]

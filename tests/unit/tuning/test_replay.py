@@ -8,12 +8,12 @@ import pytest
 from tests.unit.tuning.sweeping import (
     Killed,
     begin,
-    go_on,
-    ledger,
-    outcome,
+    result_of,
+    resume,
+    run_jobs,
     settings,
     sweep,
-    work,
+    trial_log,
 )
 from zoo import io
 from zoo.errors import UserError
@@ -52,7 +52,7 @@ def undisturbed(request, tmp_path_factory):
     asked = settings(tmp_path_factory.mktemp("runs"), tuner=request.param)
     folder = begin(asked)
     sweep(folder, asked)
-    return request.param, ledger(folder)
+    return request.param, trial_log(folder)
 
 
 def test_a_kill_at_any_line_changes_no_trial_and_repeats_none(
@@ -66,9 +66,9 @@ def test_a_kill_at_any_line_changes_no_trial_and_repeats_none(
         folder = begin(settings(tmp_path, tuner=tuner), f"killed-{count}")
         with monkeypatch.context() as patch, pytest.raises(Killed):
             at_write(patch, count, Killed)
-            go_on(folder)
-        go_on(folder)
-        found = ledger(folder)
+            resume(folder)
+        resume(folder)
+        found = trial_log(folder)
         assert renamed(found[0]) == renamed(expected[0])
         assert found[1] == expected[1]
 
@@ -90,31 +90,31 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
     with monkeypatch.context() as patch:
         at_write(patch, count, full)
         with pytest.raises(UserError, match="No space left.*zoo resume"):
-            go_on(folder)
-    go_on(folder)
-    assert renamed(ledger(folder)[0]) == renamed(expected[0])
+            resume(folder)
+    resume(folder)
+    assert renamed(trial_log(folder)[0]) == renamed(expected[0])
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path):
     folder = begin(settings(tmp_path, executions=2))
     asked = []
 
-    def counting(jobs, workers, log):
-        for job in jobs:
+    def counting(requests, num_workers, log):
+        for request in requests:
             if len(asked) == 3:
                 raise Killed
-            asked.append(job.config.run_name)
-            yield outcome(job)
+            asked.append(request.config.run_name)
+            yield result_of(request)
 
     with pytest.raises(Killed):
-        go_on(folder, work=counting)
+        resume(folder, run_jobs=counting)
     again = []
 
-    def answer(job):
-        again.append(job.config.run_name)
-        return outcome(job)
+    def answer(request):
+        again.append(request.config.run_name)
+        return result_of(request)
 
-    go_on(folder, work=lambda *given: work(*given, answer=answer))
+    resume(folder, run_jobs=lambda *given: run_jobs(*given, answer=answer))
     names = asked + again
     assert len(names) == len(set(names)) == 10
     assert names[:3] == ["s/trial-000/seed0", "s/trial-000/seed1"] + [
@@ -126,21 +126,21 @@ def test_trials_of_several_workers_keep_their_values_after_a_kill(tmp_path):
     folder = begin(settings(tmp_path, tuner="hyperband"))
     seen = {}
 
-    def dying(jobs, workers, log):
-        for number, one in enumerate(work(jobs, workers, log)):
+    def dying(requests, num_workers, log):
+        for number, one in enumerate(run_jobs(requests, num_workers, log)):
             if number == 4:
                 raise Killed
             yield one
 
     for _ in range(2):
         with pytest.raises(Killed):
-            go_on(folder, 3, dying)
-        proposals = ledger(folder)[1]
+            resume(folder, 3, dying)
+        proposals = trial_log(folder)[1]
         values = {row["proposal"]: row["values"] for row in proposals}
         assert values.items() >= seen.items()
         seen = values
-    go_on(folder, 3)
-    executions, proposals = ledger(folder)
+    resume(folder, 3)
+    executions, proposals = trial_log(folder)
     keys = [one.proposal for one in executions]
     assert sorted(keys) == [row["proposal"] for row in proposals]
     assert all(
@@ -150,21 +150,21 @@ def test_trials_of_several_workers_keep_their_values_after_a_kill(tmp_path):
 
 def test_a_tuner_that_proposes_otherwise_now_is_refused(tmp_path):
     folder = begin(settings(tmp_path))
-    go_on(folder)
+    resume(folder)
     path = folder.path / "proposals.jsonl"
     path.write_text(path.read_text().replace('"learning_rate": ', "&9", 1))
     path.write_text(path.read_text().replace("&9", '"learning_rate": 9'))
     with pytest.raises(UserError, match="keras-tuner"):
-        go_on(folder)
+        resume(folder)
 
 
 def test_a_sweep_that_has_ended_ends_again_without_training(tmp_path):
     folder = begin(settings(tmp_path))
-    trials = go_on(folder)
+    trials = resume(folder)
 
-    def none(jobs, workers, log):
-        assert list(jobs) == []
+    def none(requests, num_workers, log):
+        assert list(requests) == []
         return iter(())
 
-    assert go_on(folder, work=none) == trials
+    assert resume(folder, run_jobs=none) == trials
     assert folder.status == "completed"

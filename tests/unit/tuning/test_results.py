@@ -8,25 +8,25 @@ import pytest
 
 from tests.unit.tuning.sweeping import (
     begin,
-    go_on,
-    outcome,
+    result_of,
+    resume,
+    run_jobs,
     settings,
     sweep,
-    work,
 )
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
 from zoo.models import MODELS
 from zoo.models.options import check_options
 from zoo.training.console import TrainingConsole
-from zoo.tuning import pruning, results
-from zoo.tuning.dimension import ARGUMENT
-from zoo.tuning.display import Display
-from zoo.tuning.oracles import Oracle, hyperband_plan
-from zoo.tuning.pool import Outcome
-from zoo.tuning.settings import KEPT
-from zoo.tuning.space import Space
+from zoo.tuning import sweep as sweeps
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.oracle import Oracle, hyperband_plan
+from zoo.tuning.progress import SweepProgress
+from zoo.tuning.space import ARGUMENT, SearchSpace
 from zoo.tuning.sweep import run_sweep
+from zoo.tuning.sweep_config import NUM_KEPT
+from zoo.tuning.trials import best_epoch, rank_trials, trial_name
 
 HISTORY = [
     {"epoch": 1.0, "val_accuracy": 0.5, "val_loss": 1.0},
@@ -48,18 +48,18 @@ def test_a_score_is_of_the_epoch_that_was_chosen(
     tmp_path, objective, select_epoch, expected
 ):
     asked = settings(tmp_path, objective=objective, select_epoch=select_epoch)
-    assert results.score_of(HISTORY, asked) == expected
+    assert best_epoch(HISTORY, asked) == expected
 
 
 @pytest.mark.parametrize("value", [None, math.nan, math.inf])
 def test_a_history_without_a_finite_value_has_no_score(tmp_path, value):
     rows = [{"epoch": 1.0, "val_accuracy": value}]
-    assert results.score_of(rows, settings(tmp_path)) is None
+    assert best_epoch(rows, settings(tmp_path)) is None
 
 
 def test_a_trial_scores_the_mean_of_its_seeds(tmp_path):
     folder = begin(settings(tmp_path, executions=3))
-    for trial in go_on(folder):
+    for trial in resume(folder):
         scores = [one.score for one in trial.executions]
         assert [one.seed for one in trial.executions] == [0, 1, 2]
         assert trial.score == pytest.approx(sum(scores) / 3)
@@ -69,25 +69,25 @@ def test_a_trial_scores_the_mean_of_its_seeds(tmp_path):
 @pytest.mark.parametrize("objective", ["val_accuracy", "val_loss"])
 def test_the_best_trial_goes_first(tmp_path, objective):
     asked = settings(tmp_path, objective=objective, tuner="grid")
-    best = results.ranked(go_on(begin(asked)), asked)[0]
+    best = rank_trials(resume(begin(asked)), asked)[0]
     assert best.values == {"learning_rate": 0.01}
 
 
 def failing(*numbers):
     """Returns what does jobs, of which some fail."""
 
-    def answer(job):
-        if job.tag[0].number in numbers:
-            return Outcome(job, "failed", reason="it rained")
-        return outcome(job)
+    def answer(request):
+        if request.key[0].number in numbers:
+            return RunResult(request, "failed", reason="it rained")
+        return result_of(request)
 
-    return lambda *given: work(*given, answer=answer)
+    return lambda *given: run_jobs(*given, answer=answer)
 
 
 @pytest.mark.parametrize("tuner", ["random", "grid", "hyperband"])
 def test_a_failed_trial_has_a_reason_and_the_others_go_on(tmp_path, tuner):
     asked = settings(tmp_path, tuner=tuner)
-    trials = go_on(begin(asked), work=failing(1))
+    trials = resume(begin(asked), run_jobs=failing(1))
     failed = [trial for trial in trials if trial.score is None]
     assert [(t.number, t.failure.reason) for t in failed] == [(1, "it rained")]
     assert len(trials) >= 4
@@ -96,18 +96,20 @@ def test_a_failed_trial_has_a_reason_and_the_others_go_on(tmp_path, tuner):
 def test_three_failures_in_a_row_end_a_sweep_with_the_reason(tmp_path):
     folder = begin(settings(tmp_path, trials=9))
     with pytest.raises(UserError, match="3 trials in a row.*it rained"):
-        go_on(folder, work=failing(1, 3, 4, 5))
+        resume(folder, run_jobs=failing(1, 3, 4, 5))
     # It goes on where it was; what has failed is not tried again.
-    assert len(go_on(folder)) == 9
+    assert len(resume(folder)) == 9
 
 
 def test_diverged_trials_do_not_end_a_sweep(tmp_path):
     folder = begin(settings(tmp_path))
 
-    def answer(job):
-        return Outcome(job, "diverged", reason="too fast")
+    def answer(request):
+        return RunResult(request, "diverged", reason="too fast")
 
-    trials = go_on(folder, work=lambda *given: work(*given, answer=answer))
+    trials = resume(
+        folder, run_jobs=lambda *given: run_jobs(*given, answer=answer)
+    )
     assert len(trials) == 5
     assert folder.result["failed"] == 5 and folder.result["best"] == []
 
@@ -118,23 +120,23 @@ def test_diverged_trials_do_not_end_a_sweep(tmp_path):
 def with_weights(runs_dir):
     """Returns what does jobs and leaves weights, as training does."""
 
-    def answer(job):
-        folder = runs_dir / job.config.run_name
+    def answer(request):
+        folder = runs_dir / request.config.run_name
         (folder / "checkpoints").mkdir(parents=True)
         (folder / "model.keras").touch()
         (folder / "history.csv").touch()
-        return outcome(job)
+        return result_of(request)
 
-    return lambda *given: work(*given, answer=answer)
+    return lambda *given: run_jobs(*given, answer=answer)
 
 
-@pytest.mark.parametrize(("keep", "count"), [("best", KEPT), ("all", 5)])
+@pytest.mark.parametrize(("keep", "count"), [("best", NUM_KEPT), ("all", 5)])
 def test_weights_of_the_best_trials_alone_stay(tmp_path, keep, count):
     folder = begin(settings(tmp_path, keep=keep))
-    trials = go_on(folder, work=with_weights(tmp_path))
+    trials = resume(folder, run_jobs=with_weights(tmp_path))
     kept = {path.parent.name for path in folder.path.rglob("model.keras")}
-    best = results.ranked(trials, settings(tmp_path))[:count]
-    assert kept == {results.trial_name(trial.number) for trial in best}
+    best = rank_trials(trials, settings(tmp_path))[:count]
+    assert kept == {trial_name(trial.number) for trial in best}
     assert len(list(folder.path.rglob("history.csv"))) == 5
 
 
@@ -147,13 +149,13 @@ def test_at_no_time_are_there_many_more_weights_than_stay(tmp_path):
             most.append(len(list(folder.path.rglob("model.keras"))))
             yield one
 
-    go_on(folder, work=watched)
-    assert max(most) == KEPT + 1
+    resume(folder, run_jobs=watched)
+    assert max(most) == NUM_KEPT + 1
 
 
 def test_to_drop_weights_twice_is_no_mistake(tmp_path):
-    pruning.drop_weights(tmp_path)
-    pruning.drop_weights(tmp_path)
+    sweeps._drop_weights(tmp_path)
+    sweeps._drop_weights(tmp_path)
 
 
 # What is printed.
@@ -162,8 +164,8 @@ def test_to_drop_weights_twice_is_no_mistake(tmp_path):
 def test_a_sweep_says_what_it_will_do_and_what_came_of_it(tmp_path):
     asked = settings(tmp_path, executions=2)
     folder, out = begin(asked), io.StringIO()
-    display = Display(TrainingConsole(out), folder, asked, 1)
-    run_sweep(folder, asked, display, work=failing(2))
+    progress = SweepProgress(TrainingConsole(out), folder, asked, 1)
+    run_sweep(folder, asked, progress, run_jobs=failing(2))
     text = out.getvalue()
     assert "lr on digits, random: 5 trials, each with 2 seeds" in text
     assert "highest val_accuracy, of each run by its best epoch" in text
@@ -178,17 +180,17 @@ def test_a_tuner_that_runs_out_of_points_says_so(tmp_path):
     asked = settings(tmp_path, space=("l2=0,0.1",), trials=5)
     folder, out = begin(asked), io.StringIO()
 
-    def answer(job):
-        return Outcome(job, "completed", history=HISTORY)
+    def answer(request):
+        return RunResult(request, "completed", history=HISTORY)
 
-    display = Display(TrainingConsole(out), folder, asked, 1)
+    progress = SweepProgress(TrainingConsole(out), folder, asked, 1)
     run_sweep(
         folder,
         asked,
-        display,
-        work=lambda *given: work(*given, answer=answer),
+        progress,
+        run_jobs=lambda *given: run_jobs(*given, answer=answer),
     )
-    assert "no other point after these, of 5" in out.getvalue()
+    assert "no further values to try, of 5" in out.getvalue()
 
 
 # keras-tuner.
@@ -198,7 +200,7 @@ def test_a_tuner_that_runs_out_of_points_says_so(tmp_path):
 def test_hyperband_does_what_was_counted_before(epochs, factor):
     oracle = Oracle(
         "hyperband",
-        Space.parse(["learning_rate=log:1e-4:1e-1"]),
+        SearchSpace.parse(["learning_rate=log:1e-4:1e-1"]),
         trials=None,
         direction="max",
         seed=0,
@@ -207,10 +209,10 @@ def test_hyperband_does_what_was_counted_before(epochs, factor):
     )
     trained, trainings = {}, 0
     with contextlib.closing(oracle):
-        while (proposal := oracle.propose()) is not None:
+        while (proposal := oracle.create_trial()) is not None:
             trainings += 1
             trained[proposal.trial] = proposal.until_epoch
-            oracle.tell(proposal.number, proposal.values["learning_rate"])
+            oracle.end_trial(proposal.number, proposal.values["learning_rate"])
     found = (len(trained), trainings, sum(trained.values()))
     assert found == hyperband_plan(epochs, factor)
     assert max(trained.values()) == epochs
@@ -218,19 +220,19 @@ def test_hyperband_does_what_was_counted_before(epochs, factor):
 
 def test_seed_zero_is_a_seed():
     def first():
-        space = Space.parse(["learning_rate=log:1e-4:1e-1"])
+        space = SearchSpace.parse(["learning_rate=log:1e-4:1e-1"])
         oracle = Oracle("random", space, trials=1, direction="max", seed=0)
         with contextlib.closing(oracle):
-            return oracle.propose()
+            return oracle.create_trial()
 
     assert first() == first()
 
 
 def test_proposals_never_leave_their_ranges():
-    space = Space.parse(["dropout=0:0.6:0.1", "model_arg.n=log:1:9"])
+    space = SearchSpace.parse(["dropout=0:0.6:0.1", "model_arg.n=log:1:9"])
     oracle = Oracle("random", space, trials=40, direction="max", seed=1)
     with contextlib.closing(oracle):
-        drawn = [oracle.propose() for _ in range(40)]
+        drawn = [oracle.create_trial() for _ in range(40)]
     points = [one.values for one in drawn if one is not None]
     assert {point["dropout"] for point in points} <= set(
         space["dropout"].values
@@ -244,9 +246,9 @@ def test_proposals_never_leave_their_ranges():
 
 @pytest.mark.parametrize("entry", list(MODELS), ids=lambda entry: entry.name)
 def test_the_space_of_every_model_has_nothing_that_it_lacks(entry):
-    space = Space.parse(entry.search_space)
-    assert space.dimensions
-    for point in space.probes():
+    space = SearchSpace.parse(entry.search_space)
+    assert space.hyperparameters
+    for point in space.corner_points():
         config = space.config(TrainConfig(model=entry.name), point)
         options = {
             name: getattr(config, name)
@@ -261,8 +263,8 @@ def test_the_space_of_every_model_has_nothing_that_it_lacks(entry):
                 check_options(entry, {name: value})
 
 
-def test_sweep_and_go_on_are_the_same_loop(tmp_path):
+def test_sweep_and_resume_are_the_same_loop(tmp_path):
     asked = settings(tmp_path)
     assert sweep(begin(asked, "a"), asked)[0].values == (
-        go_on(begin(asked, "b"))[0].values
+        resume(begin(asked, "b"))[0].values
     )

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.tuning.dimension import parse
-from zoo.tuning.space import Space, in_words
+from zoo.tuning.space import HyperParameter, SearchSpace, format_values
 
 
 @pytest.mark.parametrize(
@@ -30,13 +29,13 @@ from zoo.tuning.space import Space, in_words
     ],
 )
 def test_a_list_and_a_range_with_steps_name_all_values(text, values):
-    assert parse(text).values == values
+    assert HyperParameter.parse(text).values == values
 
 
 def test_a_range_of_a_whole_number_has_whole_ends():
-    one = parse("batch_size=log:8:64")
-    assert (one.low, one.high, one.log, one.whole) == (8, 64, True, True)
-    assert not parse("learning_rate=1:2").whole
+    one = HyperParameter.parse("batch_size=log:8:64")
+    assert (one.low, one.high, one.log, one.is_int) == (8, 64, True, True)
+    assert not HyperParameter.parse("learning_rate=1:2").is_int
 
 
 numbers = st.floats(1e-6, 1e6)
@@ -48,45 +47,47 @@ def test_ends_come_back_as_they_were_written(first, second, log):
     text = f"warmup_epochs={'log:' if log else ''}{low!r}:{high!r}"
     if low == high:
         with pytest.raises(UserError, match="not below"):
-            parse(text)
+            HyperParameter.parse(text)
         return
-    one = parse(text)
+    one = HyperParameter.parse(text)
     assert (one.low, one.high, one.log) == (low, high, log)
-    assert all(low <= value <= high for value in one.stepped().values)
+    assert all(low <= value <= high for value in one.grid().values)
 
 
 @given(st.integers(-50, 50), st.integers(1, 60), st.integers(1, 99))
 def test_steps_are_the_decimals_that_a_person_would_write(low, count, step):
     high = low + count * step
-    found = parse(f"model_arg.a={low / 100}:{high / 100}:{step / 100}").values
+    found = HyperParameter.parse(
+        f"model_arg.a={low / 100}:{high / 100}:{step / 100}"
+    ).values
     assert found == tuple((low + step * i) / 100 for i in range(count + 1))
 
 
 @given(st.lists(st.integers(0, 999), min_size=2, unique=True))
 def test_choices_come_back_in_order(values):
     text = ",".join(map(str, values))
-    assert parse(f"model_arg.a={text}").values == tuple(values)
+    assert HyperParameter.parse(f"model_arg.a={text}").values == tuple(values)
 
 
 @given(st.text(max_size=30))
 def test_no_text_breaks_the_parser(text):
     for start in ("", "dropout=", "model_arg.a=", "optimizer=", "batch_size="):
         try:
-            parse(start + text)
+            HyperParameter.parse(start + text)
         except UserError as error:
             assert str(error).endswith((".", "?", "..."))
 
 
 @given(st.floats(1e-4, 1e-1), st.floats(0, 1))
 def test_a_drawn_number_stays_inside_and_gets_short(low, share):
-    one = parse(f"learning_rate=log:{low!r}:0.5")
+    one = HyperParameter.parse(f"learning_rate=log:{low!r}:0.5")
     drawn = low * (0.5 / low) ** share
     found = one.nearest(drawn)
     assert low <= found <= 0.5
     assert math.isclose(found, drawn, rel_tol=1e-3)
 
 
-SPACE = Space.parse(
+SPACE = SearchSpace.parse(
     ["momentum=0.5,0.9", "optimizer=sgd,momentum,nesterov", "dropout=0,0.5"]
 )
 
@@ -102,7 +103,7 @@ def test_an_option_without_effect_is_no_part_of_a_point():
     counted = {
         tuple(
             (one.name, point[one.name])
-            for one in SPACE.dimensions
+            for one in SPACE.hyperparameters
             if SPACE.is_active(one, point)
         )
         for point in points
@@ -111,10 +112,10 @@ def test_an_option_without_effect_is_no_part_of_a_point():
 
 
 def test_probes_have_every_end_and_no_useless_value():
-    probes = SPACE.probes()
-    for one in SPACE.dimensions:
+    probes = SPACE.corner_points()
+    for one in SPACE.hyperparameters:
         seen = {probe.get(one.name) for probe in probes}
-        assert seen >= set(one.ends())
+        assert seen >= set(one.bounds)
     assert all(
         "momentum" not in probe or probe["optimizer"] != "sgd"
         for probe in probes
@@ -132,4 +133,4 @@ def test_a_point_changes_its_options_and_arguments_alone():
 
 def test_a_point_is_told_in_few_words():
     values = {"learning_rate": 0.00237, "model_arg.hidden": (8, 4)}
-    assert in_words(values) == "learning_rate 0.00237, hidden (8, 4)"
+    assert format_values(values) == "learning_rate 0.00237, hidden (8, 4)"

@@ -12,8 +12,8 @@ from zoo.cli.main import main
 from zoo.cli.reproduce import read_flags
 from zoo.errors import UserError
 from zoo.tuning import suites
+from zoo.tuning.jobs import RunResult
 from zoo.tuning.suites import SuiteRun
-from zoo.tuning.worker import Outcome
 
 SUITES = suites.list_suites()
 CASES = [(s, budget) for s in SUITES.values() for budget in suites.BUDGETS]
@@ -120,9 +120,9 @@ SMALL = suites.Suite(
 )
 
 
-def trained(job, status="completed", accuracy=0.8):
+def trained(request, status="completed", accuracy=0.8):
     """Leaves behind what a run leaves behind, without training it."""
-    config = job.config
+    config = request.config
     path = pathlib.Path(config.runs_dir, config.run_name)
     path.mkdir(parents=True)
     metrics = {
@@ -154,27 +154,27 @@ def trained(job, status="completed", accuracy=0.8):
     (path / "metrics.json").write_text(json.dumps(metrics))
     (path / "model.keras").write_text("")
     (path / "history.csv").write_text("epoch,step,loss\n1,1,0.5\n")
-    return Outcome(job, status, metrics)
+    return RunResult(request, status, metrics)
 
 
 @dataclasses.dataclass
 class Worker:
-    """Trains nothing, and can die or fail at one of its jobs."""
+    """Trains nothing, and can die or fail at one of its requests."""
 
     dies_at: int = 99
     fails_at: int = 99
     accuracy: float = 0.8
     done: list = dataclasses.field(default_factory=list)
 
-    def work(self, jobs, workers, log):
-        for count, job in enumerate(jobs):
+    def work(self, requests, workers, log):
+        for count, request in enumerate(requests):
             if count == self.dies_at:
                 raise KeyboardInterrupt
             if count == self.fails_at:
-                yield Outcome(job, "failed", reason="no memory")
+                yield RunResult(request, "failed", reason="no memory")
                 continue
-            self.done.append(job.config.run_name)
-            yield trained(job, accuracy=self.accuracy)
+            self.done.append(request.config.run_name)
+            yield trained(request, accuracy=self.accuracy)
 
 
 def run_suite(root, worker, seeds=1, suite=SMALL):
@@ -323,15 +323,18 @@ TRANSFER = suites.Suite("transfer", "", ("lenet5_0to4", "filters_10"), "", {})
 def test_every_seed_starts_from_a_source_run_of_its_own(tmp_path):
     worker = Worker()
     made = SuiteRun(TRANSFER, "laptop", 3, tmp_path / "suite", read_flags)
-    jobs = []
+    requests = []
 
     def work(found, workers, log):
         for outcome in worker.work(found, workers, log):
-            jobs.append(outcome.job)
+            requests.append(outcome.request)
             yield outcome
 
     made.train(1, [].append, work)
-    pairs = [(job.config.run_name, job.config.weights) for job in jobs]
+    pairs = [
+        (request.config.run_name, request.config.weights)
+        for request in requests
+    ]
     assert pairs == [
         ("lenet5_0to4", None),
         ("lenet5_0to4_seed1", None),
@@ -341,7 +344,7 @@ def test_every_seed_starts_from_a_source_run_of_its_own(tmp_path):
         ("filters_10_seed2", "lenet5_0to4_seed2"),
     ]
     recipe = record_results.recipe_options("transfer/filters_10")
-    found = [record_results.identifying_options(j.config) for j in jobs[3:]]
+    found = [record_results.identifying_options(j.config) for j in requests[3:]]
     assert all(one["weights"] == recipe["weights"] for one in found)
 
 

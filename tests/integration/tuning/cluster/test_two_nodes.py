@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -75,18 +76,13 @@ def trains_on_b(cluster, root):
     """Returns the folder of a run that a worker of node b trains, if any."""
     workers = cluster.b.workers()
     for path, number in users(cluster).items() if cluster.uses.exists() else ():
-        folder, history = os.path.dirname(path), "history.csv"
-        if number not in workers or not folder.startswith(str(root)):
+        folder = Path(path).parent
+        if number not in workers or root not in folder.parents:
             continue
-        text = os.path.join(folder, history)
-        if os.path.exists(text) and open(text).read().count("\n") > 3:
+        history = folder / "history.csv"
+        if history.exists() and history.read_text().count("\n") > 3:
             return folder
     return None
-
-
-def log_of(folder):
-    with open(os.path.join(folder, "log.txt")) as file:
-        return file.read()
 
 
 @pytest.mark.parametrize("kind", SWEEPS)
@@ -129,7 +125,7 @@ def test_killed_workers_cost_nothing(cluster, tmp_path):
         Moment("import", "tensorflow"),
         Moment("os.rename", "/s/trial-001/checkpoints/.last.npz.new", 2),
         Moment("os.remove", "/s/trial-003/.metrics.json.new"),
-        Moment("open", "/s/winner/seed6/.history.csv.new"),
+        Moment("open", "/s/best_trial/seed6/.history.csv.new"),
     )
     there = sweep(cluster, tmp_path / "there", *argv)
     assert cluster.num_killed == 4
@@ -164,7 +160,7 @@ def test_a_killed_node_costs_nothing(cluster, tmp_path):
     out, err = process.communicate(timeout=PATIENCE)
     assert (process.returncode, err) == (0, ""), out + err
     assert of_sweep(root / "s") == here
-    assert "resuming" in log_of(folder)
+    assert "resuming" in (folder / "log.txt").read_text()
     assert not (root / "s" / "lost.jsonl").exists()
 
 

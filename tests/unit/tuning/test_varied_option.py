@@ -1,4 +1,4 @@
-"""A knob: values read from a flag, put into a config, and named in folders."""
+"""Values of a varied option: read, put into a config, and named in folders."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.tuning.repeating.knob import divide, read
+from zoo.tuning.varied_option import VariedOption, split_values
 
 
 @pytest.mark.parametrize(
@@ -26,7 +26,7 @@ from zoo.tuning.repeating.knob import divide, read
     ],
 )
 def test_values_are_read_as_each_alone_would_be(option, text, values):
-    assert read(option, text).values == values
+    assert VariedOption.parse(option, text).values == values
 
 
 @pytest.mark.parametrize(
@@ -40,7 +40,7 @@ def test_values_are_read_as_each_alone_would_be(option, text, values):
     ],
 )
 def test_one_value_is_one(option, text):
-    assert divide(option, text) == [text.removesuffix(";")]
+    assert split_values(option, text) == [text.removesuffix(";")]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +57,7 @@ def test_one_value_is_one(option, text):
 )
 def test_a_wrong_value_is_named_in_a_sentence(option, text, words):
     with pytest.raises(UserError, match=words):
-        read(option, text)
+        VariedOption.parse(option, text)
 
 
 @given(
@@ -70,23 +70,25 @@ def test_a_wrong_value_is_named_in_a_sentence(option, text, words):
 )
 def test_what_is_written_is_read_back(values):
     text = ",".join(map(repr, values))
-    knob = read("learning_rate", text)
-    assert knob.values == tuple(values)
-    again = read("learning_rate", ",".join(map(knob.text, knob.values)))
-    assert again == knob
-    assert len(set(knob.folders())) == len(values)
+    varied = VariedOption.parse("learning_rate", text)
+    assert varied.values == tuple(values)
+    again = VariedOption.parse(
+        "learning_rate", ",".join(map(varied.format, varied.values))
+    )
+    assert again == varied
+    assert len(set(varied.folder_names())) == len(values)
 
 
 def test_a_turned_config_differs_in_this_option_alone():
     base = TrainConfig(model="mlp", model_arg={"hidden": 8}, l2=0.1)
-    knob = read("model_arg", "hidden=16,32")
-    turned = knob.turn(base, 32)
+    varied = VariedOption.parse("model_arg", "hidden=16,32")
+    turned = varied.apply(base, 32)
     assert turned == base.replace(model_arg={"hidden": 32})
-    assert knob.value_in(turned) == 32
-    assert knob.typed(32) == "--model_arg=hidden=32"
-    assert knob.neutral(turned) == base.replace(model_arg={})
+    assert varied.value_of(turned) == 32
+    assert varied.flag(32) == "--model_arg=hidden=32"
+    assert varied.without(turned) == base.replace(model_arg={})
 
 
 def test_values_whose_names_would_be_alike_get_folders_of_their_own():
-    knob = read("dataset", "folder:a/pets,folder:b/pets")
-    assert knob.folders() == ["dataset-pets", "dataset-pets_2"]
+    varied = VariedOption.parse("dataset", "folder:a/pets,folder:b/pets")
+    assert varied.folder_names() == ["dataset-pets", "dataset-pets_2"]

@@ -9,18 +9,23 @@ from PIL import Image
 
 from tests.unit.tuning.sweeping import (
     begin,
-    go_on,
-    ledger,
-    outcome,
+    result_of,
+    resume,
+    run_jobs,
     settings,
-    work,
+    trial_log,
 )
-from zoo.tuning import picture, table
-from zoo.tuning.dimension import parse
-from zoo.tuning.ledger import Execution
-from zoo.tuning.pool import Outcome
-from zoo.tuning.results import ranked, trials_of
-from zoo.tuning.scales import Scale
+from zoo.tuning import plots
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.plots import Axis
+from zoo.tuning.space import HyperParameter
+from zoo.tuning.trials import (
+    CSV_FILE,
+    Execution,
+    format_csv,
+    group_trials,
+    rank_trials,
+)
 
 EIGHT = (
     "learning_rate=log:1e-4:1e-1",
@@ -35,19 +40,19 @@ EIGHT = (
 
 
 def rows(folder):
-    with open(folder.path / table.NAME, newline="") as file:
+    with open(folder.path / CSV_FILE, newline="") as file:
         return list(csv.DictReader(file))
 
 
 def failing(*numbers):
     """Returns what does jobs, of which some fail."""
 
-    def answer(job):
-        if job.tag[0].number in numbers:
-            return Outcome(job, "failed", reason="it rained, hard")
-        return outcome(job)
+    def answer(request):
+        if request.key[0].number in numbers:
+            return RunResult(request, "failed", reason="it rained, hard")
+        return result_of(request)
 
-    return lambda *given: work(*given, answer=answer)
+    return lambda *given: run_jobs(*given, answer=answer)
 
 
 # The table.
@@ -55,8 +60,8 @@ def failing(*numbers):
 
 def test_the_table_has_a_row_for_each_training(tmp_path):
     folder = begin(settings(tmp_path, executions=2))
-    go_on(folder, work=failing(2))
-    executions, _ = ledger(folder)
+    resume(folder, run_jobs=failing(2))
+    executions, _ = trial_log(folder)
     found = rows(folder)
     assert len(found) == len(executions) == 10
     for row, one in zip(found, executions, strict=True):
@@ -72,11 +77,11 @@ def test_the_table_grows_with_each_trial(tmp_path):
     folder, lengths = begin(settings(tmp_path)), []
 
     def watched(*given):
-        for one in work(*given):
+        for one in run_jobs(*given):
             yield one
             lengths.append(len(rows(folder)))
 
-    go_on(folder, work=watched)
+    resume(folder, run_jobs=watched)
     assert lengths == [1, 2, 3, 4, 5]
 
 
@@ -84,7 +89,7 @@ def test_a_value_that_has_no_effect_is_an_empty_cell(tmp_path):
     asked = settings(tmp_path, space=EIGHT[2:5])
     values = {"optimizer": "adam", "model_arg.hidden": [128, 128]}
     one = Execution(0, 0, 0, 0, values, "r", "completed", 0.5, 1, 1, 2.0)
-    (row,) = csv.DictReader(table.text([one], asked).splitlines())
+    (row,) = csv.DictReader(format_csv([one], asked).splitlines())
     assert row["momentum"] == ""
     assert row["hidden"] == "(128,128)"
 
@@ -104,18 +109,18 @@ def test_a_value_that_has_no_effect_is_an_empty_cell(tmp_path):
     ],
 )
 def test_a_dimension_has_the_axis_that_suits_it(text, expected):
-    scale = Scale.of(parse(text))
-    assert (scale.log, scale.labels, scale.low, scale.high) == expected
+    axis = Axis.of(HyperParameter.parse(text))
+    assert (axis.log, axis.labels, axis.low, axis.high) == expected
 
 
 def test_trials_of_one_category_stay_nearer_to_it_than_to_others():
-    scale = Scale.of(parse("optimizer=sgd,adam"))
-    places = [scale.place("adam", number) for number in range(50)]
+    axis = Axis.of(HyperParameter.parse("optimizer=sgd,adam"))
+    places = [axis.position("adam", number) for number in range(50)]
     assert all(round(place) == 1 for place in places)
     assert len(set(places)) == 50
 
 
-# The picture.
+# The plots.
 
 
 def executions(asked, number, failed=()):
@@ -123,8 +128,8 @@ def executions(asked, number, failed=()):
     random, found = np.random.default_rng(0), []
     for i in range(number):
         values = {}
-        for one in asked.dimensions.dimensions:
-            if not asked.dimensions.is_active(one, values):
+        for one in asked.search_space.hyperparameters:
+            if not asked.search_space.is_active(one, values):
                 continue
             share = random.random()
             values[one.name] = (
@@ -144,7 +149,7 @@ def executions(asked, number, failed=()):
 
 def panels(asked, trainings):
     """Returns the axes of a picture by their label."""
-    figure = picture.draw(trainings, asked)
+    figure = plots.draw(trainings, asked)
     return {axes.get_xlabel(): axes for axes in figure.axes}
 
 
@@ -176,15 +181,15 @@ def test_failed_trials_stand_at_the_bad_edge(tmp_path, objective):
 def test_a_score_far_off_does_not_press_the_others_together(tmp_path):
     asked = settings(tmp_path)
     trainings = executions(asked, 10)
-    window = picture.window_of(trials_of(trainings, asked), asked)
-    assert window.low < 0 < 0.09 < window.high
+    shown = plots.make_score_axis(group_trials(trainings, asked), asked)
+    assert shown.low < 0 < 0.09 < shown.high
     far = Execution(
         10, 10, 0, 0, {"learning_rate": 0.1}, "r", "completed", -9.0, 1, 1, 1.0
     )
-    wider = picture.window_of(trials_of([*trainings, far], asked), asked)
+    wider = plots.make_score_axis(group_trials([*trainings, far], asked), asked)
     assert wider.low > -1
     axes = panels(asked, [*trainings, far])["learning_rate"]
-    assert points(axes, "far")[0][1] == axes.get_ylim()[0]
+    assert points(axes, "outlier")[0][1] == axes.get_ylim()[0]
 
 
 def test_the_best_so_far_never_falls(tmp_path):
@@ -211,15 +216,15 @@ def test_every_sweep_can_be_drawn(tmp_path, space, number, failed):
     asked = settings(tmp_path, space=space)
     folder, trainings = begin(asked), executions(asked, number, failed)
     assert len(panels(asked, trainings)) == len(space) + 1
-    picture.save(folder, trainings, asked)
-    with Image.open(folder.path / picture.NAME) as image:
+    plots.save(folder, trainings, asked)
+    with Image.open(folder.path / plots.PLOT_FILE) as image:
         assert image.width > 600 and image.height > 300
 
 
 def test_the_best_of_the_picture_is_the_best_of_the_table(tmp_path):
     asked = settings(tmp_path)
     folder = begin(asked)
-    best = ranked(go_on(folder), asked)[0]
+    best = rank_trials(resume(folder), asked)[0]
     scores = [float(row["val_accuracy"]) for row in rows(folder)]
     assert math.isclose(max(scores), best.score)
-    assert (folder.path / picture.NAME).stat().st_size > 1000
+    assert (folder.path / plots.PLOT_FILE).stat().st_size > 1000

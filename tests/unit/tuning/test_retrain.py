@@ -6,40 +6,49 @@ import io
 import pytest
 
 from tests.unit.tuning import sweeping
-from tests.unit.tuning.sweeping import begin, go_on, outcome, work
+from tests.unit.tuning.sweeping import begin, result_of, resume, run_jobs
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
-from zoo.tuning.confirming import flagfile, recipes
-from zoo.tuning.confirming.ledger import Confirmations
-from zoo.tuning.confirming.recipes import DEFAULT, WINNER, Tag
-from zoo.tuning.display import Display
-from zoo.tuning.folder import read_settings
-from zoo.tuning.pool import Outcome
-from zoo.tuning.results import ranked
-from zoo.tuning.sweep import run_sweep
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.progress import SweepProgress
+from zoo.tuning.retrain import (
+    BEST_TRIAL,
+    DEFAULT_RECIPE,
+    FLAGS_FILE,
+    RetrainLog,
+    RunKey,
+    recipe_config,
+    recipe_names,
+)
+from zoo.tuning.sweep import read_settings, run_sweep
+from zoo.tuning.trials import rank_trials
 
 
 def settings(tmp_path, **changes):
     return sweeping.settings(tmp_path, **{"retrain_seeds": 3, **changes})
 
 
-def watched(jobs_done, also=outcome):
+def watched(jobs_done, also=result_of):
     """Returns what does jobs, and notes their configs."""
 
-    def noted(job):
-        jobs_done.append(job)
-        return also(job)
+    def noted(request):
+        jobs_done.append(request)
+        return also(request)
 
-    return lambda *given: work(*given, answer=noted)
+    return lambda *given: run_jobs(*given, answer=noted)
 
 
-def run(folder, also=outcome, workers=1):
+def run(folder, also=result_of, workers=1):
     """Runs a sweep; returns its jobs, what it printed, and its trials."""
     done, out, asked = [], io.StringIO(), read_settings(folder)
-    display = Display(TrainingConsole(out), folder, asked, workers)
+    progress = SweepProgress(TrainingConsole(out), folder, asked, workers)
     trials = run_sweep(
-        folder, asked, display, workers=workers, work=watched(done, also)
+        folder,
+        asked,
+        progress,
+        num_workers=workers,
+        run_jobs=watched(done, also),
     )
     return done, out.getvalue(), trials
 
@@ -52,32 +61,32 @@ def test_the_best_trial_is_trained_again_with_fresh_seeds(
     asked = settings(tmp_path, tuner=tuner, executions=2)
     folder = begin(asked)
     done, _, trials = run(folder, workers=workers)
-    fresh = [job for job in done if isinstance(job.tag, Tag)]
+    fresh = [request for request in done if isinstance(request.key, RunKey)]
     assert fresh == done[-6:]
-    best = ranked(trials, asked)[0]
-    for job in fresh:
+    best = rank_trials(trials, asked)[0]
+    for request in fresh:
         # Of two executions the seeds were 0 and 1.
-        assert job.config.seed in (2, 3, 4) and job.until_epoch is None
-        name = f"s/{job.tag.recipe}/seed{job.config.seed}"
-        assert job.config.run_name == name
+        assert request.config.seed in (2, 3, 4) and request.until_epoch is None
+        name = f"s/{request.key.recipe}/seed{request.config.seed}"
+        assert request.config.run_name == name
         rate = best.values["learning_rate"]
-        expected = rate if job.tag.recipe == WINNER else None
-        assert job.config.learning_rate == expected
+        expected = rate if request.key.recipe == BEST_TRIAL else None
+        assert request.config.learning_rate == expected
 
 
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
         ({"retrain_seeds": 0}, ()),
-        ({"retrain_seeds": 1}, (WINNER,)),
-        ({"compare_default": False}, (WINNER,)),
-        ({}, (WINNER, DEFAULT)),
+        ({"retrain_seeds": 1}, (BEST_TRIAL,)),
+        ({"compare_default": False}, (BEST_TRIAL,)),
+        ({}, (BEST_TRIAL, DEFAULT_RECIPE)),
     ],
 )
 def test_the_default_recipe_goes_along_where_seeds_can_be_compared(
     tmp_path, changes, expected
 ):
-    assert recipes.names(settings(tmp_path, **changes)) == expected
+    assert recipe_names(settings(tmp_path, **changes)) == expected
 
 
 def test_both_recipes_are_trained_for_as_long(tmp_path):
@@ -85,9 +94,9 @@ def test_both_recipes_are_trained_for_as_long(tmp_path):
     asked = settings(tmp_path, space=space, trials=4)
     folder = begin(asked)
     done, _, trials = run(folder)
-    epochs = ranked(trials, asked)[0].values["epochs"]
-    fresh = [job for job in done if isinstance(job.tag, Tag)]
-    assert {job.config.epochs for job in fresh} == {epochs}
+    epochs = rank_trials(trials, asked)[0].values["epochs"]
+    fresh = [request for request in done if isinstance(request.key, RunKey)]
+    assert {request.config.epochs for request in fresh} == {epochs}
 
 
 def test_the_default_says_the_models_own_arguments(tmp_path):
@@ -95,15 +104,15 @@ def test_the_default_says_the_models_own_arguments(tmp_path):
     space = ("learning_rate=0.01,0.02", "model_arg.hidden=8,(8,8)")
     asked = settings(tmp_path, config=config, space=space, trials=4)
     folder = begin(asked)
-    best = go_on(folder, work=watched([]))[0]
-    found = recipes.config_of(DEFAULT, asked, best, folder)
+    best = resume(folder, run_jobs=watched([]))[0]
+    found = recipe_config(DEFAULT_RECIPE, asked, best, folder)
     assert found.model_arg == {"hidden": (512, 512)}
 
 
-def test_winner_and_default_are_groups_of_runs(tmp_path):
+def test_best_trial_and_default_recipe_are_groups_of_runs(tmp_path):
     folder = begin(settings(tmp_path))
     run(folder)
-    for name in (WINNER, DEFAULT):
+    for name in (BEST_TRIAL, DEFAULT_RECIPE):
         group = RunStore(str(tmp_path)).find_group(f"s/{name}")
         names = [f"s/{name}/seed{seed}" for seed in (1, 2, 3)]
         assert [one.name for one in group.runs()] == names
@@ -117,17 +126,17 @@ def test_nothing_is_repeated_after_a_kill_at_any_moment(tmp_path):
     expected, _, _ = run(begin(settings(tmp_path), "whole"))
     folder, seen = begin(settings(tmp_path), "s"), []
 
-    def killing(job):
-        if len(seen) < len(expected) - 1 and job not in killed:
-            killed.append(job)
+    def killing(request):
+        if len(seen) < len(expected) - 1 and request not in killed:
+            killed.append(request)
             raise Killed
-        return outcome(job)
+        return result_of(request)
 
     killed = []
     for _ in range(len(expected) + 1):
         with contextlib.suppress(Killed):
             done, _, _ = run(folder, killing)
-        seen = [*sweeping.ledger(folder)[0], *Confirmations(folder.path).read()]
+        seen = [*sweeping.trial_log(folder)[0], *RetrainLog(folder.path).read()]
     assert len(seen) == len(expected) == 11
     assert len({one.run for one in seen}) == 11
 
@@ -138,32 +147,32 @@ def test_a_finished_sweep_trains_nothing_and_says_what_there_is(tmp_path):
     result = folder.result
     done, again, _ = run(folder)
     assert done == []
-    assert "it has ended before" in again and "done:" not in again
+    assert "this sweep is complete" in again and "done:" not in again
     assert folder.result == result
     last = first[first.index("recipe  ") :]
     assert again.endswith(last)
 
 
-def test_without_a_single_score_there_is_no_winner(tmp_path):
-    def diverging(job):
-        return Outcome(job, "diverged", reason="too fast")
+def test_without_a_single_score_there_is_no_best_trial(tmp_path):
+    def diverging(request):
+        return RunResult(request, "diverged", reason="too fast")
 
     folder = begin(settings(tmp_path))
     done, text, _ = run(folder, diverging)
     assert len(done) == 5
-    assert "there is no winner" in text
-    assert not (folder.path / flagfile.NAME).exists()
-    assert folder.result["confirmation"] is None
+    assert "there is no best trial" in text
+    assert not (folder.path / FLAGS_FILE).exists()
+    assert folder.result["retrained"] is None
 
 
 def test_a_fresh_seed_that_fails_is_told_and_the_others_count(tmp_path):
-    def failing(job):
-        if isinstance(job.tag, Tag) and job.config.seed == 2:
-            return Outcome(job, "diverged", reason="too fast")
-        return outcome(job)
+    def failing(request):
+        if isinstance(request.key, RunKey) and request.config.seed == 2:
+            return RunResult(request, "diverged", reason="too fast")
+        return result_of(request)
 
     folder = begin(settings(tmp_path))
     _, text, _ = run(folder, failing)
-    row = folder.result["confirmation"]["winner"]
+    row = folder.result["retrained"]["best_trial"]
     assert row["seeds"] == [1, 3] and len(row["scores"]) == 2
-    assert "s/winner/seed2 diverged: too fast" in text
+    assert "s/best_trial/seed2 diverged: too fast" in text

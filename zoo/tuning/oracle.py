@@ -1,8 +1,8 @@
-"""Who proposes the next trial: keras-tuner's oracles, in this file alone.
+"""Proposals of trials by keras-tuner's oracles, which only this file knows.
 
-An oracle only proposes. What it writes goes to a temporary folder and is
-never read back: a sweep that goes on tells a fresh oracle everything again,
-in the same order, and hears the same proposals.
+An oracle only proposes. Its files go to a temporary folder and are never read
+back: a sweep that is resumed repeats every call of a fresh oracle in the same
+order, and gets the same proposals.
 """
 
 from __future__ import annotations
@@ -15,24 +15,23 @@ import warnings
 from collections.abc import Iterator
 from typing import Any
 
-from zoo.tuning.dimension import Dimension
-from zoo.tuning.space import Space
+from zoo.tuning.space import HyperParameter, SearchSpace
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 NEVER = 2**31 - 1  # failures in a row are counted by the sweep
-WAIT = "wait"  # in place of a proposal: an outcome must be known first
+IDLE = "idle"  # in place of a proposal: a result must be known first
 
 
 @dataclasses.dataclass(frozen=True)
 class Proposal:
-    """A point of the space to try.
+    """Values of the hyperparameters to try.
 
     Attributes:
-        number: of the proposal, from 0.
-        trial: number of the trial, from 0. Only Hyperband proposes one more
-            than once, to train it further.
-        values: by name of the dimension.
-        until_epoch: where training pauses; the end of it if `None`.
+        number: Number of the proposal, from 0.
+        trial: Number of the trial, from 0. Only Hyperband proposes a trial
+            more than once, to train it further.
+        values: Values by name of the hyperparameter.
+        until_epoch: Epoch after which training pauses; `None` is the last.
     """
 
     number: int
@@ -42,22 +41,23 @@ class Proposal:
 
 
 class Oracle:
-    """Proposes trials and is told what came of them.
+    """Proposes trials and learns from their scores.
 
     Args:
-        tuner: one of `TUNERS`.
-        space: where to look; finite for a grid.
-        trials: how many to propose at most; `None` for Hyperband.
+        tuner: One of `TUNERS`.
+        space: The search space; finite for a grid.
+        trials: Maximum number of trials; `None` for Hyperband.
         direction: `max` or `min` of the score.
-        seed: fixes what is proposed.
-        epochs: of a whole run, for Hyperband.
-        factor: of Hyperband: one trial of so many is trained further.
+        seed: Seed of the proposals.
+        epochs: Number of epochs of a whole run, for Hyperband.
+        factor: Reduction factor of Hyperband: one trial of so many is
+            trained further.
     """
 
     def __init__(
         self,
         tuner: str,
-        space: Space,
+        space: SearchSpace,
         *,
         trials: int | None,
         direction: str,
@@ -74,43 +74,46 @@ class Oracle:
             )
         self._oracle._set_project_dir(self._folder.name, "oracle")
         self._oracle.verbose = 0
-        self._theirs: list[Any] = []  # keras-tuner's trial of each proposal
-        self._trials: dict[str, int] = {}  # number of the trial, by their name
+        self._tuner_trials: list[Any] = []  # keras-tuner's, by proposal
+        self._trials: dict[str, int] = {}  # numbers by keras-tuner's names
 
-    def propose(self) -> Proposal | str | None:
-        """Returns the next trial, `WAIT`, or `None` when there is none left."""
-        number = len(self._theirs)
+    def create_trial(self) -> Proposal | str | None:
+        """Returns the next proposal, `IDLE`, or `None` if none is left."""
+        number = len(self._tuner_trials)
         with _quiet():
-            theirs = self._oracle.create_trial(f"proposal-{number}")
-        if theirs.status == "IDLE":
-            return WAIT
-        if theirs.status == "STOPPED":
+            tuner_trial = self._oracle.create_trial(f"proposal-{number}")
+        if tuner_trial.status == "IDLE":
+            return IDLE
+        if tuner_trial.status == "STOPPED":
             return None
-        self._theirs.append(theirs)
-        drawn = theirs.hyperparameters.values
+        self._tuner_trials.append(tuner_trial)
+        drawn = tuner_trial.hyperparameters.values
         begun = drawn.get("tuner/trial_id")
         trial = len(set(self._trials.values()))
         if begun is not None:
             trial = self._trials[begun]
-        self._trials[theirs.trial_id] = trial
+        self._trials[tuner_trial.trial_id] = trial
+        is_active = tuner_trial.hyperparameters.is_active
         values = {
-            one.name: _decode(one, drawn[one.name])
-            for one in self._space.dimensions
-            if one.name in drawn and theirs.hyperparameters.is_active(one.name)
+            hp.name: _decode(hp, drawn[hp.name])
+            for hp in self._space.hyperparameters
+            if hp.name in drawn and is_active(hp.name)
         }
         until = drawn.get("tuner/epochs")
         return Proposal(number, trial, values, until)
 
-    def tell(self, number: int, score: float | None) -> None:
-        """Tells what came of a proposal; `None` if it failed."""
-        theirs = self._theirs[number]
+    def end_trial(self, number: int, score: float | None) -> None:
+        """Reports the score of a proposal; `None` if it failed."""
+        tuner_trial = self._tuner_trials[number]
         with _quiet():
             if score is None:
-                theirs.status = "FAILED"
+                tuner_trial.status = "FAILED"
             else:
-                self._oracle.update_trial(theirs.trial_id, {"score": score})
-                theirs.status = "COMPLETED"
-            self._oracle.end_trial(theirs)
+                self._oracle.update_trial(
+                    tuner_trial.trial_id, {"score": score}
+                )
+                tuner_trial.status = "COMPLETED"
+            self._oracle.end_trial(tuner_trial)
 
     def close(self) -> None:
         """Removes the temporary folder."""
@@ -118,18 +121,20 @@ class Oracle:
 
 
 def hyperband_plan(epochs: int, factor: int) -> tuple[int, int, int]:
-    """Counts what Hyperband will do if no trial fails.
+    """Counts the trainings of Hyperband if no trial fails.
 
     Args:
-        epochs: of a whole run.
-        factor: one trial of so many is trained further.
+        epochs: Number of epochs of a whole run.
+        factor: One trial of so many is trained further.
 
     Returns:
         Trials, trainings (a trial that is trained further counts again), and
         epochs in all.
     """
     with _quiet():
-        oracle = _make("hyperband", Space(()), None, "max", 1, epochs, factor)
+        oracle = _make(
+            "hyperband", SearchSpace(()), None, "max", 1, epochs, factor
+        )
     trials = trainings = total = 0
     for bracket in range(oracle._get_num_brackets()):
         trials += oracle._get_size(bracket, 0)
@@ -143,7 +148,7 @@ def hyperband_plan(epochs: int, factor: int) -> tuple[int, int, int]:
     return trials, trainings, total
 
 
-def version() -> str:
+def keras_tuner_version() -> str:
     """Returns the version of keras-tuner."""
     import importlib.metadata
 
@@ -152,7 +157,7 @@ def version() -> str:
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Keeps warnings away, and threads: they slow small matrices down.
+    """Suppresses warnings, and threads: they slow small matrices down.
 
     keras-tuner calls what Python deprecates. Its Bayesian search takes
     seconds a proposal, and minutes if its threads fight for cores.
@@ -164,7 +169,7 @@ def _quiet() -> Iterator[None]:
 
 @functools.cache
 def _threads() -> Any:
-    """Looks once which libraries have threads; that takes a while."""
+    """Finds the libraries that have threads, once; that takes a while."""
     import keras_tuner  # noqa: F401  loads them
     from threadpoolctl import ThreadpoolController
 
@@ -173,7 +178,7 @@ def _threads() -> Any:
 
 def _make(
     tuner: str,
-    space: Space,
+    space: SearchSpace,
     trials: int | None,
     direction: str,
     seed: int,
@@ -205,44 +210,42 @@ def _make(
     )
 
 
-def _hyperparameters(space: Space) -> Any:
+def _hyperparameters(space: SearchSpace) -> Any:
     from keras_tuner import HyperParameters
 
-    found = HyperParameters()
-    for one in space.dimensions:
-        needs = space.condition(one)
-        if needs is None:
-            _add(found, one)
-        else:
-            with found.conditional_scope(needs[0], list(needs[1])):
-                _add(found, one)
-    return found
+    hyperparameters = HyperParameters()
+    for hp in space.hyperparameters:
+        condition = space.condition(hp)
+        if condition is None:
+            _add(hyperparameters, hp)
+            continue
+        name, values = condition
+        with hyperparameters.conditional_scope(name, list(values)):
+            _add(hyperparameters, hp)
+    return hyperparameters
 
 
-def _add(found: Any, one: Dimension) -> None:
-    if one.values:
-        found.Choice(one.name, _codes(one))
-    elif one.whole:
-        sampling = "log" if one.log else "linear"
-        found.Int(one.name, one.low, one.high, sampling=sampling)
-    else:
-        sampling = "log" if one.log else "linear"
-        found.Float(one.name, one.low, one.high, sampling=sampling)
+def _add(hyperparameters: Any, hp: HyperParameter) -> None:
+    if hp.values:
+        hyperparameters.Choice(hp.name, _codes(hp))
+        return
+    add = hyperparameters.Int if hp.is_int else hyperparameters.Float
+    add(hp.name, hp.low, hp.high, sampling="log" if hp.log else "linear")
 
 
-def _codes(one: Dimension) -> list[Any]:
+def _codes(hp: HyperParameter) -> list[Any]:
     """Returns the values as keras-tuner takes them: of one simple type.
 
     Numbers stay numbers, since Bayesian search makes use of their order.
     """
-    kinds = {type(value) for value in one.values}
+    kinds = {type(value) for value in hp.values}
     if kinds in ({int}, {float}):
-        return list(one.values)
-    return [str(value) for value in one.values]
+        return list(hp.values)
+    return [str(value) for value in hp.values]
 
 
-def _decode(one: Dimension, drawn: Any) -> Any:
-    if one.values:
-        return one.values[_codes(one).index(drawn)]
+def _decode(hp: HyperParameter, drawn: Any) -> Any:
+    if hp.values:
+        return hp.values[_codes(hp).index(drawn)]
     # keras-tuner may round beyond an end of a range.
-    return one.nearest(drawn)
+    return hp.nearest(drawn)

@@ -1,8 +1,8 @@
-"""What TensorBoard's tab HParams shows of a sweep: its columns.
+"""TensorBoard's HParams tab of a sweep: its columns.
 
-Each trial writes its own line, as every run does. An event file in the
-sweep's folder declares the columns: what is searched first, each with all
-that it may be, then the everyday options of training; and the scores.
+Each trial writes its own row, as every run does. An event file in the sweep's
+folder declares the columns: first the hyperparameters, each with all its
+values, then the common options of training, and the scores.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from zoo.options import FLOAT, INT, INT_OR_AUTO, INT_OR_FULL
 from zoo.runs import SweepFolder
 from zoo.summaries import hparams, registry
 from zoo.summaries.events import EventWriter
-from zoo.tuning.dimension import ARGUMENT, Dimension
-from zoo.tuning.settings import SweepConfig
+from zoo.tuning.space import ARGUMENT, HyperParameter
+from zoo.tuning.sweep_config import SweepConfig
 
 NUMERIC = (FLOAT, INT, INT_OR_FULL, INT_OR_AUTO)
 # Scores by their tag in `train`, where the options are, and their heads. Of a
@@ -31,9 +31,9 @@ SCORES = {
 
 
 def declare(folder: SweepFolder, settings: SweepConfig) -> None:
-    """Declares the columns, once; not if trials show no hyperparameters."""
-    shown = registry.select(settings.config.summaries, ("classes",))
-    if "hparams" not in {kind.name for kind in shown}:
+    """Declares the columns, once; not if trials write no hyperparameters."""
+    summaries = registry.select(settings.config.summaries, ("classes",))
+    if "hparams" not in {kind.name for kind in summaries}:
         return
     if any(folder.path.glob("events.out.tfevents.*")):
         return
@@ -44,9 +44,11 @@ def declare(folder: SweepFolder, settings: SweepConfig) -> None:
 
 def experiment(settings: SweepConfig) -> api_pb2.Experiment:
     """Returns the columns of a sweep's table."""
-    columns = [_searched(one) for one in settings.dimensions.dimensions]
+    columns = [_searched(hp) for hp in settings.search_space.hyperparameters]
     names = {column.name for column in columns}
-    columns += [_everyday(name) for name in _others() if name not in names]
+    columns += [
+        _common(name) for name in _common_options() if name not in names
+    ]
     return api_pb2.Experiment(
         name=settings.config.model,
         hparam_infos=columns,
@@ -61,16 +63,16 @@ def experiment(settings: SweepConfig) -> api_pb2.Experiment:
     )
 
 
-def _searched(one: Dimension) -> api_pb2.HParamInfo:
-    """Returns the column of a dimension, with all that it may be."""
-    name = one.name.removeprefix(ARGUMENT)
-    info = api_pb2.HParamInfo(name=name, description=one.text, differs=True)
-    if not one.values:
+def _searched(hp: HyperParameter) -> api_pb2.HParamInfo:
+    """Returns the column of a hyperparameter, with all its values."""
+    name = hp.name.removeprefix(ARGUMENT)
+    info = api_pb2.HParamInfo(name=name, description=hp.text, differs=True)
+    if not hp.values:
         info.type = api_pb2.DATA_TYPE_FLOAT64
-        info.domain_interval.min_value = one.low
-        info.domain_interval.max_value = one.high
+        info.domain_interval.min_value = hp.low
+        info.domain_interval.max_value = hp.high
         return info
-    cells = [hparams.to_hparam(value) for value in one.values]
+    cells = [hparams.to_hparam(value) for value in hp.values]
     info.type = _type_of(cells)
     info.domain_discrete.extend(cells)
     return info
@@ -88,8 +90,8 @@ def _type_of(cells: list[Any]) -> int:
     return api_pb2.DATA_TYPE_STRING
 
 
-def _others() -> list[str]:
-    """Returns the everyday options that a run's line has."""
+def _common_options() -> list[str]:
+    """Returns the common options that a run's line has."""
     return [
         name
         for name, option in OPTIONS.items()
@@ -97,7 +99,7 @@ def _others() -> list[str]:
     ]
 
 
-def _everyday(name: str) -> api_pb2.HParamInfo:
+def _common(name: str) -> api_pb2.HParamInfo:
     kind = OPTIONS[name].type
     info = api_pb2.HParamInfo(name=name, description=OPTIONS[name].help)
     info.type = api_pb2.DATA_TYPE_STRING
