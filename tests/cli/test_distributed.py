@@ -98,10 +98,11 @@ def test_a_child_killed_before_it_joined_is_reported(message, content):
         distributed._exit_code(-9, message(*content), [])
 
 
-def test_a_child_ended_by_a_signal_passed_on_was_interrupted(message):
+@pytest.mark.parametrize("number", [1, 2, 15])
+def test_a_child_ended_by_a_signal_passed_on_was_interrupted(message, number):
     with pytest.raises(Interrupted) as caught:
-        distributed._exit_code(-2, message("nobody joined.", 2), [2])
-    assert caught.value.code == 130
+        distributed._exit_code(-number, message("nobody joined.", 2), [number])
+    assert caught.value.code == 128 + number
 
 
 def test_what_another_process_announced_keeps_its_exit_code(message):

@@ -72,7 +72,7 @@ def test_the_exit_code_says_which_signal_asked_for_the_end():
             assert stop.requested
         codes[number] = stop.code
         signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    assert list(codes.values()) == [130, 130, 129]
+    assert list(codes.values()) == [130, 143, 129]
 
 
 @POSIX

@@ -26,7 +26,7 @@ from zoo.cli.output import LastingStream
 from zoo.errors import Diverged, Interrupted, Lost, UserError, join_and
 from zoo.io import atomic_write
 from zoo.options import INT, Option, read_option
-from zoo.training.signals import HANGUP, HUNG_UP, NUMBERS
+from zoo.training.signals import NUMBERS, SIGNALED
 
 if TYPE_CHECKING:
     from zoo.training.distributed.process_group import (
@@ -181,7 +181,7 @@ def _exit_code(
     if code >= 0 and code not in ABORTED:
         return code
     if -code in passed_on:
-        raise Interrupted("interrupted.", HUNG_UP if -code == HANGUP else None)
+        raise Interrupted("interrupted.", SIGNALED - code)
     killed = f"the training process was killed by signal {-code}"
     text, code_then = f"{killed} before it joined the others.", LOST
     if message.exists():

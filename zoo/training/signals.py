@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 HANGUP = getattr(signal, "SIGHUP", None)  # the terminal was closed
 NUMBERS = (signal.SIGINT, signal.SIGTERM, *([HANGUP] if HANGUP else []))
-INTERRUPTED, HUNG_UP = 130, 129  # exit codes
+SIGNALED = 128  # exit codes are this and the number of the signal
 
 
 class StopRequest:
@@ -22,7 +22,7 @@ class StopRequest:
 
     def __init__(self):
         self.requested = False
-        self.code = INTERRUPTED
+        self.code = SIGNALED + signal.SIGINT
 
     def ask(self) -> None:
         """Requests an end after the next step."""
@@ -34,8 +34,8 @@ class StopRequest:
         Of a terminal that is closed several signals come by themselves.
         """
         self.ask()
+        self.code = SIGNALED + signal_number
         if signal_number == HANGUP:
-            self.code = HUNG_UP
             signal.signal(signal_number, signal.SIG_IGN)
         else:
             signal.signal(signal_number, signal.default_int_handler)
@@ -66,5 +66,5 @@ def listen(request: StopRequest | None = None) -> Iterator[StopRequest]:
     finally:
         for number, handler in before.items():
             # Once the terminal is gone, later signals of it mean nothing.
-            if number != HANGUP or request.code != HUNG_UP:
+            if number != HANGUP or request.code != SIGNALED + HANGUP:
                 signal.signal(number, handler)

@@ -193,7 +193,7 @@ def interrupt(process, number, epoch):
             break
     process.send_signal(number)
     _, err = process.communicate()
-    assert process.returncode == 130
+    assert process.returncode == 128 + number
     assert err.startswith("zoo: stopped after ") and err.count("\n") == 1
     return err
 
