@@ -32,6 +32,8 @@ from zoo.summaries import registry
 LARGE_DATASET = 10_000  # training images from which `large` recipes are used
 MAX_EXECUTION_COST = 1e10  # multiply-adds of a compiled call of several steps
 MAX_STEPS_PER_EXECUTION = 64
+# Steps of a run that ends before tracing several of them would have paid.
+SHORT_RUN_STEPS = 128
 
 GENERAL_RECIPE: Mapping[str, Any] = {
     "augment": "none",
@@ -214,16 +216,19 @@ def default_recipe(entry: ModelEntry, dataset: Dataset) -> dict[str, Any]:
     return dict(entry.recipe_small if is_small else entry.recipe_large)
 
 
-def steps_per_execution(config: TrainConfig, multiply_adds: int) -> int:
+def steps_per_execution(
+    config: TrainConfig, multiply_adds: int, total_steps: int
+) -> int:
     """Returns the training steps of one compiled call, as Keras counts them.
 
     Many for a small network, whose steps take less time than a call; one for
-    a large network, so that progress shows and Ctrl-C is obeyed. The number
-    divides `--debug_every` and `--checkpoint_every`.
+    a large network, so that progress shows and Ctrl-C is obeyed, and for a
+    short run. The number divides `--debug_every` and `--checkpoint_every`.
 
     Args:
         config: resolved.
         multiply_adds: of the forward pass of one example.
+        total_steps: of the whole run.
 
     Raises:
         UserError: the number that was given does not divide them.
@@ -242,6 +247,8 @@ def steps_per_execution(config: TrainConfig, multiply_adds: int) -> int:
                     f"--steps_per_execution={given}; make it one."
                 )
         return given
+    if total_steps <= SHORT_RUN_STEPS:
+        return 1
     cost = 3 * max(multiply_adds, 1) * config.batch_size
     number = min(MAX_EXECUTION_COST / cost, MAX_STEPS_PER_EXECUTION)
     power = 2 ** int(math.log2(max(number, 1)))

@@ -155,7 +155,9 @@ def prepare(
         adapt(model, resolved, dataset, statistics)
     layers = describe.layer_costs(backbone_of(model))
     multiply_adds = describe.total_costs(layers)["multiply_adds"]
-    per_execution = steps_per_execution(resolved, multiply_adds)
+    per_execution = steps_per_execution(
+        resolved, multiply_adds, resolved.total_steps
+    )
     if user_callbacks:
         per_execution = 1
     return TrainSetup(

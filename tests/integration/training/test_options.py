@@ -119,7 +119,7 @@ CHANGES = {
     "devices": (2, "lr", "elsewhere"),
     "precision": ("bfloat16", "lr", "precision"),
     "jit": ("on", "lr", "jit"),
-    "steps_per_execution": (1, "lr", "looks"),
+    "steps_per_execution": (2, "lr", "looks"),
     "checkpoint_every": (2, "lr", "checkpoints"),
     "runs_dir": ("{empty}", "lr", "place"),
     "run_name": ("mine", "lr", "place"),
