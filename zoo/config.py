@@ -46,6 +46,8 @@ __all__ = [
 ]
 
 DEFAULT_MODEL = "lenet5"
+IMAGENET = "imagenet"  # weights that were trained on it, of any model
+DEFAULT_IMAGENET_MODEL = "efficientnet_lite0"
 RUN_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
 # `last` is the newest run; the others are files by which folders are known.
 RESERVED_NAMES = {
@@ -114,17 +116,22 @@ class TrainConfig:
 
     weights: str | None = _option(
         None, TEXT, "model",
-        help="initial weights: none, a run, a path to a .keras file, or "
-             "pretrained weights such as lenet5:mnist; its model and "
+        help="initial weights: none, imagenet, a run, a path to a .keras "
+             "file, or pretrained weights such as lenet5:mnist; its model and "
              "preprocessing are taken over")
     new_head: bool = _option(
         False, BOOL, "model",
         help="re-initialize the classification layer, for other classes; "
              "needs --weights")
-    freeze: str = _option(
-        "none", TEXT, "model",
-        help="layers to freeze: none, features (all before `logits`), or "
-             "names such as conv1*,conv3")
+    head_epochs: int | None = _option(
+        None, INT, "model", low=0,
+        help="epochs in which the new classification layer alone is trained "
+             "first, on features that are computed once; needs a new head")
+    freeze: str | None = _option(
+        None, TEXT, "model",
+        help="layers to freeze: none, features (all before `logits`), "
+             "batch_norm (their averages too), or names such as "
+             "conv1*,conv3")
 
     dataset: str = _option(
         "digits", TEXT, "data", common=True,
@@ -334,6 +341,8 @@ class TrainConfig:
     def __post_init__(self):
         if self.weights == "none":
             object.__setattr__(self, "weights", None)
+        if self.model is None and self.weights == IMAGENET:
+            object.__setattr__(self, "model", DEFAULT_IMAGENET_MODEL)
         if self.model is None and self.weights is None:
             object.__setattr__(self, "model", DEFAULT_MODEL)
         for name, option in OPTIONS.items():
@@ -473,13 +482,18 @@ def _check_conflicts(config: TrainConfig) -> None:
             "--new_head has no effect on weights that are all new; it needs "
             "--weights=RUN."
         )
+    if config.head_epochs and config.weights is None:
+        raise UserError(
+            f"--head_epochs={config.head_epochs} trains the new head of a "
+            "model that was trained before; it needs --weights=RUN."
+        )
     if config.weights is not None and config.features is not None:
         raise UserError(
             f"--weights={config.weights} starts from weights that were "
             f"trained on images, and --features={config.features} replaces "
             "images; give one of them."
         )
-    frozen = [name.strip() for name in config.freeze.split(",")]
+    frozen = [name.strip() for name in (config.freeze or "none").split(",")]
     if "" in frozen or "none" in frozen and len(frozen) > 1:
         raise UserError(
             f"--freeze={config.freeze} is not a list of layers; write for "

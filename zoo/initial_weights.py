@@ -14,7 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from zoo.config import TrainConfig
+from zoo.config import IMAGENET, TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
@@ -42,6 +42,8 @@ class SourceModel:
         model_arg: Values of `--model_arg`, as far as known.
         statistics: Statistics of the inputs that it was trained on.
         targets: Its task and class names; `None` where not known.
+        input_shape: Shape of its inputs, `(H, W, C)` or `(D,)`; empty where
+            not known.
     """
 
     name: str
@@ -51,6 +53,7 @@ class SourceModel:
     model_arg: dict[str, Any]
     statistics: Statistics
     targets: tuple[str, tuple[str, ...]] | None
+    input_shape: tuple[int, ...] = ()
 
 
 def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
@@ -65,8 +68,12 @@ def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
         UserError: there is no such model, it has another architecture, or it
             has no weights.
     """
+    if config.weights == IMAGENET:
+        config = config.replace(weights=f"{config.model}:{IMAGENET}")
     source = find(config.weights, config.runs_dir)
     _check_model(config, source)
+    if source.name.endswith(f":{IMAGENET}"):
+        config = _for_imagenet(config, source)
     taken = {
         name: value
         for name, value in source.options.items()
@@ -87,6 +94,27 @@ def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
         model_arg={**source.model_arg, **config.model_arg},
         **taken,
     )
+
+
+def _for_imagenet(config: TrainConfig, source: SourceModel) -> TrainConfig:
+    """Returns what training from ImageNet's weights needs besides them.
+
+    A head for other classes, and photographs in the size that the weights
+    were trained on, unless another one is given.
+    """
+    return with_photograph_size(config, source.input_shape).replace(
+        new_head=True
+    )
+
+
+def with_photograph_size(
+    config: TrainConfig, input_shape: tuple[int, ...]
+) -> TrainConfig:
+    """Returns a config that resizes image files to the size of a model."""
+    is_folder = config.dataset.startswith("folder:")
+    if config.image_size is not None or not is_folder:
+        return config
+    return config.replace(image_size=input_shape[0])
 
 
 def _check_model(config: TrainConfig, source: SourceModel) -> None:
@@ -145,6 +173,7 @@ def _of_run(run: Run, runs_dir: str) -> SourceModel:
         model_arg=dict(run.config.model_arg),
         statistics=Statistics.from_json(resolved["statistics"]),
         targets=(data["task"], tuple(data["class_names"])),
+        input_shape=tuple(data["input_shape"]),
     )
 
 

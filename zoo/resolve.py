@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import features, initial_weights
-from zoo.config import OPTIONS, TrainConfig, format_option
+from zoo.config import IMAGENET, OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.data.datasets import find_dataset
 from zoo.data.preprocess import check_extra_features
@@ -44,6 +44,7 @@ GENERAL_RECIPE: Mapping[str, Any] = {
     "epochs": 20,
     "mean_subtraction": "channel",
     "scale": "std",
+    "freeze": "none",
 }
 OPTIMIZER_DEFAULTS: Mapping[str, Mapping[str, float]] = {
     "sgd": {"learning_rate": 0.1},
@@ -80,6 +81,7 @@ GRADIENT_OPTIONS = {
     *(n for n, o in OPTIONS.items() if o.group == "optimization"),
     *("weight_decay", "augment", "checkpoint_every", "debug_every"),
     *("steps_per_execution", "devices", "weights", "new_head", "freeze"),
+    "head_epochs",
 }
 
 
@@ -151,6 +153,9 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
     if config.features is not None:
         spec = features.resolve(config.features, config.runs_dir)
         config = config.replace(features=spec)
+        if spec.endswith(f":{IMAGENET}"):
+            shape = RunStore(config.runs_dir).find(spec).input_shape
+            config = initial_weights.with_photograph_size(config, shape)
     RunStore(config.runs_dir).check_free(config.run_name)
     known = registry.GROUPS + registry.NAMES
     for name in config.summaries:
@@ -180,7 +185,7 @@ def resolve(config: TrainConfig, dataset: Dataset) -> ResolvedConfig:
     _check_features(config, entry, dataset)
     if entry.is_nonparametric:
         _check_without_gradients(config, dataset)
-    recipe = default_recipe(entry, dataset)
+    recipe = default_recipe(entry, dataset, config.weights is not None)
     resolved = apply_recipe(config, recipe, dataset)
     if config.features is not None:
         # A model's own recipe may move pixels, which vectors have not.
@@ -208,8 +213,16 @@ _UNUSED_WITHOUT_GRADIENTS = (
 )
 
 
-def default_recipe(entry: ModelEntry, dataset: Dataset) -> dict[str, Any]:
-    """Returns a model's default recipe for data of this kind and size."""
+def default_recipe(
+    entry: ModelEntry, dataset: Dataset, has_weights: bool = False
+) -> dict[str, Any]:
+    """Returns a model's default recipe for data of this kind and size.
+
+    Args:
+        has_weights: whether training starts from given weights.
+    """
+    if has_weights and entry.recipe_transfer:
+        return dict(entry.recipe_transfer)
     if dataset.has_vectors:
         return dict(entry.recipe_vectors or entry.recipe_small)
     is_small = len(dataset.train) < LARGE_DATASET
@@ -341,6 +354,7 @@ def apply_recipe(
     values["augment"] = _augment(config, values["augment"], dataset)
     _resolve_crop_padding(config, values, dataset)
     _resolve_warmup_start(config, values)
+    _resolve_head_epochs(config, values)
     values["batch_size"] = _batch_size(config, values, num_train)
     epochs = _epochs(values, num_train)
     _check_warmup(config, values, num_train)
@@ -442,6 +456,18 @@ def _check_warmup(config: TrainConfig, values: dict, num_train: int) -> None:
         f"which has {length:g} {'epoch' if length == 1 else 'epochs'}; give at "
         f"most that, or more {longer}."
     )
+
+
+def _resolve_head_epochs(config: TrainConfig, values: dict) -> None:
+    """Refuses epochs of the head where the head is not a new one."""
+    if config.new_head or not values.get("head_epochs"):
+        return
+    if config.head_epochs:
+        raise UserError(
+            f"--head_epochs={config.head_epochs} has no effect on a "
+            "classification layer that is kept; give --new_head too."
+        )
+    del values["head_epochs"]
 
 
 def _batch_size(config: TrainConfig, values: dict, num_train: int) -> int:

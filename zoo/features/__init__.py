@@ -8,6 +8,7 @@ them, and the saved model is both in one.
     color_histogram        a histogram of colors
     bag_of_visual_words    histograms of visual words
     RUN                    a trained run, up to its layer `features`
+    imagenet               efficientnet_lite0:imagenet, which is such a run
     PATH.keras             a saved model of images, up to its last dense layer
     keras:NAME             a model of keras.applications, trained on ImageNet
     keras:NAME:FILE        the same with the weights in a file
@@ -18,6 +19,7 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
+from zoo.config import DEFAULT_IMAGENET_MODEL, IMAGENET
 from zoo.errors import UserError, close_matches, unknown_name_error
 from zoo.run_store import RunStore
 from zoo.runs import Run
@@ -29,7 +31,7 @@ if TYPE_CHECKING:
 FIXED = ("hog", "color_histogram", "bag_of_visual_words")
 KERAS = "keras:"
 FILE = ".keras"
-FORMS = (*FIXED, "RUN", f"PATH{FILE}", f"{KERAS}NAME")
+FORMS = (*FIXED, IMAGENET, "RUN", f"PATH{FILE}", f"{KERAS}NAME")
 
 
 def resolve(spec: str, runs_dir: str) -> str:
@@ -46,6 +48,8 @@ def resolve(spec: str, runs_dir: str) -> str:
     """
     if spec in FIXED:
         return spec
+    if spec == IMAGENET:
+        spec = f"{DEFAULT_IMAGENET_MODEL}:{IMAGENET}"
     if spec.startswith(KERAS):
         weights = weights_file(spec)
         if weights and not pathlib.Path(weights).is_file():

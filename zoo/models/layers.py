@@ -151,6 +151,26 @@ class LayerFactory:
             **self._kernel(name),
         )(x)
 
+    def depthwise_conv(self, x, side, name, strides=1):
+        """Filters each map by itself, by a square filter and without a bias.
+
+        Each output sees `side**2` values; Keras would count those of all maps
+        as the fan-in.
+        """
+        options = self._kernel(name)
+        initializer = options.pop("kernel_initializer")
+        if self.initializer in VARIANCE_SCALING:
+            initializer.scale *= x.shape[-1]
+        return layers.DepthwiseConv2D(
+            side,
+            strides,
+            "same",
+            use_bias=False,
+            name=options["name"],
+            depthwise_initializer=initializer,
+            depthwise_regularizer=options["kernel_regularizer"],
+        )(x)
+
     def dense(self, x, units, name, bias=True):
         """Applies a dense layer, with a bias by default."""
         return layers.Dense(units, use_bias=bias, **self._kernel(name))(x)
@@ -167,10 +187,10 @@ class LayerFactory:
         kind = "linear" if self.activation == "none" else self.activation
         return layers.Activation(kind, name=name)(x)
 
-    def batch_norm(self, x, name):
+    def batch_norm(self, x, name, epsilon=BATCH_NORM_EPSILON):
         """Standardizes each channel over the batch, then scales and shifts."""
         return layers.BatchNormalization(
-            momentum=BATCH_NORM_MOMENTUM, epsilon=BATCH_NORM_EPSILON, name=name
+            momentum=BATCH_NORM_MOMENTUM, epsilon=epsilon, name=name
         )(x)
 
     def drop(self, x, name):

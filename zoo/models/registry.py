@@ -55,6 +55,8 @@ class ModelEntry:
             `TrainConfig`, for fewer than 10,000 training images and for more.
         recipe_vectors: Default recipe for datasets of vectors;
             `recipe_small` if empty.
+        recipe_transfer: Default recipe for a run that starts from given
+            weights; that of the data if empty.
         search_space: Default search space of a sweep, each item the text of
             one `--space`.
         registered: Whether a user added it by `register_model`.
@@ -79,6 +81,7 @@ class ModelEntry:
     recipe_small: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe_large: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     recipe_vectors: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+    recipe_transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     search_space: tuple[str, ...] = ()
     registered: bool = False
 

@@ -45,6 +45,21 @@ AIRBENCH = {
 }
 ALTERNATING = {"augment": "crop_alternating_flip", "crop_padding": 2}
 
+# Fine-tuning from ImageNet: the new head alone on features computed once, then
+# all layers with a small rate and the averages of batch norm as they are.
+FINE_TUNING = {
+    "head_epochs": 30,
+    "freeze": "batch_norm",
+    "optimizer": "adam",
+    "learning_rate": 1e-4,
+    "schedule": "cosine",
+    "batch_size": 32,
+    "epochs": 7,
+    "augment": "crop_flip",
+}
+# Level, image side, and factors on width and depth of EfficientNet-Lite.
+LITE = ((0, 224, 1.0, 1.0), (1, 240, 1.0, 1.1), (2, 260, 1.1, 1.2))
+
 # Default search spaces, each item the text of one `--space`: few dimensions,
 # as a dozen trials cover little of many, and ranges wide enough for small and
 # large datasets.
@@ -318,6 +333,25 @@ TABLE = (
         recipe_small=recipe({**NESTEROV, "learning_rate": 0.05}, 32, 6),
         recipe_large=recipe(NESTEROV, 128, 60, **CROP),
         search_space=WIDE_SPACE,
+    ),
+    *(
+        ModelEntry(
+            name=f"efficientnet_lite{level}",
+            builder="zoo.models.efficientnet:build",
+            description="EfficientNet-Lite: inverted residual blocks",
+            default_input_shape=(side, side, 3),
+            min_size=32,
+            year=2019,
+            paper="Tan and Le 2019, arXiv 1905.11946",
+            lecture="transfer from ImageNet",
+            arguments={"width": width, "depth": depth},
+            unsupported_reason="has batch normalization and ReLU6 throughout",
+            recipe_small=recipe(SLOWER_ADAM, 32, 20),
+            recipe_large=recipe(NESTEROV, 128, 60, **CROP),
+            recipe_transfer=FINE_TUNING,
+            search_space=RATE_DECAY_SPACE,
+        )
+        for level, side, width, depth in LITE
     ),
     ModelEntry(
         name="airbench94",

@@ -344,8 +344,8 @@ def freeze(body: keras.Model, spec: str, name: str) -> None:
 
     Args:
         body: the registry's model.
-        spec: value of `--freeze`: `none`, `features`, or names of layers with
-            `*` and `?`, separated by commas.
+        spec: value of `--freeze`: `none`, `features`, `batch_norm`, or names
+            of layers with `*` and `?`, separated by commas.
         name: name of the model, for messages.
 
     Raises:
@@ -384,9 +384,22 @@ def select_layers(
     for pattern in patterns:
         if pattern == "features":
             selected += _weighted_before_head(body, weighted, name)
+        elif pattern == "batch_norm":
+            selected += _batch_norms(weighted, name)
         else:
             selected += _matching(pattern, weighted, body, name)
     return [layer for layer in weighted if layer in selected]
+
+
+def _batch_norms(weighted: list, name: str) -> list:
+    kind = keras.layers.BatchNormalization
+    selected = [layer for layer in weighted if isinstance(layer, kind)]
+    if not selected:
+        raise UserError(
+            f"--freeze=batch_norm freezes nothing of {name}, which has no "
+            "batch normalization; leave it out."
+        )
+    return selected
 
 
 def _weighted_before_head(body: keras.Model, weighted: list, name: str) -> list:

@@ -151,6 +151,9 @@ def prepare(
         transferred = transfer.copy_weights(
             model, resolved, dataset, origin, whose
         )
+        transferred = transfer.fit_head(
+            model, resolved, dataset, statistics, transferred, progress
+        )
     elif started is None:
         adapt(model, resolved, dataset, statistics)
     layers = describe.layer_costs(backbone_of(model))

@@ -13,6 +13,10 @@ by name, where their shapes agree. Three things are adapted:
   others every layer would be given other numbers than it was trained on, which
   frozen layers could never make up for.
 
+A new head may be trained first, alone, on features that are computed once
+(`fit_head`), so that its random weights do not distort all others in the first
+steps (Kumar et al. 2022, arXiv 2202.10054).
+
 All else that does not fit is refused: a model of which a layer was silently
 initialized again would not be a transfer.
 """
@@ -20,7 +24,7 @@ initialized again would not be a transfer.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import keras
@@ -28,16 +32,28 @@ import numpy as np
 
 from zoo.commands import command
 from zoo.console import pluralize
-from zoo.data import Dataset
+from zoo.data import Dataset, pipeline
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError, join_and
-from zoo.features.extractor import hash_weights
+from zoo.features.extractor import (
+    Extractor,
+    extract_features,
+    hash_weights,
+)
 from zoo.initial_weights import SourceModel
+from zoo.models.build import FEATURES
 from zoo.resolve import ResolvedConfig
 from zoo.runs import Run, read_model
-from zoo.training.model import HEAD, backbone_of, layers_before_head
+from zoo.training.model import (
+    HEAD,
+    backbone_of,
+    layers_before_head,
+    minimized_loss,
+)
 
 COLORS = 3
+HEAD_BATCH_SIZE = 32  # vectors, and the rate of Adam at the start of a cosine
+HEAD_LEARNING_RATE = 1e-3
 SUMMED = "summed over the three colors, for gray"
 REPEATED = "repeated for three colors and divided by 3"
 
@@ -53,6 +69,7 @@ class Transfer:
         adapted: Layers whose kernels were adapted, and how.
         new: Layers with weights that are initialized again.
         preprocessing: Whose statistics center and scale the inputs.
+        head_epochs: Epochs in which the new head was trained alone.
     """
 
     run: str
@@ -61,6 +78,7 @@ class Transfer:
     adapted: dict[str, str]
     new: tuple[str, ...]
     preprocessing: str
+    head_epochs: int = 0
 
     def to_json(self) -> dict[str, Any]:
         """Returns what `resolved.json` says about it."""
@@ -114,6 +132,71 @@ def copy_weights(
     )
 
 
+def fit_head(
+    model: keras.Model,
+    config: ResolvedConfig,
+    dataset: Dataset,
+    statistics: Statistics,
+    transferred: Transfer,
+    progress: Callable[[int, int], None] | None = None,
+) -> Transfer:
+    """Trains the layer `logits` alone, on features that are computed once.
+
+    Args:
+        model: raw pixels to logits, with the weights of its source.
+        config: of the run; `head_epochs` says for how long.
+        dataset: whose training images are used, without augmentation.
+        statistics: of the preprocessing in the model.
+        transferred: what was taken over.
+        progress: called with how many of how many images have features.
+
+    Returns:
+        The record with the epochs.
+    """
+    if not config.head_epochs:
+        return transferred
+    body = backbone_of(model)
+    if FEATURES not in {layer.name for layer in body.layers}:
+        raise UserError(
+            f"--head_epochs={config.head_epochs} needs a layer named "
+            f"{FEATURES}, which {config.entry.name} has not; leave it out."
+        )
+    head = body.get_layer(HEAD)
+    # Dropout between features and head is the head's.
+    vector = body.get_layer(FEATURES).output
+    trunk = keras.Model(body.inputs, vector)
+    image = keras.Input(model.input_shape[1:], name="image")
+    (node,) = body._inbound_nodes
+    entrance = keras.Model(model.inputs, node.input_tensors[0])
+    trainable = {layer: layer.trainable for layer in body.layers}
+    extractor = Extractor(
+        transferred.run,
+        f"features of {config.entry.name}",
+        keras.Model(image, trunk(entrance(image))),
+        {"kind": "transfer", "statistics": statistics.to_json()},
+    )
+    vectors = extract_features(
+        dataset.train, extractor, config.runs_dir, progress
+    )
+    for layer, value in trainable.items():
+        layer.trainable = value
+    given = keras.Input(vectors.images.shape[1:])
+    classifier = keras.Model(given, keras.Model(vector, head.output)(given))
+    batches = pipeline.TrainingBatches(vectors, HEAD_BATCH_SIZE, config.seed)
+    rate = keras.optimizers.schedules.CosineDecay(
+        HEAD_LEARNING_RATE, config.head_epochs * batches.batches_per_epoch
+    )
+    classifier.compile(
+        keras.optimizers.Adam(rate), minimized_loss(config, dataset)
+    )
+    frozen = head.trainable
+    head.trainable = True
+    for epoch in range(config.head_epochs):
+        classifier.fit(batches.epoch(epoch), shuffle=False, verbose=0)
+    head.trainable = frozen
+    return dataclasses.replace(transferred, head_epochs=config.head_epochs)
+
+
 def check_same(now: Transfer, run: Run) -> None:
     """Raises `UserError` if a run would start from other weights this time."""
     before = run.resolved["weights"]
@@ -132,7 +215,12 @@ def describe_transfer(resolved: dict[str, Any]) -> dict[str, str]:
     if found := resolved["weights"]:
         parts = [f"{pluralize(len(found['copied']), 'layer')} copied"]
         parts += [f"{name} {how}" for name, how in found["adapted"].items()]
-        if found["new"]:
+        if epochs := found.get("head_epochs"):
+            parts.append(
+                f"{HEAD} trained alone for {pluralize(epochs, 'epoch')} on "
+                "features computed once"
+            )
+        elif found["new"]:
             parts.append(f"{join_and(found['new'])} new")
         rows["start"] = (
             f"{found['run']}: {', '.join(parts)}; preprocessing is "
