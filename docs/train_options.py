@@ -63,6 +63,7 @@ def _type(text: str, choices: tuple[str, ...]) -> str:
     """Returns the annotation of an option, its choices spelled out."""
     text = text.replace("tuple[str, ...]", "str | Sequence[str]")
     text = text.replace("tuple[float, ...]", "Sequence[float]")
+    text = text.replace("tuple[int, int]", "Sequence[int]")
     if choices and "Sequence" not in text:
         literals = ", ".join(f'"{choice}"' for choice in choices)
         text = text.replace("str", f"Literal[{literals}]")

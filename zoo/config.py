@@ -26,6 +26,7 @@ from zoo.options import (
     LARGEST_INT,
     NAMES,
     NUMBERS,
+    SIDE_OR_SIDES,
     TEXT,
     Option,
     ValueType,
@@ -140,9 +141,13 @@ class TrainConfig:
         None, TEXT, "data",
         help="folder of tensorflow-datasets and of cached arrays (default: "
              "TFDS_DATA_DIR, or ~/tensorflow_datasets)")
-    image_size: int | None = _option(
-        None, INT, "data", low=4, high=1024,
-        help="height and width to which images are resized, in pixels")
+    image_size: int | tuple[int, int] | None = _option(
+        None, SIDE_OR_SIDES, "data", low=4, high=1024,
+        help="side to which images are resized, in pixels, or height,width")
+    resize: str = _option(
+        "crop", TEXT, "data", choices=("crop", "pad", "squash"),
+        help="how images of another aspect ratio are resized: crop cuts off "
+             "their edges, pad adds black ones, squash changes the ratio")
     val_fraction: float = _option(
         0.1, FLOAT, "data", low=0, high=1, open_high=True,
         help="fraction of the training images held out for validation")

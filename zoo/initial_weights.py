@@ -19,10 +19,13 @@ from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
 from zoo.models import MODELS
+from zoo.models.build import NETWORK
 from zoo.run_store import RunStore
-from zoo.runs import Run
+from zoo.runs import Run, read_model
 
+KERAS = "keras:"  # before the name of a network of keras.applications
 FILE = ".keras"
+WEIGHTS_FILE = ".h5"  # of weights alone
 SAVED = "model.keras"  # name of the file in a run folder
 # Options on which the shapes of weights depend, besides model_arg; and those
 # of the preprocessing. They are the source model's where not given.
@@ -55,6 +58,23 @@ class SourceModel:
     targets: tuple[str, tuple[str, ...]] | None
     input_shape: tuple[int, ...] = ()
 
+    def load_model(self):
+        """Returns the model: raw pixels in, and layers with their names.
+
+        Raises:
+            UserError: it cannot be read, or not be downloaded.
+        """
+        if not is_application(self.name, self.model):
+            return read_model(self.path)
+        import keras
+
+        from zoo.models import applications
+
+        network = applications.load(self.model, self.name)
+        network.name = NETWORK
+        image = keras.Input(network.input_shape[1:], name="image")
+        return keras.Model(image, network(image))
+
 
 def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
     """Returns a config with the source model's architecture written out.
@@ -68,9 +88,11 @@ def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
         UserError: there is no such model, it has another architecture, or it
             has no weights.
     """
-    if config.weights == IMAGENET:
+    if is_application(config.weights, config.model):
+        config = _for_application(config)
+    elif config.weights == IMAGENET:
         config = config.replace(weights=f"{config.model}:{IMAGENET}")
-    source = find(config.weights, config.runs_dir)
+    source = find(config.weights, config.runs_dir, config.model)
     _check_model(config, source)
     if source.name.endswith(f":{IMAGENET}"):
         config = _for_imagenet(config, source)
@@ -94,6 +116,24 @@ def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
         model_arg={**source.model_arg, **config.model_arg},
         **taken,
     )
+
+
+def is_application(weights: str, model: str | None) -> bool:
+    """Whether weights are those of a network of keras.applications alone.
+
+    Keras's own of ImageNet, or those in a file, without a classifier.
+    """
+    if not (model or "").startswith(KERAS):
+        return False
+    return weights == IMAGENET or weights.endswith(WEIGHTS_FILE)
+
+
+def _for_application(config: TrainConfig) -> TrainConfig:
+    """Returns what training from such weights needs besides them."""
+    from zoo.models import applications
+
+    side = applications.image_size(config.model)
+    return with_photograph_size(config, (side, side)).replace(new_head=True)
 
 
 def _for_imagenet(config: TrainConfig, source: SourceModel) -> TrainConfig:
@@ -132,14 +172,27 @@ def _check_model(config: TrainConfig, source: SourceModel) -> None:
         )
 
 
-def find(spec: str, runs_dir: str) -> SourceModel:
+def find(spec: str, runs_dir: str, model: str | None = None) -> SourceModel:
     """Finds the model that `--weights` names: a run, or a saved file.
+
+    Args:
+        spec: value of `--weights`.
+        runs_dir: where runs are looked for.
+        model: value of `--model`, where it is given.
 
     Raises:
         UserError: there is none, it is not finished, or it was not trained on
             images.
     """
     path = pathlib.Path(spec)
+    if is_application(spec, model):
+        if spec != IMAGENET and not path.is_file():
+            raise UserError(
+                f"--weights={spec} names no file; give imagenet, a run, or a "
+                f"file of weights of {model} without its classifier."
+            )
+        nothing = Statistics("none", "none")
+        return SourceModel(spec, path, model, {}, {}, nothing, None)
     if not spec.endswith(FILE):
         try:
             return _of_run(RunStore(runs_dir).find(spec), runs_dir)

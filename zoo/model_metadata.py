@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import zoo
+from zoo.config import DEFAULTS
 from zoo.errors import UserError
 from zoo.runs import Run
 
@@ -43,9 +44,18 @@ def describe(run: Run, outputs: Sequence[str] = OUTPUTS) -> dict[str, Any]:
             "values": "raw pixels 0..255"
             if len(shape) == 3
             else "coordinates as in the training data",
+            **_resize_entry(resolved),
         },
         "outputs": {name: [None, width] for name in outputs},
     }
+
+
+def _resize_entry(resolved: dict[str, Any]) -> dict[str, str]:
+    """Returns how image files become inputs; nothing for points."""
+    if len(resolved["data"]["input_shape"]) != 3:
+        return {}
+    resize = resolved["config"].get("resize", DEFAULTS["resize"])
+    return {"resize": resize}
 
 
 def to_text(metadata: dict[str, Any]) -> str:

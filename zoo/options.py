@@ -52,6 +52,11 @@ def _parse_numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(","))
 
 
+def _parse_sides(text: str) -> int | tuple[int, ...]:
+    sides = tuple(int(part) for part in text.replace("x", ",").split(","))
+    return sides[0] if len(sides) == 1 else sides
+
+
 def _parse_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
@@ -81,6 +86,9 @@ FLOAT = ValueType((int, float), float, "a number", "0.001")
 TEXT = ValueType((str,), str, "a name", "name")
 BOOL = ValueType((bool,), _parse_bool, "true or false", "true")
 NUMBERS = ValueType((tuple,), _parse_numbers, "a list of numbers", "60,120,160")
+SIDE_OR_SIDES = ValueType(
+    (int, tuple), _parse_sides, "a whole number, or two", "224 or 160,120"
+)
 NAMES = ValueType((tuple,), _parse_names, "a list of names", "scalars,logits")
 ARGUMENTS = ValueType((dict,), _parse_arguments, "name=value", "depth=28")
 INT_OR_FULL = _int_or("full", "64")
@@ -156,6 +164,8 @@ def check_option(name: str, option: Option, value: Any) -> Any:
     is_valid = isinstance(value, option.type.python)
     if isinstance(value, bool) and bool not in option.type.python:
         is_valid = False
+    if option.type is SIDE_OR_SIDES and isinstance(value, tuple):
+        is_valid = len(value) == 2 and all(type(v) is int for v in value)
     if not is_valid:
         raise _type_error(name, option, _format(value))
     for item in value if isinstance(value, tuple) else (value,):

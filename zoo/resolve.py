@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import features, initial_weights
-from zoo.config import IMAGENET, OPTIONS, TrainConfig, format_option
+from zoo.config import DEFAULTS, IMAGENET, OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.data.datasets import find_dataset
 from zoo.data.preprocess import check_extra_features
@@ -181,6 +181,7 @@ def resolve(config: TrainConfig, dataset: Dataset) -> ResolvedConfig:
     check_extra_features(
         config.extra_features, dataset.input_shape, dataset.name
     )
+    _check_resize(config)
     _check_early_stopping(config, dataset)
     _check_features(config, entry, dataset)
     if entry.is_nonparametric:
@@ -266,6 +267,14 @@ def steps_per_execution(
     number = min(MAX_EXECUTION_COST / cost, MAX_STEPS_PER_EXECUTION)
     power = 2 ** int(math.log2(max(number, 1)))
     return math.gcd(power, *periods.values())
+
+
+def _check_resize(config: TrainConfig) -> None:
+    if config.resize != DEFAULTS["resize"] and config.image_size is None:
+        raise UserError(
+            f"--resize={config.resize} has no effect on images that are not "
+            "resized; give --image_size too."
+        )
 
 
 def _check_early_stopping(config: TrainConfig, dataset: Dataset) -> None:

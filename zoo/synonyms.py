@@ -24,7 +24,7 @@ FLAGS = {
     "root": "data_dir", "dataset_dir": "data_dir", "cache_dir": "data_dir",
     "imgsz": "image_size", "img_size": "image_size", "imsize": "image_size",
     "input_size": "image_size", "resolution": "image_size",
-    "size": "image_size", "resize": "image_size",
+    "size": "image_size",
     "pretrained": "weights", "ckpt": "weights", "checkpoint": "weights",
     "finetune": "weights", "resume_from": "weights", "transfer": "weights",
     "initial_weights": "weights",

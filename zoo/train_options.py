@@ -54,16 +54,21 @@ class TrainOptions(TypedDict, total=False):
     PATH.keras, keras:NAME.
     """
     weights: str | None
-    """Initial weights: none, a run, a path to a .keras file, or pretrained
-    weights such as lenet5:mnist; its model and preprocessing are taken over.
+    """Initial weights: none, imagenet, a run, a path to a .keras file, or
+    pretrained weights such as lenet5:mnist; its model and preprocessing are
+    taken over.
     """
     new_head: bool
     """Re-initialize the classification layer, for other classes; needs
     --weights.
     """
-    freeze: str
-    """Layers to freeze: none, features (all before `logits`), or names such as
-    conv1*,conv3.
+    head_epochs: int | None
+    """Epochs in which the new classification layer alone is trained first, on
+    features that are computed once; needs a new head.
+    """
+    freeze: str | None
+    """Layers to freeze: none, features (all before `logits`), batch_norm (their
+    averages too), or names such as conv1*,conv3.
     """
     # Data.
     dataset: str
@@ -72,8 +77,12 @@ class TrainOptions(TypedDict, total=False):
     """Folder of tensorflow-datasets and of cached arrays (default:
     TFDS_DATA_DIR, or ~/tensorflow_datasets).
     """
-    image_size: int | None
-    """Height and width to which images are resized, in pixels."""
+    image_size: int | Sequence[int] | None
+    """Side to which images are resized, in pixels, or height,width."""
+    resize: Literal["crop", "pad", "squash"]
+    """How images of another aspect ratio are resized: crop cuts off their
+    edges, pad adds black ones, squash changes the ratio.
+    """
     val_fraction: float
     """Fraction of the training images held out for validation."""
     train_examples: int | None

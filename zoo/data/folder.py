@@ -374,6 +374,7 @@ class _FolderReader:
         self._skipped: dict[str, dict[int, str]] = {}
         self._origins: dict[str, str] = {}
         self._image_size = request.image_size
+        self._resize = request.resize
         self._name = f"folder:{root}"
         self._cache_dir = self._find_cache_dir(request)
         metadata = self._cached_metadata(TRAIN)
@@ -381,14 +382,17 @@ class _FolderReader:
 
     def _find_cache_dir(self, request: ReadRequest) -> Path:
         path = self._root.resolve()
-        key = f"{path} {self._image_size} skips={self._skip_unreadable}"
+        size = f"{self._image_size} {self._resize}"
+        key = f"{path} {size} skips={self._skip_unreadable}"
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
         data_dir = cache.resolve_data_dir(request.data_dir)
         return data_dir / "zoo" / "folder" / f"{path.name}-{digest}"
 
     def _find_spec(self) -> ImageSpec:
         paths = [path for path, _ in self._files(TRAIN)]
-        return parallel_decoding.find_spec(paths, self._image_size, self._name)
+        return parallel_decoding.find_spec(
+            paths, self._image_size, self._name, self._resize
+        )
 
     def _cached_metadata(self, split_name: str) -> dict[str, Any] | None:
         folder = self._cache_dir / split_name
@@ -443,9 +447,10 @@ class _FolderReader:
         if count := self.spec.num_distorted:
             height, width, _ = self.spec.shape
             verb = "image has" if count == 1 else "images have"
+            what = image_files.describe_resizing(self.spec.resize)
             notes.append(
                 f"{count:,} training {verb} another aspect ratio than "
-                f"{height}x{width}, which resizing changes."
+                f"{height}x{width} and {what}."
             )
         return notes
 

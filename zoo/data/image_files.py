@@ -18,6 +18,7 @@ import stat
 import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -63,6 +64,9 @@ TRANSPOSITIONS = {
     5: "TRANSPOSE", 6: "ROTATE_270", 7: "TRANSVERSE", 8: "ROTATE_90",
 }  # fmt: skip
 VISIBLE_DISTORTION = 1.05  # factor between two aspect ratios
+# What resizing does with another aspect ratio, as the layer `Resizing` of
+# Keras: cut off the edges, add black ones, or change it.
+RESIZE_MODES = ("crop", "pad", "squash")
 
 
 class UnreadableImageError(UserError):
@@ -102,14 +106,15 @@ class ImageSpec:
 
     Attributes:
         shape: `(H, W, C)`.
-        resize: Whether images of another size are resized or refused.
+        resize: How images of another size are resized, one of `RESIZE_MODES`;
+            `None` refuses them.
         original_shape: `(H, W, C)` before resizing; `None` where sizes
             differ.
         num_distorted: Number of training images of another aspect ratio.
     """
 
     shape: tuple[int, int, int]
-    resize: bool
+    resize: str | None
     original_shape: tuple[int, int, int] | None = None
     num_distorted: int = 0
 
@@ -119,10 +124,19 @@ def height_and_width(size: int | tuple[int, int]) -> tuple[int, int]:
     return (size, size) if isinstance(size, int) else size
 
 
+def describe_resizing(resize: str) -> str:
+    """Returns what becomes of images of another aspect ratio, after "which"."""
+    return {
+        "crop": "are cropped to it; --resize=pad keeps their edges",
+        "pad": "are padded with black to it",
+        "squash": "are squashed to it",
+    }[resize]
+
+
 def changes_aspect_ratio(
     size: tuple[int, int], target: tuple[int, int]
 ) -> bool:
-    """Whether resizing visibly changes the aspect ratio.
+    """Whether an aspect ratio is visibly another one.
 
     Args:
         size: height and width before resizing.
@@ -221,15 +235,35 @@ def resize_to_spec(
     height, width, channels = spec.shape
     if pixels.shape == spec.shape:
         return pixels
-    if not spec.resize:
+    if spec.resize is None:
         raise UserError(
             f"{path} is {pixels.shape[0]}x{pixels.shape[1]} pixels and the "
             f"training images are {height}x{width}; give the side to resize "
             "all to, for example --image_size=32."
         )
     image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    image = image.resize((width, height), Image.Resampling.BILINEAR)
+    image = resize_image(image, (height, width), spec.resize)
     return np.asarray(image).reshape(spec.shape)
+
+
+def resize_image(image: Any, size: tuple[int, int], resize: str) -> Any:
+    """Returns an image of Pillow in another size, by linear interpolation.
+
+    Args:
+        image: of Pillow.
+        size: height and width in pixels.
+        resize: `crop` keeps the largest part of the middle that has the new
+            aspect ratio, `pad` keeps all and adds black edges, and `squash`
+            changes the aspect ratio.
+    """
+    from PIL import Image, ImageOps
+
+    wanted, method = size[::-1], Image.Resampling.BILINEAR
+    if resize == "crop":
+        return ImageOps.fit(image, wanted, method)
+    if resize == "pad":
+        return ImageOps.pad(image, wanted, method)
+    return image.resize(wanted, method)
 
 
 @contextlib.contextmanager

@@ -36,6 +36,7 @@ def load_dataset(
     *,
     data_dir: str | None = None,
     image_size: int | tuple[int, int] | None = None,
+    resize: str = "crop",
     val_fraction: float = 0.1,
     group_by: str | None = None,
     train_examples: int | None = None,
@@ -52,6 +53,8 @@ def load_dataset(
             folder if not given.
         image_size: side in pixels to which every image is resized, or height
             and width.
+        resize: what becomes of another aspect ratio, one of
+            `image_files.RESIZE_MODES`.
         val_fraction: fraction of the training images for validation, in
             [0, 1). A folder or file with a validation split of its own keeps
             that, unless the fraction is 0.
@@ -72,7 +75,9 @@ def load_dataset(
             f"{name} is only a test set and cannot be trained on; evaluate a "
             f"run on it with `zoo evaluate RUN --dataset={name}`."
         )
-    info, reader = open_reader(name, data_dir, image_size, skip_unreadable)
+    info, reader = open_reader(
+        name, data_dir, image_size, skip_unreadable, resize
+    )
     everything, hashes = reader.read(TRAIN)
     groups = group_keys(everything.file_names, group_by)
     kept, held_out = train_test_indices(reader, everything, hashes, groups)
@@ -127,6 +132,7 @@ class ReadRequest:
         image_size: Side in pixels to resize every image to, or height and
             width.
         skip_unreadable: Whether unreadable files are skipped.
+        resize: What becomes of another aspect ratio.
     """
 
     info: DatasetInfo
@@ -134,6 +140,7 @@ class ReadRequest:
     data_dir: str | None = None
     image_size: int | tuple[int, int] | None = None
     skip_unreadable: bool = False
+    resize: str = "crop"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -170,10 +177,13 @@ def open_reader(
     data_dir: str | None,
     image_size: int | tuple[int, int] | None,
     skip_unreadable: bool = False,
+    resize: str = "crop",
 ) -> tuple[DatasetInfo, DatasetReader]:
     """Finds a dataset and opens its source."""
     info, path = find_dataset(name)
-    request = ReadRequest(info, path, data_dir, image_size, skip_unreadable)
+    request = ReadRequest(
+        info, path, data_dir, image_size, skip_unreadable, resize
+    )
     return info, info.load_reader()(request)
 
 
@@ -211,16 +221,18 @@ def reader_in_memory(
     class_names: tuple[str, ...],
     image_size: int | tuple[int, int] | None = None,
     labels_are_names: bool = False,
+    resize: str = "crop",
 ) -> DatasetReader:
     """Makes the reader of a source that is in memory as a whole."""
 
     def read(name: str) -> tuple[Split, list[bytes]]:
         split = splits[name]
-        return resize_split(split, image_size), hash_images(split.images)
+        resized = resize_split(split, image_size, resize)
+        return resized, hash_images(split.images)
 
     sizes = {name: len(split) for name, split in splits.items()}
     shape = next(iter(splits.values())).images.shape[1:]
-    notes = _distortion_notes(shape, image_size)
+    notes = _distortion_notes(shape, image_size, resize)
     return DatasetReader(
         class_names,
         sizes,
@@ -232,27 +244,33 @@ def reader_in_memory(
 
 
 def _distortion_notes(
-    shape: tuple[int, ...], image_size: int | tuple[int, int] | None
+    shape: tuple[int, ...],
+    image_size: int | tuple[int, int] | None,
+    resize: str,
 ) -> tuple[str, ...]:
-    """Notes that resizing changes the aspect ratio of the images, if so."""
+    """Notes what becomes of images of another aspect ratio, if they have."""
     if image_size is None:
         return ()
     height, width = image_files.height_and_width(image_size)
     if not image_files.changes_aspect_ratio(shape[:2], (height, width)):
         return ()
     return (
-        f"all images are {shape[0]}x{shape[1]} pixels; resizing to "
-        f"{height}x{width} changes their aspect ratio.",
+        f"all images are {shape[0]}x{shape[1]} pixels, another aspect ratio "
+        f"than {height}x{width}, and "
+        f"{image_files.describe_resizing(resize)}.",
     )
 
 
 def resize_split(
-    split: Split, image_size: int | tuple[int, int] | None
+    split: Split,
+    image_size: int | tuple[int, int] | None,
+    resize: str = "crop",
 ) -> Split:
     """Returns a split with its images resized, channel by channel.
 
     Args:
         image_size: height and width in pixels, or one number for both.
+        resize: one of `image_files.RESIZE_MODES`.
     """
     if image_size is None:
         return split
@@ -266,7 +284,7 @@ def resize_split(
     for i, image in enumerate(split.images):
         for c in range(channels):
             plane = Image.fromarray(np.ascontiguousarray(image[..., c]))
-            plane = plane.resize((width, height), Image.Resampling.BILINEAR)
+            plane = image_files.resize_image(plane, (height, width), resize)
             images[i, ..., c] = np.asarray(plane)
     return dataclasses.replace(split, images=images)
 

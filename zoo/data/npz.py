@@ -69,7 +69,11 @@ def read(request: ReadRequest) -> DatasetReader:
             )
         _check_scale(splits, split_name, str(path))
     return reader_in_memory(
-        splits, names, request.image_size, labels_are_names=class_names is None
+        splits,
+        names,
+        request.image_size,
+        labels_are_names=class_names is None,
+        resize=request.resize,
     )
 
 

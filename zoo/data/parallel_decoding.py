@@ -41,7 +41,10 @@ SizeCounts = collections.Counter[tuple[int, int]]
 
 
 def find_spec(
-    paths: Sequence[Path], image_size: int | tuple[int, int] | None, name: str
+    paths: Sequence[Path],
+    image_size: int | tuple[int, int] | None,
+    name: str,
+    resize: str = "crop",
 ) -> ImageSpec:
     """Reads the headers of images to find their common shape.
 
@@ -50,6 +53,7 @@ def find_spec(
         image_size: height and width to resize all to, or one number for both,
             if given.
         name: name of the dataset on the progress line.
+        resize: one of `image_files.RESIZE_MODES`.
 
     Raises:
         UserError: a file is not an image or too large, or sizes differ and no
@@ -73,14 +77,14 @@ def find_spec(
             for size, count in counts.items()
             if image_files.changes_aspect_ratio(size, target)
         )
-        return ImageSpec((*target, channels), True, original, num_distorted)
+        return ImageSpec((*target, channels), resize, original, num_distorted)
     if len(counts) > 1:
         raise UserError(
             f"{len(paths):,} images have {len(counts)} different sizes, most "
             f"often {height}x{width} pixels; give the side to resize all to, "
             "for example --image_size=32."
         )
-    return ImageSpec((height, width, channels), False, original)
+    return ImageSpec((height, width, channels), None, original)
 
 
 def _count_sizes(paths: Sequence[Path]) -> tuple[SizeCounts, bool]:

@@ -71,7 +71,9 @@ def read(request: ReadRequest) -> DatasetReader:
             for split_name, size in sizes.items()
         }
         _save(path, splits)
-    return reader_in_memory(splits, NAMES, request.image_size)
+    return reader_in_memory(
+        splits, NAMES, request.image_size, resize=request.resize
+    )
 
 
 def _load(path: pathlib.Path, sizes: dict[str, int]) -> dict[str, Split] | None:

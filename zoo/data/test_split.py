@@ -24,6 +24,7 @@ def load_test_split(
     *,
     data_dir: str | None = None,
     image_size: int | tuple[int, int] | None = None,
+    resize: str = "crop",
     group_by: str | None = None,
     classes: Sequence[str] = (),
     skip_unreadable: bool = False,
@@ -34,6 +35,7 @@ def load_test_split(
         name: one of `zoo datasets`, with a path where it ends in a colon.
         data_dir: as in `load_dataset`.
         image_size: as for the training images.
+        resize: as for the training images.
         group_by: as for the training images.
         classes: names of the classes that were trained on; all by default.
         skip_unreadable: as in `load_dataset`.
@@ -41,7 +43,7 @@ def load_test_split(
     Raises:
         UserError: there is no such dataset, or it cannot be read.
     """
-    _, reader = open_reader(name, data_dir, image_size, skip_unreadable)
+    _, reader = open_reader(name, data_dir, image_size, skip_unreadable, resize)
     split = _read_test_split(reader, group_by)
     if not classes:
         return split

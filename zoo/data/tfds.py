@@ -98,12 +98,15 @@ class _TfdsReader:
         original = self._read_original(split_name)
         size = self._request.image_size
         if size is None or not self._is_large(split_name):
-            return resize_split(original.split, size), original.hashes
+            resized = resize_split(original.split, size, self._request.resize)
+            return resized, original.hashes
         height, width = image_files.height_and_width(size)
         resized = self._load_or_write(
             split_name,
-            f"-{height}x{width}",
-            lambda: _resized_chunks(original, (height, width)),
+            f"-{height}x{width}-{self._request.resize}",
+            lambda: _resized_chunks(
+                original, (height, width), self._request.resize
+            ),
         )
         return resized.split, resized.hashes
 
@@ -182,13 +185,14 @@ def _version(folder: Path) -> list[int]:
 
 
 def _resized_chunks(
-    original: CachedSplit, size: tuple[int, int]
+    original: CachedSplit, size: tuple[int, int], resize: str
 ) -> Iterator[Chunk]:
     done = 0
     for images in memmap.iter_chunks(original.split.images):
         rows = slice(done, done + len(images))
         done = rows.stop
-        chunk = resize_split(Split(images, original.split.labels[rows]), size)
+        chunk = Split(images, original.split.labels[rows])
+        chunk = resize_split(chunk, size, resize)
         yield chunk.images, chunk.labels, original.hashes[rows]
 
 

@@ -78,7 +78,9 @@ def _digits_reader(
 ) -> DatasetReader:
     names = tuple(str(digit) for digit in range(10))
     splits = split_test(Split(images, labels), NUM_TEST_DIGITS)
-    return reader_in_memory(splits, names, request.image_size)
+    return reader_in_memory(
+        splits, names, request.image_size, resize=request.resize
+    )
 
 
 def read_points(request: ReadRequest) -> DatasetReader:

@@ -378,6 +378,7 @@ def _test_options(run: Run) -> dict[str, Any]:
     return {
         "data_dir": config.data_dir,
         "image_size": config.image_size,
+        "resize": config.resize,
         "group_by": config.group_by,
         "classes": config.classes,
         "skip_unreadable": config.skip_unreadable,

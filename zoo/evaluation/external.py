@@ -153,6 +153,7 @@ def _load_mapped(
         split,
         tuple(data["input_shape"]),
         data_dir or run.config.data_dir,
+        run.config.resize,
     )
     class_names = data["class_names"]
     labels = map_classes(external, run.name, class_names)
@@ -301,6 +302,7 @@ def load_external(
     split: str | None,
     shape: tuple[int, ...],
     data_dir: str | None = None,
+    resize: str = "crop",
 ) -> ExternalSplit:
     """Loads a split of a dataset in the form of other inputs.
 
@@ -311,6 +313,7 @@ def load_external(
             a user's own without splits, and else the validation split.
         shape: Shape of the inputs: `(H, W, C)` of images, `(D,)` of vectors.
         data_dir: Folder of tensorflow-datasets.
+        resize: What becomes of another aspect ratio, as in training.
 
     Raises:
         UserError: it cannot be loaded, has no such split, or its examples
@@ -318,9 +321,9 @@ def load_external(
     """
     _check_kind(name, shape)
     size = shape[:2] if len(shape) == 3 else None
-    _, parts = open_reader(name, data_dir, size)
+    _, parts = open_reader(name, data_dir, size, resize=resize)
     split = _choose_split(name, split, parts)
-    options = {"data_dir": data_dir, "image_size": size}
+    options = {"data_dir": data_dir, "image_size": size, "resize": resize}
     if split == ALL:
         examples = parts.read(TRAIN)[0]
     elif split == TEST:

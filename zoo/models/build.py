@@ -90,7 +90,7 @@ def build_standardized(
 
     from zoo.models import user_models
 
-    if entry.registered:
+    if entry.registered or entry.has_preprocessing:
         return user_models.standardize(
             entry.name, model, shape, classes, task == "classification"
         )

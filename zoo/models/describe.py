@@ -398,7 +398,8 @@ def count_multiply_adds(layer: keras.Operation) -> int:
     """Counts multiply-adds for one image: the kernel's size at each place."""
     from keras import layers
 
-    if not isinstance(layer, layers.Conv2D | layers.Dense):
+    kinds = layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
+    if not isinstance(layer, kinds):
         return 0
     places = math.prod(layer.output.shape[1:-1])  # H * W; 1 for a vector
     return math.prod(layer.kernel.shape) * places

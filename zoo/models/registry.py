@@ -60,6 +60,8 @@ class ModelEntry:
         search_space: Default search space of a sweep, each item the text of
             one `--space`.
         registered: Whether a user added it by `register_model`.
+        has_preprocessing: Whether its network begins with what it expects of
+            raw pixels, as those of keras.applications do.
     """
 
     name: str
@@ -84,6 +86,7 @@ class ModelEntry:
     recipe_transfer: Mapping[str, Any] = dataclasses.field(default_factory=dict)
     search_space: tuple[str, ...] = ()
     registered: bool = False
+    has_preprocessing: bool = False
 
     @property
     def is_nonparametric(self) -> bool:

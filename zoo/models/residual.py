@@ -22,7 +22,7 @@ from keras import layers
 
 from zoo.errors import UserError
 
-OF_IMAGENET = (18, 34, 101, 152)  # depths of ResNets that are not here
+OF_IMAGENET = (101, 152)  # depths of ResNets that are not here
 Shortcut = Literal["A", "B", "none"]
 
 
@@ -44,7 +44,7 @@ def blocks_per_group(depth: int, others: int) -> int:
     if num_blocks < 1:
         hint = f"the least is {others + 6}"
     if depth in OF_IMAGENET:
-        hint += "; of the networks for large images there is resnet50"
+        hint += "; of those for large images there are resnet18, 34 and 50"
     raise UserError(f"depth {depth} is not 6n+{others}; {hint}.")
 
 

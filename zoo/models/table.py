@@ -287,6 +287,26 @@ TABLE = (
         recipe_large=recipe(MOMENTUM, 128, 60, **CROP),
         search_space=RATE_DECAY_SPACE,
     ),
+    *(
+        ModelEntry(
+            name=f"resnet{depth}",
+            builder="zoo.models.resnet:build_for_photographs",
+            description="residual network; its stem fits small and large "
+            "images",
+            default_input_shape=COLOR,
+            min_size=8,
+            year=2015,
+            paper="He, Zhang, Ren and Sun 2015, arXiv 1512.03385",
+            lecture="residual blocks",
+            arguments={"depth": depth},
+            unsupported_reason="has batch normalization with every "
+            "convolution already",
+            recipe_small=recipe({**MOMENTUM, "learning_rate": 0.05}, 32, 10),
+            recipe_large=recipe(NESTEROV, 128, 60, **CROP),
+            search_space=RATE_DECAY_SPACE,
+        )
+        for depth in (18, 34)
+    ),
     ModelEntry(
         name="resnet50",
         builder="zoo.models.bottleneck:build",
@@ -352,6 +372,20 @@ TABLE = (
             search_space=RATE_DECAY_SPACE,
         )
         for level, side, width, depth in LITE
+    ),
+    ModelEntry(
+        name="keras:<application>",
+        builder="zoo.models.applications:build",
+        description="a network of keras.applications",
+        default_input_shape=PHOTO,
+        min_size=32,
+        name_patterns={"application": r"\w+"},
+        unsupported_reason="has an architecture of its own",
+        has_preprocessing=True,
+        recipe_small=recipe(CAREFUL_ADAM, 32, 10),
+        recipe_large=recipe(SLOW_MOMENTUM, 128, 30, **CROP),
+        recipe_transfer=FINE_TUNING,
+        search_space=RATE_DECAY_SPACE,
     ),
     ModelEntry(
         name="airbench94",

@@ -1,9 +1,9 @@
 """New examples from files and arrays, in the form that a run takes.
 
 Image files are decoded and resized by the functions that made the training
-data of `folder:PATH --image_size=N`: both sides are scaled to those of the
-model, whatever the aspect ratio. Arrays are taken as they are, and refused
-unless they hold raw pixels of the model's own size.
+data of `folder:PATH --image_size=N`: cropped, padded or squashed as those
+were. Arrays are taken as they are, and refused unless they hold raw pixels of
+the model's own size.
 """
 
 from __future__ import annotations
@@ -136,19 +136,20 @@ class InputBatch:
         values: Raw pixels 0..255, uint8 `[N, H, W, C]`, or points, float32
             `[N, D]`.
         unreadable: Image files that are not among the examples.
-        num_squeezed: Number of images whose aspect ratio was changed.
+        num_other_ratios: Number of images of another aspect ratio.
     """
 
     names: tuple[str, ...]
     values: np.ndarray
     unreadable: tuple[UnreadableImage, ...] = ()
-    num_squeezed: int = 0
+    num_other_ratios: int = 0
 
 
 def read_batches(
     paths: Sequence[Path],
     shape: tuple[int, ...],
     known: tuple[int, int] | None = None,
+    resize: str = "crop",
 ) -> Iterator[InputBatch]:
     """Yields the examples of files, in their order.
 
@@ -157,6 +158,7 @@ def read_batches(
             and `.csv` files.
         shape: Shape of one example, `(H, W, C)` or `(D,)`.
         known: Smallest and largest pixel of the training images.
+        resize: What becomes of another aspect ratio, as in training.
 
     Raises:
         UserError: a file does not hold what the run takes.
@@ -167,12 +169,12 @@ def read_batches(
         if values is None:
             waiting.append(path)
         if waiting and (values is not None or len(waiting) == BATCH_SIZE):
-            yield _decode(waiting, shape)
+            yield _decode(waiting, shape, resize)
             waiting = []
         if values is not None:
             yield from _split(names, values)
     if waiting:
-        yield _decode(waiting, shape)
+        yield _decode(waiting, shape, resize)
 
 
 def array_batches(
@@ -220,17 +222,20 @@ def _read_in_memory(
     return [], None
 
 
-def _decode(paths: Sequence[Path], shape: tuple[int, ...]) -> InputBatch:
+def _decode(
+    paths: Sequence[Path], shape: tuple[int, ...], resize: str
+) -> InputBatch:
     """Decodes image files in parallel; unreadable ones are listed apart."""
-    form = image_files.ImageSpec(tuple(shape), resize=True)
+    form = image_files.ImageSpec(tuple(shape), resize)
 
     def decode(path: Path) -> tuple[np.ndarray, bool] | UnreadableImage:
         try:
             pixels = image_files.decode(path, shape[2])
-            squeezed = image_files.changes_aspect_ratio(
+            has_other_ratio = image_files.changes_aspect_ratio(
                 pixels.shape[:2], shape[:2]
             )
-            return image_files.resize_to_spec(pixels, form, path), squeezed
+            resized = image_files.resize_to_spec(pixels, form, path)
+            return resized, has_other_ratio
         except UserError as error:
             return UnreadableImage(str(path), str(error))
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from zoo import backend, metrics, model_metadata
+from zoo.config import DEFAULTS
 from zoo.console import format_table
 from zoo.data.arrays import scale_mismatch_warning
 from zoo.errors import UserError, join_and
@@ -141,19 +142,19 @@ def predict(
     shape = tuple(resolved["data"]["input_shape"])
     known = resolved["data"].get("pixel_range")
     known = known and tuple(known)
-    skipped = None
+    skipped, resize = None, resize_mode(resolved)
     if isinstance(examples, np.ndarray):
         batches = inputs.array_batches(examples, shape, known)
     else:
         files = inputs.find_files(examples)
         skipped = files.skipped
-        batches = inputs.read_batches(files.paths, shape, known)
+        batches = inputs.read_batches(files.paths, shape, known, resize)
     model = run.load_model()
     brightness = BrightnessCheck(resolved)
-    predictions, unreadable, num_squeezed = [], [], 0
+    predictions, unreadable, num_other_ratios = [], [], 0
     for batch in batches:
         unreadable += batch.unreadable
-        num_squeezed += batch.num_squeezed
+        num_other_ratios += batch.num_other_ratios
         if not batch.names:
             continue
         logits = model.predict_on_batch(batch.values.astype(np.float32))
@@ -163,7 +164,7 @@ def predict(
         raise UserError(_none_readable(unreadable))
     warnings = [
         skipped,
-        _squeezed_warning(num_squeezed, shape),
+        _aspect_ratio_warning(num_other_ratios, shape, resize),
         *brightness.warnings(),
     ]
     return Predictions(
@@ -216,13 +217,25 @@ def _none_readable(unreadable: Sequence[inputs.UnreadableImage]) -> str:
     )
 
 
-def _squeezed_warning(count: int, shape: tuple[int, ...]) -> str | None:
+def resize_mode(resolved: dict[str, Any]) -> str:
+    """Returns how a run resizes images, one of `image_files.RESIZE_MODES`.
+
+    Args:
+        resolved: Contents of the run's `resolved.json`.
+    """
+    return resolved.get("config", {}).get("resize", DEFAULTS["resize"])
+
+
+def _aspect_ratio_warning(
+    count: int, shape: tuple[int, ...], resize: str
+) -> str | None:
     if not count:
         return None
     verb = "image has" if count == 1 else "images have"
+    done = {"crop": "cropped", "pad": "padded", "squash": "squashed"}[resize]
     return (
         f"{count:,} {verb} another aspect ratio than {shape[0]}x{shape[1]} "
-        f"and {'is' if count == 1 else 'are'} distorted."
+        f"and {'is' if count == 1 else 'are'} {done} to it."
     )
 
 
@@ -356,6 +369,7 @@ class SavedModelFile(Run):
                 "task": "classification" if classes else "regression",
             },
             "statistics": {"mean": None},
+            "config": {"resize": metadata["input"].get("resize", "squash")},
         }
 
     def load_model(self):

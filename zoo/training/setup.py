@@ -50,7 +50,7 @@ EXTRACTOR = "extractor"  # name of the layer that computes the features
 XLA_DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 # Options that say how a dataset is loaded; arrays are loaded already.
 LOADING_OPTIONS = (
-    "dataset", "data_dir", "image_size", "val_fraction", "group_by",
+    "dataset", "data_dir", "image_size", "resize", "val_fraction", "group_by",
     "skip_unreadable",
 )  # fmt: skip
 
@@ -147,7 +147,9 @@ def prepare(
     distributed_devices.check_model(devices, model)
     transferred = None
     if config.weights is not None and started is None:
-        origin = initial_weights.find(config.weights, config.runs_dir)
+        origin = initial_weights.find(
+            config.weights, config.runs_dir, config.model
+        )
         transferred = transfer.copy_weights(
             model, resolved, dataset, origin, whose
         )
@@ -209,6 +211,7 @@ def load_dataset(
             config.dataset,
             data_dir=config.data_dir,
             image_size=config.image_size,
+            resize=config.resize,
             val_fraction=config.val_fraction,
             group_by=config.group_by,
             train_examples=config.train_examples,
@@ -260,7 +263,9 @@ def _statistics(
         if started is not None:
             kept = preprocess.Statistics.from_json(started["statistics"])
             return kept, started["weights"]["preprocessing"]
-        origin = initial_weights.find(config.weights, config.runs_dir)
+        origin = initial_weights.find(
+            config.weights, config.runs_dir, config.model
+        )
         fitting = transfer.adapt_statistics(origin.statistics, inputs.shape[1:])
         if fitting is not None:
             return fitting, f"that of {origin.name}"

@@ -31,6 +31,7 @@ import keras
 import numpy as np
 
 from zoo.commands import command
+from zoo.config import IMAGENET
 from zoo.console import pluralize
 from zoo.data import Dataset, pipeline
 from zoo.data.preprocess import Statistics
@@ -43,7 +44,7 @@ from zoo.features.extractor import (
 from zoo.initial_weights import SourceModel
 from zoo.models.build import FEATURES
 from zoo.resolve import ResolvedConfig
-from zoo.runs import Run, read_model
+from zoo.runs import Run
 from zoo.training.model import (
     HEAD,
     backbone_of,
@@ -105,7 +106,7 @@ def copy_weights(
         UserError: the classes differ and no new head is requested, a layer
             does not fit, or nothing would be left to copy.
     """
-    old = read_model(source.path)
+    old = source.load_model()
     body, old_body = backbone_of(model), backbone_of(old)
     if not config.new_head:
         _check_targets(dataset, source, old.output_shape[-1])
@@ -117,7 +118,16 @@ def copy_weights(
         if not layer.weights or layer.name in new:
             continue
         weights, how = adaptation.weights(layer, found.get(layer.name))
-        layer.set_weights(weights)
+        if isinstance(layer, keras.layers.Normalization):
+            # Of preprocessing; what Keras puts behind it for ImageNet's own
+            # weights is part of it here.
+            if source.name == IMAGENET:
+                copied.append(layer.name)
+                continue
+            layer.set_weights(weights)
+            layer.finalize_state()  # computes what `call` uses from weights
+        else:
+            layer.set_weights(weights)
         copied.append(layer.name)
         if how:
             adapted[layer.name] = how

@@ -183,7 +183,7 @@ def test_a_mistake_in_a_worker_is_the_same_sentence(place, damage, processes):
         paths[7].write_bytes(paths[7].read_bytes()[:-30])
     else:
         Image.new("RGB", (3, 3)).save(paths[7])
-    spec = image_files.ImageSpec((6, 8, 3), resize=False)
+    spec = image_files.ImageSpec((6, 8, 3), resize=None)
     job = functools.partial(parallel_decoding._decode, spec=spec)
     with pytest.raises(UserError) as alone:
         job(paths)

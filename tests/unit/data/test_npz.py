@@ -76,7 +76,7 @@ def test_images_are_resized_and_the_cut_stays_the_same(tmp_path):
 
 
 @pytest.mark.parametrize(("wide", "notes"), [(1, 0), (2, 1)])
-def test_squeezed_images_are_said(tmp_path, wide, notes):
+def test_other_aspect_ratios_are_noted(tmp_path, wide, notes):
     square = np.resize(X, (60, 6, 6 * wide, 3))
     name = save(tmp_path, x=square, y=Y)
     assert len(load_dataset(name, image_size=12).notes) == notes

@@ -232,7 +232,7 @@ def decode(path):
     return image_files.decode(path, 3)
 
 
-def test_squeezed_images_are_counted(tmp_path):
+def test_other_aspect_ratios_are_counted(tmp_path):
     for label in ("a", "b"):
         (tmp_path / label).mkdir()
         for i in range(6):

@@ -124,7 +124,8 @@ def test_images_are_resized_as_when_they_are_read_for_training():
 
 def test_inputs_need_not_be_square(tmp_path):
     name, x = save(tmp_path / "a.npz")
-    found = load_external(name, None, (12, 4, 1)).examples.images[0, ..., 0]
+    squashed = load_external(name, None, (12, 4, 1), resize="squash")
+    found = squashed.examples.images[0, ..., 0]
     expected = Image.fromarray(x[0]).resize((4, 12), Image.Resampling.BILINEAR)
     np.testing.assert_array_equal(found, np.asarray(expected))
 

@@ -59,6 +59,10 @@ PARAMETERS = {
     # shortcut A has no parameters, so that its absence takes none away
     ("plain20", (32, 32, 3), 10): (269_722, 271_098),
     ("plain56", (32, 32, 3), 10): (853_018, 857_082),
+    # kuangliu/pytorch-cifar, with its stem; 4,800 running averages a side
+    ("resnet18", (32, 32, 3), 10): (11_173_962, 11_183_562),
+    # torchvision's num_params
+    ("resnet18", (224, 224, 3), 1000): (11_689_512, 11_699_112),
     # szagoruyko/wide-residual-networks rounds to 25.6 M
     ("resnet50", (224, 224, 3), 1000): (25_557_032, 25_610_152),
     # torchvision's num_params; the authors' pretrained table says 68.9 M
@@ -67,6 +71,8 @@ PARAMETERS = {
     # 9*256*256 + 512, 2*9*256*256 + 512; logits 2,560. Besides, a fixed
     # kernel of 2*2*3*24 = 288 and 4 * (64 + 256 + 256) running averages.
     ("airbench94", (32, 32, 3), 10): (1_971_352, 1_973_944),
+    # what the published weights have; 4.7 M in the release's table
+    ("efficientnet_lite0", (224, 224, 3), 1000): (4_652_008, 4_694_024),
     # liuzhuang13/DenseNet rounds to 1.0 M
     ("densenet40_12", (32, 32, 3), 10): (1_019_722, 1_037_818),
     # 448 * 90 + 90 = 40,410 more
@@ -78,6 +84,12 @@ PARAMETERS = {
     ("alexnet", (227, 227, 3), 1000): (62_378_344, 62_378_344),
 }
 SLOW_PARAMETERS = {
+    # the same sources
+    ("resnet34", (32, 32, 3), 10): (21_282_122, 21_299_146),
+    ("resnet34", (224, 224, 3), 1000): (21_797_672, 21_814_696),
+    # 5.4 M and 6.1 M in the release's table
+    ("efficientnet_lite1", (240, 240, 3), 1000): (5_416_680, 5_470_344),
+    ("efficientnet_lite2", (260, 260, 3), 1000): (6_092_072, 6_150_168),
     # The trainable ones of 16_10, 22_8 and 40_8 are exact in public
     # reimplementations; the others are counted by hand.
     ("wrn16_10", (32, 32, 3), 10): (17_116_634, 17_125_626),

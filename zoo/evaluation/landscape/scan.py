@@ -38,7 +38,7 @@ BATCH_NORM_NOTES = {
 # Options that must be equal for the weights of two runs to be comparable.
 ARCHITECTURE_OPTIONS = (
     "model", "model_arg", "activation", "norm", "dataset", "image_size",
-    "mean_subtraction", "scale",
+    "resize", "mean_subtraction", "scale",
 )  # fmt: skip
 
 Weights = list[np.ndarray]

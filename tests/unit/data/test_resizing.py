@@ -1,0 +1,97 @@
+"""What becomes of images of another aspect ratio: cropped, padded, squashed."""
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from zoo.config import TrainConfig, parse_option
+from zoo.data import image_files, load_dataset
+from zoo.data.image_files import resize_image
+from zoo.errors import UserError
+from zoo.resolve import resolve
+
+# 4 high and 8 wide: a white square in the middle of black.
+WIDE = np.zeros((4, 8), np.uint8)
+WIDE[:, 2:6] = 255
+
+
+def resized(mode, size=(4, 4)):
+    return np.asarray(resize_image(Image.fromarray(WIDE), size, mode))
+
+
+def test_cropping_keeps_the_middle_and_its_shape():
+    assert (resized("crop") == 255).all()
+
+
+def test_padding_keeps_all_between_black_edges():
+    found = resized("pad")
+    assert not found[0].any() and not found[3].any()
+    np.testing.assert_array_equal(found[1:3] > 127, [[0, 1, 1, 0]] * 2)
+
+
+def test_squashing_keeps_all_and_changes_the_ratio():
+    found = resized("squash")
+    np.testing.assert_array_equal(found > 127, [[0, 1, 1, 0]] * 4)
+
+
+@pytest.mark.parametrize("mode", ["crop", "pad"])
+def test_a_mode_is_that_of_the_layer_of_keras(mode):
+    options = {f"{mode}_to_aspect_ratio": True}
+    layer = keras.layers.Resizing(6, 6, **options)
+    image = np.linspace(0, 255, 6 * 12).reshape(6, 12).astype(np.uint8)
+    expected = layer(image[None, ..., None].astype(np.float32))
+    found = resize_image(Image.fromarray(image), (6, 6), mode)
+    expected = keras.ops.convert_to_numpy(expected)[0, ..., 0]
+    if mode == "crop":
+        np.testing.assert_allclose(np.asarray(found), expected, atol=1)
+    else:  # Pillow averages where it shrinks, Keras does not
+        np.testing.assert_array_equal(np.asarray(found) > 0, expected > 0)
+
+
+@pytest.mark.parametrize("mode", image_files.RESIZE_MODES)
+def test_the_same_aspect_ratio_is_resized_the_same_in_each_mode(mode):
+    image = Image.fromarray(WIDE)
+    found = np.asarray(resize_image(image, (2, 4), mode))
+    expected = np.asarray(resize_image(image, (2, 4), "squash"))
+    np.testing.assert_array_equal(found, expected)
+
+
+@pytest.fixture
+def pictures(tmp_path):
+    for label in ("a", "b"):
+        folder = tmp_path / label
+        folder.mkdir()
+        for index in range(6):
+            pixels = np.roll(WIDE, index, axis=1) // (1 + (label == "b"))
+            Image.fromarray(pixels).save(folder / f"{index}.png")
+    return f"folder:{tmp_path}"
+
+
+def test_image_files_are_cropped_unless_another_mode_is_given(pictures):
+    default = load_dataset(pictures, image_size=4).train.images
+    cropped = load_dataset(pictures, image_size=4, resize="crop").train.images
+    squashed = load_dataset(pictures, image_size=4, resize="squash")
+    np.testing.assert_array_equal(default, cropped)
+    assert (default != squashed.train.images).any()
+    assert "squashed" in squashed.notes[0]
+
+
+def test_sizes_may_be_rectangular(pictures):
+    size = parse_option("image_size", "2x4")
+    assert size == (2, 4) == parse_option("image_size", "2,4")
+    data = load_dataset(pictures, image_size=size)
+    assert data.input_shape == (2, 4, 1)
+    assert data.notes == ()
+
+
+@pytest.mark.parametrize("text", ["1,2,3", "2x", "8,3", "big"])
+def test_a_size_that_is_none_is_refused(text):
+    with pytest.raises(UserError, match=r"^--image_size=.*\.$"):
+        parse_option("image_size", text)
+
+
+def test_a_mode_without_a_size_is_refused():
+    config = TrainConfig(model="lr", resize="pad")
+    with pytest.raises(UserError, match=r"--resize=pad has no effect"):
+        resolve(config, load_dataset("digits"))
