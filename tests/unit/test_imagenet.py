@@ -1,6 +1,7 @@
 """Weights trained on ImageNet: read safely, converted once, and right."""
 
 import collections
+import dataclasses
 import importlib.util
 import io
 import pickle
@@ -139,8 +140,19 @@ def empty_cache(tmp_path, monkeypatch):
     return tmp_path
 
 
-def test_a_missing_package_is_named_with_its_command(empty_cache, monkeypatch):
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+@pytest.fixture
+def other_package(monkeypatch):
+    """Lets the weights come in a package that is not installed."""
+    package = dataclasses.replace(
+        imagenet.PACKAGES["efficientnet_lite0"], name="no-such-package"
+    )
+    monkeypatch.setitem(imagenet.PACKAGES, "efficientnet_lite0", package)
+    return package
+
+
+def test_a_missing_package_is_named_with_its_command(
+    empty_cache, other_package
+):
     for ask in (
         lambda: pretrained.find("efficientnet_lite0:imagenet"),
         lambda: zoo.create_model("efficientnet_lite0", weights="imagenet"),
@@ -152,16 +164,18 @@ def test_a_missing_package_is_named_with_its_command(empty_cache, monkeypatch):
     assert not list(empty_cache.iterdir())
 
 
-def test_a_file_with_another_checksum_is_refused(empty_cache, monkeypatch):
-    package = empty_cache / "package"
-    path = package / imagenet.PACKAGES["efficientnet_lite0"].file
+def test_a_file_with_another_checksum_is_refused(
+    empty_cache, other_package, monkeypatch
+):
+    folder = empty_cache / "no_such_package"
+    path = folder / other_package.file
     path.parent.mkdir(parents=True)
     path.write_bytes(b"something else")
-    origin = types.SimpleNamespace(origin=str(package / "__init__.py"))
-    monkeypatch.setattr(importlib.util, "find_spec", lambda name: origin)
+    (folder / "__init__.py").touch()
+    monkeypatch.syspath_prepend(str(empty_cache))
     with pytest.raises(UserError, match="whose checksum is known"):
         pretrained.find("efficientnet_lite0:imagenet")
-    assert [p.name for p in empty_cache.iterdir()] == ["package"]
+    assert [p.name for p in empty_cache.iterdir()] == ["no_such_package"]
 
 
 def test_a_model_without_such_weights_is_refused():

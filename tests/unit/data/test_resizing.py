@@ -38,8 +38,8 @@ def test_squashing_keeps_all_and_changes_the_ratio():
 @pytest.mark.parametrize("mode", ["crop", "pad"])
 def test_a_mode_is_that_of_the_layer_of_keras(mode):
     options = {f"{mode}_to_aspect_ratio": True}
-    layer = keras.layers.Resizing(6, 6, **options)
-    image = np.linspace(0, 255, 6 * 12).reshape(6, 12).astype(np.uint8)
+    layer = keras.layers.Resizing(6, 6, **options)  # of 12 wide and 4 high
+    image = np.linspace(1, 255, 4 * 12).reshape(4, 12).astype(np.uint8)
     expected = layer(image[None, ..., None].astype(np.float32))
     found = resize_image(Image.fromarray(image), (6, 6), mode)
     expected = keras.ops.convert_to_numpy(expected)[0, ..., 0]
@@ -78,10 +78,10 @@ def test_image_files_are_cropped_unless_another_mode_is_given(pictures):
 
 
 def test_sizes_may_be_rectangular(pictures):
-    size = parse_option("image_size", "2x4")
-    assert size == (2, 4) == parse_option("image_size", "2,4")
+    size = parse_option("image_size", "8x16")
+    assert size == (8, 16) == parse_option("image_size", "8,16")
     data = load_dataset(pictures, image_size=size)
-    assert data.input_shape == (2, 4, 1)
+    assert data.input_shape == (8, 16, 1)
     assert data.notes == ()
 
 
