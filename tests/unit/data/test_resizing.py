@@ -44,7 +44,7 @@ def test_a_mode_is_that_of_the_layer_of_keras(mode):
     found = resize_image(Image.fromarray(image), (6, 6), mode)
     expected = keras.ops.convert_to_numpy(expected)[0, ..., 0]
     if mode == "crop":
-        np.testing.assert_allclose(np.asarray(found), expected, atol=1)
+        np.testing.assert_allclose(np.asarray(found), expected, atol=2)
     else:  # Pillow averages where it shrinks, Keras does not
         np.testing.assert_array_equal(np.asarray(found) > 0, expected > 0)
 
