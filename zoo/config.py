@@ -498,7 +498,8 @@ def _check_conflicts(config: TrainConfig) -> None:
             f"trained on images, and --features={config.features} replaces "
             "images; give one of them."
         )
-    frozen = [name.strip() for name in (config.freeze or "none").split(",")]
+    freeze = "none" if config.freeze is None else config.freeze
+    frozen = [name.strip() for name in freeze.split(",")]
     if "" in frozen or "none" in frozen and len(frozen) > 1:
         raise UserError(
             f"--freeze={config.freeze} is not a list of layers; write for "

@@ -49,10 +49,10 @@ def test_most_digits_are_recognized_from_their_pictures(run, digit, picture):
     assert len(found) == 50 and np.mean(correct) > 0.8
 
 
-def test_a_picture_is_stretched_as_those_of_a_folder_are(picture):
+def test_a_picture_is_squashed_where_those_of_a_folder_are(picture):
     pixels = np.random.default_rng(0).integers(0, 256, (30, 50), np.uint8)
     path = picture(pixels, "wide.png")
-    (batch,) = inputs.read_batches([path], (8, 8, 1))
+    (batch,) = inputs.read_batches([path], (8, 8, 1), resize="squash")
     expected = Image.fromarray(pixels).resize((8, 8), Image.BILINEAR)
     assert np.array_equal(batch.values[0, ..., 0], np.asarray(expected))
 
