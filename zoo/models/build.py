@@ -233,6 +233,8 @@ def replace_layers(
 ) -> keras.Model:
     """Returns a copy of a model with other layer classes and equal weights.
 
+    What is trained of the model is trained of the copy.
+
     Args:
         model: functional or sequential, possibly with models inside.
         classes: new class of each layer class to replace, which takes the
@@ -250,6 +252,10 @@ def replace_layers(
 
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
+    # A layer's config says whether all of it is trained, not each variable.
+    for new, old in zip(copy.weights, model.weights, strict=True):
+        if new.trainable != old.trainable:
+            new.trainable = old.trainable
     for layer in _all_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # computes what `call` uses from weights

@@ -4,8 +4,11 @@ import keras
 import numpy as np
 import pytest
 
+from zoo.config import TrainConfig
 from zoo.models import create_model
 from zoo.models.airbench import adapt, whitening_kernel, with_identity
+from zoo.training.model import backbone_of
+from zoo.training.setup import prepare
 
 SHAPE = (16, 16, 3)
 
@@ -93,4 +96,19 @@ def test_the_scale_of_the_logits_multiplies_them():
     ninth = create_model("airbench94", 10, SHAPE)
     np.testing.assert_allclose(
         ninth(images), np.array(whole(images)) / 9, rtol=1e-4, atol=1e-6
+    )
+
+
+def test_a_run_trains_behind_fixed_filters_that_whiten_its_own_images():
+    setup = prepare(TrainConfig(model="airbench94", mean_subtraction="pixel"))
+    layer = backbone_of(setup.model).get_layer("whitening")
+    assert layer.kernel.path not in {
+        v.path for v in setup.model.trainable_variables
+    }
+    images = np.float32(setup.dataset.train.images)
+    before = [x for x in setup.model.layers if x.name != "network"][1:]
+    for stage in before:
+        images = np.asarray(stage(images))
+    np.testing.assert_allclose(
+        layer.kernel, whitening_kernel(images), rtol=1e-3, atol=1e-4
     )

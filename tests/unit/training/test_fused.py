@@ -177,3 +177,17 @@ def test_layers_are_replaced_inside_a_model_inside_a_model():
         keras.ops.convert_to_numpy(replaced(images)), expected
     )
     assert fused.unfuse(model) is model
+
+
+def test_a_variable_that_is_fixed_alone_stays_so():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((6, 6, 3))
+    layer = keras.layers.Conv2D(4, 2, name="fixed")
+    x = keras.layers.BatchNormalization()(layer(inputs))
+    model = keras.Model(inputs, x)
+    layer.kernel.trainable = False  # its bias learns
+    copy = fused.fuse(model)
+    assert copy is not model
+    paths = [[v.path for v in m.trainable_variables] for m in (model, copy)]
+    assert paths[0] == paths[1]
+    assert "fixed/kernel" not in paths[1] and "fixed/bias" in paths[1]
