@@ -379,9 +379,11 @@ def list_runs(runs_dir: str = RUNS_DIR) -> list[Run]:
     return RunStore(runs_dir).runs()
 
 
-def load_run(run: RunLike = "last", runs_dir: str = RUNS_DIR) -> Run:
-    """Returns a run by its name, a unique prefix, its folder or `last`."""
-    return find_run(run, runs_dir)
+def load_run(
+    run: RunLike = "last", runs_dir: str = RUNS_DIR, data_dir: str | None = None
+) -> Run:
+    """Returns a run by name, prefix, folder or `last`; of moved data, too."""
+    return find_run(run, runs_dir, data_dir)
 
 
 def evaluate(
@@ -403,7 +405,7 @@ def evaluate(
         data: Arrays `(x, y)` of that split, for a run that was trained on
             arrays.
         dataset: Another dataset, to measure distribution shift.
-        data_dir: Its folder of tensorflow-datasets.
+        data_dir: Where the data are, if they were moved.
         tta: Test-time augmentation, stated beside the accuracy of one view:
             `flip` averages the logits of an image and its mirror image,
             `flip_shift` those of six views.
@@ -423,7 +425,7 @@ def evaluate(
         texts = [str(name) for name in names if not isinstance(name, Run)]
         if texts:
             RunStore(runs_dir).check_full_names(texts)
-    found = find_runs(names, runs_dir)
+    found = find_runs(names, runs_dir, None if dataset else data_dir)
     if dataset is not None:
         from zoo.evaluation import external
 
@@ -567,10 +569,10 @@ def report(
     Returns:
         Path of the page.
     """
-    from zoo.reporting import render
+    from zoo.reporting import check_path, render
 
     found = find_runs(run or ["last"], runs_dir)
-    path = None if out is None else render.check_path(str(out), overwrite)
+    path = None if out is None else check_path(str(out), overwrite)
     return render.write_report(found, runs_dir, path)
 
 

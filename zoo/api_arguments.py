@@ -63,24 +63,26 @@ def dataset_name(data: str | os.PathLike[str]) -> str:
     raise UserError(f"there is no folder or dataset {word!r}; {hint}")
 
 
-def find_run(run: RunLike, runs_dir: str) -> Run:
-    if isinstance(run, Run):
-        return run
-    return RunStore(runs_dir).find(os.fspath(run))
+def find_run(run: RunLike, runs_dir: str, data_dir: str | None = None) -> Run:
+    if not isinstance(run, Run):
+        return RunStore(runs_dir, data_dir).find(os.fspath(run))
+    return run if data_dir is None else run.with_data_at(data_dir)
 
 
-def find_runs(names: Iterable[RunLike], runs_dir: str) -> list[Run]:
+def find_runs(
+    names: Iterable[RunLike], runs_dir: str, data_dir: str | None = None
+) -> list[Run]:
     """Returns runs, those of a group in place of its name."""
-    names = list(names)
+    names, store = list(names), RunStore(runs_dir, data_dir)
     if not any(isinstance(name, Run) for name in names):
-        return RunStore(runs_dir).find_all(map(os.fspath, names))[0]
+        return store.find_all(map(os.fspath, names))[0]
     return [
         run
         for name in names
         for run in (
-            [name]
+            [find_run(name, runs_dir, data_dir)]
             if isinstance(name, Run)
-            else RunStore(runs_dir).find_all([os.fspath(name)])[0]
+            else store.find_all([os.fspath(name)])[0]
         )
     ]
 

@@ -25,13 +25,13 @@ FLAGS: dict[str, set[str]] = {
     "check": {*TRAINING, *OPTIONS},
     "vary": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "workers"},
     "sweep": {*TRAINING, *OPTIONS, *CLUSTER, "workers"},
-    "resume": {RUNS_DIR, *CLUSTER, "devices"},
+    "resume": {RUNS_DIR, *CLUSTER, "devices", "data_dir"},
     "evaluate": {RUNS_DIR, "split", "dataset", "data_dir"},
-    "compare": {RUNS_DIR},
+    "compare": {RUNS_DIR, "data_dir"},
     "diagnose": {RUNS_DIR},
-    "report": {RUNS_DIR},
-    "misclassified": {RUNS_DIR, "split"},
-    "export": {RUNS_DIR, "format"},
+    "report": {RUNS_DIR, "data_dir"},
+    "misclassified": {RUNS_DIR, "split", "data_dir"},
+    "export": {RUNS_DIR, "format", "data_dir"},
     "predict": {RUNS_DIR},
     "download": {"data_dir"},
     "describe": set(),
@@ -84,12 +84,17 @@ class Target:
         backend: of Keras, on which it was trained; empty where not known.
         from_arrays: whether its data were passed as arrays, so that no
             command can read them again.
+        data_dir: where its data are now, if they were moved.
+        dataset: the same as a `--dataset`, for `train`; `None` if the
+            `data_dir` says it.
     """
 
     name: str
     runs_dir: str = DEFAULTS[RUNS_DIR]
     backend: str = ""
     from_arrays: bool = False
+    data_dir: str | None = None
+    dataset: str | None = None
 
     @classmethod
     def of(cls, found) -> Target:
@@ -103,10 +108,16 @@ class Target:
         path = pathlib.Path(found.path)
         depth = len(pathlib.PurePath(found.name).parts)
         runs_dir = str(path.parents[depth - 1]) if depth else str(path.parent)
-        return cls(found.name, runs_dir, *_needs(found))
+        place = getattr(found, "data_dir", None)
+        dataset = None
+        if place is not None and ":" in found.config.dataset:
+            dataset = found.config.dataset
+        return cls(found.name, runs_dir, *_needs(found), place, dataset)
 
     def typed(self, verb: str, **flags: Any) -> str:
         """Returns a command on it as RUN, such as `zoo evaluate RUN`."""
+        if "data_dir" in FLAGS[verb] and "dataset" not in flags:
+            flags = {"data_dir": self.data_dir, **flags}
         return command(
             verb,
             self.word,
@@ -123,6 +134,10 @@ class Target:
         """
         if self.from_arrays:
             raise ValueError("no command reads arrays of a program again")
+        if self.dataset is not None:
+            changes = {"dataset": self.dataset, **changes}
+        elif self.data_dir is not None:
+            changes = {"data_dir": self.data_dir, **changes}
         return command(
             verb,
             backend=self.backend,

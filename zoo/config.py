@@ -363,6 +363,20 @@ class TrainConfig:
         """Returns a copy with some values changed, checked again."""
         return dataclasses.replace(self, **changes)
 
+    def with_data_at(self, place: str | None) -> TrainConfig:
+        """Returns a copy whose data are elsewhere.
+
+        Args:
+            place: folder or file of `folder:`, `npz:` and `points:`; of other
+                datasets the `data_dir`. `None` changes nothing.
+        """
+        if place is None:
+            return self
+        kind, colon, _ = self.dataset.partition(":")
+        if colon:
+            return self.replace(dataset=f"{kind}:{place}")
+        return self.replace(data_dir=place)
+
     def as_dict(self) -> dict[str, Any]:
         """Returns the value of every option, in the order of this class."""
         return {name: getattr(self, name) for name in OPTIONS}

@@ -34,6 +34,7 @@ CONTROLS = re.compile(
 )
 
 _status_stream: TextIO | None = None
+_shows_activity = False  # only a command clears the terminal at its end
 _activity_stream: TextIO | None = None  # a terminal that shows an activity
 
 
@@ -65,13 +66,25 @@ def show_activity(text: str) -> None:
     """
     global _activity_stream
     stream = status_stream()
-    if not stream.isatty():
+    if not (_shows_activity and stream.isatty()):
         return
     columns = shutil.get_terminal_size().columns
     line = f"{escape(text, one_line=True)} ..."[: columns - 1]
     _activity_stream = unescaped(stream)
     _activity_stream.write(f"\r\x1b[K{line}")
     _activity_stream.flush()
+
+
+@contextlib.contextmanager
+def activities() -> Iterator[None]:
+    """Lets `show_activity` show something while the block runs."""
+    global _shows_activity
+    _shows_activity = True
+    try:
+        yield
+    finally:
+        clear_activity()
+        _shows_activity = False
 
 
 def clear_activity() -> None:

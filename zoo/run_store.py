@@ -47,9 +47,11 @@ class RunStore:
 
     Attributes:
         runs_dir: Path of the folder.
+        data_dir: Where the data of the runs are now, if they were moved.
     """
 
     runs_dir: str = DEFAULTS["runs_dir"]
+    data_dir: str | None = None
 
     @property
     def _root(self) -> pathlib.Path:
@@ -100,6 +102,10 @@ class RunStore:
         Raises:
             UserError: there is none, or the prefix matches several.
         """
+        run = self._find(name)
+        return run if self.data_dir is None else run.with_data_at(self.data_dir)
+
+    def _find(self, name: str) -> Run:
         if pretrained.is_spec(name):
             return pretrained.find(name)
         known = self.runs()
@@ -219,6 +225,8 @@ class RunStore:
                     f"`{Target.of(group).typed('resume')}` resumes them."
                 )
             for run in members:
+                if self.data_dir is not None:
+                    run = run.with_data_at(self.data_dir)
                 if run.has_model:  # groups may share a run
                     found.setdefault(run.path.resolve(), run)
                 else:

@@ -60,10 +60,13 @@ class Run:
     Attributes:
         path: Path of the folder.
         name: Name of the run, relative to the folder of runs.
+        data_dir: Where its data are now, if not where they were: see
+            `TrainConfig.with_data_at`.
     """
 
     path: pathlib.Path
     name: str
+    data_dir: str | None = None
 
     @property
     def argument(self) -> str:
@@ -81,8 +84,9 @@ class Run:
 
     @property
     def config(self) -> TrainConfig:
-        """Requested options."""
-        return self._parse("config.json", TrainConfig.from_json)
+        """Requested options, with the place where its data are now."""
+        config = self._parse("config.json", TrainConfig.from_json)
+        return config.with_data_at(self.data_dir)
 
     @property
     def resolved(self) -> dict[str, Any]:
@@ -162,6 +166,28 @@ class Run:
         raise UserError(
             f"{self.name} has no model.keras, its status is {status}; "
             f"{Target.of(self).resume()} finishes it."
+        )
+
+    def with_data_at(self, data_dir: str | None) -> Run:
+        """Returns the same run, whose data are elsewhere."""
+        return dataclasses.replace(self, data_dir=data_dir)
+
+    def check_data(self) -> None:
+        """Raises `UserError` if the folder or file of its data is not there.
+
+        Data that were passed as arrays, and those of a table, have none.
+        """
+        dataset = self.config.dataset
+        place = dataset.partition(":")[2]
+        path = pathlib.Path(place).expanduser()
+        if not place or path.exists():
+            return
+        relative = ""
+        if not path.is_absolute():
+            relative = "; the path is relative to where it was trained"
+        raise UserError(
+            f"the data of {self.name}, {dataset}, do not exist{relative}; give "
+            "the place where they are now, as --data_dir=PATH."
         )
 
     def is_locked(self) -> bool:

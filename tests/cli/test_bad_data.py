@@ -1,6 +1,9 @@
 """Pictures and arrays that are no dataset: each is told in one sentence."""
 
+import json
 import struct
+import subprocess
+import sys
 import zlib
 
 import numpy as np
@@ -90,6 +93,34 @@ def folder_with_two_sizes(root):
 
 def folder_that_is_a_file(root):
     return f"folder:{_picture(root / 'cat.png')}", "is a file"
+
+
+def test_a_missing_path_is_told_before_keras_is_imported(tmp_path):
+    words = [
+        ["train", f"--dataset=folder:{tmp_path}/none"],
+        ["train", f"--dataset=npz:{tmp_path}/none.npz"],
+        ["check", f"--dataset=points:{tmp_path}/none.csv"],
+        ["sweep", f"--dataset=folder:{tmp_path}/none"],
+        ["vary", f"--dataset=folder:{tmp_path}/none", "--seed=1,2"],
+        ["predict", "lenet5:mnist", f"{tmp_path}/none.png"],
+        ["predict", "lenet5:mnist", f"{tmp_path}", "--top=99"],
+        ["export", "lenet5:mnist", f"--out={tmp_path}/none/m.keras"],
+        ["report", "lenet5:mnist", f"--out={tmp_path}/none/r.html"],
+        ["misclassified", "lenet5:mnist", "--split=test"],
+    ]
+    code = (
+        "import json, sys\n"
+        "from zoo.cli.main import main\n"
+        "codes = [main(words) for words in json.loads(sys.argv[1])]\n"
+        "print(codes, 'keras' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, json.dumps(words)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.stdout == f"{[2] * len(words)} False\n"
+    assert done.stderr.count("\n") == len(words)
 
 
 X = np.arange(20 * 16, dtype=np.uint8).reshape(20, 4, 4)

@@ -9,7 +9,7 @@ from zoo import console
 from zoo.console import (
     Console,
     Progress,
-    clear_activity,
+    activities,
     escape,
     expand_command,
     expand_commands,
@@ -167,15 +167,16 @@ def test_a_terminal_does_not_obey_what_is_printed(control, monkeypatch):
 def test_an_activity_is_shown_until_the_next_line(monkeypatch):
     terminal = Terminal()
     monkeypatch.setattr(sys, "stdout", terminal)
-    show_activity("compiling\x1b[2J")
-    assert terminal.getvalue() == "\r\x1b[Kcompiling\\x1b[2J ..."
-    Console(terminal).print("done")
+    with activities():
+        show_activity("compiling\x1b[2J")
+        assert terminal.getvalue() == "\r\x1b[Kcompiling\\x1b[2J ..."
+        Console(terminal).print("done")
     assert terminal.getvalue().endswith("...\r\x1b[Kdone\n")
-    clear_activity()
+    show_activity("nothing that a notebook would have to clear")
     assert terminal.getvalue().endswith("...\r\x1b[Kdone\n")
 
 
 def test_no_activity_is_printed_where_there_is_no_terminal(capsys):
-    show_activity("compiling")
-    clear_activity()
+    with activities():
+        show_activity("compiling")
     assert capsys.readouterr().out == ""

@@ -102,7 +102,7 @@ def run_inspect(argv: list[str]) -> int:
         "out", None, "path of the contact sheet (default: the current folder)"
     )
     command.switch("overwrite", "replace an existing contact sheet")
-    command.text("data_dir", None, "folder of tensorflow-datasets")
+    command.text("data_dir", None, OPTIONS["data_dir"].help)
     command.switch("json", "print JSON")
     words = command.parse(argv)
     if words is None:

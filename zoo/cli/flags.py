@@ -30,6 +30,10 @@ from zoo.summaries import registry
 HELP_COLUMNS = 80
 HELP_FLAGS = ("--help", "-h", "-help", "--helpfull")
 TITLES = {"": "Command", **GROUPS}
+DATA_DIR = (
+    "where the data are, if they were moved: the PATH of folder:, npz: and "
+    "points:, else the folder of tensorflow-datasets"
+)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from typing import Any, TextIO
 
 from zoo import backend
-from zoo.console import clear_activity, escape, show_activity
+from zoo.console import activities, clear_activity, escape, show_activity
 
 _terminal: int | None = None  # the real standard error, while it is redirected
 
@@ -91,15 +91,15 @@ def redirect_stderr() -> Iterator[RedirectedStderr]:
     if _terminal is not None:
         raise RuntimeError("standard error is redirected already")
     sys.stderr.flush()
-    if "keras" not in sys.modules:
-        show_activity(f"starting {backend.title(backend.selected()[0])}")
     _terminal = os.dup(2)
     try:
-        with tempfile.TemporaryFile() as file:
+        with activities(), tempfile.TemporaryFile() as file:
+            if "keras" not in sys.modules:
+                name = backend.title(backend.selected()[0])
+                show_activity(f"starting {name}")
             os.dup2(file.fileno(), 2)
             yield RedirectedStderr(file)
     finally:
-        clear_activity()
         sys.stderr.flush()
         os.dup2(_terminal, 2)
         os.close(_terminal)

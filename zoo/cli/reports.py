@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 from typing import Any, TextIO
 
-from zoo.cli.flags import Command
+from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import redirect_stderr
 from zoo.commands import Target
 from zoo.config import DEFAULTS
@@ -24,6 +24,7 @@ from zoo.evaluation.landscape import LandscapeConfig
 from zoo.evaluation.statistics import summarize_seeds
 from zoo.evaluation.tta import check_tta
 from zoo.options import INT, Option, format_option, read_option
+from zoo.reporting import check_path
 from zoo.run_store import RunStore, describe_left_out
 from zoo.runs import Run
 
@@ -51,7 +52,7 @@ def run_evaluate(argv: list[str]) -> int:
     command.text(
         "dataset", None, "dataset to evaluate on in place of the run's own"
     )
-    command.text("data_dir", None, "folder of tensorflow-datasets")
+    command.text("data_dir", None, DATA_DIR)
     command.text(
         "tta",
         None,
@@ -69,7 +70,9 @@ def run_evaluate(argv: list[str]) -> int:
     words = words or ([] if values.split == "test" else ["last"])
     if values.split == "test":
         RunStore(values.runs_dir).check_full_names(words)
-    found, without = RunStore(values.runs_dir).find_all(words)
+    # With --dataset it is the folder of that one.
+    own = values.data_dir if values.dataset is None else None
+    found, without = RunStore(values.runs_dir, own).find_all(words)
     if values.dataset is None:
         _evaluate(found, values)
     else:
@@ -91,11 +94,6 @@ def _check_flags(values) -> None:
                 f"--tta={values.tta} is for a run's own data; leave out it or "
                 "--dataset."
             )
-    elif values.data_dir is not None:
-        raise UserError(
-            f"--data_dir={values.data_dir} needs --dataset; a run records "
-            "where its own data are."
-        )
 
 
 def _evaluate(found: list[Run], values) -> None:
@@ -145,6 +143,7 @@ def run_compare(argv: list[str]) -> int:
         "the seed are one config; a group's name stands for its runs.",
         words=("RUN...",),
     )
+    command.text("data_dir", None, DATA_DIR)
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.text(
         "plot", None, "write the learning curves to this PNG, replacing it"
@@ -160,7 +159,7 @@ def run_compare(argv: list[str]) -> int:
         raise UserError(
             "--json and --markdown contradict each other; give one of them."
         )
-    found, without = _find_runs(words, values.runs_dir)
+    found, without = _find_runs(words, values)
     with redirect_stderr():
         result = _compare(found, values.plot)
     if values.json:
@@ -180,11 +179,12 @@ def run_compare(argv: list[str]) -> int:
     return 0
 
 
-def _find_runs(words: list[str], runs_dir: str) -> tuple[list[Run], list[Run]]:
+def _find_runs(words: list[str], values) -> tuple[list[Run], list[Run]]:
     """Returns the runs to compare, and those of groups that have no result."""
-    if len(words) == 1 and RunStore(runs_dir).find_group(words[0]) is None:
+    store = RunStore(values.runs_dir, values.data_dir)
+    if len(words) == 1 and store.find_group(words[0]) is None:
         raise UserError("a RUN is missing; write `zoo compare RUN RUN...`.")
-    return RunStore(runs_dir).find_all(words)
+    return store.find_all(words)
 
 
 def _compare(found: list[Run], plot: str | None) -> dict:
@@ -237,14 +237,16 @@ def run_misclassified(argv: list[str]) -> int:
     command.text("count", "40", COUNT.help)
     command.text("split", "val", "examples to evaluate: val or train")
     command.text("out", None, "folder to write to (default: RUN/misclassified)")
+    command.text("data_dir", None, DATA_DIR)
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     words = command.parse(argv)
     if words is None:
         return 0
     words = words or ["last"]
     given = command.values
+    check_split(given.split, allow_test=False)
     count = read_option("count", COUNT, given.count)
-    found = RunStore(given.runs_dir).find(words[0])
+    found = RunStore(given.runs_dir, given.data_dir).find(words[0])
     out = given["out"].value
     if not out:
         found.check_writable()
@@ -252,7 +254,6 @@ def run_misclassified(argv: list[str]) -> int:
     with redirect_stderr():
         from zoo.evaluation import misclassified
 
-        misclassified.check_split(given.split)
         errors = misclassified.find_misclassified(found, given.split, count)
         written = []
         if errors.total:
@@ -292,6 +293,7 @@ def run_landscape(argv: list[str]) -> int:
         default = shown.partition("=")[2]
         help = f"{option.help} (default {default})"
         command.text(name, default, help)
+    command.text("data_dir", None, DATA_DIR)
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     words = command.parse(argv)
     if words is None:
@@ -299,7 +301,7 @@ def run_landscape(argv: list[str]) -> int:
     words = words or ["last"]
     config = _config(command)
     runs_dir = command.values.runs_dir
-    found = RunStore(runs_dir).find(words[0])
+    found = RunStore(runs_dir, command.values.data_dir).find(words[0])
     progress = PointsProgress(sys.stdout)
     with redirect_stderr():
         from zoo.evaluation.landscape import plots, scan
@@ -400,20 +402,22 @@ def run_report(argv: list[str]) -> int:
     )
     command.text("out", None, "file to write")
     command.switch("overwrite", "replace the file of --out if it exists")
+    command.text("data_dir", None, DATA_DIR)
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     words = command.parse(argv)
     if words is None:
         return 0
     words = words or ["last"]
     values = command.values
-    found, without = RunStore(values.runs_dir).find_all(words)
+    store = RunStore(values.runs_dir, values.data_dir)
+    found, without = store.find_all(words)
     out, overwrite = values.out, values["overwrite"].value
     if out is None and overwrite:
         raise UserError("--overwrite needs --out.")
+    target = None if out is None else check_path(out, overwrite)
     with redirect_stderr():
         from zoo.reporting import render
 
-        target = None if out is None else render.check_path(out, overwrite)
         target = render.write_report(found, values.runs_dir, target)
     print(target)
     if without:

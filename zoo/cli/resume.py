@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from zoo.cli import cluster, distributed, multirun, sweep
-from zoo.cli.flags import Command
+from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, parse_option
 from zoo.run_store import RunStore, sweep_path_of
@@ -28,6 +28,7 @@ def run(argv: list[str]) -> int:
     cluster.define(command)
     distributed.define(command)
     command.options("devices")
+    command.text("data_dir", None, DATA_DIR)
     words = command.parse(argv)
     if words is None:
         return 0
@@ -40,19 +41,20 @@ def run(argv: list[str]) -> int:
             if info.process_id == 0:
                 _check_single_run(command, words[0])
             return distributed.run_as_child()
-        _resume(words[0], _devices(command), info, runs_dir)
+        _resume(command, words[0], info)
         return 0
     group = RunStore(runs_dir).find_group(words[0])
     if group is not None:
-        distributed.refuse(command, "a group of runs", "devices")
+        distributed.refuse(command, "a group of runs", "devices", "data_dir")
         return multirun.resume(group, placement)
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
-        distributed.refuse(command, "a sweep", "devices")
+        distributed.refuse(command, "a sweep", "devices", "data_dir")
         sweep.check_full_name(words[0], folder)
         return sweep.resume(folder, placement)
     cluster.refuse(command, "a single run")
-    _resume(words[0], _devices(command), None, runs_dir)
+    _find(command, words[0])  # before Keras is imported, which takes seconds
+    _resume(command, words[0], None)
     return 0
 
 
@@ -74,21 +76,27 @@ def _devices(command: Command) -> int | str | None:
     return None if devices is None else parse_option("devices", devices)
 
 
-def _resume(
-    name: str, devices: int | str | None, info: ProcessInfo | None, home: str
-) -> None:
+def _find(command: Command, name: str) -> Run:
+    values = command.values
+    run = RunStore(values.runs_dir, values.data_dir).find(name)
+    run.check_data()
+    return run
+
+
+def _resume(command: Command, name: str, info: ProcessInfo | None) -> None:
     """Resumes a run, whose folder process 0 alone has to have."""
+    devices, runs_dir = _devices(command), command.values.runs_dir
     with redirect_stderr() as held, distributed.join(info) as group:
         if not group.is_first:
             from zoo.training.distributed.replica import run_replica
 
             return run_replica(group)
-        run = RunStore(home).find(name)
+        run = _find(command, name)
         from zoo.api_arguments import training_console
         from zoo.training.resume import resume, task
 
         group.broadcast(task(run, devices))
-        console = training_console(home, on_log=held.move_to)
+        console = training_console(runs_dir, on_log=held.move_to)
         resume(run, console=console, devices=devices, group=group)
 
 

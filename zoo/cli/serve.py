@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from zoo.cli.flags import Command
+from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import print_error, redirect_stderr
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
@@ -94,6 +94,7 @@ def run_export(argv: list[str]) -> int:
         "out", None, "file or folder to write (default: RUN/exports/NAME)"
     )
     command.switch("overwrite", "replace an existing export")
+    command.text("data_dir", None, DATA_DIR)
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     words = command.parse(argv)
     if words is None:
@@ -101,7 +102,7 @@ def run_export(argv: list[str]) -> int:
     words = words or ["last"]
     values = command.values
     format = find_format(values["format"].value).name
-    found = RunStore(values.runs_dir).find(words[0])
+    found = RunStore(values.runs_dir, values.data_dir).find(words[0])
     with redirect_stderr():
         from zoo.serving.export import export
 

@@ -12,6 +12,7 @@ from zoo.cli import cluster, distributed, multirun
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.output import redirect_stderr
 from zoo.config import BOOL, DEFAULTS, OPTIONS, TrainConfig
+from zoo.data.datasets import check_path
 from zoo.errors import UserError, join_and
 from zoo.resolve import resolve_names
 from zoo.run_store import RunStore, describe_parent
@@ -99,7 +100,9 @@ def read(
     argv = expand_flagfile(argv, "like", flags_of_run)
     if command.parse(argv) is None:
         return None
-    return command.config(), parents[0] if parents else None
+    config = command.config()
+    check_path(config.dataset)
+    return config, parents[0] if parents else None
 
 
 def train(

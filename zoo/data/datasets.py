@@ -11,6 +11,7 @@ import dataclasses
 import importlib
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 
 from zoo import synonyms
 from zoo.errors import UserError, unknown_name_error
@@ -162,6 +163,29 @@ DATASETS = (
 def list_datasets() -> list[DatasetInfo]:
     """Returns the rows of the table, in the order of the lectures."""
     return list(DATASETS)
+
+
+def check_path(name: str) -> None:
+    """Raises `UserError` if a dataset's file or folder is not there.
+
+    Args:
+        name: of a dataset, with a path where it ends in a colon.
+    """
+    info, place = find_dataset(name)
+    if not info.name.endswith(":"):
+        return
+    path = Path(place).expanduser()
+    if info.name == "folder:":
+        remedy = "give the path of a folder whose sub-folders are the classes."
+        if not path.exists():
+            raise UserError(f"folder:{path} does not exist; {remedy}")
+        if not path.is_dir():
+            raise UserError(f"folder:{path} is a file; {remedy}")
+    elif not path.is_file():
+        kind = "NumPy .npz" if info.name == "npz:" else "CSV"
+        raise UserError(
+            f"{info.name}{path} is not a file; give the path of a {kind} file."
+        )
 
 
 def find_dataset(name: str) -> tuple[DatasetInfo, str]:

@@ -38,6 +38,7 @@ import numpy as np
 from zoo.commands import command
 from zoo.data import cache, image_files, memmap, parallel_decoding
 from zoo.data.dataset import Split
+from zoo.data.datasets import check_path
 from zoo.data.image_files import ImageSpec, UnreadableImageError
 from zoo.data.loading import TEST, TRAIN, VAL, DatasetReader, ReadRequest
 from zoo.errors import UserError, join_and, join_or
@@ -184,7 +185,7 @@ def find_layout(root: Path) -> FolderLayout:
     Raises:
         UserError: there is no such folder, or its sub-folders are ambiguous.
     """
-    _check_is_folder(root)
+    check_path(f"folder:{root}")
     children = image_files.list_folders(root)
     named: dict[str, list[Path]] = {TRAIN: [], VAL: [], TEST: []}
     for child in children:
@@ -215,14 +216,6 @@ def _words(name: str) -> list[str]:
     """Returns the words of a name: `TrainImages2` has train and images."""
     spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name)
     return re.findall(r"[^\W\d_]+", spaced.lower())
-
-
-def _check_is_folder(root: Path) -> None:
-    remedy = "give the path of a folder whose sub-folders are the classes."
-    if not root.exists():
-        raise UserError(f"folder:{root} does not exist; {remedy}")
-    if not root.is_dir():
-        raise UserError(f"folder:{root} is a file; {remedy}")
 
 
 def _is_class(with_classes: dict[str, list[Path]], others: list[Path]) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.data.dataset import Split
+from zoo.data.datasets import check_path
 from zoo.data.loading import (
     TRAIN,
     DatasetReader,
@@ -43,10 +44,7 @@ def read(request: ReadRequest) -> DatasetReader:
 
 def _read_lines(path: Path) -> list[Line]:
     """Returns the lines that are not blank, at least one."""
-    if not path.is_file():
-        raise UserError(
-            f"points:{path} is not a file; give the path of a CSV file."
-        )
+    check_path(f"points:{path}")
     # Spreadsheets write a byte order mark, which utf-8-sig skips.
     with path.open(encoding="utf-8-sig", newline="") as file:
         reader = csv.reader(file)

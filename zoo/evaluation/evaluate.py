@@ -52,10 +52,21 @@ class EvaluatedRun:
     result: dict[str, Any]
 
 
-def check_split(split: str) -> None:
-    """Raises `UserError` for an unknown split."""
-    if split not in SPLITS:
-        raise UserError(f"unknown --split={split}; choose {join_or(SPLITS)}.")
+def check_split(split: str, allow_test: bool = True) -> None:
+    """Raises `UserError` for an unknown split, or one that is refused.
+
+    Args:
+        split: as given.
+        allow_test: whether the test split may be read.
+    """
+    if split == "test" and not allow_test:
+        raise UserError(
+            "--split=test is refused: correcting labels by looking at test "
+            "images biases the test; use --split=val or train."
+        )
+    known = [name for name in SPLITS if allow_test or name != "test"]
+    if split not in known:
+        raise UserError(f"unknown --split={split}; choose {join_or(known)}.")
 
 
 def evaluate_run(
@@ -429,6 +440,7 @@ def check_loadable(run: Run) -> None:
             f"{run.name} was trained on arrays, which cannot be loaded again; "
             "evaluate them in Python with run.load_model()."
         )
+    run.check_data()
 
 
 def check_same_data(run: Run, dataset: Dataset) -> None:

@@ -22,7 +22,11 @@ from zoo.console import expand_command, format_table, pluralize
 from zoo.data import Split
 from zoo.data_checks.contact_sheet import tile
 from zoo.errors import UserError
-from zoo.evaluation.evaluate import example_losses, load_split
+from zoo.evaluation.evaluate import (
+    check_split,
+    example_losses,
+    load_split,
+)
 from zoo.io import atomic_write
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
@@ -80,17 +84,6 @@ class Misclassified:
     worst: tuple[MisclassifiedExample, ...]
 
 
-def check_split(split: str) -> None:
-    """Raises `UserError` for another split than `val` and `train`."""
-    if split == "test":
-        raise UserError(
-            "--split=test is refused: correcting labels by looking at test "
-            "images biases the test; use --split=val or train."
-        )
-    if split not in SPLITS:
-        raise UserError(f"unknown --split={split}; choose val or train.")
-
-
 @backend.fixed_settings()
 def find_misclassified(run: Run, split: str, count: int) -> Misclassified:
     """Returns the misclassified examples with the largest losses.
@@ -104,7 +97,7 @@ def find_misclassified(run: Run, split: str, count: int) -> Misclassified:
         UserError: the run is a regression, has no model, or its data cannot
             be loaded again.
     """
-    check_split(split)
+    check_split(split, allow_test=False)
     if run.resolved["data"].get("task") == "regression":
         raise UserError(
             f"{run.name} is a regression, which has no misclassified examples; "

@@ -15,14 +15,12 @@ from markupsafe import Markup, escape
 import zoo
 from zoo import backend
 from zoo.data import Dataset
-from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.io import atomic_write
-from zoo.reporting import figures, sections
+from zoo.reporting import FILE, figures, sections
 from zoo.reporting.context import ReportContext, collect, collect_all
 from zoo.runs import Run, RunWriter
 
-FILE = "report.html"
 STYLE_SHEET = pathlib.Path(__file__).with_name("page.css")
 # Longest evaluation, in seconds, that the end of a training waits for.
 MAX_SECONDS_AFTER_TRAINING = 30.0
@@ -92,32 +90,6 @@ def _render_after_training(run: Run, dataset: Dataset, runs_dir: str) -> str:
         status=run.metrics["status"],
     )
     return render([context])
-
-
-def check_path(path: str, overwrite: bool) -> pathlib.Path:
-    """Returns the path of a report, if it can be written there.
-
-    Raises:
-        UserError: it is a folder, its folder does not exist, or it exists and
-            may not be replaced.
-    """
-    target = pathlib.Path(path)
-    if target.is_dir() or not target.name:
-        raise UserError(
-            f"--out={path} is a folder; write for example "
-            f"--out={target / FILE}."
-        )
-    if not target.parent.is_dir():
-        raise UserError(
-            f"--out={path} cannot be written: there is no folder "
-            f"{target.parent}."
-        )
-    if target.exists() and not overwrite:
-        raise UserError(
-            f"--out={path} exists already; choose another name, or add "
-            "--overwrite."
-        )
-    return target
 
 
 def render(runs: Sequence[ReportContext]) -> str:

@@ -23,6 +23,7 @@ from zoo.serving.predict import check_classifier
 
 EXPORTS_DIR = "exports"  # inside the run folder, the default
 SAVED_MODEL_FILE = "saved_model.pb"  # in every SavedModel folder
+OLD = ".old.{}"  # name of a folder while it is replaced
 MAX_EXAMPLES = 256  # that an export is checked on
 NOISE_EXAMPLES = 64  # where the data of the run cannot be loaded
 TOLERANCE = 1e-4  # difference of two logits, or two probabilities
@@ -60,7 +61,6 @@ class Export:
         )
 
 
-@backend.fixed_settings()
 def export(
     run: Run,
     format: str = "keras",
@@ -87,7 +87,13 @@ def export(
     check_classifier(run)
     chosen.check_backend()
     chosen.check_packages()
+    # Checked before Keras is imported, which takes seconds.
     path = resolve_path(run, chosen, out, overwrite)
+    return _export(run, chosen, path)
+
+
+@backend.fixed_settings()
+def _export(run: Run, chosen: Format, path: Path) -> Export:
     with full_precision():
         model = run.load_model()
         examples, description = check_examples(run)
@@ -280,6 +286,7 @@ def resolve_path(
     else:
         path = Path(out).expanduser()
         _check_name(format, path, out)
+    _restore(path)
     if path.exists():
         _check_replaceable(format, path, overwrite)
     return path
@@ -332,7 +339,7 @@ def replacing(path: Path) -> Iterator[Path]:
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix stays, since Keras goes by it.
     temporary = path.with_name(f".new.{path.name}")
-    old = path.with_name(f".old.{path.name}")
+    old = path.with_name(OLD.format(path.name))
     _remove(temporary)
     try:
         yield temporary
@@ -345,6 +352,13 @@ def replacing(path: Path) -> Iterator[Path]:
         _remove(temporary)
         if created and not any(path.parent.iterdir()):
             path.parent.rmdir()
+
+
+def _restore(path: Path) -> None:
+    """Puts back a folder whose replacement was killed halfway."""
+    old = path.with_name(OLD.format(path.name))
+    if old.is_dir() and not old.is_symlink() and not path.exists():
+        os.replace(old, path)
 
 
 def _remove(path: Path) -> None:

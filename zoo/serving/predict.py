@@ -119,7 +119,6 @@ class Predictions:
         }
 
 
-@backend.fixed_settings()
 def predict(
     run: Run, examples: Iterable[str] | np.ndarray, top: int = 2
 ) -> Predictions:
@@ -135,10 +134,20 @@ def predict(
         UserError: the run has no model or is a regression, there are no such
             files, none of them can be read, or an array does not fit.
     """
-    resolved = run.resolved
     check_classifier(run)
+    _check_top(top, run.resolved["data"]["class_names"])
+    if isinstance(examples, np.ndarray):
+        return _predict(run, examples, top)
+    # Checked before Keras is imported, which takes seconds.
+    return _predict(run, inputs.find_files(examples), top)
+
+
+@backend.fixed_settings()
+def _predict(
+    run: Run, examples: inputs.InputFiles | np.ndarray, top: int
+) -> Predictions:
+    resolved = run.resolved
     class_names = resolved["data"]["class_names"]
-    _check_top(top, class_names)
     shape = tuple(resolved["data"]["input_shape"])
     known = resolved["data"].get("pixel_range")
     known = known and tuple(known)
@@ -146,9 +155,8 @@ def predict(
     if isinstance(examples, np.ndarray):
         batches = inputs.array_batches(examples, shape, known)
     else:
-        files = inputs.find_files(examples)
-        skipped = files.skipped
-        batches = inputs.read_batches(files.paths, shape, known, resize)
+        skipped = examples.skipped
+        batches = inputs.read_batches(examples.paths, shape, known, resize)
     model = run.load_model()
     brightness = BrightnessCheck(resolved)
     predictions, unreadable, num_other_ratios = [], [], 0

@@ -103,11 +103,14 @@ class Throughput:
 
     The first execution of a session traces and compiles the step; examples a
     second are counted from its end.
+
+    Attributes:
+        is_compiled: Whether the session has made a step.
     """
 
     def __init__(self, config: ResolvedConfig):
         self._config = config
-        self._is_compiled = False
+        self.is_compiled = False
 
     def start(self, batch: int) -> None:
         """Starts at a batch of an epoch."""
@@ -119,8 +122,8 @@ class Throughput:
         """Records that the steps up to this batch are made."""
         self._end = time.perf_counter()
         self._batch = batch
-        if not self._is_compiled:
-            self._is_compiled = True
+        if not self.is_compiled:
+            self.is_compiled = True
             if batch < self._config.steps_per_epoch:
                 self._mark, self._mark_batch = self._end, batch
 
@@ -156,6 +159,7 @@ class Session:
         stop: whether a signal asked to stop.
         batches: of the training, for a view of what a step is given.
         has_user_callbacks: whether others may assign the learning rate.
+        started: when `wall_seconds` began, as `time.perf_counter` counts.
 
     Attributes:
         step_before: Training steps before the last execution.
@@ -171,7 +175,9 @@ class Session:
         stop: StopRequest,
         batches: pipeline.TrainingBatches,
         has_user_callbacks: bool = False,
+        started: float | None = None,
     ):
+        self.started = time.perf_counter() if started is None else started
         self.setup = setup
         self.config = setup.config
         self.run = run
@@ -515,6 +521,15 @@ def write_layer_stats(
 class ConsoleProgress(RunCallback):
     """Prints the progress line, and a line for each epoch."""
 
+    def on_epoch_begin(self, epoch, logs=None):
+        """Shows what the first step of a session waits for."""
+        if not self.session.throughput.is_compiled:
+            self.session.console.show_activity("compiling the training step")
+
+    def on_test_begin(self, logs=None):
+        """Shows what the end of an epoch waits for."""
+        self.session.console.show_activity("validating")
+
     def on_train_batch_end(self, batch, logs=None):
         """Shows how far the epoch has come."""
         self.session.console.progress(
@@ -560,6 +575,7 @@ class SaveCheckpoint(RunCallback):
 
     def _save(self) -> None:
         session = self.session
+        session.state.wall_seconds = time.perf_counter() - session.started
         session.state.event_files = session.summaries.flush()
         try:
             session.checkpoints.save_last(

@@ -83,6 +83,8 @@ class TrainState:
         lowest_val_loss: Lowest validation loss so far, for early stopping.
         epochs_without_improvement: Epochs since `lowest_val_loss`.
         seconds: Seconds of training, over all sessions.
+        wall_seconds: Seconds of all sessions, validation and summaries
+            included.
         window: Sums since the last point of the training curves: examples,
             and loss and accuracy times examples.
         rows: Rows of `history.csv`.
@@ -100,6 +102,7 @@ class TrainState:
     lowest_val_loss: float = math.inf
     epochs_without_improvement: int = 0
     seconds: float = 0.0
+    wall_seconds: float = 0.0
     window: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)
     layer_stats: list[dict[str, Any]] = dataclasses.field(default_factory=list)

@@ -149,7 +149,7 @@ def write_metrics(
         run: where.
         state: how far it came.
         status: completed, stopped_early, diverged or interrupted.
-        wall_seconds: of this session, validation and summaries included.
+        wall_seconds: of all sessions, validation and summaries included.
         balanced: what `save_result` returned; empty if it was not reached.
     """
     config = setup.config

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -65,6 +66,8 @@ def resume(
     console, group = console or TrainingConsole(), group or SINGLE_PROCESS
     with RunWriter(run).lock():
         check_resumable(run)
+        if dataset is None:
+            run.check_data()
         backend.check_same(run.name, run.resolved["machine"]["backend"])
         checkpoints = Checkpoints(run.path / "checkpoints")
         state = checkpoints.load_state()
@@ -78,6 +81,7 @@ def resume(
             run.resolved if state else None,
             user_callbacks.use_batches,
         )
+        setup = _renamed(setup, run.config.run_name)
         user_callbacks.check(setup.config)
         if setup.transferred:
             transfer.check_same(setup.transferred, run)
@@ -129,6 +133,13 @@ def _again(run: Run, option: str, value: float) -> str:
     if target.from_arrays:
         return f"zoo.train with {option}={value} on the same arrays"
     return f"`{target.again(**{option: value})}`"
+
+
+def _renamed(setup: TrainSetup, name: str | None) -> TrainSetup:
+    """Returns a setup whose config has the name that the run was given."""
+    requested = setup.config.requested.replace(run_name=name)
+    config = setup.config.replace(run_name=name, requested=requested)
+    return dataclasses.replace(setup, config=config)
 
 
 def config_of(run: Run, devices: int | str | None = None) -> TrainConfig:

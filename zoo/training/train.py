@@ -118,11 +118,11 @@ def complete(
     the console, but for that by a mistake or a full disk, after which the run
     is resumed.
     """
-    started = time.perf_counter()
+    started = time.perf_counter() - state.wall_seconds
     status, balanced = "interrupted", {}
     try:
         with _session(
-            setup, run, state, console, user_callbacks, stop
+            setup, run, state, console, user_callbacks, stop, started
         ) as session:
             try:
                 _fit(session, user_callbacks, until_epoch, group)
@@ -212,6 +212,7 @@ def _session(
     console: TrainingConsole,
     user_callbacks: UserCallbacks,
     stop: StopRequest | None,
+    started: float,
 ):
     """Opens what a run writes to, and records the untrained model."""
     config, dataset = setup.config, setup.dataset
@@ -229,6 +230,7 @@ def _session(
             stack.enter_context(listen(stop)),
             training_batches(config, dataset),
             bool(user_callbacks.callbacks),
+            started,
         )
         stack.enter_context(precision.rewriting(setup.precision))
         if state.step == 0 and config.uses_gradients:

@@ -168,6 +168,17 @@ def test_a_folder_takes_the_place_of_an_older_one_as_a_whole(tmp_path):
     assert [file.name for file in place.iterdir()] == ["new"]
 
 
+def test_a_replacement_that_was_killed_halfway_is_undone(tmp_path):
+    old = tmp_path / ".old.m"
+    old.mkdir()
+    (old / "saved_model.pb").write_text("old")
+    path = tmp_path / "m"
+    with pytest.raises(UserError, match="exists already; --overwrite"):
+        resolve_path(None, find_format("saved_model"), str(path), False)
+    assert (path / "saved_model.pb").read_text() == "old"
+    assert not old.exists()
+
+
 def test_what_fails_leaves_the_older_one_and_nothing_else(tmp_path):
     place = tmp_path / "new" / "model"
     with pytest.raises(ZeroDivisionError), replacing(place) as temporary:
