@@ -2,9 +2,13 @@
 
 import json
 
+import pytest
+
 from tests.integration.backends import environment
 
-# One process for all, since each imports Keras anew.
+pytestmark = pytest.mark.jax
+
+# One process for all, since each imports Keras again.
 COMMANDS = """
 import sys
 from zoo.cli.main import main

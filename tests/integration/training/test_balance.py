@@ -189,6 +189,7 @@ class Stop(TrainingConsole):
             raise Interrupted
 
 
+@pytest.mark.slow
 def test_a_weighted_run_is_resumed_to_the_same_weights(tmp_path):
     settings = {
         "dataset": "digits",

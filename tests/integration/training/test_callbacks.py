@@ -125,7 +125,10 @@ def test_stock_callbacks_act_in_the_same_epochs_as_in_one_fit(plain, tmp_path):
     assert run.status == "stopped_early"
 
 
-@pytest.mark.parametrize("epoch", [1, 2, 3])
+@pytest.mark.parametrize(
+    "epoch",
+    [2, *(pytest.param(epoch, marks=pytest.mark.slow) for epoch in (1, 3))],
+)
 def test_they_do_so_too_when_the_run_was_resumed(plain, tmp_path, epoch):
     config = TrainConfig(**OPTIONS, runs_dir=str(tmp_path / "runs"))
     quiet = TrainingConsole(io.StringIO())

@@ -93,6 +93,7 @@ def test_keras_alone_loads_the_whole(on_hog, tmp_path):
     assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_a_linear_classifier_on_a_networks_features_does_as_well(
     runs_dir, lenet
 ):
@@ -112,7 +113,7 @@ def test_features_of_a_run_that_has_features_itself_are_those(runs_dir, on_hog):
     assert run.resolved["features"]["size"] == 36
 
 
-def test_the_last_run_is_remembered_by_its_name(runs_dir, lenet):
+def test_the_last_run_is_remembered_by_its_name(runs_dir):
     folder = runs_dir / "apart"
     trained(folder, model="lr", epochs=1, run_name="first")
     run = trained(folder, model="lr", features="last", epochs=1)
@@ -138,6 +139,7 @@ class Impatient(TrainingConsole):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_a_run_on_features_goes_on_to_the_same_end(runs_dir):
     options = {"model": "lr", "features": "hog", "epochs": 2}
     whole = trained(runs_dir / "whole", run_name="run", **options)

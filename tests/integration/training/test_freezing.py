@@ -130,6 +130,7 @@ class Stopping(TrainingConsole):
             os.kill(os.getpid(), signal.SIGINT)
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_comes_to_the_same_bits(tmp_path):
     options = {"freeze": "hidden1*", "epochs": 2, "dropout": 0.3}
     options["deterministic"] = True

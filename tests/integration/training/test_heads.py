@@ -194,6 +194,7 @@ class KillingConsole(TrainingConsole):
             raise Killed
 
 
+@pytest.mark.slow
 def test_a_killed_run_with_heads_comes_to_the_same_bits(named, tmp_path):
     options = {
         "epochs": 3,

@@ -67,6 +67,7 @@ BASES = {
         "epochs": 9,
         "batch_size": 1000,
         "learning_rate": 3.0,
+        "summaries": ("logits",),
     },
     "pictures": {
         "model": "lr",
@@ -229,7 +230,7 @@ def base(places):
 
     @functools.cache
     def observed(name):
-        options = {"batch_size": 256, **BASES[name]}
+        options = {"batch_size": 256, "summaries": ("scalars",), **BASES[name]}
         options = put(places, {"runs_dir": "{runs}", **options})
         return options, observe(options)
 
