@@ -25,20 +25,23 @@ from typing import TYPE_CHECKING, Any, Unpack
 import numpy as np
 
 from zoo.api_arguments import (
-    Arrays,
     Data,
+    Examples,
     Model,
     RunLike,
     array_or_paths,
+    data_again,
     dataset_name,
     find_run,
     find_runs,
+    is_from_python,
     make_config,
     make_dataset,
     make_placement,
     register,
+    restore_examples,
     space_text,
-    split_of_arrays,
+    split_of_examples,
     training_console,
     values_text,
 )
@@ -65,8 +68,8 @@ def train(
     model: Model = "lenet5",
     data: Data | None = None,
     *,
-    validation_data: Arrays | None = None,
-    test_data: Arrays | None = None,
+    validation_data: Examples | None = None,
+    test_data: Examples | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     verbose: bool = True,
     **options: Unpack[TrainOptions],
@@ -82,13 +85,17 @@ def train(
             class, of which a copy is trained; or a function
             `build(input_shape, num_classes, **options)` that returns one.
         data: Name of a dataset, see `zoo.list_datasets()`; path to a folder
-            of images or to a `.npz` file; arrays `(x, y)` of raw pixels
-            0..255, `[N, H, W, C]`, and classes 0..K-1, `[N]`; or a `Dataset`.
-            By default that of the config, `digits`.
-        validation_data: Arrays `(x, y)`. By default a fraction `val_fraction`
-            of the training examples is held out.
-        test_data: Arrays `(x, y)`, held out: they are checked and counted,
-            and not used before `zoo.evaluate(run, "test", data=test_data)`.
+            of images, to a `.npz` file or to a CSV file of paths and labels;
+            arrays `(x, y)` or `(x, y, sample_weight)` of raw pixels 0..255,
+            `[N, H, W, C]`, and classes, `[N]`; a `tf.data.Dataset`, a
+            `keras.utils.PyDataset` or a Hugging Face `Dataset` of such, which
+            is read once into the cache; a DataFrame of paths and labels; a
+            dictionary of these by split; or a `zoo.Dataset`. By default that
+            of the config, `digits`.
+        validation_data: In the same forms. By default a fraction
+            `val_fraction` of the training examples is held out.
+        test_data: In the same forms; used by `zoo.evaluate(run, "test")`
+            alone.
         callbacks: Keras callbacks, called as in one `fit`.
         verbose: Whether to print the progress.
         **options: Fields of `TrainConfig`.
@@ -100,8 +107,9 @@ def train(
     """
     from zoo.training.train import train as train_config
 
-    options = dict(options)
-    name, dataset = make_dataset(data, validation_data, test_data, options)
+    name, dataset = make_dataset(
+        data, validation_data, test_data, options, model, verbose=verbose
+    )
     config = make_config(model, name, options)
     return train_config(
         config,
@@ -116,7 +124,8 @@ def resume(
     data: Data | None = None,
     *,
     model: keras.Model | Callable[..., keras.Model] | None = None,
-    validation_data: Arrays | None = None,
+    validation_data: Examples | None = None,
+    test_data: Examples | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
     devices: int | str | None = None,
     verbose: bool = True,
@@ -126,10 +135,13 @@ def resume(
 
     Args:
         run: A run that was interrupted or killed.
-        data: The same arrays or `Dataset` again, if it was trained on such.
+        data: The same data again, if it was a `Dataset`, or is not in the
+            cache any more.
         model: The same `keras.Model` or function again, if it was one.
-        validation_data: The same arrays again, if there were such.
-        callbacks: Keras callbacks, called as in one `fit`.
+        validation_data: The same again, if there were such.
+        test_data: The same again, if there were such.
+        callbacks: The same Keras callbacks again. Keras's own, and those that
+            have `get_state` and `set_state`, continue where they were.
         devices: Number of devices, if not as many as before.
         verbose: Whether to print the progress.
         runs_dir: Folder in which runs are found by name.
@@ -142,14 +154,9 @@ def resume(
     found = find_run(run, runs_dir)
     if model is not None:
         register(model, found.config.model)
-    options = {}
-    if isinstance(data, (tuple, list)) and validation_data is None:
-        # As many are held out as before.
-        num_val = found.resolved["data"]["val"]
-        options["val_fraction"] = num_val / max(len(data[0]), 1)
     return resume_run(
         found,
-        make_dataset(data, validation_data, None, options)[1],
+        data_again(found, data, validation_data, test_data),
         console=training_console(runs_dir, verbose=verbose),
         devices=devices,
         callbacks=tuple(callbacks),
@@ -158,14 +165,14 @@ def resume(
 
 def check(
     model: Model = "lenet5",
-    data: str | os.PathLike[str] | None = None,
+    data: Data | None = None,
     **options: Unpack[TrainOptions],
 ) -> Result:
     """Runs sanity checks of data and model before training.
 
     Args:
         model: As `zoo.train` takes it.
-        data: Name of a dataset or path.
+        data: As `zoo.train` takes it.
         **options: Fields of `TrainConfig`.
 
     Raises:
@@ -174,9 +181,9 @@ def check(
     from zoo.training import sanity_checks
 
     options = dict(options)
-    name, dataset = make_dataset(data, None, None, options)
+    name, dataset = make_dataset(data, None, None, options, model)
     if dataset is not None:
-        raise UserError("zoo.check takes the name of a dataset, not arrays.")
+        raise UserError("zoo.check takes data by name or as arrays (x, y).")
     results = sanity_checks.check(make_config(model, name, options))
     rows = [dataclasses.asdict(result) for result in results]
     width = max(len(result.name) for result in results)
@@ -196,7 +203,7 @@ def check(
 
 def sweep(
     model: str | TrainConfig = "lenet5",
-    data: str | os.PathLike[str] | None = None,
+    data: Data | None = None,
     *,
     space: Mapping[str, Any] | None = None,
     tuner: str = "random",
@@ -223,7 +230,7 @@ def sweep(
 
     Args:
         model: Name of a model, or a `TrainConfig`.
-        data: Name of a dataset or path.
+        data: As `zoo.train` takes it.
         space: Values of each option that is searched: a list, or a range as
             text, such as `"0:0.5"`, `"0:0.5:0.1"` or `"log:1e-4:1e-1"`. By
             default the search space of the model.
@@ -252,7 +259,7 @@ def sweep(
 
     options = dict(options)
     config = make_config(
-        model, make_dataset(data, None, None, options)[0], options
+        model, make_dataset(data, None, None, options, model)[0], options
     )
     require_single_device(config)
     hide_gpus()
@@ -390,7 +397,7 @@ def evaluate(
     run: RunLike | Sequence[RunLike] = "last",
     split: str | None = None,
     *,
-    data: Arrays | None = None,
+    data: Data | None = None,
     dataset: str | None = None,
     data_dir: str | None = None,
     tta: str | None = None,
@@ -402,8 +409,9 @@ def evaluate(
         run: A finished run, or several.
         split: `val` (the default), `train`, or `test`: the held-out test set,
             whose every evaluation is logged beside the runs.
-        data: Arrays `(x, y)` of that split, for a run that was trained on
-            arrays.
+        data: Examples of that split, `(x, y)` or as `zoo.train` takes them,
+            for a run whose data came from Python. Its own are in the cache,
+            and those that it was trained on are put there again.
         dataset: Another dataset, to measure distribution shift.
         data_dir: Where the data are, if they were moved.
         tta: Test-time augmentation, stated beside the accuracy of one view:
@@ -439,7 +447,10 @@ def evaluate(
     split, cache = split or "val", evaluation.SplitCache()
     if data is not None:
         for each in found:
-            cache.add_split(each, split, split_of_arrays(each, data))
+            is_whole = split != "test" and is_from_python(each)
+            if not (is_whole and restore_examples(each, data)):
+                part = split_of_examples(each, data, split)
+                cache.add_split(each, split, part)
     results = evaluation.evaluate_runs(found, split, runs_dir, cache, tta)
     if len(found) == 1:
         return Result(results[0], lambda: evaluation.format_result(results[0]))

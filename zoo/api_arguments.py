@@ -24,8 +24,13 @@ if TYPE_CHECKING:
     from zoo.tuning.cluster import ClusterConfig, Placement
 
 RunLike: TypeAlias = "Run | str | os.PathLike[str]"
-Arrays: TypeAlias = "tuple[np.ndarray, np.ndarray]"
-Data: TypeAlias = "str | os.PathLike[str] | Arrays | Dataset"
+Arrays: TypeAlias = (
+    "tuple[np.ndarray, np.ndarray] | tuple[np.ndarray, np.ndarray, np.ndarray]"
+)
+# Of arrays, or a tf.data.Dataset, a keras.utils.PyDataset, a Hugging Face
+# Dataset or a DataFrame, which are known by what they have.
+Examples: TypeAlias = "Arrays | Any"
+Data: TypeAlias = "str | os.PathLike[str] | Dataset | Examples"
 Model: TypeAlias = (
     "str | TrainConfig | keras.Model | Callable[..., keras.Model]"
 )
@@ -49,10 +54,14 @@ def dataset_name(data: str | os.PathLike[str]) -> str:
         return f"folder:{word}"
     if path.suffix == ".npz" and path.is_file():
         return f"npz:{word}"
+    if path.suffix.lower() == ".csv" and path.is_file():
+        from zoo.data import image_table
+
+        return f"{'csv' if image_table.is_table(path) else 'points'}:{word}"
     if path.exists():
         raise UserError(
             f"{word} is a file; give a folder whose sub-folders are the "
-            "classes, or a NumPy .npz file."
+            "classes, a NumPy .npz file, or a CSV file of paths and labels."
         )
     around = path.parent.iterdir() if path.parent.is_dir() else ()
     folders = [str(p.relative_to(path.parent)) for p in around if p.is_dir()]
@@ -108,18 +117,29 @@ def make_config(
 
 def make_dataset(
     data: Data | None,
-    validation_data: Arrays | None,
-    test_data: Arrays | None,
-    options: dict[str, Any],
+    validation_data: Examples | None,
+    test_data: Examples | None,
+    options: Mapping[str, Any],
+    model: Any = None,
+    *,
+    verbose: bool = True,
 ) -> tuple[str | None, Dataset | None]:
-    """Returns the name of a dataset, or a `Dataset` made of arrays.
+    """Returns the name of a dataset, or a `Dataset` as it was passed.
 
-    Takes `val_fraction` out of the options if arrays are split by it here.
+    Examples from Python are read into the cache, where their name finds them.
+
+    Args:
+        data: As `zoo.train` takes it.
+        validation_data: As `zoo.train` takes it.
+        test_data: As `zoo.train` takes it.
+        options: Fields of `TrainConfig`.
+        model: A `TrainConfig` that has the other fields, or anything else.
+        verbose: Whether to tell what is read.
     """
     from zoo.data import Dataset
 
-    is_arrays = isinstance(data, (tuple, list)) and len(data) == 2
-    if not is_arrays:
+    is_named = data is None or isinstance(data, (str, os.PathLike, Dataset))
+    if is_named:
         if validation_data is not None or test_data is not None:
             raise UserError(
                 "validation_data and test_data go with arrays, as in "
@@ -128,80 +148,161 @@ def make_dataset(
             )
         if data is None or isinstance(data, Dataset):
             return None, data
-        if isinstance(data, (str, os.PathLike)):
-            return dataset_name(data), None
+        return dataset_name(data), None
+    if validation_data is not None and options.get("val_fraction"):
         raise UserError(
-            f"{data!r:.60} is not a dataset; give a name, a path, arrays "
-            "(x, y), or a Dataset."
+            f"val_fraction={options['val_fraction']} has no effect with "
+            "validation_data; leave one of them out."
         )
-    fraction = options.pop("val_fraction", None)
-    if validation_data is not None:
-        if fraction:
-            raise UserError(
-                f"val_fraction={fraction} has no effect with validation_data; "
-                "leave one of them out."
-            )
-        fraction = 0.0
-    if fraction is None:
-        fraction = DEFAULTS["val_fraction"]
-    dataset = Dataset.from_arrays(*data, val_fraction=fraction)
-    like = dataset.input_shape, dataset.num_classes
-    if validation_data is not None:
-        split = checked_split(validation_data, "validation_data", *like)
-        dataset = dataclasses.replace(dataset, val=split)
-    if test_data is not None:
-        split = checked_split(test_data, "test_data", *like)
-        dataset = dataclasses.replace(dataset, num_test_examples=len(split))
-    return None, dataset
+    given = model.as_dict() if isinstance(model, TrainConfig) else {}
+    given |= options
+    name = store_examples(
+        data, validation_data, test_data, given, verbose=verbose
+    )
+    return name, None
 
 
-def checked_split(
-    arrays: Arrays, name: str, input_shape: Sequence[int], num_classes: int
-) -> Split:
-    """Returns a split of arrays `(x, y)` that fit the training data.
+def store_examples(
+    data: Examples,
+    validation_data: Examples | None,
+    test_data: Examples | None,
+    options: Mapping[str, Any],
+    *,
+    verbose: bool = False,
+) -> str:
+    """Reads examples into the cache; returns the name of the dataset."""
+    from zoo.data import examples as from_python
+    from zoo.data import image_table, user_data
 
-    Args:
-        arrays: Raw pixels, `[N, H, W, C]`, and classes, `[N]`.
-        name: Name of the argument, for errors.
-        input_shape: `(H, W, C)` of the training examples.
-        num_classes: Number of classes of the training data.
+    parts = from_python.split_parts(data, validation_data, test_data)
+    data_dir, size = options.get("data_dir"), options.get("image_size")
+    if image_table.is_frame(data):
+        return image_table.store_frames(parts, data_dir)
+    examples = {
+        split_name: from_python.open_examples(
+            part, from_python.ARGUMENTS[split_name], size
+        )
+        for split_name, part in parts.items()
+    }
+    return user_data.store(examples, data_dir, verbose=verbose)
+
+
+def restore_examples(
+    run: Run,
+    data: Data,
+    validation_data: Examples | None = None,
+    test_data: Examples | None = None,
+) -> bool:
+    """Puts the data of a run into the cache again, if these are its data.
+
+    Returns:
+        Whether they are those that the run was trained on.
+    """
+    from zoo.data import load_dataset, user_data
+
+    config = run.config
+    if isinstance(data, (str, os.PathLike)):
+        return dataset_name(data) == config.dataset
+    name = store_examples(data, validation_data, test_data, config.as_dict())
+    if name == config.dataset:
+        return True
+    if not config.dataset.startswith(user_data.PREFIX):
+        return False
+    dataset = load_dataset(
+        name,
+        data_dir=config.data_dir,
+        image_size=config.image_size,
+        val_fraction=config.val_fraction,
+        train_examples=config.train_examples,
+        classes=config.classes,
+    )
+    if dataset.fingerprint != run.resolved["data"]["fingerprint"]:
+        return False
+    user_data.copy(name, config.dataset, config.data_dir)
+    return True
+
+
+def data_again(
+    run: Run,
+    data: Data | None,
+    validation_data: Examples | None,
+    test_data: Examples | None,
+) -> Dataset | None:
+    """Takes the data of a run again, for its continuation.
+
+    Returns:
+        The data where no name finds them, else `None`.
 
     Raises:
-        UserError: they have another shape, or a class too many.
+        UserError: they are not those that it was trained on.
     """
-    from zoo.data.arrays import check_examples
-    from zoo.data.dataset import Split
+    from zoo.data import Dataset
 
-    split = Split(*check_examples(*arrays, name))
-    shape = tuple(split.images.shape[1:])
-    if shape != tuple(input_shape):
+    if data is None:
+        return None
+    is_named = isinstance(data, (str, os.PathLike))
+    if run.resolved["data"]["from_arrays"] and not is_named:
+        if isinstance(data, Dataset):
+            return data
+        from zoo.data import load_dataset
+
+        # As many are held out as before.
+        sizes = run.resolved["data"]
+        total = sizes["train"] + sizes["val"]
+        fraction = 0.1 if validation_data is not None else sizes["val"] / total
+        name = store_examples(data, validation_data, test_data, {})
+        dataset = load_dataset(name, val_fraction=fraction)
+        return dataclasses.replace(dataset, name=run.config.dataset)
+    if not restore_examples(run, data, validation_data, test_data):
         raise UserError(
-            f"the examples of {name} have the shape {shape}, those of the "
-            f"training data {tuple(input_shape)}."
+            f"these are not the data that {run.name} was trained on; give the "
+            "same again, with validation_data and test_data if there were "
+            "such."
         )
-    if split.labels.max() >= num_classes:
-        raise UserError(
-            f"{name} has the class {split.labels.max()}, the training data "
-            f"only 0 to {num_classes - 1}."
-        )
-    return split
+    return None
 
 
-def split_of_arrays(run: Run, arrays: Arrays) -> Split:
-    """Returns a split of arrays for a run that was trained on arrays.
+def is_from_python(run: Run) -> bool:
+    """Whether a run was trained on data from Python."""
+    from zoo.data import user_data
+
+    is_stored = run.config.dataset.startswith(user_data.PREFIX)
+    return is_stored or run.resolved["data"]["from_arrays"]
+
+
+def split_of_examples(run: Run, examples: Examples, split: str) -> Split:
+    """Returns examples as a split, for a run that was trained on such.
 
     Raises:
-        UserError: the run was trained on a dataset that can be loaded, or
-            the arrays do not fit it.
+        UserError: the run was trained on a dataset that has a name, the
+            examples do not fit it, or it was trained on them.
     """
+    from zoo.data import image_table, user_data
+    from zoo.data.examples import open_examples
+
     data = run.resolved["data"]
-    if not data["from_arrays"]:
+    if not is_from_python(run):
         raise UserError(
             f"{run.name} was trained on {data['name']}, which is loaded for "
             "its evaluation; leave out data, or give dataset=NAME."
         )
-    num_classes = len(data["class_names"])
-    return checked_split(arrays, "data", data["input_shape"], num_classes)
+    if image_table.is_frame(examples):
+        raise UserError("data is a DataFrame; give arrays (x, y).")
+    found = open_examples(examples, "data", run.config.image_size)
+    part = user_data.read_split(
+        found, "data", data["class_names"], tuple(data["input_shape"])
+    )
+    if split != "train" and run.config.dataset.startswith(user_data.PREFIX):
+        share = user_data.share_in_training(
+            part, run.config.dataset, run.config.data_dir
+        )
+        if share > 0.5:
+            raise UserError(
+                f"{share:.0%} of the examples in data are training data of "
+                f"{run.name}; leave data out for its own {split} split, or "
+                "give examples that it was not trained on."
+            )
+    return part
 
 
 def register(model: Any, name: str | None = None) -> str:

@@ -519,7 +519,7 @@ def _check_conflicts(config: TrainConfig) -> None:
             f"--freeze={config.freeze} is not a list of layers; write for "
             "example --freeze=features, or --freeze=conv1*,conv3."
         )
-    if config.dataset.startswith("folder:"):
+    if config.dataset.startswith(("folder:", "csv:")):
         return
     if config.group_by is not None:
         raise UserError(

@@ -319,6 +319,11 @@ def _check_without_gradients(config: TrainConfig, dataset: Dataset) -> None:
             f"{config.model} lets examples vote for classes, and "
             f"{dataset.name} asks for numbers; use --model=mlp."
         )
+    if dataset.train.sample_weight is not None:
+        raise UserError(
+            f"{config.model} lets each example vote once, and {dataset.name} "
+            "has weights of examples; leave them out."
+        )
     for name, value in config.overrides().items():
         if name in GRADIENT_OPTIONS:
             raise UserError(

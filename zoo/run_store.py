@@ -397,6 +397,8 @@ def default_name(config: TrainConfig) -> str:
 
 def slug(text: str) -> str:
     """Returns a text as part of a name; of a path, its last part."""
+    if text.startswith("arrays:"):
+        return "arrays"  # a digest says nothing
     if ":" in text:
         text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
     return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")

@@ -6,6 +6,7 @@ that names the remedy. Nothing is rounded, clipped or scaled here.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -107,15 +108,136 @@ def check_classes(
     return names
 
 
-def check_label_range(
-    labels: np.ndarray, class_names: Sequence[str], what: str
-) -> None:
-    """Raises `UserError` for a label that no training image has."""
-    if len(labels) and labels.max() >= len(class_names):
+@dataclasses.dataclass(frozen=True)
+class LabelEncoding:
+    """How labels of the user's own become class indices.
+
+    Attributes:
+        class_names: One name per class.
+        values: The label of each class, ascending: numbers or text.
+        note: Sentence about what was changed; empty if nothing was.
+    """
+
+    class_names: tuple[str, ...]
+    values: np.ndarray
+    note: str = ""
+
+    @classmethod
+    def of(
+        cls, y: np.ndarray, class_names: Sequence[str] | None, what: str
+    ) -> LabelEncoding:
+        """Finds the classes of training labels.
+
+        Args:
+            y: classes 0..K-1 or 1..K, text, or one-hot rows `[N, K]`.
+            class_names: names of the classes 0..K-1, if they are known.
+            what: name of the labels in error messages.
+
+        Raises:
+            UserError: they are not the labels of at least two classes.
+        """
+        note = ""
+        if is_one_hot(y):
+            note = f"{what} is one-hot: its columns are the classes."
+            values = np.arange(y.shape[1])
+            _check_all_present(y.argmax(axis=1), values, what)
+        else:
+            flat = _flat_labels(y, what)
+            values = np.unique(flat)
+            if flat.dtype.kind == "U":
+                note = f"{what} is text: the classes are sorted by name."
+            elif class_names is not None and values[-1] < len(class_names):
+                values = np.arange(len(class_names))
+                _check_all_present(flat, values, what)
+            elif values[0] == 1 and values[-1] == len(values) > 1:
+                note = (
+                    f"{what} counts the classes from 1: 1 to {values[-1]} "
+                    f"became 0 to {values[-1] - 1}, with their names kept."
+                )
+            else:
+                check_classes(flat, None, what)
+        if len(values) < 2:
+            raise UserError(
+                f"{what} has only one class; give labels of at least two "
+                "classes."
+            )
+        if class_names is None:
+            class_names = [str(value) for value in values]
+        labels = np.arange(len(values))
+        return cls(check_classes(labels, class_names, what), values, note)
+
+    def encode(self, y: np.ndarray, what: str) -> np.ndarray:
+        """Returns class indices, int32 `[N]`.
+
+        Args:
+            y: labels of the kind that the training labels have.
+            what: name of the labels in error messages.
+
+        Raises:
+            UserError: a label is of no class of the training labels.
+        """
+        if is_one_hot(y) and y.shape[1] == len(self.values):
+            return y.argmax(axis=1).astype(np.int32)
+        flat = _flat_labels(y, what)
+        is_text = flat.dtype.kind == "U"
+        if is_text != (self.values.dtype.kind == "U"):
+            named = is_text and np.isin(flat, self.class_names).all()
+            if not named:
+                kinds = ("numbers", "text")
+                raise UserError(
+                    f"{what} holds {kinds[is_text]} and the training labels "
+                    f"{kinds[not is_text]}; give both as the same."
+                )
+            flat = self.values[[self.class_names.index(x) for x in flat]]
+        unknown = ~np.isin(flat, self.values)
+        if unknown.any():
+            known = ", ".join(str(value) for value in self.values[:5])
+            more = ", ..." if len(self.values) > 5 else ""
+            raise UserError(
+                f"{what} has the class {flat[unknown][0]}, and the training "
+                f"data only {known}{more}."
+            )
+        return np.searchsorted(self.values, flat).astype(np.int32)
+
+
+def is_one_hot(y: np.ndarray) -> bool:
+    """Whether labels are rows with a single 1."""
+    return (
+        y.ndim == 2
+        and y.shape[1] > 1
+        and y.dtype.kind in "uifb"
+        and bool(((y == 0) | (y == 1)).all())
+        and bool((y.sum(axis=1) == 1).all())
+    )
+
+
+def _check_all_present(y: np.ndarray, values: np.ndarray, what: str) -> None:
+    missing = ~np.isin(values, y)
+    if missing.any():
         raise UserError(
-            f"{what} has the label {labels.max()}, but the training labels "
-            f"are 0 to {len(class_names) - 1}; use the same classes in both."
+            f"{what} has {len(values)} classes, but no example of class "
+            f"{values[missing][0]}; give at least one of each."
         )
+
+
+def _flat_labels(y: np.ndarray, what: str) -> np.ndarray:
+    """Returns labels as int64 or text, `[N]`."""
+    if y.ndim == 2 and y.shape[1] == 1:
+        y = y[:, 0]
+    if y.dtype.kind == "O" and y.ndim == 1:
+        if all(isinstance(label, str | bytes) for label in y):
+            y = np.array([_text(label) for label in y])
+    elif y.dtype.kind == "S":
+        y = np.char.decode(y, "utf-8")
+    if y.dtype.kind == "U" and y.ndim == 1:
+        return np.char.strip(y)
+    if y.dtype.kind == "b" and y.ndim == 1:
+        return y.astype(np.int64)
+    return _check_labels(y, what).astype(np.int64)
+
+
+def _text(label: str | bytes) -> str:
+    return label.decode() if isinstance(label, bytes) else label
 
 
 def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
@@ -139,6 +261,34 @@ def _check_labels(y: np.ndarray, what: str) -> np.ndarray:
             "whole numbers 0 to K-1."
         )
     return y.astype(np.int32)
+
+
+def check_sample_weight(weight: object, count: int, what: str) -> np.ndarray:
+    """Returns the weight of each example, float32 `[N]`.
+
+    Raises:
+        UserError: they are not N numbers of at least 0.
+    """
+    try:
+        found = np.asarray(weight, np.float32)
+    except (TypeError, ValueError):
+        raise UserError(
+            f"{what} is not numbers; give a number of at least 0 for each "
+            "image."
+        ) from None
+    if found.shape == (count, 1):
+        found = found[:, 0]
+    if found.shape != (count,):
+        raise UserError(
+            f"{what} has the shape {list(found.shape)}; give one weight for "
+            f"each of the {count:,} images."
+        )
+    invalid = ~np.isfinite(found) | (found < 0)
+    if invalid.any():
+        raise UserError(
+            f"{what} holds {found[invalid][0]:g}; give numbers of at least 0."
+        )
+    return found
 
 
 def check_pixels(

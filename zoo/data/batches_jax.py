@@ -39,6 +39,7 @@ class JaxStore:
         kind = np.float32 if split.labels.dtype.kind == "f" else np.int32
         self._images = split.images
         self._labels = np.asarray(split.labels, kind)
+        self._weights = split.sample_weight
         self.on_device = _fits(split.images, device_bytes)
         if self.on_device:
             self._images = jax.device_put(self._images)
@@ -57,9 +58,13 @@ class JaxStore:
             indices = order[first : first + self._batch_size].astype(np.int32)
             own = None if params is None else params.take(indices)
             if self.on_device:
-                return _gather_batch(self._images, self._labels, indices, own)
-            images = gather(self._images, indices, own)
-            return _to_float(images), self._labels[indices]
+                batch = _gather_batch(self._images, self._labels, indices, own)
+            else:
+                images = gather(self._images, indices, own)
+                batch = _to_float(images), self._labels[indices]
+            if self._weights is None:
+                return batch
+            return *batch, self._weights[indices]
 
         return JaxBatches(make_batch, numbers)
 
@@ -69,7 +74,7 @@ class JaxBatches(keras.utils.PyDataset):
 
     Args:
         make_batch: function from the number of a batch to (float32
-            `[B, ...]`, labels `[B]`).
+            `[B, ...]`, labels `[B]`), and weights `[B]` if there are any.
         numbers: numbers of the batches.
     """
 

@@ -34,6 +34,9 @@ class TensorFlowStore:
             is_float = split.labels.dtype.kind == "f"
             kind = tf.float32 if is_float else tf.int32
             self._labels = tf.constant(split.labels, kind)
+            self._weights = None
+            if split.sample_weight is not None:
+                self._weights = tf.constant(split.sample_weight, tf.float32)
 
     def batches(
         self,
@@ -65,8 +68,11 @@ class TensorFlowStore:
         def make_batch(number):
             first = number * self._batch_size
             indices = order[first : first + self._batch_size]
-            images = self._gather(indices, params)
-            return tf.cast(images, tf.float32), tf.gather(self._labels, indices)
+            images = tf.cast(self._gather(indices, params), tf.float32)
+            labels = tf.gather(self._labels, indices)
+            if self._weights is None:
+                return images, labels
+            return images, labels, tf.gather(self._weights, indices)
 
         options = tf.data.Options()
         options.deterministic = True

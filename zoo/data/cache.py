@@ -3,8 +3,9 @@
 A split that is slow to read, or too large for memory, is read once and cached
 in a folder of its own, so that training never opens a file with test images:
 `images.npy` (uint8 `[N, H, W, C]`), `labels.npy` (int32 `[N]`), `hashes.npy`
-(uint8 `[N, 16]`, of each image before resizing) and `metadata.json`, which
-lists these files with their sizes and SHA-256 and is written last. A split is
+(uint8 `[N, 16]`, of each image before resizing), `sample_weight.npy` (float32
+`[N]`) where examples have weights, and `metadata.json`, which lists these files
+with their sizes and SHA-256 and is written last. A split is
 verified when it is opened, once per process. The folder can be deleted at any
 time; where it cannot be written, the split is read into memory each time.
 """
@@ -18,7 +19,7 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -32,6 +33,7 @@ from zoo.io import wait_for_lock
 DEFAULT_DATA_DIR = "~/tensorflow_datasets"
 FORMAT = 1
 FILES = IMAGES, LABELS, HASHES = "images.npy", "labels.npy", "hashes.npy"
+WEIGHTS = "sample_weight.npy"
 METADATA, LOCK, PARTIAL = "metadata.json", "lock", ".new"
 HASH_CHUNK_BYTES = 2**23
 # Seconds after which a change is sure to show in the times of a file.
@@ -156,7 +158,10 @@ def load(
     matches = images.shape == (len(labels), *content["shape"])
     if not matches or images.dtype != np.uint8:
         raise CorruptCacheError(f"{folder / IMAGES} has an unexpected shape")
-    split = Split(images, labels)
+    weights = None
+    if WEIGHTS in content["files"]:
+        weights = _open_array(folder / WEIGHTS, mapped=False)
+    split = Split(images, labels, sample_weight=weights)
     return CachedSplit(
         split, [h.tobytes() for h in hashes], content["metadata"]
     )
@@ -199,7 +204,7 @@ def write(
     Raises:
         CacheWriteError: the folder cannot be written. Nothing is left in it.
     """
-    with _writable(folder), wait_for_lock(folder / LOCK, on_wait):
+    with writable(folder), wait_for_lock(folder / LOCK, on_wait):
         with contextlib.suppress(CorruptCacheError):
             if load(folder, origin) is not None:
                 return
@@ -207,11 +212,20 @@ def write(
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
         try:
-            shape = _write_arrays(partial, count, read_chunks())
-            content = {"format": FORMAT, "origin": origin, "shape": shape}
-            content |= {"metadata": metadata, "files": _list_files(partial)}
-            text = json.dumps(content, indent=2) + "\n"
-            (partial / METADATA).write_text(text)
+            labels, hashes = [], []
+
+            def images_of_chunks() -> Iterator[np.ndarray]:
+                for images, chunk_labels, chunk_hashes in read_chunks():
+                    labels.append(np.asarray(chunk_labels, np.int32))
+                    hashes.extend(chunk_hashes)
+                    yield images
+
+            write_images(partial, images_of_chunks())
+            if len(hashes) != count:
+                raise RuntimeError(
+                    f"expected {count} images, got {len(hashes)}"
+                )
+            finish(partial, origin, metadata, np.concatenate(labels), hashes)
             (folder / METADATA).unlink(missing_ok=True)
             for file_name in (*FILES, METADATA):
                 os.replace(partial / file_name, folder / file_name)
@@ -220,7 +234,7 @@ def write(
 
 
 @contextlib.contextmanager
-def _writable(folder: Path) -> Iterator[None]:
+def writable(folder: Path) -> Iterator[None]:
     """Creates a folder; turns errors of the system into one sentence."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -230,38 +244,77 @@ def _writable(folder: Path) -> Iterator[None]:
         raise CacheWriteError(f"{folder} cannot be written: {why}") from error
 
 
-def _write_arrays(
-    folder: Path, count: int, chunks: Iterable[Chunk]
-) -> list[int]:
-    """Writes three arrays, one chunk after the other; returns `[H, W, C]`."""
-    labels, hashes, shape = [], [], None
+def write_images(folder: Path, chunks: Iterable[np.ndarray]) -> list[int]:
+    """Writes the images of a split into a folder, one chunk after the other.
+
+    Args:
+        folder: folder of the split, without a split.
+        chunks: uint8 `[B, H, W, C]`; their number need not be known.
+
+    Returns:
+        `[N, H, W, C]`.
+    """
+    shape = [0, 0, 0, 0]
     with (folder / IMAGES).open("wb") as file:
-        for images, chunk_labels, chunk_hashes in chunks:
-            if shape is None:
-                shape = images.shape[1:]
-                _write_header(file, (count, *shape))
+        for images in chunks:
+            if not shape[0]:
+                shape[1:] = images.shape[1:]
+                _write_header(file, shape)
+            shape[0] += len(images)
             file.write(np.ascontiguousarray(images, np.uint8).data)
-            labels.append(np.asarray(chunk_labels, np.int32))
-            hashes += chunk_hashes
+        file.seek(0)
+        _write_header(file, shape)  # as long as the first one
         file.flush()
         os.fsync(file.fileno())
-    if len(hashes) != count:
-        raise RuntimeError(f"expected {count} images, got {len(hashes)}")
-    np.save(folder / LABELS, np.concatenate(labels))
+    return shape
+
+
+def finish(
+    folder: Path,
+    origin: str,
+    metadata: dict[str, Any],
+    labels: np.ndarray,
+    hashes: list[bytes],
+    sample_weight: np.ndarray | None = None,
+) -> None:
+    """Writes what belongs to images that `write_images` wrote.
+
+    Args:
+        folder: folder of the split.
+        origin: see `load`.
+        metadata: stored in `metadata.json`.
+        labels: int32 `[N]`.
+        hashes: one hash per image.
+        sample_weight: float32 `[N]`, if the examples have weights.
+    """
+    np.save(folder / LABELS, labels)
     raw = np.frombuffer(b"".join(hashes), np.uint8)
-    np.save(folder / HASHES, raw.reshape(count, -1))
-    return list(shape)
+    np.save(folder / HASHES, raw.reshape(len(hashes), -1))
+    if sample_weight is not None:
+        np.save(folder / WEIGHTS, sample_weight)
+    shape = list(_open_array(folder / IMAGES, mapped=True).shape[1:])
+    content = {"format": FORMAT, "origin": origin, "shape": shape}
+    content |= {"metadata": metadata, "files": _list_files(folder)}
+    (folder / METADATA).write_text(json.dumps(content, indent=2) + "\n")
 
 
-def _write_header(file, shape: tuple[int, ...]) -> None:
-    header = {"descr": "|u1", "fortran_order": False, "shape": shape}
+def set_origin(folder: Path, origin: str) -> None:
+    """Gives a split that is not in use yet another origin, see `load`."""
+    content = json.loads((folder / METADATA).read_text())
+    content["origin"] = origin
+    (folder / METADATA).write_text(json.dumps(content, indent=2) + "\n")
+
+
+def _write_header(file, shape: Sequence[int]) -> None:
+    header = {"descr": "|u1", "fortran_order": False, "shape": tuple(shape)}
     np.lib.format.write_array_header_1_0(file, header)
 
 
 def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
     return {
         path.name: {"bytes": path.stat().st_size, "sha256": _sha256(path)}
-        for path in (folder / file_name for file_name in FILES)
+        for path in (folder / file_name for file_name in (*FILES, WEIGHTS))
+        if path.name in FILES or path.exists()
     }
 
 
@@ -276,7 +329,7 @@ def _read_metadata(folder: Path, origin: str | None) -> dict[str, Any] | None:
         content = json.loads(path.read_text())
         if content["format"] != FORMAT:
             return None
-        if set(content["files"]) != set(FILES):
+        if set(content["files"]) - {WEIGHTS} != set(FILES):
             raise ValueError
         for entry in content["files"].values():
             int(entry["bytes"]), entry["sha256"]
@@ -353,7 +406,7 @@ def read_into_memory(
 
 def show_progress(
     items: Iterable[Item],
-    count: int,
+    count: int | None,
     name: str,
     size_of: Callable[[Item], int] = lambda chunk: len(chunk[2]),
     unit: str = "images",
@@ -362,7 +415,7 @@ def show_progress(
 
     Args:
         items: results of some work.
-        count: total size of all items.
+        count: total size of all items, if it is known.
         name: name of the work.
         size_of: size of an item; images in a chunk by default.
         unit: plural noun for what is counted.

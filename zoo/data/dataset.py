@@ -41,11 +41,14 @@ class Split:
             regression, float32 `[N]`.
         file_names: `N` paths relative to the folder that was read; empty
             where images do not come from files.
+        sample_weight: Weight of each example in the training loss, float32
+            `[N]`, at least 0; `None` where all count the same.
     """
 
     images: np.ndarray | MemmapView
     labels: np.ndarray
     file_names: tuple[str, ...] = ()
+    sample_weight: np.ndarray | None = None
 
     def __post_init__(self):
         object.__setattr__(self, "images", load_or_memmap(self.images))
@@ -64,7 +67,10 @@ class Split:
         """Returns the examples at `indices`, int `[M]`, in that order."""
         names = tuple(self.file_names[i] for i in indices if self.file_names)
         images = take(self.images, indices)
-        return Split(images, self.labels[indices], names)
+        weight = self.sample_weight
+        if weight is not None:
+            weight = weight[indices]
+        return Split(images, self.labels[indices], names, weight)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -209,6 +215,9 @@ def fingerprint(splits: dict[str, Split], class_names: Sequence[str]) -> str:
             total.update(np.ascontiguousarray(chunk).data)
         kind = "<f4" if split.labels.dtype.kind == "f" else "<i4"
         total.update(np.ascontiguousarray(split.labels, kind).data)
+        if split.sample_weight is not None:
+            weight = np.ascontiguousarray(split.sample_weight, "<f4")
+            total.update(b"sample_weight" + weight.tobytes())
     return total.hexdigest()
 
 

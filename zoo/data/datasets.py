@@ -133,6 +133,16 @@ DATASETS = (
         "npz:", "your arrays x and y, in a NumPy file at PATH",
         "zoo.data.npz:read", example_path="data.npz"),
     DatasetInfo(
+        "csv:", "your images: a CSV file at PATH with columns path and label",
+        "zoo.data.image_table:read", example_path="images.csv"),
+    DatasetInfo(
+        "tfds:", "any images of tensorflow-datasets, by their name there",
+        "zoo.data.tfds:read_by_name", example_path="kmnist",
+        url="https://storage.googleapis.com"),
+    DatasetInfo(
+        "arrays:", "data that `zoo.train` was given in Python, in the cache",
+        "zoo.data.user_data:read", example_path="0123456789abcdef"),
+    DatasetInfo(
         "moons", "two interleaving half circles of points", POINTS,
         2, (2,), 850, 150),
     DatasetInfo(

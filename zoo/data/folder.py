@@ -83,7 +83,7 @@ def read(request: ReadRequest) -> DatasetReader:
         notes.append(note)
     with_remedy = functools.partial(_with_remedy, root)
     with with_remedy():
-        reader = _FolderReader(root, request, files)
+        reader = FileReader(f"folder:{root}", root, request, files)
     return DatasetReader(
         tuple(classes),
         {split_name: len(listed) for split_name, listed in files.items()},
@@ -346,11 +346,12 @@ def _equal_folder_notes(children: list[Path]) -> tuple[str, ...]:
     )
 
 
-class _FolderReader:
-    """Reads the splits of one folder.
+class FileReader:
+    """Reads splits of image files.
 
     Args:
-        root: the folder.
+        name: name of the dataset.
+        root: folder that file names are relative to.
         request: the dataset as requested.
         files: files of each split.
 
@@ -359,7 +360,11 @@ class _FolderReader:
     """
 
     def __init__(
-        self, root: Path, request: ReadRequest, files: dict[str, Files]
+        self,
+        name: str,
+        root: Path,
+        request: ReadRequest,
+        files: dict[str, Files],
     ):
         self._root = root
         self._listed = files
@@ -368,13 +373,15 @@ class _FolderReader:
         self._origins: dict[str, str] = {}
         self._image_size = request.image_size
         self._resize = request.resize
-        self._name = f"folder:{root}"
+        self._name = name
         self._cache_dir = self._find_cache_dir(request)
         metadata = self._cached_metadata(TRAIN)
         self.spec = _spec(metadata) if metadata else self._find_spec()
 
     def _find_cache_dir(self, request: ReadRequest) -> Path:
         path = self._root.resolve()
+        if self._name.startswith("csv:"):
+            path = Path(self._name.removeprefix("csv:")).resolve()
         size = f"{self._image_size} {self._resize}"
         key = f"{path} {size} skips={self._skip_unreadable}"
         digest = hashlib.sha256(key.encode()).hexdigest()[:16]
@@ -500,7 +507,9 @@ class _FolderReader:
         return self._origins[split_name]
 
     def _relative(self, path: Path) -> str:
-        return path.relative_to(self._root).as_posix()
+        if path.is_relative_to(self._root):
+            return path.relative_to(self._root).as_posix()
+        return path.as_posix()  # a table may name files anywhere
 
 
 def _file_state(path: Path) -> tuple[int, int]:

@@ -91,13 +91,16 @@ def load_dataset(
             [hashes[i] for i in kept],
             groups and [groups[i] for i in kept],
         )
+    num_test: int | None = len(held_out)
+    if TEST in reader.split_sizes:
+        num_test = reader.split_sizes[TEST] or None
     dataset = Dataset(
         name,
         train,
         val,
         reader.class_names,
         hflip_safe=info.hflip_safe,
-        num_test_examples=reader.split_sizes.get(TEST, len(held_out)),
+        num_test_examples=num_test,
         notes=reader.notes(),
     )
     return subsample(select_classes(dataset, classes), train_examples)
@@ -150,7 +153,8 @@ class DatasetReader:
     Attributes:
         class_names: One name per label; empty for a regression.
         split_sizes: Number of images of each split that the source has, of
-            train, val and test.
+            train, val and test; 0 for a test split that is not there and is
+            not held out either.
         read: Function from the name of a split to the split and one hash per
             image. The hash is of the pixels before resizing, so that splits
             do not depend on the image size.

@@ -1,13 +1,16 @@
 """NumPy files, and the dataset `npz:PATH` in one of them.
 
 Keys of the dataset: `x` and `y`; `x_val` and `y_val`, `x_test` and `y_test`
-if there; `class_names`, an array of text, if there. Nothing is ever unpickled.
+if there; or those of keras.datasets (`x_train`, ...) or MedMNIST
+(`train_images`, `train_labels`, ...); `class_names`, an array of text, if
+there, and `sample_weight`. Nothing is ever unpickled.
 Images that are too large for memory stay in a file that `numpy.savez` wrote,
 which does not compress: they are memory-mapped where they are.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import os
 import struct
@@ -20,9 +23,9 @@ import numpy as np
 
 from zoo.data import memmap
 from zoo.data.arrays import (
-    check_classes,
+    LabelEncoding,
     check_examples,
-    check_label_range,
+    check_sample_weight,
     pixel_range,
     scales_differ,
 )
@@ -39,6 +42,11 @@ from zoo.errors import UserError, join_and, join_or
 
 SUFFIXES = (".npy", ".npz")
 KEYS = {TRAIN: ("x", "y"), VAL: ("x_val", "y_val"), TEST: ("x_test", "y_test")}
+KERAS_KEYS = {**KEYS, TRAIN: ("x_train", "y_train")}
+MEDMNIST_KEYS = {
+    split_name: (f"{split_name}_images", f"{split_name}_labels")
+    for split_name in (TRAIN, VAL, TEST)
+}
 
 READ_HEADER = {
     (1, 0): np.lib.format.read_array_header_1_0,
@@ -54,32 +62,50 @@ def read(request: ReadRequest) -> DatasetReader:
     """Reads and checks all arrays of the file."""
     path = Path(request.path).expanduser()
     arrays = read_archive(path, f"npz:{path}")
-    splits = _make_splits(arrays, str(path))
+    keys = _find_keys(arrays)
     class_names = _class_names(arrays, str(path))
-    labels = splits[TRAIN].labels
-    names = check_classes(labels, class_names, str(path))
+    splits, encoding = _make_splits(arrays, keys, class_names, str(path))
+    names = encoding.class_names
     for split_name, split in splits.items():
-        x, y = KEYS[split_name]
-        check_label_range(split.labels, names, f"{y} of {path}")
+        x, _ = keys[split_name]
         if split.images.shape[1:] != splits[TRAIN].images.shape[1:]:
             raise UserError(
                 f"{x} of {path} has images of {list(split.images.shape[1:])} "
-                f"and x of {list(splits[TRAIN].images.shape[1:])}; give all "
-                "images the same shape."
+                f"and {keys[TRAIN][0]} of "
+                f"{list(splits[TRAIN].images.shape[1:])}; give all images the "
+                "same shape."
             )
-        _check_scale(splits, split_name, str(path))
-    return reader_in_memory(
+        _check_scale(splits, split_name, keys, str(path))
+    is_text = encoding.values.dtype.kind == "U"
+    reader = reader_in_memory(
         splits,
         names,
         request.image_size,
-        labels_are_names=class_names is None,
+        labels_are_names=class_names is None and not is_text,
         resize=request.resize,
     )
+    notes = (*reader.notes(), *filter(None, [encoding.note]))
+    return dataclasses.replace(reader, notes=lambda: notes)
 
 
-def _make_splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:
-    splits = {}
-    for split_name, keys in KEYS.items():
+def _find_keys(
+    arrays: dict[str, np.ndarray],
+) -> dict[str, tuple[str, str]]:
+    """Returns the keys of images and labels, by split."""
+    for keys in (KEYS, KERAS_KEYS, MEDMNIST_KEYS):
+        if keys[TRAIN][0] in arrays:
+            return keys
+    return KEYS
+
+
+def _make_splits(
+    arrays: dict[str, np.ndarray],
+    keys_of: dict[str, tuple[str, str]],
+    class_names: list[str] | None,
+    name: str,
+) -> tuple[dict[str, Split], LabelEncoding]:
+    splits, encoding = {}, None
+    for split_name, keys in keys_of.items():
         missing = [key for key in keys if key not in arrays]
         if split_name != TRAIN and len(missing) == 2:
             continue
@@ -91,8 +117,19 @@ def _make_splits(arrays: dict[str, np.ndarray], name: str) -> dict[str, Split]:
                 "(labels)."
             )
         x, y = (arrays[key] for key in keys)
-        splits[split_name] = Split(*check_examples(x, y, name, keys))
-    return splits
+        what = f"{keys[1]} of {name}"
+        if encoding is None:  # of the training labels, which come first
+            encoding = LabelEncoding.of(y, class_names, what)
+        labels = encoding.encode(y, what)
+        images, labels = check_examples(x, labels, name, keys)
+        splits[split_name] = Split(images, labels)
+    if (weight := arrays.get("sample_weight")) is not None:
+        weight = check_sample_weight(
+            weight, len(splits[TRAIN]), f"sample_weight of {name}"
+        )
+        train = dataclasses.replace(splits[TRAIN], sample_weight=weight)
+        splits[TRAIN] = train
+    return splits, encoding
 
 
 def _class_names(arrays: dict[str, np.ndarray], name: str) -> list[str] | None:
@@ -107,16 +144,21 @@ def _class_names(arrays: dict[str, np.ndarray], name: str) -> list[str] | None:
     return names.tolist()
 
 
-def _check_scale(splits: dict[str, Split], split_name: str, path: str) -> None:
+def _check_scale(
+    splits: dict[str, Split],
+    split_name: str,
+    keys: dict[str, tuple[str, str]],
+    path: str,
+) -> None:
     """Refuses a split whose pixels are scaled unlike those for training."""
     train, other = (
         pixel_range(splits[name].images)[1] for name in (TRAIN, split_name)
     )
     if scales_differ(train, other):
         raise UserError(
-            f"{KEYS[split_name][0]} of {path} lies between 0 and {other}, and "
-            f"x between 0 and {train}; give all splits in one scale, as raw "
-            "pixels 0..255."
+            f"{keys[split_name][0]} of {path} lies between 0 and {other}, and "
+            f"{keys[TRAIN][0]} between 0 and {train}; give all splits in one "
+            "scale, as raw pixels 0..255."
         )
 
 

@@ -10,6 +10,8 @@ reads fastest: a store holds the examples of a split and has one method,
 
 from __future__ import annotations
 
+import dataclasses
+
 import numpy as np
 
 from zoo.data import augment as augmentation
@@ -73,7 +75,8 @@ class TrainingBatches:
 
         Returns:
             Data for `fit`: batches of (float32 `[B, H, W, C]` raw pixels,
-            int32 `[B]` labels). A finite `tf.data.Dataset`, with the same
+            int32 `[B]` labels), and float32 `[B]` weights if the examples
+            have any. A finite `tf.data.Dataset`, with the same
             `element_spec` in every epoch, or a `keras.utils.PyDataset`.
         """
         order = epoch_order(self._seed, epoch, self.num_examples)
@@ -97,8 +100,10 @@ class TrainingBatches:
 def eval_batches(split: Split, batch_size: int):
     """Returns each example exactly once, in order, as `TrainingBatches.epoch`.
 
-    The same types of batches as there.
+    The same types of batches as there, without weights: in scores all examples
+    count the same.
     """
+    split = dataclasses.replace(split, sample_weight=None)
     numbers = range(-(-len(split) // batch_size))
     order = np.arange(len(split))
     return _make_store(split, batch_size).batches(order, None, numbers)

@@ -10,6 +10,7 @@ datasets is not needed any more.
 from __future__ import annotations
 
 import contextlib
+import dataclasses
 import functools
 import json
 import math
@@ -32,11 +33,12 @@ from zoo.data.datasets import DatasetInfo
 from zoo.data.loading import (
     TEST,
     TRAIN,
+    VAL,
     DatasetReader,
     ReadRequest,
     resize_split,
 )
-from zoo.errors import UserError
+from zoo.errors import UserError, join_and
 
 CACHE_DIR = "zoo"  # inside the folder of datasets
 CHUNK_SIZE = 1024  # images that are decoded at a time
@@ -59,6 +61,14 @@ def read(request: ReadRequest) -> DatasetReader:
     )
 
 
+def read_by_name(request: ReadRequest) -> DatasetReader:
+    """Reads `tfds:NAME`: any images with one label each."""
+    info = dataclasses.replace(
+        request.info, name=f"tfds:{request.path}", tfds_name=request.path
+    )
+    return read(dataclasses.replace(request, info=info))
+
+
 class _TfdsReader:
     """Reads the splits of one dataset.
 
@@ -69,7 +79,8 @@ class _TfdsReader:
     def __init__(self, request: ReadRequest):
         self._request = request
         self._data_dir = cache.resolve_data_dir(request.data_dir)
-        self._cache_dir = self._data_dir / CACHE_DIR / request.info.name
+        name = re.sub(r"[:/]", "-", request.info.name)
+        self._cache_dir = self._data_dir / CACHE_DIR / name
         self._builder = functools.cache(
             lambda: prepared_builder(request.info, request.data_dir)
         )
@@ -153,7 +164,7 @@ class _TfdsReader:
         folder = self._data_dir / self._request.info.tfds_name / version
         sizes = {
             path.name: path.stat().st_size
-            for path in sorted(folder.glob(f"*-{split_name}.*"))
+            for path in sorted(folder.glob(f"*-{_tfds_split(split_name)}.*"))
         }
         return json.dumps(sizes) if sizes else None
 
@@ -198,27 +209,49 @@ def _resized_chunks(
 
 def _metadata(info: DatasetInfo, builder) -> dict[str, Any]:
     """Returns version, class names, sizes of splits and shape of images."""
-    names = tuple(builder.info.features["label"].names)
+    features = builder.info.features
+    image, label = (
+        features.get(key) if hasattr(features, "get") else None
+        for key in ("image", "label")
+    )
+    names = tuple(getattr(label, "names", None) or ())
+    shape = getattr(image, "shape", None)
+    if not names or shape is None:
+        raise UserError(
+            f"{info.name} has the features {join_and(features)}; only an "
+            "image with one label can be trained on."
+        )
+    if None in shape:
+        raise UserError(
+            f"{info.name} has images of different sizes; write them into "
+            "folders of their classes, for folder:PATH with --image_size."
+        )
     return {
         "version": str(builder.info.version),
         "class_names": list(CLASS_NAMES.get(info.name, names)),
         "split_sizes": {
-            name: builder.info.splits[name].num_examples
-            for name in (TRAIN, TEST)
-            if name in builder.info.splits
+            name: builder.info.splits[_tfds_split(name)].num_examples
+            for name in (TRAIN, VAL, TEST)
+            if _tfds_split(name) in builder.info.splits
         },
-        "shape": list(builder.info.features["image"].shape),
+        "shape": list(shape),
     }
+
+
+def _tfds_split(split_name: str) -> str:
+    """Returns the name of a split in tensorflow-datasets."""
+    return "validation" if split_name == VAL else split_name
 
 
 def _chunks(builder, info: DatasetInfo, split_name: str) -> Iterator[Chunk]:
     """Decodes a split in the order of its files."""
     import tensorflow as tf
 
-    missing = builder.info.splits[split_name].num_examples
+    tfds_split = _tfds_split(split_name)
+    missing = builder.info.splits[tfds_split].num_examples
     try:
         batches = builder.as_dataset(
-            split=split_name, batch_size=CHUNK_SIZE, shuffle_files=False
+            split=tfds_split, batch_size=CHUNK_SIZE, shuffle_files=False
         )
         for batch in batches.as_numpy_iterator():
             images = batch["image"]
@@ -327,7 +360,14 @@ def _make_builder(name: str, folder: str):
             f"{error.name}, which is not installed; run `pip install "
             f"{error.name}`."
         ) from None
-    return tfds.builder(name, data_dir=folder)
+    try:
+        return tfds.builder(name, data_dir=folder)
+    except (tfds.core.registered.DatasetNotFoundError, ValueError) as error:
+        raise UserError(
+            f"tensorflow-datasets has no dataset {name!r} "
+            f"({_first_line(error)}); see "
+            "https://www.tensorflow.org/datasets/catalog."
+        ) from error
 
 
 def _download(
@@ -336,7 +376,8 @@ def _download(
     """Downloads and prepares; leaves nothing behind if that fails."""
     import tensorflow_datasets as tfds
 
-    log(f"downloading {info.name} ({info.download_mib:,} MiB) to {folder}")
+    size = f" ({info.download_mib:,} MiB)" if info.download_mib else ""
+    log(f"downloading {info.name}{size} to {folder}")
     if not sys.stderr.isatty():
         tfds.disable_progress_bar()
     created = [p for p in Path(builder.data_dir).parents if not p.exists()]

@@ -118,7 +118,7 @@ def extract_features(
     if vectors is None:
         vectors = compute(split.images, extractor, progress)
         _write(path, vectors)
-    return Split(vectors, split.labels)
+    return Split(vectors, split.labels, sample_weight=split.sample_weight)
 
 
 def key(split: Split, extractor: Extractor) -> str:

@@ -250,7 +250,7 @@ class Session:
         return batch.images, batch.labels
 
     def _training_batch(self) -> np.ndarray:
-        inputs, _ = next(iter(self.batches.epoch(0, num_batches=1)))
+        inputs, *_ = next(iter(self.batches.epoch(0, num_batches=1)))
         return np.asarray(inputs)
 
 

@@ -199,7 +199,10 @@ class ModelWithAuxiliaryHeads(keras.Model):
         logits, *others = _as_list(y_pred)
         total = super().compute_loss(x, y, logits, sample_weight, training)
         for other in others:
-            loss = keras.ops.mean(self.loss(y, other))
+            each = self.loss(y, other)
+            if sample_weight is not None:
+                each = each * sample_weight
+            loss = keras.ops.mean(each)
             total += self._aggregate_additional_loss(AUXILIARY_WEIGHT * loss)
         return total
 
@@ -245,12 +248,14 @@ def compile_model(
     """Gives a model its loss, regularization, optimizer and metrics.
 
     Afterwards `fit` reports `loss` with regularization and the losses of
-    auxiliary heads, and `data_loss` without; where classes have weights,
-    `loss` has them, `data_loss` has not, and `weighted_loss` has them alone.
+    auxiliary heads, and `data_loss` without; where classes or examples have
+    weights, `loss` has them, `data_loss` has not, and `weighted_loss` has them
+    alone.
     """
     plain = losses.data_loss(config)
     minimized = minimized_loss(config, dataset)
-    has_weights = config.class_weight != "none"
+    by_example = dataset.train.sample_weight is not None
+    has_weights = config.class_weight != "none" or by_example
     biases = optimizers.norm_biases(backbone_of(model))
     if config.weight_decay and config.optimizer not in optimizers.DECOUPLED:
         losses.add_weight_decay(
@@ -262,25 +267,44 @@ def compile_model(
     reported = {}
     if model.losses or len(model.outputs) > 1 or has_weights:
         reported["data_loss"] = plain
-    if has_weights:
-        reported["weighted_loss"] = minimized
     metrics += [
         keras.metrics.MeanMetricWrapper(function, name=name)
         for name, function in reported.items()
     ]
+    weighted = []
+    if has_weights:
+        kind = WeightedLoss if by_example else keras.metrics.MeanMetricWrapper
+        weighted.append(kind(minimized, name="weighted_loss"))
+    if not by_example:
+        # Weights of examples are then given by several devices alone, which
+        # count the same examples.
+        metrics, weighted = [], metrics + weighted
     model.compile(
         optimizer=optimizers.make_optimizer(
             config, schedule, config.total_steps, biases
         ),
         loss=minimized,
-        # Weights of examples are given by several devices alone, which count
-        # the same examples.
-        weighted_metrics=metrics,
+        metrics=metrics,
+        weighted_metrics=weighted,
         jit_compile={"auto": "auto", "on": True, "off": False}[config.jit],
         steps_per_execution=steps_per_execution,
     )
     model.optimizer.build(model.trainable_variables)
     _build_metrics(model, dataset.train.labels.dtype.name)
+
+
+class WeightedLoss(keras.metrics.MeanMetricWrapper):
+    """The mean over all examples of weight times loss, as `fit` minimizes.
+
+    A weighted mean would divide by the sum of the weights.
+    """
+
+    def update_state(self, y_true, y_pred, sample_weight=None):
+        """Adds the losses of a batch, a value an example."""
+        values = self._fn(y_true, y_pred)
+        if sample_weight is not None:
+            values = values * keras.ops.cast(sample_weight, values.dtype)
+        return keras.metrics.Mean.update_state(self, values)
 
 
 def minimized_loss(config: ResolvedConfig, dataset: Dataset) -> Callable:

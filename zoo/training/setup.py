@@ -132,6 +132,11 @@ def prepare(
     source = load_dataset(config, dataset)
     resolved = resolve(config, source)
     distributed_devices.check_batch_size(devices, resolved.batch_size)
+    if devices.is_distributed and source.train.sample_weight is not None:
+        raise UserError(
+            f"{source.name} has weights of examples, which train on a single "
+            "device; leave out --devices."
+        )
     dataset, random_labels = randomize_labels(
         source, config.randomize_labels, config.seed
     )
