@@ -98,7 +98,7 @@ BAD = {
     "label out of range": ({"x": X, "y": Y + 99}, "label 101, but only 60"),
     "unknown test label": (
         {"x": X, "y": Y, **TEST, "y_test": [0, 1, 2, 3]},
-        "y_test of .* has the label 3",
+        "y_test of .* has the class 3",
     ),
     "other test images": (
         {"x": X[:, :4], "y": Y, **TEST},
