@@ -320,26 +320,33 @@ def register(model: Any, name: str | None = None) -> str:
         own = getattr(model, "name", None) or getattr(model, "__name__", "")
         name = re.sub(r"\W", "_", str(own)).strip("_") or "model"
         name = name if name[0].isalpha() else f"model_{name}"
-    builder = _cloner(model) if isinstance(model, keras.Model) else model
+    builder = _Cloner(model) if isinstance(model, keras.Model) else model
     MODELS.discard(name)
     register_model(name, builder, takes_vectors=True)
     return name
 
 
-def _cloner(model: keras.Model) -> Callable[..., keras.Model]:
-    """Returns a builder that gives a copy of a model, with its weights."""
-    import keras
+class _Cloner:
+    """A builder that gives a copy of a model, with its weights.
 
-    def build(input_shape, num_classes):
-        try:
-            copy = keras.models.clone_model(model)
-        except ValueError:  # a subclass, which is refused where it is checked
-            return model
+    Args:
+        original: The model, which is left as it is.
+    """
+
+    def __init__(self, original: keras.Model):
+        self.original = original
+
+    def __call__(self, input_shape, num_classes):
+        import keras
+
+        model = self.original
+        is_sequential = isinstance(model, keras.Sequential)
+        if not is_sequential and not hasattr(model, "operations"):
+            return model  # a subclass, whose layers are copied later
+        copy = keras.models.clone_model(model)
         if model.built and copy.built:
             copy.set_weights(model.get_weights())
         return copy
-
-    return build
 
 
 def training_console(

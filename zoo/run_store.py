@@ -399,6 +399,10 @@ def slug(text: str) -> str:
     """Returns a text as part of a name; of a path, its last part."""
     if text.startswith("arrays:"):
         return "arrays"  # a digest says nothing
+    if ".py:" in text:
+        path, _, function = text.partition(".py:")
+        text = pathlib.PurePath(path).stem
+        return slug(text if function == "build" else f"{text}_{function}")
     if ":" in text:
         text = pathlib.PurePath(text.partition(":")[2]).stem or "data"
     return re.sub(r"[^A-Za-z0-9_.\-]+", "_", text).strip("_.")

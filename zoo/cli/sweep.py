@@ -144,6 +144,13 @@ def read(argv: list[str]) -> SweepFlags | None:
         return None
     values = command.values
     placement = cluster.read(command)
+    if values.hypermodel is not None:
+        if "model" in command.given():
+            raise UserError(
+                f"--hypermodel={values.hypermodel} is a model, and so is "
+                f"--model={values.model}; give one of them."
+            )
+        found = found[0].replace(model=values.hypermodel), found[1]
     config, texts = merge_space(found[0], values.space or [], argv)
     numbers = {name: _number(name, getattr(values, name)) for name in NUMBERS}
     choices = {
@@ -229,6 +236,12 @@ def _command() -> Command:
         "what to search, repeatable: NAME=a,b,c, NAME=low:high, "
         "NAME=low:high:step, NAME=log:low:high; model_arg.NAME is an argument "
         "of the model (default: the model's own space)",
+    )
+    command.text(
+        "hypermodel",
+        None,
+        "PATH.py:build, a function build(hp) as keras-tuner takes it: searches "
+        "its hyperparameters",
     )
     command.text(
         "tuner",

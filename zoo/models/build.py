@@ -92,7 +92,12 @@ def build_standardized(
 
     if entry.registered or entry.has_preprocessing:
         return user_models.standardize(
-            entry.name, model, shape, classes, task == "classification"
+            entry.name,
+            model,
+            shape,
+            classes,
+            task == "classification",
+            getattr(builder, "original", None),
         )
     _check_output(entry, model, classes)
     return user_models.StandardizedModel(model)

@@ -17,7 +17,9 @@ from typing import Any
 
 from zoo import synonyms
 from zoo.errors import UserError, unknown_name_error
+from zoo.models import plugins
 
+EXTERNAL_SHAPE = (28, 28, 1)  # of which a model from elsewhere is described
 NO_OPTIONS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -152,6 +154,8 @@ class ModelEntry:
         """
         if callable(self.builder):
             return self.builder
+        if plugins.is_file_name(self.builder):
+            return plugins.load_file(self.builder)
         try:
             return _import(self.builder)
         except (ImportError, AttributeError) as error:
@@ -178,6 +182,23 @@ def _import(location: str) -> Callable:
     return getattr(importlib.import_module(module), function)
 
 
+def _external_entry(name: str, builder: str, description: str) -> ModelEntry:
+    return ModelEntry(
+        name,
+        builder,
+        description,
+        EXTERNAL_SHAPE,
+        takes_vectors=True,
+        registered=True,
+    )
+
+
+def _installed_entry(name: str) -> ModelEntry:
+    builder = plugins.installed()[name]
+    package = builder.partition(":")[0].partition(".")[0]
+    return _external_entry(name, builder, f"of the package {package}")
+
+
 class Registry:
     """Models by name, in the order in which a course introduces them."""
 
@@ -191,6 +212,9 @@ class Registry:
                 yield from (entry.match(name) for name in entry.members)
             else:
                 yield entry
+        for name in plugins.installed():
+            if not any(entry.matches(name) for entry in self._entries):
+                yield _installed_entry(name)
 
     def names(self, pattern: str = "*") -> list[str]:
         """Returns the listed names that match a wildcard such as `wrn*`."""
@@ -207,6 +231,8 @@ class Registry:
     def find(self, name: str) -> ModelEntry:
         """Returns the entry of `name`; raises `UserError` with close matches.
 
+        `PATH.py:build` is a model of the user's own, from a file.
+
         An exact name takes precedence over the pattern of a family, and the
         first of two matching families over the second: `resnet50` does not
         belong to `resnet<depth>`.
@@ -214,6 +240,11 @@ class Registry:
         for entry in sorted(self._entries, key=lambda entry: entry.is_family):
             if match := entry.match(name):
                 return match
+        if plugins.is_file_name(name):
+            plugins.check_file(name)
+            return _external_entry(name, name, "your own, from a file")
+        if name in plugins.installed():
+            return _installed_entry(name)
         raise unknown_name_error(
             "model", name, self.names(), "zoo models", synonyms.models(name)
         )

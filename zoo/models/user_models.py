@@ -3,7 +3,9 @@
 The rest of the package relies on a functional model with one input, whose
 outputs are logits and whose last layer is called `logits`. A tutorial's model
 is often a `Sequential` that starts with a `Rescaling` and ends in a softmax.
-It is converted, with the same layers and weights, or refused.
+It is converted, with the same layers and weights, or refused. A subclass is
+replaced by the layers that its `call` uses. What a model was compiled with
+becomes options of the run, or is refused by name.
 
 Preprocessing by `keras.ops` or by the `preprocess_input` of
 keras.applications cannot be detected.
@@ -12,18 +14,21 @@ keras.applications cannot be detected.
 from __future__ import annotations
 
 import dataclasses
+import inspect
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import keras
 import numpy as np
 from keras import layers
 
-from zoo.errors import UserError
+from zoo.errors import UserError, join_or
 
 PREPROCESSING = (layers.Rescaling, layers.Normalization)
 FEATURES, LOGITS = "features", "logits"
 LINE = "layers.Dense(num_classes)"
+TRAINING_METHODS = ("train_step", "compute_loss")
 NUM_PROBES = 2  # random images to detect outputs that are probabilities
 
 
@@ -36,11 +41,13 @@ class StandardizedModel:
         preprocessing: Names of the preprocessing layers for raw pixels, before
             the first layer with weights.
         softmax: Whether a final softmax was removed.
+        compiled: Options of `TrainConfig` that the model was compiled with.
     """
 
     model: keras.Model
     preprocessing: tuple[str, ...] = ()
     softmax: bool = False
+    compiled: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def standardize(
@@ -49,6 +56,7 @@ def standardize(
     input_shape: tuple[int, ...],
     num_classes: int,
     classifies: bool,
+    original: keras.Model | None = None,
 ) -> StandardizedModel:
     """Converts a builder's result to a functional model that ends in logits.
 
@@ -59,10 +67,14 @@ def standardize(
         num_classes: K, as given to the builder.
         classifies: whether the outputs are logits of classes. In a regression
             the last activation is part of the model.
+        original: the model that the builder copies, if it copies one.
 
     Raises:
         UserError: it cannot be used; the message says what to change.
     """
+    compiled = {}
+    if isinstance(original or built, keras.Model):
+        compiled = compiled_options(name, original or built, classifies)
     model = _functional(name, built, input_shape)
     _check_shapes(name, model, input_shape, num_classes)
     ends = [
@@ -82,7 +94,7 @@ def standardize(
     preprocessing = tuple(layer.name for layer in preprocessing_of(model))
     if classifies:
         _check_logits(name, model, input_shape)
-    return StandardizedModel(model, preprocessing, softmax)
+    return StandardizedModel(model, preprocessing, softmax, compiled)
 
 
 def preprocessing_of(model: keras.Model) -> list[layers.Layer]:
@@ -177,11 +189,7 @@ def _functional(
         if not built.built:
             built.build((None, *input_shape))
     elif _is_subclassed(built):
-        raise UserError(
-            f"{name} is a subclass of keras.Model, {type(built).__name__}, "
-            "whose layers cannot be inspected; return keras.Model(inputs, "
-            "outputs) or a keras.Sequential from its builder."
-        )
+        return _of_subclass(name, built, input_shape)
     if isinstance(getattr(built, "output", None), dict):
         raise UserError(
             f"{name} returns a dictionary of outputs; its builder must return "
@@ -195,11 +203,56 @@ def _is_subclassed(built: keras.Model) -> bool:
     if not hasattr(built, "operations"):
         return True
     plain = type(keras.Model(built.inputs, built.outputs))
-    methods = ("call", "train_step", "compute_loss")
+    methods = ("call", *TRAINING_METHODS)
     return any(
         getattr(type(built), method) is not getattr(plain, method)
         for method in methods
     )
+
+
+def _of_subclass(
+    name: str, built: keras.Model, input_shape: tuple[int, ...]
+) -> keras.Model:
+    """Returns the layers that the `call` of a subclass uses, as a model.
+
+    Raises:
+        UserError: it trains in a way of its own, or `call` computes something
+            that is no layer, or differs in training.
+    """
+    kind = type(built).__name__
+    for method in TRAINING_METHODS:
+        if getattr(type(built), method) is not getattr(keras.Model, method):
+            raise UserError(
+                f"{name} is a subclass of keras.Model, {kind}, with a {method} "
+                "of its own, which zoo does not call; train it by Keras, or "
+                "leave the method out."
+            )
+    inputs = keras.Input(input_shape)
+    has_training = "training" in inspect.signature(built.call).parameters
+    try:
+        outputs = built.call(inputs)
+        if has_training:
+            in_training = built.call(inputs, training=True)
+    except Exception as error:  # whatever a call of the user's own raises
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise UserError(
+            f"{name} is a subclass of keras.Model, {kind}, whose call cannot "
+            f"be traced ({type(error).__name__}: {reason}); use layers and "
+            "keras.ops in it, or return keras.Model(inputs, outputs)."
+        ) from error
+    model = keras.Model(inputs, outputs, name=built.name)
+    if has_training:
+        other = keras.Model(inputs, in_training)
+        same = [type(o) for o in model.operations] == [
+            type(o) for o in other.operations
+        ]
+        if not same:
+            raise UserError(
+                f"{name} is a subclass of keras.Model, {kind}, whose call does "
+                "something else if training is true; use layers that do so "
+                "themselves, as Dropout does."
+            )
+    return model
 
 
 def _check_shapes(
@@ -432,3 +485,162 @@ def _check_logits(
                 f"1, but logits are required; end it in {LINE}, without "
                 "softmax."
             )
+
+
+# What a model was compiled with.
+
+CROSS_ENTROPIES = (
+    "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy",
+    "categorical_crossentropy", "CategoricalCrossentropy",
+)  # fmt: skip
+SQUARED_ERRORS = ("mse", "MSE", "mean_squared_error", "MeanSquaredError")
+ACCURACIES = (
+    "accuracy", "acc", "Accuracy",
+    "sparse_categorical_accuracy", "SparseCategoricalAccuracy",
+    "categorical_accuracy", "CategoricalAccuracy",
+)  # fmt: skip
+# Arguments of optimizers that change nothing or are options of their own.
+OPTIMIZER_ARGUMENTS = {
+    *("name", "learning_rate", "momentum", "nesterov", "global_clipnorm"),
+    *("loss_scale_factor", "use_ema", "ema_momentum"),
+    *("ema_overwrite_frequency",),
+}
+
+
+def compiled_options(
+    name: str, model: keras.Model, classifies: bool = True
+) -> dict[str, Any]:
+    """Returns the options that a model was compiled with.
+
+    Args:
+        name: registered name of the model.
+        model: compiled or not.
+        classifies: whether classes are predicted, and not numbers.
+
+    Returns:
+        Values of `TrainConfig`; empty for a model that is not compiled.
+
+    Raises:
+        UserError: its optimizer, loss or a metric has no option; it is named.
+    """
+    if not model.compiled:
+        return {}
+    config = model.get_compile_config() or {}
+    _check_metrics(name, config, classifies)
+    return {
+        **_optimizer_options(name, model.optimizer),
+        **_loss_options(name, config.get("loss"), classifies),
+    }
+
+
+def _optimizer_options(name: str, optimizer: keras.Optimizer) -> dict[str, Any]:
+    kind, values = type(optimizer).__name__, optimizer.get_config()
+    kinds = {"SGD": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
+    kinds["AdamW"] = "adamw"
+    if kind not in kinds:
+        raise UserError(
+            f"{name} was compiled with the optimizer {kind}, which zoo does "
+            f"not have; compile it with {join_or(kinds)}, or do not compile it "
+            "and give optimizer=NAME."
+        )
+    rate = values["learning_rate"]
+    if not isinstance(rate, float):
+        schedule = rate.get("class_name", "schedule")
+        raise UserError(
+            f"{name} was compiled with the learning rate schedule {schedule}; "
+            "compile it with a number, and give schedule='cosine' or another "
+            "one of zoo."
+        )
+    defaults = type(optimizer)().get_config()
+    own = {"weight_decay"} if kind == "AdamW" else set()
+    for key, value in values.items():
+        if key in OPTIMIZER_ARGUMENTS | own or value == defaults.get(key):
+            continue
+        raise UserError(
+            f"{name} was compiled with {kind}({key}={value}), which zoo has no "
+            f"option for; leave out {key}, or do not compile the model."
+        )
+    if values.get("use_ema"):
+        raise UserError(
+            f"{name} was compiled with {kind}(use_ema=True), which zoo has no "
+            "option for; leave it out."
+        )
+    options: dict[str, Any] = {
+        "optimizer": kinds[kind],
+        "learning_rate": _short(rate),
+    }
+    momentum = values.get("momentum") or 0.0
+    if kind == "SGD" and momentum:
+        options["optimizer"] = "nesterov" if values["nesterov"] else "momentum"
+    if momentum:
+        options["momentum"] = momentum
+    if kind == "AdamW":
+        options["weight_decay"] = values["weight_decay"]
+    if values.get("global_clipnorm") is not None:
+        options["clip_norm"] = values["global_clipnorm"]
+    return options
+
+
+def _short(value: float) -> float:
+    """Returns a float32 as it was typed: 0.001, not 0.0010000000474974513."""
+    return float(str(np.float32(value)))
+
+
+def _loss_options(name: str, loss: Any, classifies: bool) -> dict[str, Any]:
+    if loss is None:
+        return {}
+    kind, values = _named(loss)
+    if not classifies:
+        if kind in SQUARED_ERRORS:
+            return {}
+        raise UserError(
+            f"{name} was compiled with the loss {kind}; numbers are predicted "
+            "with the loss mean_squared_error."
+        )
+    if kind not in CROSS_ENTROPIES:
+        raise UserError(
+            f"{name} was compiled with the loss {kind}, which zoo does not "
+            "have; compile it with sparse_categorical_crossentropy, or do not "
+            "compile it and give loss=NAME."
+        )
+    if values.get("ignore_class") is not None:
+        raise UserError(
+            f"{name} was compiled with the loss {kind}(ignore_class="
+            f"{values['ignore_class']}), which zoo has no option for; leave "
+            "it out."
+        )
+    options: dict[str, Any] = {"loss": "cross_entropy"}
+    if values.get("label_smoothing"):
+        options["label_smoothing"] = values["label_smoothing"]
+    return options
+
+
+def _check_metrics(
+    name: str, config: Mapping[str, Any], classifies: bool
+) -> None:
+    for key in ("loss_weights", "weighted_metrics"):
+        if config.get(key):
+            raise UserError(
+                f"{name} was compiled with {key}, which zoo has no option for; "
+                "leave it out."
+            )
+    found = config.get("metrics") or []
+    for metric in found if isinstance(found, list) else [found]:
+        kind = _named(metric)[0]
+        known = ACCURACIES + CROSS_ENTROPIES if classifies else SQUARED_ERRORS
+        if kind not in known:
+            raise UserError(
+                f"{name} was compiled with the metric {kind}, which zoo does "
+                "not compute in training; leave it out, and see what "
+                "zoo.evaluate(run) computes."
+            )
+
+
+def _named(serialized: Any) -> tuple[str, dict[str, Any]]:
+    """Returns the name and the arguments of what `compile` was given."""
+    if not isinstance(serialized, dict):
+        return str(serialized), {}
+    values = serialized.get("config")
+    if serialized.get("class_name") == "function" or isinstance(values, str):
+        return str(values), {}
+    return str(serialized.get("class_name")), values or {}

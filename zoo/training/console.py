@@ -214,6 +214,9 @@ def _describe_own_layers(resolved: dict) -> dict[str, str]:
             f"raw pixels, scaled by the model's own {join_and(own)}; "
             "mean_subtraction and scale are off"
         )
+    if resolved["compiled"]:
+        values = " ".join(f"{k}={v}" for k, v in resolved["compiled"].items())
+        lines["compiled"] = f"{values}, unless given otherwise"
     if resolved["softmax_removed"]:
         lines["outputs"] = (
             "logits: the softmax at the end is left to the loss, and to "

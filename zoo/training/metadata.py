@@ -20,7 +20,7 @@ import zoo
 from zoo import metrics
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset
-from zoo.models import builder_options
+from zoo.models import builder_options, plugins
 from zoo.resolve import ResolvedConfig
 from zoo.runs import FORMAT
 from zoo.training.model import frozen_layers
@@ -98,6 +98,8 @@ def describe(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         "statistics": setup.statistics.to_json(),
         "own_preprocessing": list(setup.backbone.preprocessing),
         "softmax_removed": setup.backbone.softmax,
+        "model_file_sha256": plugins.file_digest(config.model),
+        "compiled": dict(setup.backbone.compiled),
         "parameters": {
             "trainable": count_numbers(model.trainable_weights),
             "total": count_numbers(model.weights),

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import dataclasses
 import fnmatch
+import re
 from collections.abc import Callable
 
 import keras
@@ -106,7 +107,9 @@ def build_model(
         body, config.norm_bias_factor, config.entry.name
     )
     freeze(body, config.freeze, config.entry.name)
-    return with_auxiliary_heads(inputs, body(x), name=config.model)
+    # Keras refuses a path as a name.
+    name = re.sub(r"\W+", "_", config.model)
+    return with_auxiliary_heads(inputs, body(x), name=name)
 
 
 def _preprocessing(

@@ -13,6 +13,7 @@ from zoo.config import TrainConfig
 from zoo.console import pluralize
 from zoo.data import Dataset
 from zoo.errors import UserError
+from zoo.models import plugins
 from zoo.runs import Run, RunWriter
 from zoo.summaries.events import check_offset
 from zoo.training.checkpoints import LAST, Checkpoints, TrainState
@@ -164,6 +165,13 @@ def check_same_data(run: Run, setup: TrainSetup) -> None:
         raise UserError(
             f"the images of {source.name} are not those that "
             f"{run.name} was trained on; it cannot continue with others."
+        )
+    if resolved.get("model_file_sha256") != plugins.file_digest(
+        setup.config.model
+    ):
+        raise UserError(
+            f"{setup.config.model} was changed since {run.name} was started; "
+            "it cannot continue with another model."
         )
     drawn = setup.random_labels
     if resolved["data"].get("random_labels") != (drawn and drawn.to_json()):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import keras
@@ -144,6 +144,11 @@ def prepare(
     number_format = number_format_of(config, started)
     with precision.policy(number_format):
         backbone = build_backbone(resolved, dataset)
+    if backbone.compiled:
+        compiled = with_compiled(config, backbone.compiled)
+        resolved = dataclasses.replace(
+            resolve(compiled, source), requested=config
+        )
     resolved = without_preprocessing(resolved, backbone)
     statistics, whose = _statistics(resolved, dataset, started)
     with precision.policy(number_format):
@@ -187,6 +192,26 @@ def prepare(
         transferred=transferred,
         devices=devices,
     )
+
+
+def with_compiled(
+    config: TrainConfig, compiled: Mapping[str, Any]
+) -> TrainConfig:
+    """Returns a config with what a model was compiled with.
+
+    What was given besides goes before it.
+
+    Args:
+        config: as given.
+        compiled: options, as `StandardizedModel.compiled` has them.
+    """
+    taken = {n: v for n, v in compiled.items() if getattr(config, n) is None}
+    if config.optimizer is not None:
+        for name in ("learning_rate", "momentum", "weight_decay"):
+            taken.pop(name, None)
+    if config.loss is not None:
+        taken.pop("label_smoothing", None)
+    return config.replace(**taken)
 
 
 def number_format_of(

@@ -294,7 +294,33 @@ def subclassed(input_shape, num_classes):
             self.dense = layers.Dense(num_classes)
 
         def call(self, inputs):
-            return self.dense(inputs)
+            return self.dense(layers.Flatten()(inputs))
+
+        def train_step(self, data):
+            return super().train_step(data)
+
+    return Mine()
+
+
+def differing(input_shape, num_classes):
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten = layers.Flatten()
+            self.dense = layers.Dense(num_classes)
+
+        def call(self, inputs, training=False):
+            if training:
+                inputs = inputs * 2
+            return self.dense(self.flatten(inputs))
+
+    return Mine()
+
+
+def untraceable(input_shape, num_classes):
+    class Mine(keras.Model):
+        def call(self, inputs):
+            return np.asarray(inputs) * 2
 
     return Mine()
 
@@ -311,7 +337,9 @@ def subclassed(input_shape, num_classes):
         (with_lambda, "Lambda"),
         (unadapted, "adapted"),
         (hidden_probabilities, "sums to 1"),
-        (subclassed, "Mine"),
+        (subclassed, "train_step"),
+        (differing, "if training is true"),
+        (untraceable, "cannot be traced"),
         (lambda input_shape, num_classes: None, "NoneType"),
         (lambda input_shape: None, "build(input_shape, num_classes"),
         (lambda input_shape, num_classes, units: None, "units"),
@@ -344,3 +372,125 @@ def test_scaling_twice_is_refused(option, tmp_path):
 def test_a_network_of_a_user_s_own_ends_at_its_features():
     register_model("mine", dense_end)
     assert create_model("mine", 0, SHAPE).output_shape == (None, 4)
+
+
+# Subclasses, and what a model was compiled with.
+
+
+class Subclass(keras.Model):
+    """Layers and keras.ops in a `call` of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.flatten = layers.Flatten()
+        self.hidden = layers.Dense(16, activation="relu")
+        self.dropout = layers.Dropout(0.1)
+        self.last = layers.Dense(10)
+
+    def call(self, inputs, training=None):
+        x = self.hidden(self.flatten(inputs))
+        x = self.dropout(keras.ops.tanh(x), training=training)
+        return self.last(x)
+
+
+def test_a_subclass_is_trained_and_saved_without_its_class(tmp_path):
+    model = Subclass()
+    run = zoo.train(
+        model,
+        steps=2,
+        summaries=("none",),
+        verbose=False,
+        runs_dir=str(tmp_path),
+    )
+    saved = run.load_model()
+    kinds = {
+        type(layer).__name__ for layer in saved.get_layer("network").layers
+    }
+    assert {"Dense", "Dropout"} <= kinds and "Subclass" not in kinds
+    assert run.metrics["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
+
+
+def compiled_with(
+    optimizer="adam", loss="sparse_categorical_crossentropy", **more
+):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(10)]
+    )
+    model.compile(optimizer=optimizer, loss=loss, **more)
+    return model
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "expected"),
+    [
+        (
+            keras.optimizers.SGD(0.05, momentum=0.8, nesterov=True),
+            {"optimizer": "nesterov", "momentum": 0.8, "learning_rate": 0.05},
+        ),
+        (
+            keras.optimizers.AdamW(2e-3, weight_decay=0.1),
+            {"optimizer": "adamw", "weight_decay": 0.1, "learning_rate": 2e-3},
+        ),
+        (
+            keras.optimizers.Adam(3e-4, global_clipnorm=1.0),
+            {"optimizer": "adam", "clip_norm": 1.0, "learning_rate": 3e-4},
+        ),
+        ("rmsprop", {"optimizer": "rmsprop", "learning_rate": 1e-3}),
+    ],
+)
+def test_what_a_model_was_compiled_with_is_used(tmp_path, optimizer, expected):
+    loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
+    model = compiled_with(optimizer, loss, metrics=["accuracy"])
+    run = zoo.train(
+        model,
+        steps=2,
+        summaries=("none",),
+        verbose=False,
+        runs_dir=str(tmp_path),
+    )
+    used = run.resolved["config"]
+    expected = {**expected, "loss": "cross_entropy", "label_smoothing": 0.1}
+    assert {name: used[name] for name in expected} == expected
+
+
+def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
+    model = compiled_with(keras.optimizers.SGD(0.05, momentum=0.8))
+    run = zoo.train(
+        model,
+        optimizer="adam",
+        steps=2,
+        summaries=("none",),
+        verbose=False,
+        runs_dir=str(tmp_path),
+    )
+    used = run.resolved["config"]
+    assert (used["optimizer"], used["learning_rate"]) == ("adam", 1e-3)
+    assert used["momentum"] is None
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({"optimizer": "nadam"}, "Nadam"),
+        ({"optimizer": keras.optimizers.Adam(beta_1=0.5)}, "beta_1=0.5"),
+        (
+            {
+                "optimizer": keras.optimizers.Adam(
+                    keras.optimizers.schedules.CosineDecay(0.1, 100)
+                )
+            },
+            "CosineDecay",
+        ),
+        ({"loss": "binary_crossentropy"}, "binary_crossentropy"),
+        ({"metrics": [keras.metrics.AUC()]}, "AUC"),
+        ({"weighted_metrics": ["accuracy"]}, "weighted_metrics"),
+    ],
+)
+def test_what_has_no_option_is_refused_by_name(tmp_path, arguments, word):
+    with pytest.raises(UserError, match=word):
+        zoo.train(
+            compiled_with(**arguments),
+            verbose=False,
+            runs_dir=str(tmp_path / "r"),
+        )
+    assert not (tmp_path / "r").exists()

@@ -1,0 +1,135 @@
+"""Models from files, from installed packages, and of keras-tuner."""
+
+import importlib.metadata
+import json
+
+import pytest
+
+import zoo
+from zoo.cli.main import main
+from zoo.models import MODELS, builder_options, plugins
+
+FILE = """
+from keras import Input, Sequential, layers
+
+def build(input_shape, num_classes, width=8):
+    return Sequential([
+        Input(input_shape), layers.Rescaling(1 / 255), layers.Flatten(),
+        layers.Dense(width, activation="relu"),
+        layers.Dense(num_classes, activation="softmax"),
+    ])
+"""
+HYPERMODEL = """
+import keras
+from keras import layers
+
+def build(hp):
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
+    for i in range(hp.Int("num_layers", 1, 2)):
+        model.add(layers.Dense(hp.Int(f"units_{i}", 8, 16, step=8)))
+    model.add(layers.Dense(10))
+    model.compile(
+        keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-2, sampling="log")),
+        "sparse_categorical_crossentropy",
+    )
+    return model
+"""
+QUICK = ["--steps=2", "--summaries=none"]
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "net.py").write_text(FILE)
+    (tmp_path / "hyper.py").write_text(HYPERMODEL)
+    return tmp_path
+
+
+def test_a_model_of_a_file_is_trained_and_evaluated(capsys):
+    words = ["train", "--model=net.py:build", "--model_arg=width=4", *QUICK]
+    assert main(words) == 0
+    capsys.readouterr()
+    assert main(["evaluate", "net-digits-width4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["examples"] == 144
+    run = zoo.load_run("last")
+    assert run.metrics["parameters"] == 64 * 4 + 4 + 4 * 10 + 10
+    assert run.config.model == "net.py:build"
+
+
+def test_a_run_does_not_continue_with_a_changed_file(folder, capsys):
+    from zoo.training.console import TrainingConsole
+    from zoo.training.train import train
+
+    config = zoo.TrainConfig(
+        model="net.py:build", epochs=2, summaries=("none",)
+    )
+    train(config, console=TrainingConsole(quiet=True), until_epoch=1)
+    (folder / "net.py").write_text(FILE.replace("softmax", "linear"))
+    assert main(["resume", "last"]) == 2
+    assert "was changed since" in capsys.readouterr().err
+    (folder / "net.py").write_text(FILE)
+    assert main(["resume", "last"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "sentence"),
+    [
+        ("nett.py:build", "", "did you mean net.py"),
+        ("net.py:bild", FILE, "did you mean build"),
+        ("net.py", FILE, "write --model=net.py:build"),
+        ("other.py:build", "def build(:\n", "line 1, fails with SyntaxError"),
+        ("other.py:build", "\n1 / 0\n", "line 2, fails with ZeroDivision"),
+        ("other.py:build", "build = 3\n", "no function build"),
+    ],
+)
+def test_a_file_that_gives_no_model_is_explained(
+    folder, capsys, name, content, sentence
+):
+    if content:
+        (folder / name.partition(":")[0]).write_text(content)
+    assert main(["train", f"--model={name}"]) == 2
+    error = capsys.readouterr().err
+    assert sentence in error and error.count("\n") == 1
+    assert not (folder / "runs").exists()
+
+
+def test_models_of_installed_packages_are_listed_and_found(monkeypatch):
+    point = importlib.metadata.EntryPoint(
+        "their_net", "zoo.models.mlp:build", plugins.GROUP
+    )
+    monkeypatch.setattr(
+        importlib.metadata, "entry_points", lambda group: [point]
+    )
+    plugins.installed.cache_clear()
+    try:
+        assert "their_net" in zoo.list_models()
+        assert MODELS.find("their_net").description == "of the package zoo"
+    finally:
+        plugins.installed.cache_clear()
+
+
+def test_a_hypermodel_has_its_hyperparameters_as_arguments():
+    entry = MODELS.find("hyper.py:build")
+    expected = {"num_layers": 1, "units_0": 8, "rate": 1e-4, "units_1": 8}
+    assert builder_options(entry) == expected
+    assert set(entry.load().search_space) == {
+        "model_arg.num_layers=1,2",
+        "model_arg.units_0=8,16",
+        "model_arg.units_1=8,16",
+        "model_arg.rate=log:0.0001:0.01",
+    }
+
+
+@pytest.mark.slow
+def test_a_hypermodel_is_searched(folder, capsys):
+    words = [
+        "sweep", "--hypermodel=hyper.py:build", "--trials=2",
+        "--retrain_seeds=0", "--sweep_name=s", *QUICK,
+    ]  # fmt: skip
+    assert main(words) == 0, capsys.readouterr().err
+    runs = [run for run in zoo.list_runs() if run.name.startswith("s/")]
+    assert len(runs) == 2
+    for run in runs:
+        rate = run.config.model_arg["rate"]
+        assert run.resolved["config"]["learning_rate"] == pytest.approx(rate)
+        assert run.config.model_arg["num_layers"] in (1, 2)

@@ -1,0 +1,256 @@
+"""Models from a Python file, `PATH.py:build`, and from installed packages.
+
+A file has a function `build(input_shape, num_classes, **options)` that returns
+a Keras model, as `zoo.register_model` takes it; or `build(hp)` as keras-tuner
+takes it, whose hyperparameters are then arguments of the model. A package
+names such functions in its entry points:
+
+    [project.entry-points."zoo.models"]
+    my_model = "my_package.my_module:build"
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import importlib.metadata
+import importlib.util
+import inspect
+import itertools
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from zoo.errors import UserError, close_matches
+
+GROUP = "zoo.models"
+SUFFIX = ".py:"
+MAX_BUILDS = 64  # to find the hyperparameters that depend on others
+
+
+def is_file_name(name: str) -> bool:
+    """Whether the name of a model is a file and a function in it."""
+    return SUFFIX in name or name.endswith(".py")
+
+
+def check_file(name: str) -> None:
+    """Raises `UserError` if a name has no function or the file is missing."""
+    path, _, function = name.partition(SUFFIX)
+    if not function.isidentifier():
+        whole = name if name.endswith(".py") else f"{path}.py"
+        raise UserError(
+            f"--model={name} names no function; write --model={whole}:build."
+        )
+    file = Path(f"{path}.py").expanduser()
+    if not file.is_file():
+        near = file.parent.glob("*.py") if file.parent.is_dir() else ()
+        close = close_matches(file.name, [other.name for other in near], 1)
+        hint = f"did you mean {close[0]}?" if close else "give its path."
+        raise UserError(f"there is no file {file} for the model; {hint}")
+
+
+def load_file(name: str) -> Callable:
+    """Returns the builder that `PATH.py:build` names.
+
+    Raises:
+        UserError: there is no such file or function, or running the file
+            fails.
+    """
+    check_file(name)
+    path, _, function = name.partition(SUFFIX)
+    file = Path(f"{path}.py").expanduser().resolve()
+    module = _run_file(file, file.stat().st_mtime_ns)
+    found = getattr(module, function, None)
+    if not callable(found):
+        known = [n for n, v in vars(module).items() if inspect.isfunction(v)]
+        close = close_matches(function, known, 1)
+        hint = f"did you mean {close[0]}?" if close else "define it there."
+        raise UserError(f"{file.name} has no function {function}; {hint}")
+    return as_builder(found)
+
+
+@functools.lru_cache
+def _run_file(file: Path, mtime_ns: int) -> Any:
+    """Runs a file as a module, again only after it was changed."""
+    digest = hashlib.sha256(str(file).encode()).hexdigest()[:8]
+    name = f"{file.stem}_{digest}"
+    spec = importlib.util.spec_from_file_location(name, file)
+    if spec is None or spec.loader is None:
+        raise UserError(f"{file} is not a Python file.")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    sys.path.insert(0, str(file.parent))  # for what it imports beside it
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever the user's own code raises
+        del sys.modules[name]
+        text = str(error).strip().split("\n")[0].rstrip(".")
+        line = _line_of(error, file)
+        raise UserError(
+            f"{file}{line} fails with {type(error).__name__}: {text}."
+        ) from error
+    finally:
+        sys.path.remove(str(file.parent))
+    return module
+
+
+def _line_of(error: Exception, file: Path) -> str:
+    """Returns the line of the file at which an error occurred."""
+    if isinstance(error, SyntaxError) and error.filename == str(file):
+        return f", line {error.lineno},"
+    lines, trace = [], error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == str(file):
+            lines.append(trace.tb_lineno)
+        trace = trace.tb_next
+    return f", line {lines[-1]}," if lines else ""
+
+
+def file_digest(name: str) -> str | None:
+    """Returns the SHA-256 of the file of a model; `None` for other models."""
+    if SUFFIX not in name:
+        return None
+    path = Path(f"{name.partition(SUFFIX)[0]}.py").expanduser()
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+# Installed packages.
+
+
+@functools.cache
+def installed() -> dict[str, str]:
+    """Returns the builders of installed packages by the name of the model."""
+    found = importlib.metadata.entry_points(group=GROUP)
+    return {point.name: point.value for point in found}
+
+
+# keras-tuner's build(hp).
+
+
+def as_builder(function: Callable) -> Callable:
+    """Returns a builder; of a function `build(hp)`, one with its arguments."""
+    try:
+        parameters = list(inspect.signature(function).parameters.values())
+    except (TypeError, ValueError):
+        return function
+    needed = [p.name for p in parameters if p.default is p.empty]
+    return HyperModelBuilder(function) if needed == ["hp"] else function
+
+
+class HyperModelBuilder:
+    """A keras-tuner function `build(hp)` as a builder with arguments.
+
+    Args:
+        build: returns a Keras model for the data that it is written for.
+    """
+
+    def __init__(self, build: Callable):
+        self._build = build
+        self.__name__ = build.__name__
+
+    @functools.cached_property
+    def _space(self) -> list[Any]:
+        """Hyperparameters of keras-tuner, those that depend on others too."""
+        from keras_tuner import HyperParameters
+
+        found: dict[str, Any] = {}
+        waiting: list[dict[str, Any]] = [{}]
+        for _ in range(MAX_BUILDS):
+            if not waiting:
+                break
+            values = waiting.pop(0)
+            hp = HyperParameters()
+            hp.values = dict(values)
+            self._call(hp)
+            for one in hp.space:
+                if one.name in found or type(one).__name__ == "Fixed":
+                    continue
+                if not one.name.isidentifier():
+                    raise UserError(
+                        f"{self.__name__} has the hyperparameter {one.name!r}; "
+                        "give it a name of letters, digits and underscores."
+                    )
+                found[one.name] = one
+                waiting += [
+                    {**values, one.name: value} for value in _extremes(one)
+                ]
+        return list(found.values())
+
+    def _call(self, hp: Any) -> Any:
+        try:
+            return self._build(hp)
+        except Exception as error:  # whatever the user's own code raises
+            text = str(error).strip().split("\n")[0].rstrip(".")
+            raise UserError(
+                f"{self.__name__}(hp) fails with {type(error).__name__}: "
+                f"{text}."
+            ) from error
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        """Signature with one argument per hyperparameter."""
+        kinds = inspect.Parameter
+        parameters = [
+            kinds(name, kinds.POSITIONAL_OR_KEYWORD)
+            for name in ("input_shape", "num_classes")
+        ]
+        parameters += [
+            kinds(one.name, kinds.KEYWORD_ONLY, default=one.default)
+            for one in self._space
+        ]
+        return inspect.Signature(parameters)
+
+    @property
+    def search_space(self) -> tuple[str, ...]:
+        """The hyperparameters as dimensions of `zoo sweep --space`."""
+        return tuple(_dimension(one) for one in self._space)
+
+    def __call__(self, input_shape, num_classes, **values):
+        from keras_tuner import HyperParameters
+
+        hp = HyperParameters()
+        hp.values = values
+        return self._call(hp)
+
+
+def _extremes(one: Any) -> list[Any]:
+    """Returns values that other hyperparameters may depend on."""
+    kind = type(one).__name__
+    if kind == "Boolean":
+        return [not one.default]
+    if kind == "Choice":
+        return [value for value in one.values if value != one.default]
+    return [one.max_value] if one.max_value != one.default else []
+
+
+def _dimension(one: Any) -> str:
+    """Returns a hyperparameter as the text of one `--space`."""
+    from zoo.config import OPTIONS
+
+    option = OPTIONS.get(one.name)
+    own = option is not None and option.is_model_arg
+    name = one.name if own else f"model_arg.{one.name}"
+    kind = type(one).__name__
+    if kind in ("Boolean", "Choice"):
+        values = [False, True] if kind == "Boolean" else one.values
+        return f"{name}={','.join(map(str, values))}"
+    is_log = one.sampling in ("log", "reverse_log")
+    if kind == "Int":
+        return f"{name}={','.join(map(str, _whole_numbers(one, is_log)))}"
+    ends = f"{one.min_value}:{one.max_value}"
+    step = "" if one.step is None else f":{one.step}"
+    return f"{name}={'log:' * is_log}{ends}{step}"
+
+
+def _whole_numbers(one: Any, is_log: bool) -> Iterator[int]:
+    """Yields every value of an Int, at most as many as a list may have."""
+    low, high, step = one.min_value, one.max_value, one.step
+    if is_log:
+        factor = step or 2
+        powers = itertools.count()
+        numbers = (low * factor**power for power in powers)
+        yield from itertools.takewhile(lambda number: number <= high, numbers)
+    else:
+        step = max(step or 1, -(-(high - low) // 200))
+        yield from range(low, high + 1, step)
