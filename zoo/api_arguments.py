@@ -176,11 +176,12 @@ def store_examples(
 
     parts = from_python.split_parts(data, validation_data, test_data)
     data_dir, size = options.get("data_dir"), options.get("image_size")
+    resize = options.get("resize", DEFAULTS["resize"])
     if image_table.is_frame(data):
         return image_table.store_frames(parts, data_dir)
     examples = {
         split_name: from_python.open_examples(
-            part, from_python.ARGUMENTS[split_name], size
+            part, from_python.ARGUMENTS[split_name], size, resize
         )
         for split_name, part in parts.items()
     }
@@ -212,6 +213,7 @@ def restore_examples(
         name,
         data_dir=config.data_dir,
         image_size=config.image_size,
+        resize=config.resize,
         val_fraction=config.val_fraction,
         train_examples=config.train_examples,
         classes=config.classes,
@@ -288,7 +290,9 @@ def split_of_examples(run: Run, examples: Examples, split: str) -> Split:
         )
     if image_table.is_frame(examples):
         raise UserError("data is a DataFrame; give arrays (x, y).")
-    found = open_examples(examples, "data", run.config.image_size)
+    found = open_examples(
+        examples, "data", run.config.image_size, run.config.resize
+    )
     part = user_data.read_split(
         found, "data", data["class_names"], tuple(data["input_shape"])
     )

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from zoo.data import image_files
 from zoo.data.arrays import MIN_WHITE, check_pixels, find_pixel_problem
 from zoo.data.image_table import LABEL_COLUMNS, WEIGHT_COLUMNS, first_of
 from zoo.data.loading import TEST, TRAIN, VAL
@@ -100,7 +101,10 @@ def _is_pair(data: Any) -> bool:
 
 
 def open_examples(
-    data: Any, name: str, image_size: int | tuple[int, int] | None = None
+    data: Any,
+    name: str,
+    image_size: int | tuple[int, int] | None = None,
+    resize: str = "crop",
 ) -> Examples:
     """Returns the examples of one split, without reading them yet.
 
@@ -109,6 +113,7 @@ def open_examples(
         name: name of the argument, for errors.
         image_size: side, or height and width, to which pictures of a Hugging
             Face dataset are resized.
+        resize: what becomes of another aspect ratio, see `image_files`.
 
     Raises:
         UserError: it is something else, or has no end.
@@ -118,7 +123,9 @@ def open_examples(
     if hasattr(data, "element_spec") and hasattr(data, "cardinality"):
         return _of_tf_data(data, name)
     if hasattr(data, "column_names") and hasattr(data, "features"):
-        return _of_hugging_face(data, name, image_size)
+        return _of_hugging_face(
+            data, name, _PictureReader(name, image_size, resize)
+        )
     if hasattr(data, "num_batches") and hasattr(data, "__getitem__"):
         return _of_py_dataset(data, name)
     if isinstance(data, np.ndarray):
@@ -240,7 +247,7 @@ def _stack(singles: list[Batch], name: str) -> Batch:
 
 
 def _of_hugging_face(
-    data: Any, name: str, image_size: int | tuple[int, int] | None
+    data: Any, name: str, pictures: _PictureReader
 ) -> Examples:
     features = data.features or {}
     kinds = {key: type(kind).__name__ for key, kind in features.items()}
@@ -264,7 +271,6 @@ def _of_hugging_face(
         count = len(data)
     except TypeError:
         count = None  # streamed
-    picture = _PictureReader(image_size, name)
 
     def columns() -> Iterator[Mapping[str, Any]]:
         if count is None:
@@ -276,7 +282,7 @@ def _of_hugging_face(
     def batches() -> Iterator[Batch]:
         for batch in columns():
             yield (
-                picture.stack(batch[image]),
+                pictures.stack(batch[image]),
                 np.asarray(batch[label]),
                 weight and batch[weight],
             )
@@ -290,13 +296,20 @@ class _PictureReader:
     The first batch decides whether all are gray or in color.
 
     Args:
-        image_size: side, or height and width, to resize to, if given.
         name: name of the argument, for errors.
+        image_size: side, or height and width, to resize to, if given.
+        resize: what becomes of another aspect ratio.
     """
 
-    def __init__(self, image_size: int | tuple[int, int] | None, name: str):
-        self._size = image_size
+    def __init__(
+        self,
+        name: str,
+        image_size: int | tuple[int, int] | None,
+        resize: str,
+    ):
         self._name = name
+        self._size = image_size
+        self._resize = resize
         self._mode: str | None = None
 
     def stack(self, pictures: Iterable[Any]) -> np.ndarray:
@@ -324,13 +337,10 @@ class _PictureReader:
         return np.stack(arrays)
 
     def _pixels(self, picture: Any) -> np.ndarray:
-        from PIL import Image
-
         picture = picture.convert(self._mode)
         if self._size is not None:
-            size = self._size
-            height, width = (size, size) if isinstance(size, int) else size
-            picture = picture.resize((width, height), Image.Resampling.BILINEAR)
+            size = image_files.height_and_width(self._size)
+            picture = image_files.resize_image(picture, size, self._resize)
         return np.asarray(picture)
 
 

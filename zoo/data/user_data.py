@@ -254,7 +254,7 @@ def read(request: ReadRequest) -> DatasetReader:
             cached = _read_safely(lambda: cache.load(path, request.path), name)
         if cached is None:
             raise _missing(name, folder)
-        split = resize_split(cached.split, request.image_size)
+        split = resize_split(cached.split, request.image_size, request.resize)
         return split, cached.hashes
 
     return DatasetReader(

@@ -275,7 +275,11 @@ def _default_space(
     fixed: TrainConfig, resolved: ResolvedConfig, dataset: Dataset
 ) -> SearchSpace:
     """Returns the model's own space, without what is fixed or invalid."""
-    space = SearchSpace.parse(resolved.entry.search_space or DEFAULT_SPACE)
+    entry = resolved.entry
+    own = entry.search_space
+    if entry.registered:  # keras-tuner's build(hp) has its hyperparameters
+        own = getattr(entry.load(), "search_space", own)
+    space = SearchSpace.parse(own or DEFAULT_SPACE)
     space = space.without(_given(fixed))
     valid = []
     for hp in space.hyperparameters:
