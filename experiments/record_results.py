@@ -2,7 +2,9 @@
 
     python -m experiments.record_results RUN...   records finished runs of
                                                   recipes; a folder stands for
-                                                  all its runs
+                                                  all its runs; --shared
+                                                  where other work ran on the
+                                                  machine: times are left out
     python -m experiments.record_results          rewrites `RESULTS.md` and
                                                   `figures/README.md`
 
@@ -27,14 +29,21 @@ from zoo.cli.reproduce import read_flags
 from zoo.config import TrainConfig
 from zoo.console import format_count, format_duration
 from zoo.errors import UserError
-from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
+from zoo.evaluation import compare
+from zoo.evaluation.statistics import (
+    SCORE_LIMITS,
+    format_p_value,
+    seed_stats,
+)
 from zoo.evaluation.test_log import recorded_test_result
 from zoo.io import atomic_write
+from zoo.models.registry import NO_OPTIONS
 from zoo.run_store import RunStore
 from zoo.runs import Run
 from zoo.tuning import suites
 
 RESULTS = pathlib.Path(__file__).with_name("results.json")
+COMPARISONS = pathlib.Path(__file__).with_name("comparisons.json")
 PAGE = pathlib.Path(__file__).with_name("RESULTS.md")
 # Options that do not change what a recipe is.
 IGNORED = {"runs_dir", "run_name", "data_dir", "seed", "summaries"}
@@ -50,8 +59,11 @@ Written by `make results` from the run folders; nothing here is typed by hand.
 `make train RECIPE=NAME` trains one of them again, `make reproduce SUITE=NAME` a
 whole section in order.
 
-Validation accuracy is that of the best epoch, so it is slightly optimistic;
-where the test set was evaluated, test accuracy stands next to it. The interval
+"Last" is the validation accuracy of the last epoch, as training accuracy is,
+and "best" that of the best epoch, whose weights are kept, so it is slightly
+optimistic; where the test set was evaluated, test accuracy stands next to it.
+Parameters are the trainable ones, multiply-adds those of one image. Times are
+left out where the machine was shared with other work. The interval
 of a single run is the exact one of Clopper and Pearson: it covers the sampling
 of the images alone. That of several seeds is Student's interval of their mean,
 after mean ± standard deviation: it covers the seeds alone. "Published" is the
@@ -62,10 +74,11 @@ and says nothing about the source. "Own source run each" means that every seed
 started from a source run of its own, which the spread includes.
 [Figures](figures/README.md) show some of the runs.
 """
-COLUMNS = ("recipe", "seeds", "steps", "training loss", "training accuracy")
-COLUMNS += ("validation accuracy (95%)", "test accuracy (95%)")
+COLUMNS = ("recipe", "seeds", "parameters", "multiply-adds", "steps")
+COLUMNS += ("training loss", "training accuracy", "validation, last")
+COLUMNS += ("validation, best (95%)", "test accuracy (95%)")
 COLUMNS += ("published", "budget", "time", "expected")
-RIGHT_ALIGNED = ("steps", "training loss", "training accuracy")
+RIGHT_ALIGNED = (*COLUMNS[2:8],)
 
 
 def main(argv: list[str] | None = None) -> int:
@@ -77,17 +90,23 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("runs", nargs="*", metavar="RUN")
     parser.add_argument("--runs_dir", default="runs")
+    parser.add_argument("--shared", action="store_true")
     flags = parser.parse_args(argv)
-    results = read_results()
+    results, comparisons = read_results(), read_comparisons()
+    recorded: dict[str, list[Run]] = {}
     try:
         for run in _find_runs(flags.runs, flags.runs_dir):
-            add(results, *record(run, flags.runs_dir))
+            name, row = record(run, flags.runs_dir)
+            add(results, name, without_time(row) if flags.shared else row)
+            recorded.setdefault(name, []).append(run)
+        comparisons |= compare_best(recorded)
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2
     for path, text in (
         (RESULTS, json.dumps(dict(sorted(results.items())), indent=1) + "\n"),
-        (PAGE, page(results)),
+        (COMPARISONS, json.dumps(comparisons, indent=1) + "\n"),
+        (PAGE, page(results, comparisons)),
         (figures.PAGE, figures.page()),
     ):
         with atomic_write(path) as file:
@@ -164,12 +183,14 @@ def results_of(
         "steps": metrics["steps"],
         "train_loss": metrics["train_loss"],
         "train_accuracy": metrics["train_accuracy"],
+        "last_val_accuracy": metrics["val_accuracy"],
         "val_loss": metrics["best_val_loss"],
         "val_correct": None if best is None else round(best * examples),
         "val_examples": examples,
         "test_correct": test.get("correct"),
         "test_examples": test.get("examples"),
         "parameters": metrics["parameters"],
+        "multiply_adds": resolved["multiply_adds"],
         "wall_seconds": metrics["wall_seconds"],
         "examples_per_second": metrics["examples_per_second"],
         "data": resolved["data"]["fingerprint"],
@@ -184,6 +205,81 @@ def read_results() -> dict[str, list[dict[str, Any]]]:
     return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
 
 
+def read_comparisons() -> dict[str, str]:
+    """Returns a sentence of `zoo compare` by suite."""
+    if not COMPARISONS.exists():
+        return {}
+    return json.loads(COMPARISONS.read_text())
+
+
+def without_time(row: dict[str, Any]) -> dict[str, Any]:
+    """Returns results without times, which other work made longer."""
+    return {**row, "wall_seconds": None, "examples_per_second": None}
+
+
+def compare_best(recorded: Mapping[str, Sequence[Run]]) -> dict[str, str]:
+    """Compares the two best recipes of each suite on the same images.
+
+    Args:
+        recorded: Runs by recipe.
+
+    Returns:
+        A sentence by suite; none for a suite with fewer than two recipes
+        that can be compared.
+    """
+    found = {}
+    for suite in suites.list_suites().values():
+        groups = {
+            label: recorded[suite.recipe(label)]
+            for label in suite.labels
+            if suite.recipe(label) in recorded
+        }
+        scored = sorted(
+            (_best_accuracy(runs), label) for label, runs in groups.items()
+        )[-2:]
+        if len(scored) < 2 or scored[0][0] < 0:
+            continue
+        labels = [label for _, label in scored]
+        try:
+            result = compare.compare_runs(
+                [run for label in labels for run in groups[label]]
+            )
+        except UserError as error:
+            print(f"not compared: {error}")
+            continue
+        if len(result["pairs"]) == 1:
+            found[suite.name] = comparison_sentence(result, labels)
+    return found
+
+
+def _best_accuracy(runs: Sequence[Run]) -> float:
+    """Returns the mean best accuracy; -1 if a run has none."""
+    values = [run.metrics["best_val_accuracy"] for run in runs]
+    return -1.0 if None in values else sum(values) / len(values)
+
+
+def comparison_sentence(result: dict[str, Any], labels: Sequence[str]) -> str:
+    """Returns the one pair of a comparison as a sentence.
+
+    Args:
+        result: What `compare_runs` returns.
+        labels: Names of its two configs.
+    """
+    (pair,) = result["pairs"]
+    p = format_p_value(pair["p_corrected"])
+    better = pair["better"]
+    end = (
+        "no significant difference"
+        if better is None
+        else f"`{labels[better == pair['second']]}` is better"
+    )
+    return (
+        f"`{labels[1]}` minus `{labels[0]}`: {100 * pair['difference']:+.2f} "
+        f"points ({100 * pair['low']:+.2f} to {100 * pair['high']:+.2f}), p "
+        f"{p if p.startswith('<') else f'= {p}'}: {end}."
+    )
+
+
 def add(results: dict, name: str, row: dict[str, Any]) -> None:
     """Adds the results of a run, in place of those of its seed, if any."""
     others = [
@@ -194,14 +290,18 @@ def add(results: dict, name: str, row: dict[str, Any]) -> None:
     results[name] = sorted([*others, row], key=lambda old: old["seed"])
 
 
-def page(results: Mapping[str, Rows]) -> str:
+def page(
+    results: Mapping[str, Rows], comparisons: Mapping[str, str] = NO_OPTIONS
+) -> str:
     """Returns the text of `RESULTS.md`.
 
     Args:
         results: Results by recipe, as `results.json` holds them.
+        comparisons: A sentence by suite.
     """
     sections = [
-        _section(suite, results) for suite in suites.list_suites().values()
+        _section(suite, results, comparisons.get(suite.name, ""))
+        for suite in suites.list_suites().values()
     ]
     return "\n".join([HEAD, _unexpected(results), *sections])
 
@@ -225,8 +325,10 @@ def _unexpected(results: Mapping[str, Rows]) -> str:
     return "\n".join([*lines, *(f"- `{n}`: {how}" for n, how in found), ""])
 
 
-def _section(suite: suites.Suite, results: Mapping[str, Rows]) -> str:
-    """Returns the table of a suite, with the machines below."""
+def _section(
+    suite: suites.Suite, results: Mapping[str, Rows], comparison: str
+) -> str:
+    """Returns the table of a suite, with its comparison and machines below."""
     names = [suite.recipe(label) for label in suite.labels]
     cells = [_cells(name, results.get(name, ())) for name in names]
     kept = [
@@ -245,6 +347,8 @@ def _section(suite: suites.Suite, results: Mapping[str, Rows]) -> str:
     ]
     lines += [_line(row[index] for index in kept) for row in cells]
     machines = _machines(results.get(name, ()) for name in names)
+    if comparison:
+        machines = [f"{comparison}\n", *machines]
     return "\n".join([*lines, "", *machines])
 
 
@@ -261,19 +365,23 @@ def _cells(name: str, rows: Rows) -> tuple[str, ...]:
         published = f"{score} {source.value}: {source.source}"
     label = f"`{name}`"
     if not rows:
-        return (label, NOT_RUN, *[""] * 5, published, budget, "", "")
-    seconds = sum(row["wall_seconds"] for row in rows) / len(rows)
+        return (label, NOT_RUN, *[""] * 8, published, budget, "", "")
+    times = [row["wall_seconds"] for row in rows]
+    time = "" if None in times else format_duration(sum(times) / len(times))
     return (
         label,
         _seeds(rows),
+        _count(rows, "parameters"),
+        _count(rows, "multiply_adds"),
         format_count(rows[0]["steps"]),
         _mean(rows, "training_loss"),
         _mean(rows, "training_accuracy"),
+        _last_accuracy(rows),
         _accuracy(rows, "val"),
         _accuracy(rows, "test"),
         published,
         budget,
-        format_duration(seconds),
+        time,
         _verdict(name, rows),
     )
 
@@ -325,6 +433,18 @@ def _values(rows: Rows, score: str) -> list[float]:
 def _mean(rows: Rows, score: str) -> str:
     values = _values(rows, score)
     return f"{sum(values) / len(values):.4f}" if values else ""
+
+
+def _count(rows: Rows, key: str) -> str:
+    """Returns a number that all runs of a recipe have in common, if known."""
+    value = rows[0].get(key)
+    return "" if value is None else format_count(value)
+
+
+def _last_accuracy(rows: Rows) -> str:
+    """Returns the mean validation accuracy of the last epoch, if known."""
+    values = [row.get("last_val_accuracy") for row in rows]
+    return "" if None in values else f"{sum(values) / len(values):.4f}"
 
 
 def _accuracy(rows: Rows, part: str) -> str:

@@ -302,7 +302,7 @@ def predicted_classes(*runs: Run) -> str:
         names = run.resolved["data"]["class_names"]
         seen = []
         for row in run.layer_stats:
-            shares = row["classes"]["answers"]
+            shares = row["classes"]["predictions"]
             top = int(np.argmax(shares))
             seen.append(
                 f"step {row['step']:,}: {names[top]} for "

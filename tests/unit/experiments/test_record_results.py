@@ -25,7 +25,8 @@ def test_results_are_of_the_recipe_as_it_stands(name):
 
 
 def test_the_page_is_made_from_the_results():
-    assert record_results.PAGE.read_text() == record_results.page(RESULTS)
+    page = record_results.page(RESULTS, record_results.read_comparisons())
+    assert record_results.PAGE.read_text() == page
 
 
 def test_every_recipe_can_be_read():
@@ -190,3 +191,35 @@ def test_a_folder_stands_for_the_runs_in_it(tmp_path, capsys, monkeypatch):
 
 def test_the_results_are_plain_json():
     assert json.loads(json.dumps(RESULTS)) == RESULTS
+
+
+def test_last_and_best_epoch_are_columns_of_their_own():
+    line = text_of(row(last_val_accuracy=0.85, parameters=12_345))
+    cells = [cell.strip() for cell in line.split("|")]
+    assert "0.8500" in cells and "12,345" in cells
+    assert any(cell.startswith("0.9000 (") for cell in cells)
+
+
+def test_times_of_a_shared_machine_are_left_out():
+    alone = row(examples_per_second=1.0)
+    shared = record_results.without_time(alone)
+    assert "| 9 s |" in text_of(alone)
+    assert " s |" not in text_of(shared)
+
+
+def test_a_suite_ends_with_a_sentence_of_compare():
+    result = {
+        "pairs": [
+            {
+                "first": "A", "second": "B", "better": "B",
+                "difference": 0.02, "low": 0.01, "high": 0.03,
+                "p_corrected": 0.004,
+            }
+        ]
+    }  # fmt: skip
+    text = record_results.comparison_sentence(result, ("one", "two"))
+    assert text == (
+        "`two` minus `one`: +2.00 points (+1.00 to +3.00), p = 0.004: `two` "
+        "is better."
+    )
+    assert text in record_results.page({}, {"plane": text})
