@@ -525,10 +525,10 @@ def model_costs(*, model: str) -> str:
     found = api.describe(model)
     lines = []
     for key, what in (
-        ("parameters", "weights"), ("multiply_adds", "multiply-adds"),
+        ("trainable", "weights"), ("multiply_adds", "multiply-adds"),
     ):  # fmt: skip
-        rows = sorted(found["layers"], key=lambda row: -(row[key] or 0))[:3]
-        total = sum(row[key] or 0 for row in found["layers"])
+        rows = sorted(found["layers"], key=lambda row: -row[key])[:3]
+        total = sum(row[key] for row in found["layers"])
         shares = join_and(
             f"{row['name']} ({100 * row[key] / total:.0f}%)" for row in rows
         )
@@ -773,7 +773,7 @@ def sweep(found: Run) -> str:
     again = [
         r.metrics["best_val_accuracy"]
         for r in inside
-        if "/trial-" not in r.name and "/default" not in r.name
+        if r.name.startswith(f"{found.name}/best_trial")
     ]
     score = best.metrics["best_val_accuracy"]
     lines = [
@@ -836,7 +836,7 @@ def data_findings(*, data: str) -> str:
     found = api.inspect(data)["findings"]
     if not found:
         return "No problems found."
-    return "\n".join(f"{one['text']}." for one in found)
+    return "\n".join(f"{one['sentence']}" for one in found)
 
 
 def mistakes(*runs: Run) -> str:

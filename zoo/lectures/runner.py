@@ -118,7 +118,10 @@ class LectureSession:
         step = self.lecture.steps[number - 1]
         self._print_step(number, step)
         prediction = self._predict(number, step)
-        for command in [*self._earlier(number), *step.commands]:
+        for command in self._earlier(number):
+            if self._state(command) != "done":
+                self._run_command(command)
+        for command in step.commands:
             self._run_command(command)
         self._print_look(step)
         self._print_answers(step)
