@@ -34,7 +34,7 @@ def read_results(path: pathlib.Path, machine: dict[str, Any]) -> dict[str, Any]:
     if not path.exists():
         return {"format": FORMAT, "machine": machine, "parts": {}}
     try:
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         version, owner = found["format"], found["machine"]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(
@@ -142,7 +142,9 @@ def _git(root: pathlib.Path, *words: str) -> subprocess.CompletedProcess:
 def cpu_model(table: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
     """Returns the processor's name, from Linux's table where there is one."""
     if table.exists():
-        found = re.search(r"^model name\s*: (.*)$", table.read_text(), re.M)
+        found = re.search(
+            r"^model name\s*: (.*)$", table.read_text(encoding="utf-8"), re.M
+        )
         if found:
             return found[1].strip()
     return platform.processor() or platform.machine()

@@ -223,7 +223,10 @@ def run_sweep() -> None:
     threads = {name: "1" for name in THREAD_VARIABLES}
     os.environ.update(threads | {CUDA_DEVICES: ""})
     sweep = Sweep(**given["sweep"])
-    with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
+    with (
+        tempfile.TemporaryDirectory() as runs_dir,
+        open(os.devnull, "w", encoding="utf-8") as no,
+    ):
         with contextlib.redirect_stdout(no):
             code = zoo(
                 [

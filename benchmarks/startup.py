@@ -115,7 +115,10 @@ def train_first_step() -> None:
         def progress(self, now, state, plan, clock):
             watch.note("first_step")
 
-    with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
+    with (
+        tempfile.TemporaryDirectory() as runs_dir,
+        open(os.devnull, "w", encoding="utf-8") as no,
+    ):
         config = TrainConfig(
             model="lenet5", dataset="digits", epochs=1, runs_dir=runs_dir
         )

@@ -133,7 +133,10 @@ def train() -> None:
             super().epoch(row, state, plan)
 
     training = LoggedTraining(**given["training"])
-    with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
+    with (
+        tempfile.TemporaryDirectory() as runs_dir,
+        open(os.devnull, "w", encoding="utf-8") as no,
+    ):
         config = TrainConfig(
             model=training.model,
             dataset=given["dataset"],

@@ -260,7 +260,10 @@ def train_with_zoo() -> None:
             watch.epoch()
             super().epoch(row, state, plan)
 
-    with tempfile.TemporaryDirectory() as runs_dir, open(os.devnull, "w") as no:
+    with (
+        tempfile.TemporaryDirectory() as runs_dir,
+        open(os.devnull, "w", encoding="utf-8") as no,
+    ):
         config = case.config(runs_dir, given["precision"])
         run = train(config, data, console=TimedConsole(no))
         accuracy = run.metrics["val_accuracy"]

@@ -47,7 +47,9 @@ def stripped(text: str) -> str:
 def main() -> None:
     """Brings every notebook into form."""
     for path in paths():
-        path.write_text(stripped(path.read_text()))
+        path.write_text(
+            stripped(path.read_text(encoding="utf-8")), encoding="utf-8"
+        )
 
 
 if __name__ == "__main__":

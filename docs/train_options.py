@@ -88,4 +88,4 @@ def _docstring(help: str) -> str:
 
 
 if __name__ == "__main__":
-    PATH.write_text(source())
+    PATH.write_text(source(), encoding="utf-8")

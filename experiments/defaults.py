@@ -249,7 +249,11 @@ def _shown(values: Sequence[float]) -> str:
 
 def read_results() -> list[dict[str, Any]]:
     """Returns the stored results."""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else []
+    return (
+        json.loads(RESULTS.read_text(encoding="utf-8"))
+        if RESULTS.exists()
+        else []
+    )
 
 
 def write(rows: list[dict[str, Any]]) -> None:

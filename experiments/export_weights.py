@@ -99,7 +99,7 @@ def main(argv: list[str] | None = None) -> int:
 def _write_cards() -> None:
     for name in pretrained.list_weights():
         kept = pretrained.find(name)
-        (kept.path / CARD).write_text(card(kept))
+        (kept.path / CARD).write_text(card(kept), encoding="utf-8")
 
 
 def export(
@@ -129,7 +129,7 @@ def export(
         _write(temporary / FACTS, facts)  # the model is loaded by its checksum
         facts |= _measure(run, kept, runs_dir, facts["precision"])
         _write(temporary / FACTS, facts)
-        (temporary / CARD).write_text(card(kept))
+        (temporary / CARD).write_text(card(kept), encoding="utf-8")
         _check_room(root, folder, temporary)
     return dataclasses.replace(kept, path=folder)
 
@@ -157,10 +157,12 @@ def _check(run: Run) -> None:
 def _copy_files(run: Run, folder: pathlib.Path) -> None:
     """Copies the run's small files, without paths."""
     for name in ("flags.txt", "history.csv"):
-        (folder / name).write_text((run.path / name).read_text())
+        (folder / name).write_text(
+            (run.path / name).read_text(encoding="utf-8"), encoding="utf-8"
+        )
     defaults = {name: DEFAULTS[name] for name in PATH_OPTIONS}
     (folder / "config.json").write_text(
-        run.config.replace(**defaults).to_json()
+        run.config.replace(**defaults).to_json(), encoding="utf-8"
     )
     resolved = run.resolved
     config = {**resolved["config"], **defaults}
@@ -178,7 +180,7 @@ def _store(run: Run, folder: pathlib.Path) -> dict[str, Any]:
     pack(run.model_path(), path, precision)
     content = path.read_bytes()
     source, _ = find_dataset(run.resolved["data"]["name"])
-    project = tomllib.loads(PROJECT.read_text())["project"]
+    project = tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]
     return {
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
@@ -257,7 +259,7 @@ def _check_room(
 
 
 def _write(path: pathlib.Path, values: Any) -> None:
-    path.write_text(json.dumps(values, indent=1) + "\n")
+    path.write_text(json.dumps(values, indent=1) + "\n", encoding="utf-8")
 
 
 def precision_for(parameters: int) -> str:
@@ -484,7 +486,7 @@ def _flags(kept: PretrainedRun) -> str:
     recipe = recipes.find(kept.facts["recipe"])
     flags = [
         line
-        for line in recipe.path.read_text().splitlines()
+        for line in recipe.path.read_text(encoding="utf-8").splitlines()
         if line.startswith("--")
     ]
     shown = textwrap.fill(" ".join(flags), 80, break_on_hyphens=False)

@@ -202,7 +202,11 @@ def results_of(
 
 def read_results() -> dict[str, list[dict[str, Any]]]:
     """Returns the recorded results by recipe, seeds in order."""
-    return json.loads(RESULTS.read_text()) if RESULTS.exists() else {}
+    return (
+        json.loads(RESULTS.read_text(encoding="utf-8"))
+        if RESULTS.exists()
+        else {}
+    )
 
 
 def read_comparisons() -> dict[str, str]:

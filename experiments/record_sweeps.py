@@ -83,7 +83,7 @@ def recorded() -> dict[recipes.Recipe, dict[str, Any]]:
     for recipe in recipes.list_recipes(sweeps=True):
         path = recipe.path.with_suffix("") / RESULT
         if path.exists():
-            found[recipe] = json.loads(path.read_text())
+            found[recipe] = json.loads(path.read_text(encoding="utf-8"))
     return found
 
 

@@ -724,7 +724,7 @@ def quiet() -> None:
     sys.stderr.flush()
     kept = os.dup(2)
     try:
-        with open(os.devnull, "w") as nowhere:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
             os.dup2(nowhere.fileno(), 2)
             import keras  # noqa: F401
             import tensorflow  # noqa: F401

@@ -206,7 +206,7 @@ def settings_path() -> pathlib.Path:
 def read_settings() -> dict[str, Any]:
     """Returns the contents of the settings file; empty if unreadable."""
     try:
-        settings = json.loads(settings_path().read_text())
+        settings = json.loads(settings_path().read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}  # Keras does not read it either
     return settings if isinstance(settings, dict) else {}
@@ -249,5 +249,5 @@ def cpu_has_bfloat16(cpuinfo: pathlib.Path = CPUINFO) -> bool:
         cpuinfo: Linux's table of processor flags.
     """
     return cpuinfo.is_file() and not BFLOAT16_FLAGS.isdisjoint(
-        cpuinfo.read_text().split()
+        cpuinfo.read_text(encoding="utf-8").split()
     )

@@ -22,6 +22,10 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TextIO
 
+from zoo.io import open_to_append
+
+# Of names that are not UTF-8, in what is written as UTF-8.
+ESCAPE = "backslashreplace"
 REFRESH_SECONDS = 0.2
 # Between two lines of progress where there is no terminal.
 PLAIN_REFRESH_SECONDS = 30.0
@@ -121,7 +125,7 @@ class Console:
     def log_to(self, path: pathlib.Path) -> None:
         """Appends the lines so far, and all later ones, to a log file."""
         self._log = path
-        with path.open("a") as file:
+        with open_to_append(path, encoding="utf-8", errors=ESCAPE) as file:
             file.writelines(f"{line}\n" for line in self._printed)
         if self._on_log:
             self._on_log(path)
@@ -133,7 +137,9 @@ class Console:
         clear_activity()
         self._printed.append(text)
         if self._log:
-            with self._log.open("a") as file:
+            with open_to_append(
+                self._log, encoding="utf-8", errors=ESCAPE
+            ) as file:
                 file.write(f"{text}\n")
         if not self._quiet:
             print(text, file=self._stream, flush=True)

@@ -299,7 +299,9 @@ def _write_run(
         "conversion": CONVERSION,
         "licence": package.license,
     }
-    (run.path / FACTS).write_text(json.dumps(facts, indent=1) + "\n")
+    (run.path / FACTS).write_text(
+        json.dumps(facts, indent=1) + "\n", encoding="utf-8"
+    )
 
 
 def _card(model: str, package: WeightsPackage) -> str:

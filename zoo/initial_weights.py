@@ -18,6 +18,7 @@ from zoo.config import IMAGENET, TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
+from zoo.io import DAMAGE, read_error
 from zoo.models import MODELS
 from zoo.models.build import NETWORK
 from zoo.run_store import RunStore
@@ -240,7 +241,9 @@ def _of_file(path: pathlib.Path) -> SourceModel:
         with zipfile.ZipFile(path) as file:
             config = json.loads(file.read("config.json"))["config"]
         layers = {x["config"]["name"]: x for x in config["layers"]}
-    except (OSError, KeyError, ValueError, TypeError, zipfile.BadZipFile):
+    except OSError as error:
+        raise read_error(path, error) from error
+    except DAMAGE:
         raise UserError(
             f"--weights={path} cannot be read as a Keras model."
         ) from None

@@ -9,45 +9,136 @@ ends.
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import pathlib
+import re
+import secrets
+import struct
+import tokenize
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, BinaryIO
+from typing import IO, Any, BinaryIO
 
 from zoo.errors import Locked, UserError
 
 LOCK_TIMEOUT_S = 30.0  # to append to a file, which takes milliseconds
 POLL_INTERVAL_S = 0.01
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag
+
+# What zipfile, NumPy and JSON raise for a file that was cut, or of which some
+# bits are others. RuntimeError: encrypted, compressed in a way that zipfile
+# lacks, or nested too deep.
+DAMAGE = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, tokenize.TokenError),
+    *(ArithmeticError, AttributeError, EOFError, LookupError, RuntimeError),
+    *(SyntaxError, TypeError, ValueError),
+)
 
 
 @contextlib.contextmanager
-def atomic_write(path: pathlib.Path) -> Iterator[BinaryIO]:
-    """Yields a file to write, which replaces `path` when the block ends.
+def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a new path; the file there replaces `path` when the block ends.
 
     A reader sees the old file or the new one, never a mixture; after an error
-    the old one is still there.
+    the old one is still there. If `path` is a symbolic link, the link is
+    replaced, and what it leads to is left alone.
+
+    Args:
+        path: to write to. The temporary path has the same suffix, and a name
+            that nobody can guess.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    # Always the same name: what a kill leaves is overwritten by the next try.
-    temporary = path.with_name(f".{path.name}.new")
+    temporary = path.with_name(
+        f".{path.stem}.{secrets.token_hex(8)}.new{path.suffix}"
+    )
     try:
-        # Never through a link that lies there under this name.
-        temporary.unlink(missing_ok=True)
-        with open(temporary, "xb") as file:
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
+        yield temporary
+        sync_file(temporary)
         os.replace(temporary, path)
+        sync_folder(path.parent)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
         raise UserError(
             f"{path} cannot be written: {reason}; the previous file is kept."
         ) from error
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder cannot be written
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def atomic_write(path: pathlib.Path) -> Iterator[BinaryIO]:
+    """Yields a file to write, which replaces `path` when the block ends.
+
+    See `atomic_path`.
+
+    Raises:
+        UserError: the disk is full, or the folder cannot be written.
+    """
+    with atomic_path(path) as temporary:
+        with open(temporary, "xb") as file:  # through no link
+            yield file
+
+
+_TEMPORARY = re.compile(r"\..+\.[0-9a-f]{16}\.new(\.[a-z0-9]+)?")
+
+
+def remove_temporary_files(folder: pathlib.Path) -> None:
+    """Removes what killed writers left in a folder that this process holds."""
+    with contextlib.suppress(FileNotFoundError):
+        for path in folder.iterdir():
+            if _TEMPORARY.fullmatch(path.name):
+                path.unlink(missing_ok=True)
+
+
+def open_to_append(path: pathlib.Path, **options: Any) -> IO:
+    """Opens a file for appending, through no symbolic link.
+
+    A link of this name is removed, and a new file begins.
+
+    Args:
+        path: of the file, which need not exist.
+        **options: of `open`, such as its encoding.
+    """
+    if path.is_symlink():
+        path.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | NO_FOLLOW
+    flags |= getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+    mode = "a" if "encoding" in options else "ab"
+    return open(os.open(path, flags, 0o666), mode, **options)
+
+
+def encode(text: str) -> bytes:
+    """Returns a text as UTF-8, and names of files as the system has them."""
+    return text.encode(errors="surrogateescape")
+
+
+def check_utf8(name: str, what: str) -> None:
+    """Raises `UserError` for a name of a file or folder that is not UTF-8.
+
+    TensorBoard, HTML and JSON cannot hold it.
+
+    Args:
+        name: of a file, a folder or a path.
+        what: it is, for the error, such as "the folder".
+    """
+    if not name.isascii() and any("\udc80" <= c <= "\udcff" for c in name):
+        shown = name.encode(errors="backslashreplace").decode()
+        raise UserError(f"the name of {what} {shown} is not UTF-8; rename it.")
+
+
+def read_error(path: pathlib.Path, error: OSError) -> UserError:
+    """Builds the error for a file that this machine cannot read now.
+
+    That says nothing about its content: rights may be missing, or a disk.
+    """
+    reason = os.strerror(error.errno or 0)
+    return UserError(f"{path} cannot be read: {reason}.")
 
 
 @contextlib.contextmanager
@@ -66,7 +157,7 @@ def file_lock(path: pathlib.Path, timeout: float = 0.0) -> Iterator[None]:
 
     # Errors first: filelock would make missing folders, and report what
     # cannot be opened as a timeout.
-    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    flags = os.O_RDWR | os.O_CREAT | NO_FOLLOW
     os.close(os.open(path, flags, 0o666))
     lock = filelock.FileLock(
         path,
@@ -184,7 +275,7 @@ class JsonlFile:
                 file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
-            _sync_folder(self.path.parent)
+            sync_folder(self.path.parent)
         except OSError as error:
             raise self._error("written", error) from error
 
@@ -235,12 +326,25 @@ def _remove_torn_line(file) -> None:
         file.truncate(text.rfind(b"\n") + 1)
 
 
-def _sync_folder(folder: pathlib.Path) -> None:
-    """Puts the name of a new file on the disk; Windows has no such call."""
+def sync_file(path: pathlib.Path) -> None:
+    """Puts the content of a file on the disk."""
+    handle = os.open(path, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def sync_folder(folder: pathlib.Path) -> None:
+    """Puts the names of new files on the disk; Windows has no such call."""
     if os.name == "nt":
         return
     handle = os.open(folder, os.O_RDONLY)
     try:
         os.fsync(handle)
+    except OSError as error:
+        # Some network file systems cannot sync folders.
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
     finally:
         os.close(handle)

@@ -15,6 +15,7 @@ from typing import Any
 import zoo
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
+from zoo.io import DAMAGE, read_error
 from zoo.runs import Run
 
 FILE = "about.json"  # in formats that hold files
@@ -86,7 +87,9 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     try:
         with zipfile.ZipFile(path) as archive:
             text = archive.read(FILE) if FILE in archive.namelist() else b""
-    except (OSError, zipfile.BadZipFile) as error:
+    except OSError as error:
+        raise read_error(path, error) from error
+    except DAMAGE as error:
         raise UserError(f"{path} cannot be read as a .keras file.") from error
     if not text:
         raise UserError(

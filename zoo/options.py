@@ -12,6 +12,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo.errors import UserError, close_matches, join_or
+from zoo.io import check_utf8
 
 # What int32 and float32 hold, in which backends count and compute.
 LARGEST_INT = 2**31 - 1
@@ -180,6 +181,8 @@ def check_option(name: str, option: Option, value: Any) -> Any:
 
 def _check_item(name: str, option: Option, item: Any, value: Any) -> None:
     text = _format(value)
+    if isinstance(item, str):
+        check_utf8(item, f"--{name},")
     if isinstance(item, int | float) and not isinstance(item, bool):
         if not _is_in_range(option, item):
             if item > 0 and option.high is None:

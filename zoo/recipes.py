@@ -35,7 +35,7 @@ class Recipe:
     @property
     def about(self) -> str:
         """The first line of its header."""
-        first = self.path.read_text().partition("\n")[0]
+        first = self.path.read_text(encoding="utf-8").partition("\n")[0]
         return first.lstrip("# ").strip()
 
 

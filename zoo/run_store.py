@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import errno
 import itertools
@@ -15,12 +16,11 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from zoo import backend, pretrained
+from zoo import backend, io, pretrained
 from zoo.commands import Target
 from zoo.config import DEFAULTS, OPTIONS, TrainConfig, format_option
 from zoo.errors import UserError, close_matches, join_and, join_or
 from zoo.runs import (
-    FORMAT,
     GROUP_FILE,
     SWEEP_FILE,
     Run,
@@ -31,6 +31,8 @@ from zoo.runs import (
 )
 
 MAX_NAME_CHARS = 120
+MAX_PART_BYTES = 255  # of a folder's name, on every common file system
+NEW_FOLDER = ".new-"  # start of the name of a folder that is being created
 # Options that say nothing about what is trained, and are not in names.
 UNNAMED_OPTIONS = {
     "model", "dataset", "data_dir", "runs_dir", "run_name", "summaries",
@@ -102,6 +104,7 @@ class RunStore:
         Raises:
             UserError: there is none, or the prefix matches several.
         """
+        check_name(name)
         run = self._find(name)
         return run if self.data_dir is None else run.with_data_at(self.data_dir)
 
@@ -110,18 +113,18 @@ class RunStore:
             return pretrained.find(name)
         known = self.runs()
         if name == "last" and known:
-            return _check_format(self._last(known))
+            return _check_readable(self._last(known))
         if (self._root / name / GROUP_FILE).is_file():
             raise _group_error(name.rstrip("/"), known)
         matches = [run for run in known if run.name == name]
         matches = matches or [r for r in known if r.name.startswith(name)]
         if len(matches) == 1:
-            return _check_format(matches[0])
+            return _check_readable(matches[0])
         if len(matches) > 1:
             raise _ambiguous_error(name, "runs", matches)
         folder = pathlib.Path(name)
         if (folder / "config.json").is_file():
-            return _check_format(Run(folder, folder.name))
+            return _check_readable(Run(folder, folder.name))
         if folder.is_dir():
             raise UserError(
                 f"{name} is a folder but not a run: it has no config.json."
@@ -157,6 +160,7 @@ class RunStore:
         """
         if name in ("", "last"):
             return None
+        check_name(name)
         known = self.groups()
         for group in known:
             if name.rstrip("/") == group.name:
@@ -185,6 +189,7 @@ class RunStore:
         Raises:
             UserError: the prefix matches several.
         """
+        check_name(name)
         known = self.sweeps()
         matches = [sweep for sweep in known if sweep.name == name]
         matches = matches or [s for s in known if s.name.startswith(name)]
@@ -254,6 +259,8 @@ class RunStore:
 
     def check_free(self, name: str | None) -> None:
         """Raises `UserError` if a run of this name exists already."""
+        if name:
+            check_name(name)
         if name and (self._root / name).exists():
             resume = Target(name, self.runs_dir).typed("resume")
             raise UserError(
@@ -275,29 +282,59 @@ class RunStore:
         Raises:
             UserError: the name is taken, or the folder cannot be written.
         """
+        check_name(name or default)
         root = self._root
         try:
             root.mkdir(parents=True, exist_ok=True)
-            temporary = pathlib.Path(tempfile.mkdtemp(prefix=".new-", dir=root))
+            self.remove_leftovers()
+            with _new_folder(root) as temporary:
+                for file_name, text in texts.items():
+                    writer = RunWriter(Run(temporary, default))
+                    writer.write(file_name, text)
+                for candidate in [name] if name else with_counters(default):
+                    if _rename(temporary, root / candidate):
+                        return Run(root / candidate, candidate)
         except OSError as error:
             raise UserError(
                 f"--runs_dir={self.runs_dir} cannot be written: "
                 f"{os.strerror(error.errno or 0)}; choose another folder."
             ) from error
-        try:
-            temporary.chmod(0o755)
-            for file_name, text in texts.items():
-                RunWriter(Run(temporary, default)).write(file_name, text)
-            for candidate in [name] if name else with_counters(default):
-                if _rename(temporary, root / candidate):
-                    return Run(root / candidate, candidate)
-            self.check_free(name)
-            raise UserError(
-                f"--run_name={name} cannot be created in {self.runs_dir}: a "
-                "file of that name is in the way."
-            )
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
+        self.check_free(name)
+        raise UserError(
+            f"--run_name={name} cannot be created in {self.runs_dir}: a "
+            "file of that name is in the way."
+        )
+
+    def remove_leftovers(self) -> None:
+        """Removes folders of runs whose creation was killed.
+
+        One that is being created is held by its process, and left alone.
+        """
+        for folder in self._root.glob(f"{NEW_FOLDER}*"):
+            if folder.is_symlink():
+                continue
+            with contextlib.suppress(OSError, UserError):
+                folder.rmdir()  # killed, or waiting, before it was locked
+                continue
+            with contextlib.suppress(OSError, UserError):
+                with io.exclusive(folder, folder.name):
+                    shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def _new_folder(root: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Yields a new folder, locked; removed at the end if it is still there."""
+    with contextlib.ExitStack() as stack:
+        while True:
+            folder = pathlib.Path(tempfile.mkdtemp(prefix=NEW_FOLDER, dir=root))
+            try:
+                stack.enter_context(io.file_lock(folder / "lock"))
+                break
+            except FileNotFoundError:  # another process took it for a leftover
+                continue
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+        folder.chmod(0o755)
+        yield folder
 
 
 def check_backend(folder: pathlib.Path, name: str) -> None:
@@ -442,16 +479,20 @@ def _rename(source: pathlib.Path, target: pathlib.Path) -> bool:
         raise
 
 
-def _check_format(run: Run) -> Run:
-    resolved = run.resolved
-    version = resolved.get("format") if isinstance(resolved, dict) else None
-    if version is None:
-        raise UserError(f"{run.path} is damaged: resolved.json has no format.")
-    if version != FORMAT:
+def check_name(name: str) -> None:
+    """Raises `UserError` for a name that no folder can have."""
+    if any(len(io.encode(part)) > MAX_PART_BYTES for part in name.split("/")):
         raise UserError(
-            f"{run.path} has the format {version} of another version of zoo; "
-            f"this one reads format {FORMAT}."
+            f"{name[:20]!r}... is too long for the name of a folder; "
+            f"{MAX_PART_BYTES} bytes are the most."
         )
+    if "\0" in name:
+        raise UserError(f"{name!r} holds a zero byte, as no name of a file.")
+
+
+def _check_readable(run: Run) -> Run:
+    """Returns a run; raises `UserError` if it cannot be understood."""
+    _ = run.resolved
     return run
 
 

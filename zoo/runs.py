@@ -10,6 +10,7 @@ runs/lenet5-digits-dropout0.5/
     checkpoints/      last and best
     model.keras       the trained model; stock Keras loads it
     metrics.json      status and scores
+    SHA256SUMS        checksums of these files, as `sha256sum -c` reads them
     report.html       a page about it
     log.txt           the console, and what libraries print
 runs/lr-digits-seeds/
@@ -30,17 +31,20 @@ from __future__ import annotations
 import contextlib
 import csv
 import dataclasses
+import hashlib
 import json
 import pathlib
 import posixpath
+import re
 import shlex
-from collections.abc import Callable
+import zipfile
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
 from zoo import backend, io
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, TrainConfig
-from zoo.errors import Locked, UserError
+from zoo.errors import Locked, UserError, is_out_of_memory
 
 FORMAT = 1  # of a run folder; another one is refused
 GROUP_FORMAT = 1  # of group.json; another one is refused
@@ -48,8 +52,19 @@ GROUP_FILE = "group.json"
 SWEEP_FILE = "sweep.json"
 RESULT_FILE = "result.json"  # of a sweep
 TRIALS_FILE = "trials.jsonl"  # of a sweep
+REPORT_FILE = "report.html"
+CHECKSUMS_FILE = "SHA256SUMS"
+# Files of a run that are there from its start, and never change.
+INITIAL_FILES = ("config.json", "flags.txt", "resolved.json")
+# Files that training writes, each of which a checkpoint can restore.
+WRITTEN_FILES = (
+    *("history.csv", "layer_stats.json", "metrics.json", "model.keras"),
+)
+NOT_AS_WRITTEN = "is not as the run has written it"
+DAMAGED = "damaged"  # status of a run whose status cannot be read
 # Statuses of runs with which nothing is left to do.
 ENDED = ("completed", "stopped_early", "diverged")
+STATUSES = (*ENDED, "interrupted", "paused")
 NOT_STARTED = "not started"
 
 
@@ -85,43 +100,56 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """Requested options, with the place where its data are now."""
-        config = self._parse("config.json", TrainConfig.from_json)
+        config = self._parse("config.json", _parse_config)
         return config.with_data_at(self.data_dir)
 
     @property
     def resolved(self) -> dict[str, Any]:
-        """What was really used: options, versions, data, model."""
-        return self._parse("resolved.json", json.loads)
+        """What was really used: options, versions, data, model.
+
+        Raises:
+            UserError: it is damaged, or of another version of zoo.
+        """
+        resolved = self._parse("resolved.json", _parse_resolved)
+        if resolved["format"] != FORMAT:
+            raise UserError(
+                f"{self.path} has the format {resolved['format']} of another "
+                f"version of zoo; this one reads format {FORMAT}."
+            )
+        return resolved
 
     @property
     def metrics(self) -> dict[str, Any]:
-        """Status and scores; empty before the run has ended."""
-        if not (self.path / "metrics.json").exists():
-            return {}
-        return self._parse("metrics.json", json.loads)
+        """Status and scores; empty before the run has ended.
+
+        A run without `metrics.json` was killed, as far as anything can tell.
+        """
+        return self._parse("metrics.json", _parse_metrics, default={})
 
     @property
     def history(self) -> list[dict[str, float | None]]:
         """Metrics of each epoch; `None` where there is none."""
-        if not (self.path / "history.csv").exists():
-            return []
-        return self._parse("history.csv", _parse_history)
+        return self._parse("history.csv", _parse_history, default=[])
 
     @property
     def layer_stats(self) -> list[dict[str, Any]]:
         """Statistics of layers at a few steps; empty if there are none."""
-        if not (self.path / "layer_stats.json").exists():
-            return []
-        return self._parse("layer_stats.json", json.loads)
+        return self._parse("layer_stats.json", _parse_layer_stats, default=[])
 
     @property
     def status(self) -> str:
-        """Status: running, completed, ...; killed if it has no other."""
+        """Status: running, completed, ...; killed if it has no other.
+
+        `damaged` if the file that says it cannot be read.
+        """
         if not (self.path / "config.json").exists():
             return NOT_STARTED
         if self.is_locked():
             return "running"
-        return self.metrics.get("status", "killed")
+        try:
+            return self.metrics.get("status", "killed")
+        except UserError:
+            return DAMAGED
 
     @property
     def has_ended(self) -> bool:
@@ -145,10 +173,11 @@ class Run:
         """Returns the path of the trained model.
 
         Raises:
-            UserError: there is none.
+            UserError: there is none, or it is not what the run has written.
         """
         path = self.path / "model.keras"
         if path.exists():
+            self._check_file(path.name)
             return path
         status = self.status
         if status in ("completed", "stopped_early"):
@@ -203,13 +232,116 @@ class Run:
     def check_writable(self) -> None:
         """Raises `UserError` if nothing may be added to this run."""
 
-    def _parse(self, name: str, parse: Callable[[str], Any]) -> Any:
+    def damaged_files(self) -> list[str]:
+        """Returns the files that cannot be read, or are not as written.
+
+        A file that was never written is not among them, except `model.keras`
+        of a run that has ended with one. Neither is one that a sweep has
+        removed, together with the checkpoints.
+        """
+        readers = {
+            "history.csv": lambda: self.history,
+            "layer_stats.json": lambda: self.layer_stats,
+            "metrics.json": lambda: self.metrics,
+            "model.keras": self._check_model,
+        }
+        if not (self._has_checkpoint or (self.path / "model.keras").exists()):
+            del readers["model.keras"]
+        damaged = []
+        for name, read in readers.items():
+            try:
+                self._check_file(name)
+                read()
+            except UserError:
+                damaged.append(name)
+        return damaged
+
+    def _check_model(self) -> None:
+        """Raises `UserError` if a model that has to be there is not whole."""
+        path = self.path / "model.keras"
+        if self.metrics.get("status") in ("completed", "stopped_early"):
+            if not path.is_file() or not zipfile.is_zipfile(path):
+                raise self.damage_error(path.name)
+
+    def _is_whole(self, name: str) -> bool:
+        expected = self.checksums.get(name)
         try:
-            return parse((self.path / name).read_text())
-        except (OSError, ValueError, TypeError) as error:
-            raise UserError(
-                f"{self.path} is damaged: {name} cannot be read."
-            ) from error
+            return expected is None or expected == _sha256(self.path / name)
+        except OSError:
+            return False
+
+    @property
+    def checksums(self) -> dict[str, str]:
+        """SHA-256 in hex of each file that is known not to change any more."""
+        path = self.path / CHECKSUMS_FILE
+        try:
+            text = path.read_text(encoding="ascii")
+        except FileNotFoundError:
+            return {}
+        except OSError as error:
+            raise io.read_error(path, error) from error
+        except ValueError as error:
+            raise UserError(f"{path} is damaged; {_REMOVE_SUMS}.") from error
+        lines = [_SUM.fullmatch(line) for line in text.splitlines()]
+        if not lines or not all(lines) or not text.endswith("\n"):
+            raise UserError(f"{path} is damaged; {_REMOVE_SUMS}.")
+        return {line[2]: line[1] for line in lines}
+
+    def _check_file(self, name: str) -> None:
+        """Raises `UserError` if a file is not what the run has written."""
+        if not self._is_whole(name):
+            raise self.damage_error(name, NOT_AS_WRITTEN)
+
+    def damage_error(self, name: str, what: str = "") -> UserError:
+        """Builds the error for a damaged file, and says what can be done.
+
+        Args:
+            name: of the file.
+            what: is wrong with it.
+        """
+        text = f"{self.path} is damaged: {name} {what or 'cannot be read'}"
+        if name in WRITTEN_FILES and self._has_checkpoint:
+            return UserError(f"{text}; {Target.of(self).resume()} restores it.")
+        return UserError(f"{text}.")
+
+    @property
+    def _has_checkpoint(self) -> bool:
+        return (self.path / "checkpoints" / "last.npz").exists()
+
+    def _parse(
+        self, name: str, parse: Callable[[str], Any], default: Any = None
+    ) -> Any:
+        """Returns what a file of the run holds.
+
+        Args:
+            name: of the file.
+            parse: raises ValueError, TypeError or KeyError for other contents.
+            default: of a file that the run has never written, if it may.
+
+        Raises:
+            UserError: the file is damaged, or cannot be read.
+        """
+        path = self.path / name
+        try:
+            content = path.read_bytes()
+        except FileNotFoundError as error:
+            # Without the others, a run is one that was killed, or that wrote
+            # no summaries, and is told as such.
+            was_written = name in self.checksums and name == "history.csv"
+            if default is not None and not was_written:
+                return default
+            raise self.damage_error(name, "is missing") from error
+        except OSError as error:
+            raise io.read_error(path, error) from error
+        expected = self.checksums.get(name)
+        if expected not in (None, hashlib.sha256(content).hexdigest()):
+            raise self.damage_error(name, NOT_AS_WRITTEN)
+        try:
+            return parse(content.decode())
+        except _INVALID as error:
+            if isinstance(error, UserError) and expected is not None:
+                raise  # whole, and of an option that this version lacks
+            raise self.damage_error(name) from error
 
 
 class RunWriter:
@@ -237,7 +369,23 @@ class RunWriter:
     def write(self, name: str, text: str) -> None:
         """Writes a file of the run, atomically."""
         with io.atomic_write(self.run.path / name) as file:
-            file.write(text.encode())
+            file.write(io.encode(text))
+
+    def write_checksums(
+        self, names: Iterable[str] = (*INITIAL_FILES, *WRITTEN_FILES)
+    ) -> None:
+        """Writes the checksums of files that are not to change any more.
+
+        Args:
+            names: of the files; those that are not there are left out.
+        """
+        paths = [self.run.path / name for name in names]
+        lines = [
+            _checksum_line(path.name, _sha256(path))
+            for path in paths
+            if path.is_file()
+        ]
+        self.write(CHECKSUMS_FILE, "".join(lines))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -268,9 +416,12 @@ class RunGroup:
         """
         path = self.path / GROUP_FILE
         try:
-            metadata = json.loads(path.read_text())
+            metadata = json.loads(path.read_text(encoding="utf-8"))
             version = metadata["format"]
-        except (OSError, ValueError, TypeError, KeyError) as error:
+            _check(metadata, _GROUP)
+        except OSError as error:
+            raise io.read_error(path, error) from error
+        except _INVALID as error:
             raise UserError(f"{path} is damaged: it cannot be read.") from error
         if version != GROUP_FORMAT:
             raise UserError(
@@ -332,11 +483,17 @@ class SweepFolder:
 
     @property
     def result(self) -> dict[str, Any]:
-        """Result of the sweep; empty before it has ended."""
+        """Result of the sweep; empty before it has ended.
+
+        Empty as well where it is damaged: `zoo resume` writes it again.
+        """
         try:
-            return json.loads((self.path / RESULT_FILE).read_text())
-        except (OSError, ValueError):
+            text = (self.path / RESULT_FILE).read_text(encoding="utf-8")
+            result = json.loads(text)
+            _check(result, _SWEEP_RESULT)
+        except (OSError, *_INVALID):
             return {}
+        return result
 
     @property
     def executions(self) -> int:
@@ -390,8 +547,9 @@ def run_id_in(path: pathlib.Path) -> str:
     Empty where the file is damaged, which other readers report.
     """
     try:
-        return str(json.loads(path.read_text())["run_id"])
-    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        text = path.read_text(encoding="utf-8")
+        return str(json.loads(text)["run_id"])
+    except (OSError, *_INVALID):
         return ""
 
 
@@ -405,8 +563,15 @@ def read_model(path: pathlib.Path):
     import keras
 
     try:
+        path.open("rb").close()
+    except OSError as error:
+        raise io.read_error(path, error) from error
+    try:
         return keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # What a damaged file raises in zipfile, h5py and Keras has no end.
         raise UserError(f"{path} cannot be read as a model.") from error
 
 
@@ -415,8 +580,150 @@ def _argument(path: pathlib.Path, name: str) -> str:
     return name if is_below else shlex.quote(str(path))
 
 
+def format_checksums(files: Mapping[str, str]) -> str:
+    """Returns the content of `SHA256SUMS`.
+
+    Args:
+        files: the text of each file, by name.
+    """
+    return "".join(
+        _checksum_line(name, hashlib.sha256(io.encode(text)).hexdigest())
+        for name, text in files.items()
+    )
+
+
+def _checksum_line(name: str, sha256: str) -> str:
+    return f"{sha256}  {name}\n"
+
+
+_SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.\-]+)")
+_REMOVE_SUMS = "where the other files are right, remove it"
+
+
+def _sha256(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+# What files hold, as far as anything reads it.
+
+_INVALID = (ValueError, TypeError, KeyError, RecursionError)  # of JSON, CSV
+_GROUP = {
+    "kind": str,
+    "base": dict,
+    "seeds": [int],
+    "members": [{"run": str, "seed": int}],
+}
+_SWEEP_RESULT = {
+    "status": str,
+    "trials": int,
+    "objective": str,
+    "best": [{"runs": [str], "score": (int, float)}],
+    "lost": [dict],
+}
+
+_NUMBER = (int, float, type(None))
+_RESOLVED = {
+    "config": {"model": str, "dataset": str, "seed": int},
+    "machine": {"backend": str},
+    "precision": str,
+    "total_steps": _NUMBER,
+    "data": {
+        "name": str,
+        "from_arrays": bool,
+        "fingerprint": str,
+        "train": int,
+        "val": int,
+        "test": int,
+        "input_shape": [int],
+        "task": str,
+        "class_names": [str],
+    },
+    "features": (dict, type(None)),
+    "weights": (dict, type(None)),
+    "frozen": [str],
+    "statistics": {"mean_subtraction": str, "scale": str},
+    "parameters": {"trainable": int, "total": int},
+}
+_LAYER_STATS = [
+    {
+        "step": int,
+        "layers": dict,
+        "hidden": dict,
+        "classes": (dict, type(None)),
+        "batch_norm": (dict, type(None)),
+    }
+]
+_HISTORY_COLUMNS = ("epoch", "step", "loss")  # that are never empty
+
+
+def _check(value: Any, expected: Any) -> None:
+    """Raises `TypeError` or `KeyError` for a value of another structure.
+
+    Args:
+        value: of a JSON file.
+        expected: a type, or several; a dict of what some keys have; a list of
+            what each item is.
+    """
+    if isinstance(expected, dict):
+        _check(value, dict)
+        for key, inner in expected.items():
+            _check(value[key], inner)
+    elif isinstance(expected, list):
+        _check(value, list)
+        for item in value:
+            _check(item, expected[0])
+    else:
+        is_number = isinstance(value, bool) and expected is not bool
+        if is_number or not isinstance(value, expected):
+            raise TypeError(f"{value!r} is not {expected}")
+
+
+def _parse_config(text: str) -> TrainConfig:
+    _check(json.loads(text), dict)
+    return TrainConfig.from_json(text)
+
+
+def _parse_resolved(text: str) -> dict[str, Any]:
+    resolved = json.loads(text)
+    _check(resolved, {"format": int})
+    if resolved["format"] == FORMAT:
+        _check(resolved, _RESOLVED)
+    return resolved
+
+
+def _parse_metrics(text: str) -> dict[str, Any]:
+    metrics = json.loads(text)
+    _check(metrics, {"status": str})
+    for name, value in metrics.items():
+        if name != "status":
+            _check(value, _NUMBER)
+    if metrics["status"] not in STATUSES:
+        raise ValueError("an unknown status")
+    return metrics
+
+
+def _parse_layer_stats(text: str) -> list[dict[str, Any]]:
+    rows = json.loads(text)
+    _check(rows, _LAYER_STATS)
+    for row in rows:
+        for kind in ("layers", "hidden"):
+            for numbers in row[kind].values():
+                _check(numbers, dict)
+    return rows
+
+
 def _parse_history(text: str) -> list[dict[str, float | None]]:
-    return [
+    if not text.endswith("\n"):
+        raise ValueError("the last row is torn")
+    reader = csv.DictReader(text.splitlines(), restval="missing")
+    if not {*_HISTORY_COLUMNS} <= {*reader.fieldnames}:
+        raise ValueError("a column is missing")
+    rows = [
         {key: float(cell) if cell else None for key, cell in row.items()}
-        for row in csv.DictReader(text.splitlines())
+        for row in reader
     ]
+    for number, row in enumerate(rows, 1):
+        if row["epoch"] != number or None in (row["step"], row["loss"]):
+            raise ValueError("rows are missing")
+    return rows

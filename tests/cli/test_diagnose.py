@@ -64,7 +64,7 @@ def test_damaged_layer_stats_are_a_sentence(folder, answer):
         said = answer("diagnose", str(folder))
     finally:
         path.write_text(kept)
-    assert "layer_stats.json cannot be read" in said
+    assert "layer_stats.json is not as" in said
 
 
 def test_an_unknown_run_is_a_sentence(answer):

@@ -186,5 +186,6 @@ def test_a_run_that_is_not_finished_cannot_predict(answer, copy, photos):
 def test_a_run_of_another_format_is_not_read(answer, copy, photos):
     text = (copy / "resolved.json").read_text()
     newer = text.replace('"format": 1', '"format": 2')
+    (copy / "SHA256SUMS").unlink()
     (copy / "resolved.json").write_text(newer)
     assert "format 2" in answer("predict", "done", str(photos))

@@ -3,6 +3,7 @@
 import errno
 import os
 import pathlib
+import stat
 import subprocess
 import sys
 import threading
@@ -11,7 +12,15 @@ import pytest
 
 import zoo
 from zoo.errors import Locked, UserError
-from zoo.io import atomic_write, exclusive, file_lock, wait_for_lock
+from zoo.io import (
+    atomic_write,
+    check_utf8,
+    exclusive,
+    file_lock,
+    open_to_append,
+    remove_temporary_files,
+    wait_for_lock,
+)
 
 
 @pytest.fixture
@@ -61,12 +70,62 @@ def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(path):
     assert path.read_text() == "old"
 
 
-def test_what_a_kill_left_is_overwritten_by_the_next_write(path):
-    path.with_name(".metrics.json.new").write_text("half of an older one")
+def test_what_a_kill_left_is_removed_and_nothing_else(path):
+    code = (
+        "import os, pathlib, signal; from zoo.io import atomic_write\n"
+        f"with atomic_write(pathlib.Path({str(path)!r})) as file:\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    root = pathlib.Path(zoo.__file__).parent.parent
+    subprocess.run([sys.executable, "-c", code], cwd=root)
+    (path.parent / ".mine.new.json").write_text("of the user")
+    assert len(os.listdir(path.parent)) == 3
+    remove_temporary_files(path.parent)
+    assert sorted(os.listdir(path.parent)) == [".mine.new.json", path.name]
+
+
+def test_a_new_file_is_on_the_disk_before_its_name_and_its_name_too(
+    path, monkeypatch
+):
+    calls = []
+    fsync, replace = os.fsync, os.replace
+
+    def note_fsync(file_number):
+        is_folder = stat.S_ISDIR(os.fstat(file_number).st_mode)
+        calls.append("sync folder" if is_folder else "sync file")
+        fsync(file_number)
+
+    def note_replace(source, target):
+        calls.append("rename")
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", note_fsync)
+    monkeypatch.setattr(os, "replace", note_replace)
     with atomic_write(path) as file:
         file.write(b"new")
-    assert path.read_text() == "new"
-    assert os.listdir(path.parent) == ["metrics.json"]
+    assert calls == ["sync file", "rename", "sync folder"]
+
+
+def test_a_link_is_replaced_and_not_written_through(path, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("kept")
+    path.unlink()
+    path.symlink_to(other)
+    with atomic_write(path) as file:
+        file.write(b"new")
+    assert (path.read_text(), other.read_text()) == ("new", "kept")
+    assert not path.is_symlink()
+
+
+def test_nothing_is_appended_through_a_link(path, tmp_path):
+    other = tmp_path / "other.txt"
+    other.write_text("kept")
+    log = path.with_name("log.txt")
+    log.symlink_to(other)
+    for text in ("a", "b"):
+        with open_to_append(log, encoding="utf-8") as file:
+            file.write(text)
+    assert (log.read_text(), other.read_text()) == ("ab", "kept")
 
 
 def test_a_lock_is_held_once(tmp_path):
@@ -77,13 +136,19 @@ def test_a_lock_is_held_once(tmp_path):
         assert (tmp_path / "lock").exists()
 
 
-def test_a_write_does_not_follow_a_link_in_its_way(path, tmp_path):
-    other = tmp_path / "other.txt"
-    other.write_text("kept")
-    path.with_name(".metrics.json.new").symlink_to(other)
-    with atomic_write(path) as file:
-        file.write(b"new")
-    assert (path.read_text(), other.read_text()) == ("new", "kept")
+def test_the_name_of_a_temporary_file_cannot_be_guessed(path):
+    names = set()
+    for _ in range(2):
+        with atomic_write(path):
+            names |= set(os.listdir(path.parent)) - {path.name}
+    assert len(names) == 2
+
+
+def test_a_name_that_is_not_utf8_is_refused_in_ascii(tmp_path):
+    with pytest.raises(UserError, match="is not UTF-8") as error:
+        check_utf8(os.fsdecode(b"\xe9t\xe9"), "the folder")
+    assert str(error.value).isascii()
+    check_utf8("été", "the folder")
 
 
 def test_a_lock_is_not_written_through_a_link(tmp_path):

@@ -1,10 +1,12 @@
 """`last` is the order of creation that runs keep, whatever their files say."""
 
+import json
 import os
 import shutil
 
 import pytest
 
+from zoo import pretrained
 from zoo.errors import UserError
 from zoo.run_store import RunStore, new_id
 from zoo.runs import RunGroup, SweepFolder
@@ -13,7 +15,9 @@ from zoo.runs import RunGroup, SweepFolder
 def make(folder, name):
     files = {
         "config.json": "{}",
-        "resolved.json": f'{{"format": 1, "run_id": "{new_id()}"}}',
+        "resolved.json": json.dumps(
+            {**pretrained.find("lr:mnist").resolved, "run_id": new_id()}
+        ),
     }
     return RunStore(str(folder)).create(name, name, files)
 

@@ -8,16 +8,16 @@ import sys
 
 import pytest
 
+from zoo import pretrained
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore
-from zoo.runs import FORMAT
 
 
 def make(folder, name, asked_for=True):
     files = {
         "config.json": TrainConfig().to_json(),
-        "resolved.json": json.dumps({"format": FORMAT}),
+        "resolved.json": json.dumps(pretrained.find("lr:mnist").resolved),
     }
     return RunStore(str(folder)).create(
         name if asked_for else None, name, files

@@ -185,7 +185,7 @@ def _exit_code(
     killed = f"the training process was killed by signal {-code}"
     text, code_then = f"{killed} before it joined the others.", LOST
     if message.exists():
-        noted, code_noted = json.loads(message.read_text())
+        noted, code_noted = json.loads(message.read_text(encoding="utf-8"))
         if code in ABORTED or code_noted == LOST:
             text, code_then = noted, code_noted
     errors = {MISTAKE: UserError, DIVERGED: Diverged, LOST: Lost}
@@ -279,7 +279,9 @@ def _stdout_apart() -> Iterator[None]:
     ours, terminal = sys.stdout, os.dup(1)
     os.dup2(2, 1)
     try:
-        with os.fdopen(os.dup(terminal), "w", buffering=1) as stream:
+        with os.fdopen(
+            os.dup(terminal), "w", buffering=1, encoding="utf-8"
+        ) as stream:
             sys.stdout = LastingStream(stream)
             yield
     finally:

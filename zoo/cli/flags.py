@@ -8,6 +8,7 @@ values in one place, with the same error messages.
 from __future__ import annotations
 
 import dataclasses
+import os
 import shlex
 import textwrap
 from collections.abc import Iterable
@@ -29,6 +30,8 @@ from zoo.summaries import registry
 
 HELP_COLUMNS = 80
 HELP_FLAGS = ("--help", "-h", "-help", "--helpfull")
+COMMENTS = ("#", "//")  # that a line of a flagfile starts with
+NAMES = "surrogateescape"  # keeps names of files that are not UTF-8
 TITLES = {"": "Command", **GROUPS}
 DATA_DIR = (
     "where the data are, if they were moved: the PATH of folder:, npz: and "
@@ -122,18 +125,13 @@ class Command:
         self._check_values(argv)
         self._typed = {word.lstrip("-").partition("=")[0] for word in argv}
         try:
-            words = self.values(["zoo", *argv])[1:]
+            words = self.values(["zoo", *read_flagfiles(argv)])[1:]
         except flags.UnrecognizedFlagError as error:
             raise self._unknown(error.flagname) from None
-        except flags.CantOpenFlagFileError as error:
-            raise _no_flagfile(error.__context__) from None
         except flags.IllegalFlagValueError as error:
             raise _no_switch(str(error)) from None
-        except UnicodeDecodeError:
-            raise UserError(
-                "--flagfile is not a text file; give a file with one flag a "
-                "line."
-            ) from None
+        except UserError:
+            raise
         except (flags.Error, ValueError, OSError) as error:
             raise UserError(_one_sentence(str(error))) from None
         needed = [word for word in self.words if not word.startswith("[")]
@@ -247,18 +245,58 @@ def expand_flagfile(argv: list[str], name: str, path_of) -> list[str]:
     return [*files, *rest]
 
 
+def read_flagfiles(argv: list[str], outer: tuple[str, ...] = ()) -> list[str]:
+    """Replaces each `--flagfile=PATH` by the flags in that file.
+
+    Absl does the same, but reads the file in the encoding of the locale.
+
+    Args:
+        argv: words of the command line, or lines of a flagfile.
+        outer: flagfiles that these are lines of.
+
+    Raises:
+        UserError: a file cannot be read, or contains itself.
+    """
+    expanded, words = [], iter(argv)
+    for word in words:
+        flag, equals, path = word.lstrip("-").partition("=")
+        if not word.startswith("-") or flag != "flagfile":
+            expanded.append(word)
+            continue
+        path = os.path.expanduser((path if equals else next(words, "")).strip())
+        if not path or path in outer:
+            reason = "contains itself" if path else "names no file"
+            raise UserError(f"--flagfile={path} {reason}; give another one.")
+        expanded += read_flagfiles(_lines_of(path), (*outer, path))
+    return expanded
+
+
+def _lines_of(path: str) -> list[str]:
+    """Returns the lines of a flagfile that are not comments."""
+    try:
+        with open(path, encoding="utf-8", errors=NAMES) as file:
+            text = file.read()
+    except OSError as error:
+        raise UserError(
+            f"--flagfile={path} cannot be opened: {error.strerror}; `zoo "
+            "recipes` lists those that come with the zoo."
+        ) from None
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(COMMENTS)]
+    flag_names = "".join(line.partition("=")[0] for line in lines)
+    if not flag_names.isprintable():
+        raise UserError(
+            f"--flagfile={path} is not a text file; give a file with one "
+            "flag a line."
+        )
+    return lines
+
+
 def _example(name: str) -> str:
     option = OPTIONS.get(name)
     if option is None:
         return "NAME"
     return option.choices[0] if option.choices else option.type.example
-
-
-def _no_flagfile(error: OSError) -> UserError:
-    return UserError(
-        f"--flagfile={error.filename} cannot be opened: {error.strerror}; "
-        "`zoo recipes` lists those that come with the zoo."
-    )
 
 
 def _no_switch(text: str) -> UserError:

@@ -14,7 +14,7 @@ from zoo.console import pluralize, print_table
 from zoo.errors import UserError, join_or
 from zoo.models import describe
 from zoo.run_store import RunStore, sweep_path_of
-from zoo.runs import Run, SweepFolder
+from zoo.runs import DAMAGED, Run, SweepFolder
 
 
 def run_models(argv: list[str]) -> int:
@@ -173,13 +173,17 @@ def _describe_sweep(folder: SweepFolder) -> str:
 
 
 def _run_row(found: Run) -> dict:
-    history = found.history
+    status = found.status
+    try:
+        history = found.history
+    except UserError:
+        history, status = [], DAMAGED
     best = max(history, key=_sort_key, default=None)
     if best and best["val_loss"] is None:
         best = None
     return {
         "run": found.name,
-        "status": found.status,
+        "status": status,
         "epochs": int(history[-1]["epoch"]) if history else 0,
         "best_epoch": int(best["epoch"]) if best else None,
         "best_val_accuracy": best["val_accuracy"] if best else None,

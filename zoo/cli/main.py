@@ -10,7 +10,12 @@ import traceback
 
 import zoo
 from zoo import backend, synonyms
-from zoo.cli.output import RealStderr, ignore_closed_readers, print_error
+from zoo.cli.output import (
+    RealStderr,
+    ignore_closed_readers,
+    open_closed_streams,
+    print_error,
+)
 from zoo.console import escape, expand_commands, redirect_status
 from zoo.errors import (
     Diverged,
@@ -23,6 +28,13 @@ from zoo.errors import (
 
 DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
 FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
+# What a system refuses for reasons of its own: rights, disks, limits.
+REFUSALS = (
+    *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EBUSY),
+    *(errno.EMFILE, errno.ENFILE, errno.ENAMETOOLONG, errno.ELOOP),
+    *(errno.ENOTDIR, errno.EISDIR, errno.ENOLCK, errno.ENODEV, errno.ENXIO),
+    *(getattr(errno, "ESTALE", errno.EIO), errno.ETIMEDOUT, errno.ENOSYS),
+)
 
 VERBS = {
     "train": "train a model",
@@ -93,6 +105,7 @@ def main(argv: list[str] | None = None) -> int:
         SIGHUP, Ctrl-C or SIGTERM, and saved.
     """
     argv = list(sys.argv[1:] if argv is None else argv)
+    open_closed_streams()
     with ignore_closed_readers():
         return _answered(argv)
 
@@ -128,9 +141,19 @@ def _answered(argv: list[str]) -> int:
                 "free some space; a run that has started can be resumed.",
                 MISTAKE,
             )
+        if isinstance(error, OSError) and error.errno in REFUSALS:
+            return _complain(_refusal(error), MISTAKE)
         # A bug of ours: everything that a user can fix is caught above.
         print_error(traceback.format_exc())
         return 1
+
+
+def _refusal(error: OSError) -> str:
+    """Returns the sentence about what the system refuses to do."""
+    reason = os.strerror(error.errno)
+    if error.filename is None:
+        return f"the system refuses what is needed here: {reason}."
+    return f"{error.filename} cannot be used: {reason}."
 
 
 def _run(verb: str, argv: list[str]) -> int:

@@ -24,6 +24,7 @@ from typing import Any, TextIO
 
 from zoo import backend
 from zoo.console import activities, clear_activity, escape, show_activity
+from zoo.io import open_to_append
 
 _terminal: int | None = None  # the real standard error, while it is redirected
 
@@ -40,7 +41,7 @@ def _write_error(text: str) -> None:
         sys.stderr.flush()
     else:
         try:
-            os.write(_terminal, text.encode(errors="replace"))
+            os.write(_terminal, text.encode(errors="backslashreplace"))
         except OSError as error:
             if error.errno not in CLOSED_ERRNOS:
                 raise
@@ -78,7 +79,7 @@ class RedirectedStderr:
         sys.stderr.flush()
         self._file.flush()
         self._file.seek(0)
-        with log.open("ab") as target:
+        with open_to_append(log) as target:
             target.write(self._file.read())
             target.flush()
             os.dup2(target.fileno(), 2)
@@ -169,6 +170,23 @@ def redirect_to_null(descriptor: int) -> None:
     os.close(nowhere)
 
 
+def open_closed_streams() -> None:
+    """Opens the null device for standard streams that are closed.
+
+    After `zoo train >&-`, and below some schedulers, the next file that is
+    opened would be standard output, and what libraries print would go into it.
+    """
+    for descriptor in range(3):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
+    if sys.stdout is None:
+        sys.stdout = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+    if sys.stderr is None:
+        sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115
+
+
 @contextlib.contextmanager
 def ignore_closed_readers() -> Iterator[None]:
     """Ignores lost readers of output and error while the block runs."""
@@ -178,8 +196,7 @@ def ignore_closed_readers() -> Iterator[None]:
         yield
     finally:
         for stream in (sys.stdout, sys.stderr):
-            if stream is not None:
-                _flush_or_drop(stream)
+            _flush_or_drop(stream)
         sys.stdout, sys.stderr = before
 
 
@@ -191,5 +208,5 @@ def _flush_or_drop(stream: LastingStream) -> None:
         redirect_to_null(stream.fileno())
 
 
-def _wrap(stream: TextIO | None) -> Any:
-    return None if stream is None else LastingStream(stream)
+def _wrap(stream: TextIO) -> LastingStream:
+    return LastingStream(stream)

@@ -295,14 +295,18 @@ def finish(
     shape = list(_open_array(folder / IMAGES, mapped=True).shape[1:])
     content = {"format": FORMAT, "origin": origin, "shape": shape}
     content |= {"metadata": metadata, "files": _list_files(folder)}
-    (folder / METADATA).write_text(json.dumps(content, indent=2) + "\n")
+    (folder / METADATA).write_text(
+        json.dumps(content, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def set_origin(folder: Path, origin: str) -> None:
     """Gives a split that is not in use yet another origin, see `load`."""
-    content = json.loads((folder / METADATA).read_text())
+    content = json.loads((folder / METADATA).read_text(encoding="utf-8"))
     content["origin"] = origin
-    (folder / METADATA).write_text(json.dumps(content, indent=2) + "\n")
+    (folder / METADATA).write_text(
+        json.dumps(content, indent=2) + "\n", encoding="utf-8"
+    )
 
 
 def _write_header(file, shape: Sequence[int]) -> None:
@@ -326,7 +330,7 @@ def _read_metadata(folder: Path, origin: str | None) -> dict[str, Any] | None:
     """
     path = folder / METADATA
     try:
-        content = json.loads(path.read_text())
+        content = json.loads(path.read_text(encoding="utf-8"))
         if content["format"] != FORMAT:
             return None
         if set(content["files"]) - {WEIGHTS} != set(FILES):

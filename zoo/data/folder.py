@@ -28,6 +28,7 @@ import dataclasses
 import functools
 import hashlib
 import math
+import os
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -42,6 +43,7 @@ from zoo.data.datasets import check_path
 from zoo.data.image_files import ImageSpec, UnreadableImageError
 from zoo.data.loading import TEST, TRAIN, VAL, DatasetReader, ReadRequest
 from zoo.errors import UserError, join_and, join_or
+from zoo.io import check_utf8
 
 MIN_CACHED_FILES = 5_000  # fewer are decoded in a second or two
 SKIPPED = "skipped"  # in the metadata: indices of files, and reasons
@@ -113,6 +115,8 @@ def find_classes(root: Path) -> list[str]:
         UserError: there are fewer than two.
     """
     classes = [folder.name for folder in image_files.list_folders(root)]
+    for name in classes:
+        check_utf8(name, f"a class of folder:{root},")
     if len(classes) < 2:
         found = f"only one class, {classes[0]}" if classes else "no sub-folders"
         raise UserError(
@@ -502,7 +506,7 @@ class FileReader:
         total = hashlib.sha256(f"{form}".encode())
         for path, label in self._listed[split_name]:
             entry = f"\0{self._relative(path)}\0{label}\0{_file_state(path)}"
-            total.update(entry.encode())
+            total.update(os.fsencode(entry))
         self._origins[split_name] = total.hexdigest()
         return self._origins[split_name]
 

@@ -27,7 +27,7 @@ from zoo.evaluation.evaluate import (
     example_losses,
     load_split,
 )
-from zoo.io import atomic_write
+from zoo.io import atomic_write, encode
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.summaries import drawing
@@ -163,7 +163,7 @@ def save(found: Misclassified, folder: Path) -> list[Path]:
 
     written = [folder / f"misclassified-{found.split}.csv"]
     with atomic_write(written[0]) as file:
-        file.write(as_csv(found).encode())
+        file.write(encode(as_csv(found)))
     if found.part.images.ndim == 4:
         written.append(folder / f"misclassified-{found.split}.png")
         with atomic_write(written[1]) as file:

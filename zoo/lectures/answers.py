@@ -752,7 +752,7 @@ def convexity(*runs: Run) -> str:
     lines = []
     for run in runs:
         path = run.path / plots.FOLDER_NAME / "landscape.json"
-        found = json.loads(path.read_text())
+        found = json.loads(path.read_text(encoding="utf-8"))
         words = [
             f"{part} {'convex' if found[part]['convex'] else 'not convex'}"
             for part in ("path", "line", "plane")
@@ -769,7 +769,9 @@ def sweep(found: Run) -> str:
     inside = [r for r in inside if r.has_model or r.metrics]
     trials = [r for r in inside if "/trial-" in r.name]
     best = max(trials, key=lambda r: r.metrics["best_val_accuracy"] or 0)
-    result = json.loads((found.path / "result.json").read_text())
+    result = json.loads(
+        (found.path / "result.json").read_text(encoding="utf-8")
+    )
     again = [
         r.metrics["best_val_accuracy"]
         for r in inside

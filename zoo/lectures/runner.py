@@ -151,7 +151,9 @@ class LectureSession:
     def predictions(self) -> dict[str, str]:
         """Returns the student's predictions by the number of the step."""
         try:
-            return json.loads(self._path(PREDICTIONS).read_text())
+            return json.loads(
+                self._path(PREDICTIONS).read_text(encoding="utf-8")
+            )
         except (OSError, ValueError):
             return {}
 

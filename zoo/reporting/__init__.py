@@ -16,8 +16,9 @@ from __future__ import annotations
 import pathlib
 
 from zoo.errors import UserError
+from zoo.runs import REPORT_FILE
 
-FILE = "report.html"
+FILE = REPORT_FILE
 
 
 def check_path(path: str, overwrite: bool) -> pathlib.Path:

@@ -14,9 +14,10 @@ from markupsafe import Markup, escape
 
 import zoo
 from zoo import backend
+from zoo.console import ESCAPE
 from zoo.data import Dataset
 from zoo.evaluation import evaluate
-from zoo.io import atomic_write
+from zoo.io import atomic_write, encode, open_to_append
 from zoo.reporting import FILE, figures, sections
 from zoo.reporting.context import ReportContext, collect, collect_all
 from zoo.runs import Run, RunWriter
@@ -45,7 +46,7 @@ def write_report(
         folder = pathlib.Path(runs_dir) if len(runs) > 1 else runs[0].path
         path = folder / FILE
     with atomic_write(path) as file:
-        file.write(text.encode())
+        file.write(encode(text))
     return path
 
 
@@ -73,7 +74,9 @@ def write_after_training(
     except (Exception, KeyboardInterrupt):
         # The disk may be full: then there is no log either.
         with contextlib.suppress(OSError):
-            with (run.path / "log.txt").open("a") as log:
+            with open_to_append(
+                run.path / "log.txt", encoding="utf-8", errors=ESCAPE
+            ) as log:
                 log.write(traceback.format_exc())
         return None
 

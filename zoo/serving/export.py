@@ -6,6 +6,8 @@ import contextlib
 import dataclasses
 import math
 import os
+import re
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -337,10 +339,12 @@ def replacing(path: Path) -> Iterator[Path]:
     """
     created = not path.parent.exists()
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix stays, since Keras goes by it.
-    temporary = path.with_name(f".new.{path.name}")
+    # A name that nobody can guess; the suffix stays, since Keras goes by it.
+    _remove_leftovers(path)
+    temporary = path.with_name(
+        f".{path.stem}.{secrets.token_hex(8)}.new{path.suffix}"
+    )
     old = path.with_name(OLD.format(path.name))
-    _remove(temporary)
     try:
         yield temporary
         if path.is_dir():
@@ -359,6 +363,15 @@ def _restore(path: Path) -> None:
     old = path.with_name(OLD.format(path.name))
     if old.is_dir() and not old.is_symlink() and not path.exists():
         os.replace(old, path)
+
+
+def _remove_leftovers(path: Path) -> None:
+    """Removes what an export to the same path left that was killed."""
+    stem, suffix = map(re.escape, (path.stem, path.suffix))
+    pattern = re.compile(rf"\.{stem}\.[0-9a-f]{{16}}\.new{suffix}")
+    for other in path.parent.iterdir():
+        if pattern.fullmatch(other.name):
+            _remove(other)
 
 
 def _remove(path: Path) -> None:

@@ -53,7 +53,9 @@ def write_saved_model(model, path: Path, metadata: dict[str, Any]) -> None:
     model.export(path, format="tf_saved_model", verbose=False)
     extra = path / "assets.extra"
     extra.mkdir()
-    (extra / METADATA_FILE).write_text(model_metadata.to_text(metadata))
+    (extra / METADATA_FILE).write_text(
+        model_metadata.to_text(metadata), encoding="utf-8"
+    )
 
 
 def load_saved_model(path: Path) -> PredictFn:

@@ -11,6 +11,7 @@ import io
 import os
 import pathlib
 import re
+import secrets
 import struct
 import time
 from collections.abc import Iterable
@@ -30,6 +31,7 @@ from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.plugins.text.summary import text_pb
 
 from zoo.errors import UserError
+from zoo.io import open_to_append
 from zoo.summaries.registry import SummarySpec, should_write
 
 if TYPE_CHECKING:
@@ -76,7 +78,8 @@ class SummaryWriter:
         folder: the run folder.
         specs: the kinds to write.
         splits: `("train", "val")`, or `("train",)` without validation.
-        resume_offsets: `[file name, length]` by split, from a checkpoint.
+        resume_offsets: `[file name, length]` by split, from a checkpoint;
+            see `check_offset`.
     """
 
     def __init__(
@@ -145,28 +148,29 @@ class SummaryWriter:
             writer.close()
 
 
-def check_offset(folder: pathlib.Path, offset: list) -> None:
-    """Raises `UserError` if an offset is not one of a file in this folder.
+def check_offset(folder: pathlib.Path, offset: list) -> bool:
+    """Returns whether an event file is as long as its checkpoint says.
 
-    Nothing is changed. An offset comes from a checkpoint, which may be damaged
-    or somebody else's.
+    If not, a new file has to begin. Nothing is changed.
 
     Args:
         folder: where TensorBoard looks, such as `runs/NAME/train`.
         offset: `[file name, length]`.
+
+    Raises:
+        UserError: it is not the name of an event file. A checkpoint may be
+            damaged, or somebody else's.
     """
     name, length = offset
-    path = folder / name
-    if not FILE_NAME.fullmatch(name) or path.is_symlink():
+    if not FILE_NAME.fullmatch(name) or length < 0:
         raise UserError(
             f"the checkpoint of {folder.parent} is damaged: {name!r} is not "
             "an event file of this run."
         )
-    size = path.stat().st_size if path.is_file() else -1
-    if not 0 <= length <= size:
-        raise UserError(
-            f"{path} is damaged: it is shorter than its checkpoint says."
-        )
+    path = folder / name
+    if path.is_symlink() or not path.is_file():
+        return False
+    return length <= path.stat().st_size
 
 
 class EventWriter:
@@ -178,24 +182,33 @@ class EventWriter:
     Args:
         folder: where TensorBoard looks, such as `runs/NAME/train`.
         resume_offset: `[file name, length]` as `flush` returned it; the file
-            is truncated to that length and other event files are removed.
-            `None` starts a new file.
+            is truncated to that length. `None` starts a new file.
+
+    Other event files are of a session that was killed before its first
+    checkpoint, and are removed; but not from a folder that is a symbolic link,
+    where they may be of others. What is left of a file that is shorter than
+    it should be stays, and a new file begins.
     """
 
     def __init__(self, folder: pathlib.Path, resume_offset: list | None = None):
-        if resume_offset:
-            check_offset(folder, resume_offset)
+        is_whole = bool(resume_offset) and check_offset(folder, resume_offset)
+        name = resume_offset[0] if resume_offset else ""
+        if is_whole:
+            self.path = folder / name
+        else:
+            self.path = folder / _new_name()
+            _set_aside(folder / name)
         folder.mkdir(parents=True, exist_ok=True)
-        name = resume_offset[0] if resume_offset else _new_name()
-        for other in folder.glob("events.out.tfevents.*"):
-            if not resume_offset or other.name != name:
-                other.unlink()
-        self.path = folder / name
-        if resume_offset:
-            os.truncate(self.path, resume_offset[1])
+        if not folder.is_symlink():
+            for other in folder.glob("events.out.tfevents.*"):
+                if other != self.path:
+                    other.unlink()
+        self._file = open_to_append(self.path)
+        if is_whole:
+            self._file.truncate(resume_offset[1])
+            self._file.seek(0, os.SEEK_END)
         self._described: set[str] = set()
-        self._file = open(self.path, "ab")  # noqa: SIM115 (closed by close)
-        if not resume_offset:
+        if not is_whole:
             self._write(Event(file_version="brain.Event:2"))
 
     def scalar(
@@ -282,7 +295,17 @@ def _png(image: np.ndarray) -> bytes:
 
 def _new_name() -> str:
     # TensorBoard wants "tfevents" in the name, and sorts files by it.
-    return f"events.out.tfevents.{int(time.time()):010d}.{os.getpid()}.v2"
+    now, unique = int(time.time()), secrets.token_hex(4)
+    return f"events.out.tfevents.{now:010d}.{os.getpid()}.{unique}.v2"
+
+
+def _set_aside(path: pathlib.Path) -> None:
+    """Renames an event file so that it is shown, and never written to."""
+    if path.is_symlink():
+        path.unlink()
+    elif FILE_NAME.fullmatch(path.name) and path.is_file():
+        name = path.name.replace("events.out.", "events.cut.", 1)
+        path.rename(path.with_name(name))  # sorted before the newer ones
 
 
 # Records: length, data, and a checksum of each. TensorBoard's own writer

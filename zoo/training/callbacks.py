@@ -186,7 +186,9 @@ class Session:
         self.summaries = summaries
         self.console = console
         self.stop = stop
-        self.checkpoints = Checkpoints(run.path / "checkpoints")
+        self.checkpoints = Checkpoints(
+            run.path / "checkpoints", state.best.epoch
+        )
         self.throughput = Throughput(setup.config)
         self.batch = SummaryBatch.draw(setup.dataset, setup.config.seed)
         self.step_before = state.step
@@ -431,7 +433,7 @@ class History(RunCallback):
                 "seconds": round(seconds, 3),
             }
         )
-        self.session.writer.write("history.csv", history_csv(state.rows))
+        _write_history(self.session.writer, state)
 
 
 def _mean_since(
@@ -439,6 +441,23 @@ def _mean_since(
 ) -> float | None:
     """Returns the mean over the newest examples, from that over all."""
     return None if mean is None else (mean * examples - earlier_sum) / new
+
+
+def write_rows(writer: RunWriter, state: TrainState) -> None:
+    """Writes `history.csv` and `layer_stats.json` as a checkpoint has them."""
+    if state.rows:
+        _write_history(writer, state)
+    if state.layer_stats:
+        _write_layer_stats(writer, state)
+
+
+def _write_history(writer: RunWriter, state: TrainState) -> None:
+    writer.write("history.csv", history_csv(state.rows))
+
+
+def _write_layer_stats(writer: RunWriter, state: TrainState) -> None:
+    text = json.dumps(state.layer_stats, indent=1)
+    writer.write("layer_stats.json", text + "\n")
 
 
 def history_csv(rows: list[dict]) -> str:
@@ -514,8 +533,7 @@ def write_layer_stats(
     is_wanted = session.config.summaries != ("none",)
     if is_wanted and layer_stats.should_measure(state.epoch, is_last):
         state.layer_stats.append(layer_stats.measure(snapshot, state.epoch))
-        text = json.dumps(state.layer_stats, indent=1)
-        session.writer.write("layer_stats.json", text + "\n")
+        _write_layer_stats(session.writer, state)
 
 
 class ConsoleProgress(RunCallback):

@@ -9,7 +9,7 @@ under another name and renamed, so that it is whole or not there:
     metrics/0000...     running means, for a checkpoint inside an epoch
     callbacks/0000...   state of the user's callbacks
     state               a `TrainState` as JSON, with the id of the run
-    run_id              in `best-0012.npz`: the same id
+    run_id, epoch       in `best-0012.npz`: the same id, and the epoch
 
 `last.npz` holds all of it; `best-0012.npz`, named by its epoch, the weights
 alone. The best file is written before the `last.npz` that names it, and older
@@ -19,19 +19,19 @@ ones are removed after, so that a kill at any moment leaves a pair that fits.
 from __future__ import annotations
 
 import dataclasses
+import errno
 import json
 import math
 import pathlib
 import zipfile
-import zlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from zoo.commands import command
 from zoo.errors import UserError
-from zoo.io import atomic_write
+from zoo.io import DAMAGE, atomic_write, read_error
 
 if TYPE_CHECKING:
     import keras
@@ -139,6 +139,7 @@ class TrainState:
         """
         values = json.loads(text)
         state = cls(**{**values, "best": BestEpoch(**values["best"])})
+        _check_types(state)
         counts = (state.epoch, state.batch, state.step, state.best.epoch)
         if not all(type(count) is int and count >= 0 for count in counts):
             raise ValueError("a count is not a number from 0 on")
@@ -150,6 +151,25 @@ class TrainState:
         return state
 
 
+def _check_types(state: TrainState) -> None:
+    """Raises `TypeError` if a value is of another type than its default."""
+    blank = TrainState()
+    pairs = [
+        (getattr(state, f.name), getattr(blank, f.name))
+        for f in dataclasses.fields(state)
+    ]
+    pairs += [(state.best.loss, blank.best.loss)]
+    for value, default in pairs:
+        kind = (int, float) if isinstance(default, float) else type(default)
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is not {kind}")
+    if not isinstance(state.best.accuracy, int | float | None):
+        raise TypeError("the best accuracy is not a number")
+    for row in (*state.rows, *state.layer_stats):
+        if not isinstance(row, dict):
+            raise TypeError("a row is not a dict")
+
+
 class NonFiniteWeights(ArithmeticError):
     """A weight is infinite or NaN; nothing was written."""
 
@@ -157,16 +177,39 @@ class NonFiniteWeights(ArithmeticError):
 class Checkpoints:
     """The checkpoint files of one run.
 
+    In a folder that is a symbolic link, to another disk for example, there may
+    be files of others. There only files are removed that this run has written
+    for certain: those of its best epoch so far.
+
     Args:
         folder: `checkpoints/` of the run.
+        best_epoch: of the run so far, as its last checkpoint knows.
     """
 
-    def __init__(self, folder: pathlib.Path):
+    def __init__(self, folder: pathlib.Path, best_epoch: int = 0):
         self.folder = folder
+        self._written = {self.best_path(best_epoch)}
 
     def best_path(self, epoch: int) -> pathlib.Path:
         """Returns the file that holds the weights after an epoch."""
         return self.folder / f"best-{epoch:04d}.npz"
+
+    def has_best(self, state: TrainState) -> bool:
+        """Whether the weights of the best epoch so far can be read.
+
+        Raises:
+            UserError: they are those of another run or epoch, or the file
+                cannot be read now.
+        """
+        path = self.best_path(state.best.epoch)
+        try:
+            arrays = _read(path)
+        except DamagedCheckpoint:
+            return False
+        found = str(arrays.get("run_id", "")), int(arrays.get("epoch", -1))
+        if found != (state.run_id, state.best.epoch):
+            raise _foreign(path)
+        return True
 
     def save_last(
         self,
@@ -200,25 +243,23 @@ class Checkpoints:
         """Saves the weights after an epoch as the best ones of a run."""
         arrays = _arrays(model, ("weights",))
         arrays["run_id"] = np.array(run_id)
+        arrays["epoch"] = np.array(epoch)
         _write(self.best_path(epoch), arrays)
+        self._written.add(self.best_path(epoch))
+
+    def damage_error(self, epoch: int) -> UserError:
+        """Builds the error for the weights of an epoch that cannot be read."""
+        return _damaged(self.best_path(epoch))
 
     def check_same_run(self, state: TrainState, run_id: str) -> None:
-        """Raises `UserError` if checkpoints are not those of a run.
+        """Raises `UserError` if the last checkpoint is not that of a run.
 
         Args:
-            state: that the last one holds.
-            run_id: of the run in whose folder they lie.
+            state: that it holds.
+            run_id: of the run in whose folder it lies.
         """
-        found = {self.folder / LAST: state.run_id}
-        best = self.best_path(state.best.epoch)
-        if state.best.epoch and best.exists():
-            found[best] = str(_read(best).get("run_id", ""))
-        for path, its in found.items():
-            if its != run_id:
-                raise UserError(
-                    f"{path} is of another run; put this run's own there. "
-                    "Nothing was changed."
-                )
+        if state.run_id != run_id:
+            raise _foreign(self.folder / LAST)
 
     def load_state(self) -> TrainState | None:
         """Returns the state of the last checkpoint; `None` if there is none."""
@@ -227,7 +268,9 @@ class Checkpoints:
             return None
         try:
             return TrainState.from_json(_read(path)["state"].tobytes().decode())
-        except (KeyError, ValueError, TypeError):
+        except UserError:
+            raise
+        except (KeyError, ValueError, TypeError, RecursionError):
             raise _damaged(path) from None
 
     def restore_last(self, model: keras.Model) -> None:
@@ -259,12 +302,16 @@ class Checkpoints:
 
     def start_over(self) -> None:
         """Removes what a session left before its first checkpoint."""
-        for path in self.folder.glob("best-*.npz"):
-            path.unlink()
+        self._remove(self.folder.glob("best-*.npz"))
 
     def _drop_bests_but(self, epoch: int) -> None:
-        for path in self.folder.glob("best-*.npz"):
-            if path != self.best_path(epoch):
+        kept = self.best_path(epoch)
+        found = self.folder.glob("best-*.npz")
+        self._remove(path for path in found if path != kept)
+
+    def _remove(self, paths: Iterable[pathlib.Path]) -> None:
+        for path in paths:
+            if path in self._written or not self.folder.is_symlink():
                 path.unlink()
 
 
@@ -308,6 +355,9 @@ def _assign(model: keras.Model, arrays: dict, kinds: tuple, path) -> None:
         raise UserError(
             f"{path} does not fit this model; it is of another run."
         )
+    # Others are of no model. V: bfloat16, which NumPy does not know.
+    if any(arrays[name].dtype.kind not in "fiubV" for name in variables):
+        raise _damaged(path)
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
@@ -319,15 +369,56 @@ def _write(path: pathlib.Path, arrays: dict[str, np.ndarray]) -> None:
 
 
 def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """Returns the arrays in a checkpoint.
+
+    Raises:
+        DamagedCheckpoint: it is missing, or not whole.
+        UserError: this machine cannot read it now.
+    """
     try:
-        with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error):
+        file = path.open("rb")
+    except FileNotFoundError:
         raise _damaged(path) from None
+    except OSError as error:
+        raise read_error(path, error) from error
+    with file:
+        try:
+            with np.load(file, allow_pickle=False) as arrays:
+                return {name: arrays[name] for name in arrays.files}
+        except OSError as error:
+            # A damaged table of contents leads to places before the start.
+            if error.errno not in (None, errno.EINVAL):
+                raise read_error(path, error) from error
+            raise _damaged(path) from None
+        except MemoryError:
+            if _is_whole(path):
+                raise
+            raise _damaged(path) from None
+        except DAMAGE:
+            raise _damaged(path) from None
 
 
-def _damaged(path: pathlib.Path) -> UserError:
+def _is_whole(path: pathlib.Path) -> bool:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.testzip() is None
+    except (OSError, *DAMAGE):
+        return False
+
+
+class DamagedCheckpoint(UserError):
+    """A checkpoint is missing, or not whole."""
+
+
+def _damaged(path: pathlib.Path) -> DamagedCheckpoint:
     again = command("train", flagfile=str(path.parent.parent / "flags.txt"))
-    return UserError(
+    return DamagedCheckpoint(
         f"{path} is damaged and cannot be resumed from; `{again}` trains again."
+    )
+
+
+def _foreign(path: pathlib.Path) -> UserError:
+    return UserError(
+        f"{path} is of another run; put this run's own there. Nothing was "
+        "changed."
     )

@@ -79,6 +79,11 @@ class TrainingConsole(Console):
         super().__init__(stream, quiet, on_log)
         self._on_end = on_end
 
+    @property
+    def writes_report(self) -> bool:
+        """Whether the end of a run leaves a report."""
+        return self._on_end is not None
+
     def ended(self, run: Run, data: Dataset) -> None:
         """Is called when a run has ended, with what it was trained on."""
         if self._on_end:

@@ -22,7 +22,7 @@ from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.models import builder_options, plugins
 from zoo.resolve import ResolvedConfig
-from zoo.runs import FORMAT
+from zoo.runs import CHECKSUMS_FILE, FORMAT, format_checksums
 from zoo.training.model import frozen_layers
 from zoo.training.setup import TrainSetup
 from zoo.training.transfer import Transfer
@@ -32,11 +32,12 @@ def initial_files(
     config: TrainConfig, setup: TrainSetup, resolved: dict[str, Any]
 ) -> dict[str, str]:
     """Returns the text of each file that a run folder starts with, by name."""
-    return {
+    files = {
         "config.json": config.to_json(),
         "flags.txt": flagfile(config, setup.transferred),
         "resolved.json": json.dumps(resolved, indent=1) + "\n",
     }
+    return files | {CHECKSUMS_FILE: format_checksums(files)}
 
 
 def flagfile(config: TrainConfig, transferred: Transfer | None = None) -> str:

@@ -6,7 +6,6 @@ And the scores that default recipes are known to reach.
 from __future__ import annotations
 
 import json
-import os
 import pathlib
 from typing import Any
 
@@ -14,6 +13,7 @@ import keras
 
 from zoo import metrics, model_metadata
 from zoo.data import Dataset
+from zoo.io import atomic_path
 from zoo.models.inference import predict_batched
 from zoo.runs import Run, RunWriter
 from zoo.training import fused, precision
@@ -124,14 +124,9 @@ def save_model(
     # Compiled with functions of ours, it would not load where zoo is not.
     plain = keras.Model(model.input, model.output, name=model.name)
     plain = fused.unfuse(plain)
-    temporary = path.with_name(f".new.{path.name}")
-    temporary.unlink(missing_ok=True)  # it might be a link
-    try:
+    with atomic_path(path) as temporary:
         plain.save(temporary)
         model_metadata.put_into(temporary, metadata)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def write_metrics(

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import dataclasses
-import pathlib
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoo import backend
 from zoo.commands import Target
-from zoo.config import TrainConfig
+from zoo.config import DEFAULTS, TrainConfig
 from zoo.console import pluralize
 from zoo.data import Dataset
 from zoo.errors import UserError
+from zoo.io import remove_temporary_files
 from zoo.models import plugins
-from zoo.runs import Run, RunWriter
+from zoo.run_store import RunStore
+from zoo.runs import ENDED, INITIAL_FILES, REPORT_FILE, Run, RunWriter
 from zoo.summaries.events import check_offset
-from zoo.training.checkpoints import LAST, Checkpoints, TrainState
+from zoo.training.checkpoints import (
+    LAST,
+    BestEpoch,
+    Checkpoints,
+    DamagedCheckpoint,
+    TrainState,
+)
 from zoo.training.console import TrainingConsole
 
 if TYPE_CHECKING:
     import keras
 
+    from zoo.resolve import ResolvedConfig
     from zoo.training.distributed.process_group import ProcessGroup
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
@@ -56,7 +65,9 @@ def resume(
 
     Raises:
         UserError: the run is finished, running, damaged, or its data changed.
+            Nothing was written then.
     """
+    from zoo.training import callbacks as run_callbacks
     from zoo.training import metadata, transfer
     from zoo.training.distributed import replica
     from zoo.training.distributed.process_group import SINGLE_PROCESS
@@ -65,14 +76,23 @@ def resume(
     from zoo.training.train import complete
 
     console, group = console or TrainingConsole(), group or SINGLE_PROCESS
-    with RunWriter(run).lock():
-        check_resumable(run)
+    writer = RunWriter(run)
+    with writer.lock():
+        checkpoints = Checkpoints(run.path / "checkpoints")
+        damaged = run.damaged_files()
+        state = _load_state(checkpoints, run, damaged)
+        lacks_report = (
+            console.writes_report and not (run.path / REPORT_FILE).exists()
+        )
+        is_ended = check_resumable(run, state, damaged, lacks_report)
+        if is_ended:
+            complete_files(run)
+            if not lacks_report:
+                return run
         if dataset is None:
             run.check_data()
         backend.check_same(run.name, run.resolved["machine"]["backend"])
-        checkpoints = Checkpoints(run.path / "checkpoints")
-        state = checkpoints.load_state()
-        check_files(run, state)
+        lost = [] if state is None else check_checkpoint(run, state)
         saved = checkpoints.load_callbacks() if state else None
         user_callbacks = UserCallbacks(callbacks, saved, console.print)
         setup = prepare(
@@ -86,42 +106,127 @@ def resume(
         user_callbacks.check(setup.config)
         if setup.transferred:
             transfer.check_same(setup.transferred, run)
+        check_same_config(run, setup)
         check_same_data(run, setup)
         replica.assert_same_config(group, setup, metadata.describe(setup, None))
         if state:
             checkpoints.restore_last(setup.model)
+            is_lost = not _has_best(checkpoints, state, setup.config)
+        # Nothing was changed up to here.
+        remove_leftovers(run)
         console.log_to(run.path / "log.txt")
-        if state:
-            console.print(
-                f"resuming {run.name} after {pluralize(state.epoch, 'epoch')}, "
-                f"{pluralize(state.step, 'step')}"
-            )
-        else:
+        if is_ended:
+            console.ended(run, setup.source)
+            return run
+        writer.write_checksums(INITIAL_FILES)
+        if state is None:
             checkpoints.start_over()
             console.print(
                 f"resuming {run.name} from its start: no checkpoint yet"
             )
-        state = state or TrainState(run_id=run_id(run))
+            state = TrainState(run_id=run_id(run))
+        else:
+            console.print(
+                f"resuming {run.name} after {pluralize(state.epoch, 'epoch')}, "
+                f"{pluralize(state.step, 'step')}"
+            )
+            for name in damaged:
+                console.print(f"{name} is damaged; writing it again")
+            for place in lost:
+                console.print(
+                    f"the event file in {run.path / place} is gone or cut "
+                    "short; a new one begins"
+                )
+            if is_lost:
+                console.print(
+                    f"{checkpoints.best_path(state.best.epoch)} is damaged or "
+                    "gone; the best of the epochs from here on is kept"
+                )
+                state.best = BestEpoch()
+            run_callbacks.write_rows(writer, state)
         return complete(
             setup, run, state, console, user_callbacks, until_epoch, stop, group
         )
 
 
-def check_resumable(run: Run) -> None:
-    """Raises `UserError` for a run that has come to its end."""
-    status = run.metrics.get("status", "killed")
-    if status in ("completed", "stopped_early"):
-        span = "steps" if run.config.steps else "epochs"
-        length = run.resolved["config"][span]
-        longer = ""
-        if length:  # a model that stores its examples has none
-            longer = f"; to train longer, use {_again(run, span, 2 * length)}"
-        raise UserError(f"{run.name} is finished ({status}){longer}.")
+def check_resumable(
+    run: Run,
+    state: TrainState | None,
+    damaged: list[str],
+    lacks_report: bool,
+) -> bool:
+    """Returns whether nothing is left to do but to write checksums or report.
+
+    Args:
+        run: held by this process.
+        state: of its last checkpoint.
+        damaged: its files that are damaged; a checkpoint restores them.
+        lacks_report: whether there is no report, and should be one.
+
+    Raises:
+        UserError: the run has come to its end.
+    """
+    status = "killed"
+    if "metrics.json" not in damaged:
+        status = run.metrics.get("status", status)
+    if status not in ENDED:
+        return False
+    if state is not None and damaged:
+        return False
+    if lacks_report or _lacks_checksums(run):
+        return True
     if status == "diverged":
         raise UserError(
             f"{run.name} diverged and would do so again; try a lower learning "
             f"rate, {_again(run, 'learning_rate', _lower(run))}."
         )
+    span = "steps" if run.config.steps else "epochs"
+    length = run.resolved["config"][span]
+    longer = ""
+    if length:  # a model that stores its examples has none
+        longer = f"; to train longer, use {_again(run, span, 2 * length)}"
+    raise UserError(f"{run.name} is finished ({status}){longer}.")
+
+
+def remove_leftovers(run: Run) -> None:
+    """Removes what killed processes left of files that were not yet whole.
+
+    Args:
+        run: held by this process.
+    """
+    remove_temporary_files(run.path)
+    checkpoints = run.path / "checkpoints"
+    if not checkpoints.is_symlink():
+        remove_temporary_files(checkpoints)
+    depth = len(run.name.split("/"))
+    RunStore(str(run.path.parents[depth - 1])).remove_leftovers()
+
+
+def complete_files(run: Run) -> None:
+    """Ends the writing of a run that has ended, if a kill interrupted that.
+
+    Args:
+        run: held by this process.
+    """
+    remove_leftovers(run)
+    if _lacks_checksums(run):
+        RunWriter(run).write_checksums()
+
+
+def _lacks_checksums(run: Run) -> bool:
+    return "metrics.json" not in run.checksums
+
+
+def _load_state(
+    checkpoints: Checkpoints, run: Run, damaged: list[str]
+) -> TrainState | None:
+    """Returns the state of the last checkpoint, which a whole run can lack."""
+    try:
+        return checkpoints.load_state()
+    except DamagedCheckpoint:
+        if damaged or run.metrics.get("status") not in ENDED:
+            raise
+        return None
 
 
 def _lower(run: Run) -> float:
@@ -187,40 +292,65 @@ def check_same_data(run: Run, setup: TrainSetup) -> None:
         )
 
 
-def check_files(run: Run, state: TrainState | None) -> None:
-    """Checks everything that will be written to against the run.
+# Options that do not change what is learned, or are compared otherwise: of
+# the data set the fingerprint is.
+MAY_DIFFER = {
+    *("run_name", "runs_dir", "data_dir", "dataset", "devices"),
+}
 
-    Nothing is changed.
+
+def check_same_config(run: Run, setup: TrainSetup) -> None:
+    """Raises `UserError` if the config is not what the run was made with."""
+    stored = {**DEFAULTS, **run.resolved["config"]}
+    now = json.loads(json.dumps(setup.config.as_dict()))
+    for name, value in now.items():
+        before = json.loads(json.dumps(stored.get(name)))
+        if name not in MAY_DIFFER and value != before:
+            raise UserError(
+                f"{run.path} is damaged: config.json leads to {name}={value}, "
+                f"and the run was made with {name}={before}; restore one of "
+                "config.json and resolved.json."
+            )
+
+
+def _has_best(
+    checkpoints: Checkpoints, state: TrainState, config: ResolvedConfig
+) -> bool:
+    """Returns whether the weights of the best epoch are there, if any.
 
     Raises:
-        UserError: a checkpoint is of another run, a file is shorter than the
-            checkpoint says, or what would be written lies outside the run.
+        UserError: they are not, and no further epoch can take their place.
     """
-    for path in _written(run.path):
-        if path.is_symlink():
-            raise UserError(
-                f"{path} is a link, and a run is written to in its own folder "
-                "alone; put there what the link leads to."
-            )
-    if state is None:
-        return
+    if not state.best.epoch or checkpoints.has_best(state):
+        return True
+    if state.is_done(config):
+        raise checkpoints.damage_error(state.best.epoch)
+    return False
+
+
+def check_checkpoint(run: Run, state: TrainState) -> list[str]:
+    """Checks what the last checkpoint knows of the run; changes nothing.
+
+    Returns:
+        The folders whose event file is missing, or shorter than it was.
+
+    Raises:
+        UserError: the checkpoint is of another run, or names a file outside
+            the run.
+    """
     Checkpoints(run.path / "checkpoints").check_same_run(state, run_id(run))
-    for place, mark in state.event_files.items():
+    lost = []
+    for place, offset in state.event_files.items():
         if place not in EVENT_FOLDERS:
             raise UserError(
                 f"the checkpoint of {run.path} is damaged: {place!r} is not a "
                 "folder of events in a run."
             )
-        check_offset(run.path / place, mark)
+        if not check_offset(run.path / place, offset):
+            lost.append(place)
+    return lost
 
 
 def run_id(run: Run) -> str:
     """Returns the identifier of a run."""
     return str(run.resolved.get("run_id", ""))
-
-
-def _written(folder: pathlib.Path) -> list[pathlib.Path]:
-    """Returns what a run writes to, or removes, in a folder."""
-    places = [folder / name for name in ("train", "val", "checkpoints")]
-    inside = [path for p in places if p.is_dir() for path in p.iterdir()]
-    return [*places, *inside, *folder.iterdir()]

@@ -147,6 +147,7 @@ def complete(
                 metrics = write_metrics(
                     setup, run, state, status, seconds, balanced
                 )
+                RunWriter(run).write_checksums()
         print_summary(console, setup, run, metrics)
     except (Diverged, Interrupted):
         console.ended(run, setup.source)

@@ -41,6 +41,7 @@ from zoo.console import pluralize
 from zoo.errors import Interrupted, Lost, UserError
 from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
 from zoo.evaluation.test_log import EvaluationLog, log_dir, recorded_test_result
+from zoo.io import remove_temporary_files
 from zoo.run_store import RunStore, check_backend, default_name, new_id
 from zoo.runs import RESULT_FILE, SWEEP_FILE, Run, RunWriter, SweepFolder
 from zoo.training.console import TrainingConsole
@@ -143,6 +144,7 @@ def run_sweep(
     resume = f"`{Target.of(folder).typed('resume', **resume_flags)}`"
     oracle = make_oracle(settings)
     try:
+        remove_temporary_files(folder.path)
         search = Search(folder, settings, oracle)
         retraining = Retraining(folder, settings, search, progress.retrain)
         progress.begin(search, retraining.done)
@@ -279,7 +281,9 @@ def read_settings(folder: SweepFolder) -> SweepConfig:
         UserError: Its `sweep.json` is damaged or of another version.
     """
     try:
-        return SweepConfig.from_json((folder.path / SWEEP_FILE).read_text())
+        return SweepConfig.from_json(
+            (folder.path / SWEEP_FILE).read_text(encoding="utf-8")
+        )
     except UserError:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:

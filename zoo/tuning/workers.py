@@ -31,7 +31,7 @@ from zoo.errors import (
     UserError,
     is_out_of_memory,
 )
-from zoo.runs import Run
+from zoo.runs import Run, RunWriter
 from zoo.training import signals
 from zoo.training.signals import StopRequest
 from zoo.tuning.jobs import RunRequest, RunResult, run_on_pool
@@ -356,7 +356,7 @@ def _train(request: RunRequest, stop: StopRequest) -> Run:
     import keras
 
     from zoo.training.console import TrainingConsole
-    from zoo.training.resume import resume
+    from zoo.training.resume import complete_files, resume
     from zoo.training.train import train
 
     keras.backend.clear_session()
@@ -373,13 +373,15 @@ def _train(request: RunRequest, stop: StopRequest) -> Run:
     run = Run(folder, config.run_name)
     if run.is_locked():
         raise Locked(f"{run.name} is running in another process.")
-    metrics = run.metrics
+    metrics = {} if run.damaged_files() else run.metrics
     status = metrics.get("status")
     if status == "diverged":
         raise Diverged("the loss or the weights were no longer numbers")
     until = request.until_epoch
     is_paused = status == "paused" and until is not None
     if status in DONE or (is_paused and metrics["epochs"] >= until):
+        with RunWriter(run).lock():
+            complete_files(run)
         return run
     return resume(run, console=quiet, until_epoch=until, stop=stop)
 
@@ -463,7 +465,7 @@ def max_num_workers() -> int:
 
 def _free_bytes() -> int | None:
     try:
-        text = pathlib.Path("/proc/meminfo").read_text()
+        text = pathlib.Path("/proc/meminfo").read_text(encoding="utf-8")
     except OSError:
         return None
     found = re.search(r"MemAvailable:\s+(\d+) kB", text)

@@ -38,6 +38,7 @@ def copies(run, tmp_path):
         ("c", '"steps": 20', '"steps": 21'),
     ):
         folder = shutil.copytree(run.path, tmp_path / name)
+        (folder / "SHA256SUMS").unlink()
         for file in ("config.json", "resolved.json"):
             text = (folder / file).read_text()
             assert old in text
@@ -153,6 +154,7 @@ def test_a_run_on_other_images_is_not_evaluated(copies, tmp_path):
     path = copies[0].path / "resolved.json"
     resolved = json.loads(path.read_text())
     resolved["data"]["fingerprint"] = "0" * 64
+    path.with_name("SHA256SUMS").unlink(missing_ok=True)
     path.write_text(json.dumps(resolved))
     with pytest.raises(UserError, match="not those"):
         evaluate.evaluate_run(copies[0], "test", str(tmp_path))

@@ -183,6 +183,7 @@ def unfinished(copy):
 
 def of_another_version(copy):
     path = copy / "resolved.json"
+    (copy / "SHA256SUMS").unlink()
     path.write_text(change(path.read_text(), format=99))
     return [], "format 99"
 
@@ -190,6 +191,7 @@ def of_another_version(copy):
 def of_numbers(copy):
     path = copy / "resolved.json"
     data = {**json.loads(path.read_text())["data"], "task": "regression"}
+    (copy / "SHA256SUMS").unlink()
     path.write_text(change(path.read_text(), data=data))
     return [], "is a regression", "evaluate"
 

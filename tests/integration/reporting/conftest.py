@@ -122,6 +122,7 @@ def change(run_folder, file, **changes):
         for word in way:
             place = place[word]
         place[last] = value
+    path.with_name("SHA256SUMS").unlink(missing_ok=True)
     path.write_text(json.dumps(found))
 
 

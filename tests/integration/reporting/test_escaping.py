@@ -94,6 +94,7 @@ def test_names_of_runs_classes_and_data_are_escaped_on_a_page(
             found["parent"] = {"run": EVIL, "changed": {EVIL: [1, 2]}}
             found["machine"]["device"] = EVIL
             found["config"]["model"] = EVIL
+        path.with_name("SHA256SUMS").unlink(missing_ok=True)
         path.write_text(json.dumps(found))
     named = folder / "<script>alert(1)<"
     shutil.move(folder / "digits", named)

@@ -158,6 +158,7 @@ def test_a_run_without_an_epoch_has_a_page(read, folder):
         "metrics.json",
         "history.csv",
         "layer_stats.json",
+        "SHA256SUMS",
     ):
         (run / name).unlink()
     assert "Settings" in read("digits", folder=folder).words

@@ -100,20 +100,50 @@ def test_a_state_that_makes_no_sense_is_refused(run, values):
     assert is_refused(run)
 
 
+def goes_on(run):
+    return resume(run, console=TrainingConsole(quiet=True)).metrics["epochs"]
+
+
+def event_file(run, split):
+    return next((run.path / split).glob("events.out.tfevents.*"))
+
+
 @pytest.mark.parametrize(
-    "name", ["log.txt", "checkpoints", "train", "checkpoints/best-0009.npz"]
+    "name",
+    [
+        *("log.txt", "history.csv", "layer_stats.json", "metrics.json"),
+        *("model.keras", "checkpoints/best-0002.npz", "train"),
+    ],
 )
-def test_a_link_is_not_written_through(run, tmp_path, name):
-    path, target = run.path / name, tmp_path / "target"
-    if path.is_dir():
-        shutil.move(path, target)
-    else:
-        path.unlink(missing_ok=True)
-        target.write_text("do not touch")
+def test_a_file_that_is_a_link_is_replaced_and_not_written_through(
+    run, tmp_path, name
+):
+    path = event_file(run, name) if name == "train" else run.path / name
+    target = tmp_path / "target"
+    target.write_bytes(path.read_bytes() if path.exists() else b"mine")
+    before = target.read_bytes()
+    path.unlink(missing_ok=True)
     path.symlink_to(target)
-    before = sorted(p.name for p in target.iterdir()) if path.is_dir() else ""
-    assert is_refused(run)
-    if path.is_dir():
-        assert sorted(p.name for p in target.iterdir()) == before
-    else:
-        assert target.read_text() == "do not touch"
+    assert goes_on(run) == 2
+    assert target.read_bytes() == before
+    assert not path.is_symlink()
+
+
+def test_in_linked_folders_only_files_of_the_run_are_changed(run, tmp_path):
+    mine = tmp_path / "another disk"
+    foreign = {
+        "checkpoints": "best-0099.npz",
+        "train": "events.out.tfevents.1.somebody.v2",
+    }
+    for folder, name in foreign.items():
+        shutil.move(run.path / folder, mine / folder)
+        (mine / folder / name).write_text("do not touch")
+        (run.path / folder).symlink_to(mine / folder)
+    assert goes_on(run) == 2
+    for folder, name in foreign.items():
+        assert (run.path / folder).is_symlink()
+        assert (mine / folder / name).read_text() == "do not touch"
+    best = run.metrics["best_epoch"]
+    assert sorted(path.name for path in (mine / "checkpoints").iterdir()) == [
+        *(f"best-{best:04d}.npz", "best-0099.npz", "last.npz"),
+    ]

@@ -131,6 +131,7 @@ def test_a_run_does_not_go_on_with_other_labels(trained, tmp_path, capfd):
     path = tmp_path / "noise" / "resolved.json"
     resolved = json.loads(path.read_text())
     resolved["data"]["random_labels"]["fingerprint"] = "0" * 64
+    path.with_name("SHA256SUMS").unlink(missing_ok=True)
     path.write_text(json.dumps(resolved))
     assert main(["resume", "noise", f"--runs_dir={tmp_path}"]) == 2
     assert "draws other labels" in capfd.readouterr().err

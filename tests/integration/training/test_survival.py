@@ -8,6 +8,7 @@ import csv
 import itertools
 import os
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -22,6 +23,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
+from tests import dying
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
@@ -157,6 +159,50 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
         shutil.rmtree(run.path)
         resumed += 1
     assert resumed == min(last, count - 3)
+
+
+# SIGKILL before every change that a real process makes to the disk.
+
+EVERY_CHANGE = {
+    "lr": ["--model=lr", "--epochs=1", "--summaries=scalars"],
+    "mlp": ["--model=mlp", "--model_arg=hidden=16", "--epochs=1"],
+}
+
+
+def names(folder):
+    """Returns all files below a folder, names of event files without time."""
+    return sorted(
+        re.sub(r"(?<=tfevents)\..*", "", str(path.relative_to(folder)))
+        for path in folder.rglob("*")
+    )
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("model", EVERY_CHANGE)
+def test_a_kill_before_any_change_to_the_disk_changes_nothing(tmp_path, model):
+    log, root = tmp_path / "log.txt", tmp_path / "runs"
+    argv = ["train", *EVERY_CHANGE[model], "--run_name=a"]
+    with dying.Server() as server:
+        whole = tmp_path / "whole"
+        code, count = server.run([*argv, f"--runs_dir={whole}"], whole, log)
+        assert code == 0, log.read_text()
+        expected = result(RunStore(str(whole)).find("a"))
+        for change in range(1, count + 1):
+            train = [*argv, f"--runs_dir={root}"]
+            code, _ = server.run(train, root, log, kill_at=change)
+            assert code == -signal.SIGKILL, log.read_text()
+            again = ["resume", "a", f"--runs_dir={root}"]
+            if not (root / "a").exists():  # killed before there was a run
+                again = train
+            code, _ = server.run(again, root, log)
+            is_finished = "is finished (completed)" in log.read_text()
+            assert code == (2 if is_finished else 0), log.read_text()
+            assert result(RunStore(str(root)).find("a")) == expected, change
+            assert names(root) == names(whole), change
+            assert not RunStore(str(root)).find("a").damaged_files(), change
+            shutil.rmtree(root)
+            log.unlink()
+    assert count >= 65  # of both models together 130
 
 
 # Signals to a real process.

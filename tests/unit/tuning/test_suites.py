@@ -7,7 +7,7 @@ import pathlib
 import pytest
 
 from experiments import record_results
-from zoo import recipes
+from zoo import pretrained, recipes
 from zoo.cli.main import main
 from zoo.cli.reproduce import read_flags
 from zoo.errors import UserError
@@ -133,18 +133,20 @@ def trained(request, status="completed", accuracy=0.8):
         "best_epoch": 1,
         "wall_seconds": 2.0,
     }
+    whole = pretrained.find("lr:mnist").resolved
     resolved = {
-        "format": 1,
-        "config": config.as_dict(),
+        **whole,
+        "config": {**config.as_dict(), "model": config.model or "lenet5"},
         "data": {
+            **whole["data"],
             "val": 85,
             "task": "classification",
             "class_names": ["a", "b"],
         },
         "features": None,
         "statistics": {
-            "mean_subtraction": config.mean_subtraction,
-            "scale": config.scale,
+            "mean_subtraction": config.mean_subtraction or "none",
+            "scale": config.scale or "none",
             "mean": None,
             "std": None,
         },

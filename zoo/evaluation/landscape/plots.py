@@ -90,7 +90,7 @@ def _write(folder: pathlib.Path, run: Run, scanned: dict[str, Any]) -> None:
     from PIL import Image
 
     text = json.dumps(as_json(scanned), indent=1, allow_nan=False)
-    (folder / "landscape.json").write_text(text + "\n")
+    (folder / "landscape.json").write_text(text + "\n", encoding="utf-8")
     step = int(run.metrics.get("steps", 0))
     writer = EventWriter(folder)
     try:
