@@ -200,8 +200,8 @@ class TrainConfig:
         None, TEXT, "optimization", common=True,
         choices=("sgd", "momentum", "nesterov", "rmsprop", "adam", "adamw",
                  "muon"),
-        help="optimizer; muon is for kernels of dense layers, and updates the "
-             "rest, the last layer too, as adamw does")
+        help="optimizer; muon is for hidden dense layers, with adamw for the "
+             "other weights")
     learning_rate: float | None = _option(
         None, FLOAT, "optimization", common=True, low=0, open_low=True,
         help="peak learning rate")

@@ -137,8 +137,8 @@ class TrainOptions(TypedDict, total=False):
         ]
         | None
     )
-    """Optimizer; muon is for kernels of dense layers, and updates the rest, the
-    last layer too, as adamw does.
+    """Optimizer; muon is for hidden dense layers, with adamw for the other
+    weights.
     """
     learning_rate: float | None
     """Peak learning rate."""

@@ -208,11 +208,18 @@ def test_a_kill_before_any_change_to_the_disk_changes_nothing(tmp_path, model):
 # Signals to a real process.
 
 # Everything that has a state of its own: dropout, running averages, moved
-# pixels, momentum, a rate that rises and falls, patience.
+# pixels, momentum, a rate that rises and falls, averages of the weights,
+# patience.
 EVERYTHING = [
     "--model=mlp", "--model_arg=hidden=(32,16)", "--dropout=0.3",
     "--norm=batch", "--augment=crop", "--optimizer=nesterov",
-    "--schedule=cosine", "--warmup_epochs=1.5", "--deterministic",
+    "--schedule=cosine", "--warmup_epochs=1.5", "--ema_momentum=0.9",
+    "--norm_bias_factor=4", "--lookahead_every=5", "--deterministic",
+]  # fmt: skip
+# Its default recipe has whitened patches, Lookahead and alternating flips.
+AIRBENCH = [
+    "--model=airbench94", "--model_arg=width=4", "--epochs=4",
+    "--train_examples=600", "--batch_size=50", "--deterministic",
 ]  # fmt: skip
 
 
@@ -310,3 +317,15 @@ def test_ten_kills_at_random_moments_change_nothing(
     assert killed.history[-1]["epoch"] >= 10
     end(start("resume", killed.path))
     assert result(killed) == result(undisturbed)
+
+
+@pytest.mark.slow
+def test_a_killed_run_of_airbench94_ends_as_if_it_was_not(tmp_path):
+    argv = [*AIRBENCH, f"--runs_dir={tmp_path}"]
+    end(start("train", *argv, "--run_name=undisturbed"))
+    kill_after(start("train", *argv, "--run_name=killed"), 2, 0.2)
+    runs = RunStore(str(tmp_path))
+    killed = runs.find("killed")
+    assert killed.status == "killed"
+    end(start("resume", killed.path))
+    assert result(killed) == result(runs.find("undisturbed"))
