@@ -66,6 +66,8 @@ DAMAGED = "damaged"  # status of a run whose status cannot be read
 ENDED = ("completed", "stopped_early", "diverged")
 STATUSES = (*ENDED, "interrupted", "paused")
 NOT_STARTED = "not started"
+# Kinds of datasets whose name ends in the path of a folder or file.
+WITH_PATH = ("folder", "npz", "csv", "points")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -207,9 +209,9 @@ class Run:
         Data that were passed as arrays, and those of a table, have none.
         """
         dataset = self.config.dataset
-        place = dataset.partition(":")[2]
+        kind, _, place = dataset.partition(":")
         path = pathlib.Path(place).expanduser()
-        if not place or path.exists():
+        if kind not in WITH_PATH or path.exists():
             return
         relative = ""
         if not path.is_absolute():

@@ -12,6 +12,8 @@ from keras import layers
 import zoo
 from zoo.data.test_split import load_test_split
 
+pytestmark = pytest.mark.slow
+
 EPOCHS = 12
 # Of the 360 test images: what chance alone does to a difference of two models.
 TOLERANCE = 0.04
@@ -27,7 +29,7 @@ def folders(tmp_path, monkeypatch, table_of_models):
 @pytest.fixture(scope="module")
 def digits():
     """Returns (x_train, y_train), (x_test, y_test), as keras.datasets does."""
-    data, test = zoo.load_dataset("digits", val_fraction=0), None
+    data = zoo.load_dataset("digits", val_fraction=0)
     test = load_test_split("digits")
     return (
         (data.train.images, data.train.labels),
@@ -169,7 +171,7 @@ def small(input_shape, num_classes):
 
 
 def test_a_folder_of_photographs(photographs):
-    run = zoo.train(small, "photos", image_size=32, epochs=15)
+    run = zoo.train(small, "photos", image_size=32, learning_rate=0.01)
     scores = zoo.evaluate(run, "test")
 
     assert run.resolved["data"]["class_names"] == ["day", "night"]
@@ -187,7 +189,7 @@ def test_a_folder_read_by_keras(photographs):
         batch_size=16,
         verbose=False,
     )
-    run = zoo.train(small, train, validation_data=val, epochs=15)
+    run = zoo.train(small, train, validation_data=val, learning_rate=0.01)
 
     assert run.resolved["data"]["class_names"] == ["day", "night"]
     assert zoo.evaluate(run)["accuracy"] >= 0.9

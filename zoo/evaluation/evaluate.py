@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     import keras
 
 SPLITS = {"val": "validation", "train": "training", "test": "test"}
+MAX_SAMPLE = 12  # training examples that a report shows
 TOP_K = 5
 MIN_TOP_K_CLASSES = 11  # of fewer, half and more would be in the top 5
 
@@ -349,11 +350,13 @@ class SplitCache:
 
     def __init__(self):
         self._splits: dict[tuple, Split] = {}
+        self._samples: dict[tuple, Split] = {}
         self._fingerprints: dict[tuple, str] = {}
 
     def add(self, run: Run, dataset: Dataset) -> None:
         """Adds a run's validation split from a dataset in memory."""
         check_same_data(run, dataset)
+        self._add_sample(run, dataset)
         if len(dataset.val):
             self._splits[self._key(run, "val")] = dataset.val
 
@@ -365,8 +368,25 @@ class SplitCache:
         """Returns one split of the data that a run was trained with."""
         key = self._key(run, split)
         if key not in self._splits:
-            self._splits[key] = load_split(run, split)
+            self._splits[key] = load_split(run, split, self._add_sample)
         return self._splits[key]
+
+    def training_sample(self, run: Run) -> Split | None:
+        """Returns some training examples, of all classes in turn.
+
+        `None` where no split of the run's data was loaded yet.
+        """
+        return self._samples.get(self._key(run, "train"))
+
+    def _add_sample(self, run: Run, dataset: Dataset) -> None:
+        labels = dataset.train.strata
+        order = np.argsort(labels, kind="stable")
+        # How many examples of its class come before each.
+        places = np.arange(len(labels)) - np.searchsorted(
+            labels[order], labels[order]
+        )
+        first = order[np.argsort(places, kind="stable")][:MAX_SAMPLE]
+        self._samples[self._key(run, "train")] = dataset.train.take(first)
 
     def fingerprint(self, run: Run, split: str) -> str:
         """Returns the SHA-256 of a split's examples and of class names."""
@@ -396,8 +416,17 @@ def _test_options(run: Run) -> dict[str, Any]:
     }
 
 
-def load_split(run: Run, split: str) -> Split:
+def load_split(
+    run: Run,
+    split: str,
+    on_load: Callable[[Run, Dataset], None] = lambda run, dataset: None,
+) -> Split:
     """Returns one split of the data that a run was trained with.
+
+    Args:
+        run: The run.
+        split: `val`, `train` or `test`.
+        on_load: Called with the training and validation examples.
 
     Raises:
         UserError: the data cannot be loaded again, have changed, or have no
@@ -414,6 +443,7 @@ def load_split(run: Run, split: str) -> Split:
     # For the test split too: images added to a folder change the split, and
     # then there would be training images among those of the test.
     check_same_data(run, dataset)
+    on_load(run, dataset)
     if split == "test":
         part = load_test_split(config.dataset, **options)
         if not len(part):

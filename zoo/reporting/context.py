@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any
@@ -11,6 +12,7 @@ from markupsafe import Markup
 
 from zoo.config import DEFAULTS
 from zoo.console import format_count
+from zoo.data import Split
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import Finding
 from zoo.diagnostics.run_stats import RunStats
@@ -25,6 +27,12 @@ FINISHED = ("completed", "stopped_early")
 INFERENCE_SPEEDUP = 3
 # Numbers from here on are written in scientific notation.
 MAX_DECIMAL = 1e5
+
+
+# Neither inside a word, such as `images/s`, nor in an address.
+ABSOLUTE_PATH = re.compile(
+    r"(?<![\w.~/\\])(?:~|[A-Za-z]:)?(?:[/\\][^\s'\"`/\\=,;]+)+"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,6 +50,8 @@ class ReportContext:
             by any run, oldest first.
         test_result: Latest test-set result of this run, with the interval
             corrected for all evaluations; `None` if there is none.
+        training_sample: Some training examples; `None` if the data could not
+            be loaded.
     """
 
     run: Run
@@ -52,6 +62,7 @@ class ReportContext:
     missing_reason: str
     test_evaluations: list[dict[str, Any]]
     test_result: dict[str, Any] | None
+    training_sample: Split | None = None
 
     @cached_property
     def numbers(self) -> ReportNumbers:
@@ -108,6 +119,11 @@ class ReportContext:
         return self.resolved["data"]
 
     @property
+    def dataset_name(self) -> str:
+        """Name of the dataset; of a path, its last part."""
+        return without_paths(self.data["name"])
+
+    @property
     def class_names(self) -> list[str]:
         """Names of the classes; empty for a regression."""
         return self.data["class_names"]
@@ -116,6 +132,16 @@ class ReportContext:
     def unit_name(self) -> str:
         """What an example is: `images` or `points`."""
         return "images" if len(self.data["input_shape"]) == 3 else "points"
+
+
+def without_paths(text: str) -> str:
+    """Returns a text for a page that others read: no folder of this machine.
+
+    Absolute paths are cut to their last part, and commands find runs in their
+    default folder.
+    """
+    text = re.sub(r" --runs_dir=('[^']*'|[^\s`]+)", "", text)
+    return ABSOLUTE_PATH.sub(lambda path: re.split(r"[/\\]", path[0])[-1], text)
 
 
 def collect(
@@ -143,12 +169,10 @@ def collect(
         stats = dataclasses.replace(stats, status=status)
     missing = _without_model(run, stats)
     missing = missing or _too_slow(metrics, resolved, max_seconds)
-    scored = None
+    scored, parts = None, parts or evaluate.SplitCache()
     if not missing:
         try:
-            scored = evaluate.evaluate_validation(
-                run, parts or evaluate.SplitCache(), runs_dir
-            )
+            scored = evaluate.evaluate_validation(run, parts, runs_dir)
         except UserError as error:
             missing = str(error)
     evaluations = EvaluationLog(log_dir(run, runs_dir)).of_dataset(
@@ -163,6 +187,7 @@ def collect(
         missing,
         evaluations,
         _test_result(run, evaluations),
+        parts.training_sample(run),
     )
 
 

@@ -277,7 +277,24 @@ class _Predictor:
 
 def example_image(run: ReportContext, index: int, alt: str) -> Markup:
     """Returns a validation image, scaled down if it is large."""
-    pixels = drawing.to_pixels(run.scored.part.images[index], 0, 255)
+    return _image(run.scored.part.images[index], alt)
+
+
+def training_images(run: ReportContext) -> list[tuple[Markup, str]]:
+    """Returns some training images, each with the name of its class."""
+    sample = run.training_sample
+    if sample is None or run.unit_name != "images" or run.is_regression:
+        return []
+    names = [run.class_names[label] for label in sample.labels]
+    return [
+        (_image(image, f"training image of the class {name}"), name)
+        for image, name in zip(sample.images, names, strict=True)
+    ]
+
+
+def _image(image: np.ndarray, alt: str) -> Markup:
+    """Returns an image, raw pixels, scaled down if it is large."""
+    pixels = drawing.to_pixels(image, 0, 255)
     pixels = drawing.to_rgb(pixels)
     if max(pixels.shape[:2]) > MAX_IMAGE_PIXELS:
         pixels = drawing.resize(pixels[None], MAX_IMAGE_PIXELS)[0]

@@ -19,7 +19,12 @@ from zoo.data import Dataset
 from zoo.evaluation import evaluate
 from zoo.io import atomic_write, encode, open_to_append
 from zoo.reporting import FILE, figures, sections
-from zoo.reporting.context import ReportContext, collect, collect_all
+from zoo.reporting.context import (
+    ReportContext,
+    collect,
+    collect_all,
+    without_paths,
+)
 from zoo.runs import Run, RunWriter
 
 STYLE_SHEET = pathlib.Path(__file__).with_name("page.css")
@@ -128,8 +133,11 @@ def _environment() -> jinja2.Environment:
 
 
 def with_code(text: str) -> Markup:
-    """Returns a sentence in which the text between backquotes is code."""
-    parts = text.split("`")
+    """Returns a sentence in which the text between backquotes is code.
+
+    It has no path of this machine.
+    """
+    parts = without_paths(text).split("`")
     return Markup("").join(
         Markup("<code>{}</code>").format(part) if index % 2 else escape(part)
         for index, part in enumerate(parts)

@@ -34,7 +34,7 @@ from zoo.evaluation.statistics import BOOKKEEPING_OPTIONS, all_options
 from zoo.evaluation.test_log import describe_count
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
-from zoo.reporting.context import ReportContext
+from zoo.reporting.context import ReportContext, without_paths
 from zoo.resolve import resolve
 from zoo.runs import Run
 from zoo.summaries.images import (
@@ -475,10 +475,10 @@ def settings(run: ReportContext) -> dict[str, Any]:
         "is_known": diff is not None,
         "parent": parent and parent["run"],
         "changed": ", ".join(parent["changed"]) if parent else "",
-        "command": train_command(run.run),
+        "command": without_paths(train_command(run.run)),
         "repeat": None
         if run.data["from_arrays"]
-        else Target.of(run.run).again(),
+        else without_paths(Target.of(run.run).again()),
     }
 
 
@@ -502,7 +502,9 @@ def test_set(run: ReportContext) -> dict[str, Any] | None:
         return None
     command = None
     if run.is_finished and not run.data["from_arrays"]:
-        command = Target.of(run.run).typed("evaluate", split="test")
+        command = without_paths(
+            Target.of(run.run).typed("evaluate", split="test")
+        )
     rows = [
         (
             str(number),
