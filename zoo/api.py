@@ -127,11 +127,15 @@ def resume(
     validation_data: Examples | None = None,
     test_data: Examples | None = None,
     callbacks: Sequence[keras.callbacks.Callback] = (),
+    epochs: int | None = None,
     devices: int | str | None = None,
     verbose: bool = True,
     runs_dir: str = RUNS_DIR,
 ) -> Run:
     """Continues a run from its last checkpoint, to the same result.
+
+        zoo.resume("last")
+        zoo.resume(run, epochs=40)  # a new run that continues a finished one
 
     Args:
         run: A run that was interrupted or killed.
@@ -142,6 +146,8 @@ def resume(
         test_data: The same again, if there were such.
         callbacks: The same Keras callbacks again. Keras's own, and those that
             have `get_state` and `set_state`, continue where they were.
+        epochs: Number of epochs in all of a new run that continues a finished
+            one.
         devices: Number of devices, if not as many as before.
         verbose: Whether to print the progress.
         runs_dir: Folder in which runs are found by name.
@@ -149,18 +155,21 @@ def resume(
     Raises:
         UserError: the run is finished or running, or its data have changed.
     """
+    from zoo.training.resume import extend
     from zoo.training.resume import resume as resume_run
 
     found = find_run(run, runs_dir)
     if model is not None:
         register(model, found.config.model)
-    return resume_run(
-        found,
-        data_again(found, data, validation_data, test_data),
-        console=training_console(runs_dir, verbose=verbose),
-        devices=devices,
-        callbacks=tuple(callbacks),
-    )
+    dataset = data_again(found, data, validation_data, test_data)
+    options: dict[str, Any] = {
+        "console": training_console(runs_dir, verbose=verbose),
+        "devices": devices,
+        "callbacks": tuple(callbacks),
+    }
+    if epochs is not None:
+        return extend(found, epochs, dataset, **options)
+    return resume_run(found, dataset, **options)
 
 
 def check(

@@ -25,7 +25,7 @@ FLAGS: dict[str, set[str]] = {
     "check": {*TRAINING, *OPTIONS},
     "vary": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "workers"},
     "sweep": {*TRAINING, *OPTIONS, *CLUSTER, "workers"},
-    "resume": {RUNS_DIR, *CLUSTER, "devices", "data_dir"},
+    "resume": {"epochs", RUNS_DIR, *CLUSTER, "devices", "data_dir"},
     "evaluate": {RUNS_DIR, "split", "dataset", "data_dir"},
     "compare": {RUNS_DIR, "data_dir"},
     "diagnose": {RUNS_DIR},

@@ -54,6 +54,8 @@ RUN_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
 RESERVED_NAMES = {
     "last", "config.json", "resolved.json", "group.json", "sweep.json",
 }  # fmt: skip
+# Kinds of datasets whose name ends in the path of a folder or file.
+WITH_PATH = ("folder", "npz", "csv", "points")
 GROUPS = {
     "model": "Model",
     "data": "Data",
@@ -367,13 +369,13 @@ class TrainConfig:
         """Returns a copy whose data are elsewhere.
 
         Args:
-            place: folder or file of `folder:`, `npz:` and `points:`; of other
+            place: folder or file of a dataset of `WITH_PATH`; of other
                 datasets the `data_dir`. `None` changes nothing.
         """
         if place is None:
             return self
-        kind, colon, _ = self.dataset.partition(":")
-        if colon:
+        kind = self.dataset.partition(":")[0]
+        if kind in WITH_PATH:
             return self.replace(dataset=f"{kind}:{place}")
         return self.replace(data_dir=place)
 

@@ -43,7 +43,7 @@ from typing import Any
 
 from zoo import backend, io
 from zoo.commands import Target, command
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.config import DEFAULTS, WITH_PATH, TrainConfig
 from zoo.errors import Locked, UserError, is_out_of_memory
 
 FORMAT = 1  # of a run folder; another one is refused
@@ -66,8 +66,6 @@ DAMAGED = "damaged"  # status of a run whose status cannot be read
 ENDED = ("completed", "stopped_early", "diverged")
 STATUSES = (*ENDED, "interrupted", "paused")
 NOT_STARTED = "not started"
-# Kinds of datasets whose name ends in the path of a folder or file.
-WITH_PATH = ("folder", "npz", "csv", "points")
 
 
 @dataclasses.dataclass(frozen=True)

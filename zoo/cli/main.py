@@ -156,7 +156,20 @@ def _refusal(error: OSError) -> str:
     return f"{error.filename} cannot be used: {reason}."
 
 
+def _with_underscores(argv: list[str]) -> list[str]:
+    """Returns words with `--learning-rate` as `--learning_rate`."""
+    words, is_flag = [], True
+    for word in argv:
+        is_flag = is_flag and word != "--"
+        if is_flag and word.startswith("--"):
+            name, equals, value = word[2:].partition("=")
+            word = f"--{name.replace('-', '_')}{equals}{value}"
+        words.append(word)
+    return words
+
+
 def _run(verb: str, argv: list[str]) -> int:
+    argv = _with_underscores(argv)
     if verb not in VERBS:
         meant = synonyms.COMMANDS.get(verb.lstrip("-").lower())
         close = [meant] if meant else close_matches(verb, VERBS, 1)

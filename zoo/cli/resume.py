@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 def run(argv: list[str]) -> int:
     """Resumes one run, group or sweep; returns the exit code."""
     command = Command(
-        "zoo resume [RUN]",
+        "zoo resume [RUN] [--epochs=N]",
         "Resume a run from its last checkpoint, a group with all its runs that "
-        "have not ended, or a sweep. RUN is a name, a unique prefix, a folder "
-        "or `last`.",
+        "have not ended, or a sweep. With --epochs, a new run continues a "
+        "finished one. RUN is a name, a unique prefix, a folder or `last`.",
         words=("[RUN]",),
     )
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.text(
+        "epochs",
+        None,
+        "epochs in all of a new run that continues a finished one",
+    )
     cluster.define(command)
     distributed.define(command)
     command.options("devices")
@@ -35,6 +40,11 @@ def run(argv: list[str]) -> int:
     words = words or ["last"]
     runs_dir = command.values.runs_dir
     placement = cluster.read(command)
+    if command.values.epochs is not None:
+        distributed.refuse(command, "--epochs")
+        cluster.refuse(command, "a single run")
+        _extend(command, words[0])
+        return 0
     info = distributed.read(command, "resume")
     if info:
         if not distributed.is_child():
@@ -98,6 +108,19 @@ def _resume(command: Command, name: str, info: ProcessInfo | None) -> None:
         group.broadcast(task(run, devices))
         console = training_console(runs_dir, on_log=held.move_to)
         resume(run, console=console, devices=devices, group=group)
+
+
+def _extend(command: Command, name: str) -> None:
+    """Continues a finished run for more epochs, as a new run."""
+    epochs = parse_option("epochs", command.values.epochs)
+    found = _find(command, name)  # before Keras is imported
+    with redirect_stderr() as held:
+        from zoo.api_arguments import training_console
+        from zoo.training.resume import extend
+
+        runs_dir = command.values.runs_dir
+        console = training_console(runs_dir, on_log=held.move_to)
+        extend(found, epochs, console=console, devices=_devices(command))
 
 
 def _sweep(name: str, runs_dir: str) -> SweepFolder | None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import print_error, redirect_stderr
 from zoo.config import DEFAULTS
+from zoo.console import pluralize
 from zoo.errors import UserError
+from zoo.io import atomic_write
 from zoo.run_store import RunStore
 from zoo.serving.formats import FORMATS, find_format
 from zoo.serving.predict import MODEL_SUFFIX, find_model, predict
@@ -21,7 +23,7 @@ def run_predict(argv: list[str]) -> int:
     and the exit code is 2; the others are predicted all the same.
     """
     command = Command(
-        "zoo predict [RUN] IMAGE... [--top=N] [--json]",
+        "zoo predict [RUN] IMAGE... [--top=N] [--out=FILE.csv] [--json]",
         "Classify images with a run, a .keras file of one, or pretrained "
         "weights such as lenet5:mnist. IMAGE is a file, a folder or a quoted "
         "pattern, and is resized to the size of the training images; or a "
@@ -33,16 +35,25 @@ def run_predict(argv: list[str]) -> int:
     command.text("top", "2", "number of classes to print, most likely first")
     command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
     command.switch("json", "print JSON")
+    command.text("out", None, "CSV file to write, a row for each image")
+    command.switch("overwrite", "replace an existing file")
     words = command.parse(argv)
     if words is None:
         return 0
+    out = _check_out(command.values.out, command.values.overwrite)
     top = _parse_top(command.values.top)
     words = _add_last(words, command)
     found = find_model(words[0], command.values.runs_dir)
     with redirect_stderr():
         answers = predict(found, words[1:], top)
+    if out is not None:
+        with atomic_write(out) as file:
+            file.write(answers.to_csv().encode())
     if command.values.json:
         print(json.dumps(answers.to_dict(), indent=1))
+    elif out is not None:
+        count = pluralize(len(answers.predictions), "prediction")
+        print(f"wrote {count} to {out}")
     else:
         print(answers)
     for warning in answers.warnings:
@@ -50,6 +61,25 @@ def run_predict(argv: list[str]) -> int:
     if answers.unreadable:
         print_error(f"zoo: {answers.unreadable_text}\n")
     return 2 if answers.unreadable else 0
+
+
+def _check_out(out: str | None, overwrite: bool) -> Path | None:
+    """Returns the path of the CSV file to write, if one is asked for."""
+    if out is None:
+        return None
+    path = Path(out).expanduser()
+    if path.suffix.lower() != ".csv":
+        raise UserError(
+            f"--out={out} is not the name of a CSV file; write for example "
+            "--out=predictions.csv."
+        )
+    if not path.parent.is_dir():
+        raise UserError(f"--out={out}: there is no folder {path.parent}.")
+    if path.exists() and not overwrite:
+        raise UserError(
+            f"{path} exists already; give another --out, or --overwrite."
+        )
+    return path
 
 
 def _add_last(words: list[str], command: Command) -> list[str]:

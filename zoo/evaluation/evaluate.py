@@ -112,7 +112,10 @@ def evaluate_runs(
     if split == "test":
         test_log.check_readable(runs, runs_dir)
     cache = cache or SplitCache()
-    results = [_evaluate(run, split, cache, tta).result for run in runs]
+    results = [
+        _evaluate(run, split, cache, tta, shows_progress=True).result
+        for run in runs
+    ]
     if split != "test":
         return test_log.add_counts(runs, results, runs_dir)
     test_sets = [cache.fingerprint(run, split) for run in runs]
@@ -130,13 +133,19 @@ def evaluate_validation(
 
 
 def _evaluate(
-    run: Run, split: str, cache: SplitCache, tta: str | None = None
+    run: Run,
+    split: str,
+    cache: SplitCache,
+    tta: str | None = None,
+    shows_progress: bool = False,
 ) -> EvaluatedRun:
     part = cache.load(run, split)
     model = run.load_model()
     augmented: dict[str, Any] = {}
     if tta is None:
-        outputs = predict_batched(model, part.images)
+        outputs = predict_batched(
+            model, part.images, f"evaluating {run.name}" * shows_progress
+        )
     else:
         outputs, averaged = predict_views(model, part.images, tta)
         augmented["tta"] = tta_metrics(averaged, part.labels, tta)

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from zoo.console import Progress, status_stream
+
 if TYPE_CHECKING:
     import keras
 
@@ -14,7 +16,9 @@ BATCH_SIZE = 256  # examples at once; outputs do not depend on it
 MIN_BATCH_ELEMENTS = 2**15  # numbers at once, for examples of few numbers
 
 
-def predict_batched(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
+def predict_batched(
+    model: keras.Model, inputs: np.ndarray, progress_of: str = ""
+) -> np.ndarray:
     """Returns the first output of a model for every example, in order.
 
     `model.predict` of a model that is being trained would compile one graph
@@ -25,16 +29,25 @@ def predict_batched(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
         model: From float32 `[B, ...]` to logits `[B, K]`, or to a list of
             outputs of which these are the first.
         inputs: `[N, ...]` of any numeric dtype; slices of it must be arrays.
+        progress_of: What a bar on a terminal says; there is none if empty,
+            and none if it does not take long.
 
     Returns:
         Float32 `[N, K]`.
     """
     elements = math.prod(inputs.shape[1:])
     size = max(BATCH_SIZE, MIN_BATCH_ELEMENTS // max(elements, 1))
-    starts = range(0, max(len(inputs), 1), size)
-    return np.concatenate(
-        [_predict(model, inputs[start : start + size]) for start in starts]
-    )
+    outputs = []
+    progress = Progress(status_stream(), plain=False)
+    try:
+        for start in range(0, max(len(inputs), 1), size):
+            outputs.append(_predict(model, inputs[start : start + size]))
+            if progress_of:
+                done = min(start + size, len(inputs))
+                progress.update(progress_of, done, len(inputs))
+    finally:
+        progress.clear()
+    return np.concatenate(outputs)
 
 
 def _predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import dataclasses
+import io
 import pathlib
 from collections.abc import Iterable, Sequence
 from typing import Any
@@ -90,6 +92,23 @@ class Predictions:
             f"{count:,} of {count + len(self.predictions):,} files cannot be "
             f"read as images and are skipped: {join_and(names)}."
         )
+
+    def to_csv(self) -> str:
+        """Returns a line of column names, and a row per example."""
+        top = max((len(p.classes) for p in self.predictions), default=1)
+        columns = ["file", "class", "probability"]
+        for place in range(2, top + 1):
+            columns += [f"class_{place}", f"probability_{place}"]
+        text = io.StringIO()
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerow(columns)
+        for prediction in self.predictions:
+            pairs = zip(
+                prediction.classes, prediction.probabilities, strict=True
+            )
+            cells = [cell for pair in pairs for cell in pair]
+            writer.writerow([prediction.name, *cells])
+        return text.getvalue()
 
     def to_dict(self) -> dict[str, Any]:
         """Returns the same in types that JSON has."""

@@ -290,6 +290,23 @@ class Checkpoints:
             if name.startswith(prefix)
         }
 
+    def copy_to(self, folder: pathlib.Path, state: TrainState) -> None:
+        """Copies the last checkpoint and the best epoch's to another run.
+
+        Args:
+            folder: `checkpoints/` of the other run.
+            state: of that run, in place of the stored one.
+        """
+        other = Checkpoints(folder)
+        best = self.best_path(state.best.epoch)
+        if state.best.epoch:
+            arrays = _read(best)
+            arrays["run_id"] = np.array(state.run_id)
+            _write(other.best_path(state.best.epoch), arrays)
+        arrays = _read(self.folder / LAST)
+        arrays["state"] = np.frombuffer(state.to_json().encode(), np.uint8)
+        _write(folder / LAST, arrays)
+
     def restore_metrics(self, model: keras.Model) -> None:
         """Gives a model the running means saved inside an epoch."""
         path = self.folder / LAST

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shutil
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.io import remove_temporary_files
 from zoo.models import plugins
-from zoo.run_store import RunStore
+from zoo.run_store import RunStore, default_name, describe_parent, new_id
 from zoo.runs import ENDED, INITIAL_FILES, REPORT_FILE, Run, RunWriter
 from zoo.summaries.events import check_offset
 from zoo.training.checkpoints import (
@@ -147,6 +148,119 @@ def resume(
         return complete(
             setup, run, state, console, user_callbacks, until_epoch, stop, group
         )
+
+
+@backend.fixed_settings()
+def extend(
+    run: Run,
+    epochs: int,
+    dataset: Dataset | None = None,
+    *,
+    callbacks: Iterable[keras.callbacks.Callback] = (),
+    console: TrainingConsole | None = None,
+    devices: int | str | None = None,
+) -> Run:
+    """Continues a finished run for more epochs, as a new run.
+
+    The new run has the history, curves and checkpoints of the old one, which
+    is left as it is, and starts where that ended. A schedule of the learning
+    rate is laid over all epochs anew.
+
+    Args:
+        run: one that is finished.
+        epochs: number of epochs in all.
+        dataset: the user's own data, if the run was made with such.
+        callbacks: Keras callbacks, as `resume` takes them.
+        console: where to print.
+        devices: that share the batches, if not as many as before.
+
+    Raises:
+        UserError: the run is not finished, has as many epochs, or no
+            checkpoint any more. No run is made then.
+    """
+    from zoo.training import callbacks as run_callbacks
+    from zoo.training import metadata
+    from zoo.training.fit import UserCallbacks
+    from zoo.training.setup import prepare
+    from zoo.training.train import complete
+
+    console = console or TrainingConsole()
+    checkpoints = Checkpoints(run.path / "checkpoints")
+    state = _state_to_extend(run, checkpoints, epochs)
+    backend.check_same(run.name, run.resolved["machine"]["backend"])
+    if dataset is None:
+        run.check_data()
+    config = config_of(run, devices).replace(epochs=epochs)
+    saved = checkpoints.load_callbacks()
+    user_callbacks = UserCallbacks(callbacks, saved, console.print)
+    setup = prepare(
+        config,
+        dataset,
+        console.extracting,
+        run.resolved,
+        user_callbacks.use_batches,
+    )
+    user_callbacks.check(setup.config)
+    check_same_data(run, setup)
+    checkpoints.restore_last(setup.model)
+    resolved = metadata.describe(setup, describe_parent(config, run))
+    resolved["run_id"] = state.run_id = new_id()
+    new = RunStore(config.runs_dir).create(
+        None,
+        default_name(config),
+        metadata.initial_files(config, setup, resolved),
+    )
+    writer = RunWriter(new)
+    with writer.lock():
+        for name in EVENT_FOLDERS:
+            if (run.path / name).is_dir():
+                shutil.copytree(run.path / name, new.path / name)
+        checkpoints.copy_to(new.path / "checkpoints", state)
+        run_callbacks.write_rows(writer, state)
+        console.log_to(new.path / "log.txt")
+        console.print(
+            f"{new.name} continues {run.name} after "
+            f"{pluralize(state.epoch, 'epoch')}, to {epochs}"
+        )
+        if setup.config.schedule != "constant":
+            console.print(
+                f"the {setup.config.schedule} schedule is laid over all "
+                f"{epochs} epochs, so that the learning rate jumps here"
+            )
+        return complete(setup, new, state, console, user_callbacks)
+
+
+def _state_to_extend(
+    run: Run, checkpoints: Checkpoints, epochs: int
+) -> TrainState:
+    """Returns the state that a new run with more epochs starts with."""
+    status = run.metrics.get("status", "killed")
+    if status not in ("completed", "stopped_early"):
+        raise UserError(
+            f"{run.name} is not finished ({status}), so that "
+            f"--epochs={epochs} has no effect; {Target.of(run).resume()} "
+            "finishes it first."
+        )
+    if run.config.steps is not None or not run.resolved["total_steps"]:
+        raise UserError(
+            f"{run.name} was not trained for a number of epochs; --epochs="
+            f"{epochs} has no effect on it."
+        )
+    state = checkpoints.load_state()
+    if state is None:
+        raise UserError(
+            f"{run.name} no longer has its last checkpoint; use "
+            f"{_again(run, 'epochs', epochs)}."
+        )
+    check_checkpoint(run, state)
+    if epochs <= state.epoch:
+        raise UserError(
+            f"{run.name} was trained for {pluralize(state.epoch, 'epoch')}; "
+            f"give more than that, such as --epochs={2 * state.epoch}."
+        )
+    return dataclasses.replace(
+        state, stop_training=False, epochs_without_improvement=0
+    )
 
 
 def check_resumable(

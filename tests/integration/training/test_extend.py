@@ -1,0 +1,70 @@
+"""A finished run is continued for more epochs by a new run."""
+
+import numpy as np
+import pytest
+
+import zoo
+from zoo.cli.main import main
+
+
+@pytest.fixture
+def finished(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return zoo.train(
+        "lr", epochs=2, schedule="constant", summaries=("none",), verbose=False
+    )
+
+
+def test_it_reaches_the_weights_of_a_longer_run(finished):
+    before = sorted(finished.path.rglob("*"))
+    assert main(["resume", finished.name, "--epochs=3"]) == 0
+    extended = zoo.load_run("last")
+    assert extended.name != finished.name
+    assert extended.resolved["parent"]["run"] == finished.name
+    assert extended.config.epochs == 3
+    assert [row["epoch"] for row in extended.history] == [1, 2, 3]
+    assert sorted(finished.path.rglob("*")) == before
+    whole = zoo.train(
+        "lr", epochs=3, schedule="constant", summaries=("none",), verbose=False
+    )
+    for one, other in zip(
+        extended.load_model().get_weights(),
+        whole.load_model().get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_as_many_epochs_or_an_unfinished_run_are_refused(finished, capsys):
+    assert main(["resume", "last", "--epochs=2"]) == 2
+    assert "was trained for 2 epochs" in capsys.readouterr().err
+    (finished.path / "metrics.json").unlink()
+    assert main(["resume", "last", "--epochs=3"]) == 2
+    assert "is not finished" in capsys.readouterr().err
+    assert len(zoo.list_runs()) == 1
+
+
+def test_dashes_stand_for_underscores(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "--model=lr", "--batch-size=64", "--steps=1"]
+    assert main([*words, "--summaries=none", "--run-name=a"]) == 0
+    assert zoo.load_run("a").config.batch_size == 64
+
+
+def test_predictions_are_written_as_a_table(finished, tmp_path, capsys):
+    import csv
+
+    images = zoo.load_dataset("digits").val.images[:5]
+    np.save("x.npy", images)
+    words = ["predict", finished.name, "x.npy", "--top=2"]
+    assert main([*words, "--out=p.csv"]) == 0
+    with open("p.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    answers = zoo.predict(finished, images, 2)["predictions"]
+    assert [row["class"] for row in rows] == [a["class"] for a in answers]
+    assert [float(row["probability_2"]) for row in rows] == pytest.approx(
+        [answer["top"][1]["probability"] for answer in answers]
+    )
+    assert main([*words, "--out=p.csv"]) == 2
+    assert "exists already" in capsys.readouterr().err
+    assert main([*words, "--out=p.txt"]) == 2
