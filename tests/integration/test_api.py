@@ -16,6 +16,7 @@ import pytest
 import zoo
 from zoo.data import Dataset
 from zoo.data.test_split import load_test_split
+from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.models.inference import predict_batched
 
@@ -360,6 +361,22 @@ def test_a_sweep_and_a_varied_option_return_their_results(tmp_path):
     )
     varied = zoo.vary(config, l2=[0.0, 0.1], **runs_dir)
     assert len(varied["runs"]) == 2
+
+
+def test_a_sweep_and_a_varied_option_reach_for_the_cluster(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is missing
+    options = {"steps": 4, "runs_dir": str(tmp_path), "cluster": "auto"}
+    with pytest.raises(UserError, match="needs Ray"):
+        zoo.sweep("lr", space={"l2": [0.0, 0.1]}, **options)
+    config = zoo.TrainConfig(model="lr")
+    with pytest.raises(UserError, match="needs Ray"):
+        zoo.vary(config, l2=[0.0, 0.1], **options)
+    options["cluster"] = "nowhere"
+    with pytest.raises(UserError, match="nowhere is not an address"):
+        zoo.vary(config, l2=[0.0, 0.1], **options)
+    assert list(tmp_path.iterdir()) == []
 
 
 # Types.

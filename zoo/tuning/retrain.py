@@ -13,7 +13,7 @@ import dataclasses
 import math
 import pathlib
 import textwrap
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from zoo.config import TrainConfig
@@ -25,7 +25,6 @@ from zoo.io import JsonlFile
 from zoo.runs import Run, RunGroup, SweepFolder
 from zoo.tuning.jobs import RunRequest, RunResult
 from zoo.tuning.multirun import Multirun, MultirunConfig
-from zoo.tuning.search import Search
 from zoo.tuning.space import ARGUMENT
 from zoo.tuning.sweep_config import SweepConfig
 from zoo.tuning.trials import (
@@ -33,7 +32,6 @@ from zoo.tuning.trials import (
     LostRunLog,
     Score,
     Trial,
-    rank_trials,
     trial_config,
     trial_name,
 )
@@ -114,56 +112,42 @@ class RetrainLog:
 
 
 class Retraining:
-    """Requests the runs of a search, and after it those with new seeds.
-
-    Finished runs are not requested again. While a trial is lost, the best one
-    is not known, and nothing is retrained.
+    """Requests the runs with new seeds, and logs their results.
 
     Args:
         folder: Folder of the sweep.
         settings: Options of the sweep.
-        search: State of its search.
-        on_begin: Called with the best trial, before the first new seed.
     """
 
-    def __init__(
-        self,
-        folder: SweepFolder,
-        settings: SweepConfig,
-        search: Search,
-        on_begin: Callable[[Trial], None],
-    ):
+    def __init__(self, folder: SweepFolder, settings: SweepConfig):
         self._folder = folder
         self._settings = settings
-        self._search = search
-        self._on_begin = on_begin
         self._log = RetrainLog(folder.path)
         self._lost_log = LostRunLog(folder.path)
         self.lost: list[RetrainedRun] = []  # left to the next `zoo resume`
         self.done: list[RetrainedRun] = self._log.read()
 
-    def requests(self) -> Iterator[RunRequest | None]:
-        """Yields the runs to train; `None` where a result must come first."""
-        yield from self._search.requests()
-        while self._search.num_running:
-            yield None
-        if self._search.lost:
-            return
-        best = rank_trials(self._search.trials(), self._settings)[:1]
-        left = [request for trial in best for request in self._left(trial)]
-        if left:
-            self._on_begin(best[0])
-        yield from left
+    def requests(self, best: Trial) -> list[RunRequest]:
+        """Makes the groups, and returns requests for their missing runs."""
+        done = {run.key for run in self.done}
+        left = []
+        for name in recipe_names(self._settings):
+            group = recipe_group(name, self._settings, best, self._folder)
+            keys = {RunKey(name, s.config.seed): s for s in group.specs}
+            missing = {key: s for key, s in keys.items() if key not in done}
+            if missing:
+                group.write()
+            for key, spec in missing.items():
+                config = spec.config.replace(
+                    run_name=group.run(spec).name,
+                    runs_dir=self._folder.runs_dir,
+                )
+                left.append(RunRequest(config, key=key))
+        return left
 
-    def record(self, result: RunResult) -> RetrainedRun | None:
-        """Logs the result of a retrained run.
-
-        Returns:
-            `None` if it was the result of a trial.
-        """
+    def record(self, result: RunResult) -> RetrainedRun:
+        """Logs the result of a retrained run."""
         key = result.request.key
-        if not isinstance(key, RunKey):
-            return None
         score = Score.of(result, self._settings)
         run = RetrainedRun(
             recipe=key.recipe,
@@ -182,24 +166,6 @@ class Retraining:
         self._log.add(run)
         self.done.append(run)
         return run
-
-    def _left(self, best: Trial) -> list[RunRequest]:
-        """Makes the groups, and returns requests for their missing runs."""
-        done = {run.key for run in self.done}
-        left = []
-        for name in recipe_names(self._settings):
-            group = recipe_group(name, self._settings, best, self._folder)
-            keys = {RunKey(name, s.config.seed): s for s in group.specs}
-            missing = {key: s for key, s in keys.items() if key not in done}
-            if missing:
-                group.write()
-            for key, spec in missing.items():
-                config = spec.config.replace(
-                    run_name=group.run(spec).name,
-                    runs_dir=self._folder.runs_dir,
-                )
-                left.append(RunRequest(config, key=key))
-        return left
 
 
 def recipe_names(settings: SweepConfig) -> tuple[str, ...]:

@@ -47,13 +47,14 @@ from zoo.runs import RESULT_FILE, SWEEP_FILE, Run, RunWriter, SweepFolder
 from zoo.training.console import TrainingConsole
 from zoo.tuning import workers
 from zoo.tuning.cluster import Placement, open_workers
-from zoo.tuning.jobs import RunJobs, RunResult
+from zoo.tuning.jobs import RunJobs, RunRequest, RunResult
 from zoo.tuning.oracle import Oracle, keras_tuner_version
 from zoo.tuning.progress import Budget, SweepProgress
 from zoo.tuning.retrain import (
     BEST_TRIAL,
     FLAGS_FILE,
     Retraining,
+    RunKey,
     format_score_ci,
     format_seeds,
     has_interval,
@@ -146,12 +147,13 @@ def run_sweep(
     try:
         remove_temporary_files(folder.path)
         search = Search(folder, settings, oracle)
-        retraining = Retraining(folder, settings, search, progress.retrain)
+        retraining = Retraining(folder, settings)
         progress.begin(search, retraining.done)
         _declare_hparams(folder, settings)
         _prune_early(search, settings, folder)
         log = folder.path / "workers.log"
-        results = run_jobs(retraining.requests(), num_workers, log)
+        requests = _requests(settings, search, retraining, progress)
+        results = run_jobs(requests, num_workers, log)
         _record(results, folder, settings, search, retraining, progress, resume)
     except Interrupted:
         done = pluralize(len(search.trials()), "trial")
@@ -191,6 +193,28 @@ def make_oracle(settings: SweepConfig) -> Oracle:
     )
 
 
+def _requests(
+    settings: SweepConfig,
+    search: Search,
+    retraining: Retraining,
+    progress: SweepProgress,
+) -> Iterator[RunRequest | None]:
+    """Yields the runs to train; `None` where a result must come first.
+
+    While a trial is lost, the best one is not known, and nothing is retrained.
+    """
+    yield from search.requests()
+    while search.num_running:
+        yield None
+    best = rank_trials(search.trials(), settings)[:1]
+    if search.lost or not best:
+        return
+    left = retraining.requests(best[0])
+    if left:
+        progress.retrain(best[0])
+    yield from left
+
+
 def _record(
     results: Iterator[RunResult],
     folder: SweepFolder,
@@ -203,10 +227,9 @@ def _record(
     """Logs and prints the result of each training."""
     failures = 0
     for result in results:
-        retrained = retraining.record(result)
-        if retrained is not None:
+        if isinstance(result.request.key, RunKey):
             progress.trained(result)
-            progress.retrained(retrained)
+            progress.retrained(retraining.record(result))
             continue
         trial = search.record(result)
         write_csv(folder, search.executions + search.lost, settings)
