@@ -301,10 +301,11 @@ class Cluster:
         elif raylet := self.b.raylet():
             os.kill(raylet, signal.SIGCONT)
 
-    def zoo(self, *argv, **environment):
+    def zoo(self, *argv, prefix=(), **environment):
         """Starts a command of the product on node a."""
+        command = [sys.executable, "-m", "zoo", *map(str, argv)]
         return subprocess.Popen(
-            [*self._sides[0][1], sys.executable, "-m", "zoo", *map(str, argv)],
+            [*self._sides[0][1], *prefix, *command],
             cwd=ROOT,
             env={**self.environment, **environment},
             stdout=subprocess.PIPE,
@@ -313,15 +314,16 @@ class Cluster:
             start_new_session=True,
         )
 
-    def run(self, *argv, code=0, **environment):
+    def run(self, *argv, code=0, prefix=(), **environment):
         """Runs a command to its end; returns what it printed.
 
         Args:
             argv: what follows `zoo`.
             code: the exit code that it must have.
+            prefix: words before the command.
             environment: variables that differ from those of the cluster.
         """
-        process = self.zoo(*argv, **environment)
+        process = self.zoo(*argv, prefix=prefix, **environment)
         out, err = process.communicate(timeout=PATIENCE)
         assert process.returncode == code, out + err
         assert code or err == "", err
