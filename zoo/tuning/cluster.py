@@ -154,10 +154,10 @@ def connect(
     """Connects to a cluster and checks each of its nodes, while the block runs.
 
     Args:
-        config: which cluster.
-        runs_dir: folder of the run folders, which all nodes must share.
+        config: The cluster.
+        runs_dir: Folder of the run folders, which all nodes must share.
         max_workers: Number of runs at once at most; `None` is as many as fit.
-        say: prints a line.
+        say: Prints a line.
 
     Raises:
         UserError: Ray is not installed, no cluster answers, it is open to
@@ -187,9 +187,9 @@ class Cluster:
     """A cluster that this process is connected to.
 
     Args:
-        resources: that a run takes of a node.
+        resources: Resources of a run.
         max_workers: Number of runs at once at most; `None` is as many as fit.
-        say: prints a line.
+        say: Prints a line.
     """
 
     def __init__(
@@ -277,19 +277,19 @@ def _resources(config: ClusterConfig, nodes: list[_Node]) -> _Resources:
     Raises:
         UserError: no node has that.
     """
-    most = {
+    limits = {
         "CPUs": (config.num_cpus, max(node.num_cpus for node in nodes)),
         "GPUs": (config.num_gpus or 0, max(node.num_gpus for node in nodes)),
     }
-    for noun, (wanted, there) in most.items():
-        if wanted > there:
+    for name, (wanted, available) in limits.items():
+        if wanted > available:
             raise UserError(
-                f"--trial_{noun.lower()}={wanted:g} is more than any node of "
-                f"the cluster has: there are {there:g} {noun} at most."
+                f"--trial_{name.lower()}={wanted:g} is more than any node of "
+                f"the cluster has: there are {available:g} {name} at most."
             )
     num_gpus = config.num_gpus
     if num_gpus is None:
-        num_gpus = float(most["GPUs"][1] >= 1)
+        num_gpus = float(limits["GPUs"][1] >= 1)
     found = _Resources(config.num_cpus, num_gpus)
     if not any(map(found.places_on, nodes)):
         raise UserError(
@@ -345,7 +345,7 @@ class TrialActor:
     """A process on a node, with one run at a time.
 
     Args:
-        setup: made by the driver.
+        setup: Environment of the driver.
 
     Raises:
         RuntimeError: the node joined later, with other versions.
@@ -379,8 +379,8 @@ class _Running:
     """A run that was given to an actor.
 
     Attributes:
-        actor: that trains it.
-        started: resolved once the process of the actor has started.
+        actor: The actor that trains it.
+        started: Resolved once the process of the actor has started.
         submitted: Time when it was given, in seconds.
     """
 
@@ -394,9 +394,9 @@ class RayPool:
     """Actors on the nodes of the cluster; see `jobs.WorkerPool`.
 
     Args:
-        resources: that a run takes of a node.
+        resources: Resources of a run.
         max_workers: Number of runs at once at most; `None` is as many as fit.
-        say: prints a line.
+        say: Prints a line.
     """
 
     def __init__(
@@ -527,7 +527,7 @@ class RayPool:
         return bool(self._ray.wait([running.started], timeout=0)[0])
 
     def _warn_if_pending(self) -> None:
-        """Says once that no node has room, where nothing is trained."""
+        """Prints once that no node has room, if no run has started."""
         now = time.monotonic()
         if self._has_warned or any(
             now - running.submitted < PENDING_WARNING
@@ -571,8 +571,8 @@ def _check_nodes(nodes: list[_Node], runs_dir: str) -> None:
     """Raises `UserError` if a node could not train what this process would.
 
     Args:
-        nodes: of the cluster.
-        runs_dir: folder of the run folders, which all must share.
+        nodes: Nodes of the cluster.
+        runs_dir: Folder of the run folders, which all must share.
     """
     import ray
     from ray.util.scheduling_strategies import NodeAffinitySchedulingStrategy
