@@ -96,22 +96,26 @@ class RunStore:
             )
         ]
 
-    def find(self, name: str) -> Run:
+    def find(self, name: str, known: Sequence[Run] | None = None) -> Run:
         """Finds a run by `last`, its name, a unique prefix, or its folder.
 
         `lenet5:mnist` and the like are weights that come with the zoo.
+
+        Args:
+            name: as it was typed.
+            known: what `runs` returns, if it was called already.
 
         Raises:
             UserError: there is none, or the prefix matches several.
         """
         check_name(name)
-        run = self._find(name)
+        run = self._find(name, known)
         return run if self.data_dir is None else run.with_data_at(self.data_dir)
 
-    def _find(self, name: str) -> Run:
+    def _find(self, name: str, known: Sequence[Run] | None) -> Run:
         if pretrained.is_spec(name):
             return pretrained.find(name)
-        known = self.runs()
+        known = self.runs() if known is None else known
         if name == "last" and known:
             return _check_readable(self._last(known))
         if (self._root / name / GROUP_FILE).is_file():
@@ -141,7 +145,7 @@ class RunStore:
             "lists them all."
         )
 
-    def _last(self, known: list[Run]) -> Run:
+    def _last(self, known: Sequence[Run]) -> Run:
         """Returns the newest run that is not a trial of a sweep."""
         for run in reversed(known):
             if sweep_path_of(run.path) is None:
@@ -151,8 +155,18 @@ class RunStore:
             f"other runs; name one, such as {known[-1].name}."
         )
 
-    def find_group(self, name: str) -> RunGroup | None:
+    def find_group(
+        self,
+        name: str,
+        known: Sequence[Run] | None = None,
+        groups: Sequence[RunGroup] | None = None,
+    ) -> RunGroup | None:
         """Finds a group by its name, a unique prefix of it, or its folder.
+
+        Args:
+            name: as it was typed.
+            known: what `runs` returns, if it was called already.
+            groups: what `groups` returns, if it was called already.
 
         Returns:
             `None` if there is none, or if a run has a better claim to the
@@ -161,15 +175,15 @@ class RunStore:
         if name in ("", "last"):
             return None
         check_name(name)
-        known = self.groups()
-        for group in known:
+        groups = self.groups() if groups is None else groups
+        for group in groups:
             if name.rstrip("/") == group.name:
                 return group
-        matches = [group for group in known if group.name.startswith(name)]
+        matches = [group for group in groups if group.name.startswith(name)]
         inside = tuple(f"{group.name}/" for group in matches)
         others = [
             run
-            for run in self.runs()
+            for run in (self.runs() if known is None else known)
             if run.name.startswith(name) and not run.name.startswith(inside)
         ]
         if len(matches) == 1 and not others:
@@ -178,7 +192,7 @@ class RunStore:
         if not (folder / GROUP_FILE).is_file():
             return None
         folder = folder.resolve()
-        for group in known:
+        for group in groups:
             if group.path.resolve() == folder:
                 return group
         return RunGroup(folder, folder.name)
@@ -213,10 +227,11 @@ class RunStore:
         """
         found: dict[pathlib.Path, Run] = {}
         left_out = []
+        known, groups = self.runs(), self.groups()
         for name in names:
-            group = self.find_group(name)
+            group = self.find_group(name, known, groups)
             if group is None:
-                run = self.find(name)
+                run = self.find(name, known)
                 if found.setdefault(run.path.resolve(), run) is not run:
                     raise UserError(
                         f"{name!r} names {run.name} a second time; name each "

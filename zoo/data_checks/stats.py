@@ -298,7 +298,7 @@ def read_folder(path: str) -> DatasetStats:
         tuple(unreadable),
         image_files.count_suffixes(others),
         num_test,
-        lambda index: image_files.decode(root / images[index].name, 3),
+        lambda index: _decode(root / images[index].name),
         tuple(notes),
     )
 
@@ -366,6 +366,11 @@ def _map(function: Callable, paths: list[Path]) -> list:
 
     with image_files.refuse_decompression_bombs(), ThreadPoolExecutor() as pool:
         return list(pool.map(attempt, paths))
+
+
+def _decode(path: Path) -> np.ndarray:
+    with image_files.refuse_decompression_bombs():
+        return image_files.decode(path, 3)
 
 
 def _measure(path: Path, channels: int) -> tuple[bytes, np.ndarray, int]:

@@ -16,12 +16,18 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo import backend, metrics
-from zoo.console import format_count, format_table
+from zoo.console import format_count, format_table, show_activity
 from zoo.errors import UserError
-from zoo.evaluation.evaluate import SplitCache, check_same_task, mean_loss_fn
+from zoo.evaluation.evaluate import (
+    EvaluatedRun,
+    SplitCache,
+    check_same_task,
+    mean_loss_fn,
+)
 from zoo.evaluation.statistics import (
     SCORE_LIMITS,
     format_p_value,
+    format_seeds,
     group_by_config,
     holm_correction,
     mcnemar_test,
@@ -31,7 +37,7 @@ from zoo.evaluation.statistics import (
     welch_p_value,
 )
 from zoo.io import atomic_write
-from zoo.models.inference import predict_batched
+from zoo.models.inference import ModelLoader, predict_batched
 from zoo.models.registry import NO_OPTIONS
 from zoo.runs import Run
 
@@ -46,6 +52,10 @@ SPLIT_OPTIONS = (
 )  # fmt: skip
 
 MAX_NAMES = 3  # runs of a config that a table names; others are counted
+# More configs are rows of the table of options, and compared with A alone.
+MAX_COLUMNS = 8
+MAX_PAIRWISE = 12
+MAX_VALUES = 5  # of an option in one config
 ACCURACY_NOTE = (
     "p: exact McNemar test of two runs, which does not cover other seeds; for "
     "a config of several seeds the larger of the paired bootstrap over "
@@ -96,11 +106,15 @@ class PerExampleScores:
 
 
 @backend.fixed_settings()
-def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
+def compare_runs(
+    runs: Sequence[Run],
+    evaluated: Mapping[pathlib.Path, EvaluatedRun] = NO_OPTIONS,
+) -> dict[str, Any]:
     """Evaluates runs on the same validation examples, and tests differences.
 
     Args:
         runs: At least two finished runs.
+        evaluated: Runs that were evaluated already, by their folders.
 
     Returns:
         What `zoo compare --json` prints. Fractions are 0..1.
@@ -117,7 +131,11 @@ def compare_runs(runs: Sequence[Run]) -> dict[str, Any]:
     cache = SplitCache()
     for other in runs[1:]:
         _check_same_examples(cache, runs[0], other)
-    by_path = {run.path: _evaluate(run, cache) for run in runs}
+    loader = ModelLoader()
+    by_path = {
+        run.path: _evaluate(run, cache, loader, evaluated.get(run.path))
+        for run in runs
+    }
     groups = [
         [by_path[r.path] for r in group] for group in group_by_config(runs)
     ]
@@ -169,9 +187,20 @@ def _check_same_examples(cache: SplitCache, first: Run, other: Run) -> None:
     )
 
 
-def _evaluate(run: Run, cache: SplitCache) -> PerExampleScores:
+def _evaluate(
+    run: Run,
+    cache: SplitCache,
+    loader: ModelLoader,
+    evaluated: EvaluatedRun | None,
+) -> PerExampleScores:
     part = cache.load(run, "val")
-    outputs = predict_batched(run.load_model(), part.images)
+    if evaluated is None:
+        show_activity(f"evaluating {run.name}")
+        outputs = predict_batched(
+            loader.load(run.model_path(), run.load_model), part.images
+        )
+    else:
+        outputs = evaluated.outputs
     if part.labels.dtype.kind == "f":
         errors = outputs[:, 0].astype(np.float64) - part.labels
         scores = np.square(errors)
@@ -229,12 +258,16 @@ def _accuracy_ci(scored: PerExampleScores) -> metrics.Proportion:
 def _pairwise_tests(
     groups: Sequence[Sequence[PerExampleScores]], score: str
 ) -> list[dict]:
-    """Returns a test of each pair of configs, p corrected for their number."""
+    """Returns a test of each pair of configs, p corrected for their number.
+
+    Of many configs only the pairs with the first, which is named before its
+    score is known.
+    """
     labeled = [(group_label(i), group) for i, group in enumerate(groups)]
-    pairs = [
-        _test_pair(first, second, score)
-        for first, second in itertools.combinations(labeled, 2)
-    ]
+    chosen = list(itertools.combinations(labeled, 2))
+    if len(labeled) > MAX_PAIRWISE:
+        chosen = [(labeled[0], other) for other in labeled[1:]]
+    pairs = [_test_pair(first, second, score) for first, second in chosen]
     corrected = holm_correction([pair["p"] for pair in pairs])
     for pair, p in zip(pairs, corrected, strict=True):
         pair["p_corrected"] = p
@@ -327,7 +360,7 @@ def config_table(comparison: dict):
         (
             row["config"],
             _run_names(row["runs"]),
-            ", ".join(map(str, row["seeds"])),
+            format_seeds(row["seeds"]),
             format_count(row["parameters"]),
             _format_score(comparison, row["mean"]),
             _format_ends(comparison, row),
@@ -342,15 +375,19 @@ def config_table(comparison: dict):
 def option_table(comparison: dict, kind: str):
     """Returns heads and rows: a row an option, its values in each config.
 
+    Of many configs, a row a config, and its value of each option.
+
     Args:
         comparison: What `compare_runs` returns.
         kind: `different_options` or `same_options`.
     """
     heads = ["", *(row["config"] for row in comparison["configs"])]
     rows = [
-        (name, *(", ".join(map(format_value, v)) for v in values))
+        (name, *(_format_values(v) for v in values))
         for name, values in comparison[kind].items()
     ]
+    if len(heads) > MAX_COLUMNS + 1 and rows:
+        heads, *rows = zip(heads, *rows, strict=True)
     return heads, rows
 
 
@@ -379,6 +416,8 @@ def notes(comparison: dict) -> list[str]:
     count = len(comparison["pairs"])
     if count > 1:
         tests += f"; corrected for {count} comparisons (Holm)"
+    if count == len(comparison["configs"]) - 1 > MAX_PAIRWISE - 1:
+        tests += "; of so many configs, each is compared with A alone"
     unit = "percentage points" if is_accuracy else "squared units of the target"
     return [
         f"{tests}.",
@@ -386,6 +425,15 @@ def notes(comparison: dict) -> list[str]:
         "over examples. Intervals of configs are over seeds where there are "
         "several, else over examples.",
     ]
+
+
+def _format_values(values: Sequence[Any]) -> str:
+    """Returns the values of an option in the runs of one config."""
+    if len(values) > MAX_VALUES and all(type(v) is int for v in values):
+        return format_seeds(values)
+    shown = ", ".join(map(format_value, values[:MAX_VALUES]))
+    more = len(values) - MAX_VALUES
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 def format_value(value: Any) -> str:

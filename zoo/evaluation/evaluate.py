@@ -16,15 +16,21 @@ import numpy as np
 
 from zoo import backend, metrics
 from zoo.config import DEFAULTS
-from zoo.console import format_interval, format_percent, format_table
+from zoo.console import (
+    format_interval,
+    format_percent,
+    format_table,
+    show_activity,
+)
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
 from zoo.data.test_split import load_test_split
 from zoo.data.transforms import draw_labels
 from zoo.errors import UserError, join_or
 from zoo.evaluation import test_log
+from zoo.evaluation.statistics import format_seeds
 from zoo.evaluation.tta import check_tta, num_views, predict_views
-from zoo.models.inference import predict_batched
+from zoo.models.inference import ModelLoader, predict_batched
 from zoo.runs import Run
 
 if TYPE_CHECKING:
@@ -112,8 +118,9 @@ def evaluate_runs(
     if split == "test":
         test_log.check_readable(runs, runs_dir)
     cache = cache or SplitCache()
+    loader = ModelLoader()
     results = [
-        _evaluate(run, split, cache, tta, shows_progress=True).result
+        _evaluate(run, split, cache, tta, loader, shows_progress=True).result
         for run in runs
     ]
     if split != "test":
@@ -124,10 +131,16 @@ def evaluate_runs(
 
 @backend.fixed_settings()
 def evaluate_validation(
-    run: Run, cache: SplitCache, runs_dir: str = DEFAULTS["runs_dir"]
+    run: Run,
+    cache: SplitCache,
+    runs_dir: str = DEFAULTS["runs_dir"],
+    loader: ModelLoader | None = None,
 ) -> EvaluatedRun:
-    """Evaluates a run on its validation examples, and keeps the outputs."""
-    evaluated = _evaluate(run, "val", cache)
+    """Evaluates a run on its validation examples, and keeps the outputs.
+
+    With a loader, the model is that of the run until the next one is loaded.
+    """
+    evaluated = _evaluate(run, "val", cache, loader=loader)
     (result,) = test_log.add_counts([run], [evaluated.result], runs_dir)
     return dataclasses.replace(evaluated, result=result)
 
@@ -137,10 +150,13 @@ def _evaluate(
     split: str,
     cache: SplitCache,
     tta: str | None = None,
+    loader: ModelLoader | None = None,
     shows_progress: bool = False,
 ) -> EvaluatedRun:
+    show_activity(f"evaluating {run.name}")
     part = cache.load(run, split)
-    model = run.load_model()
+    loader = loader or ModelLoader()
+    model = loader.load(run.model_path(), run.load_model)
     augmented: dict[str, Any] = {}
     if tta is None:
         outputs = predict_batched(
@@ -687,7 +703,7 @@ def _format_configs(configs: Sequence[dict], note: str = "") -> str:
     rows = [
         (
             config["runs"][0],
-            ", ".join(map(str, config["seeds"])),
+            format_seeds(config["seeds"]),
             _format_score(config, "mean"),
             _format_score(config, "std"),
             f"{_format_score(config, 'low')} to {_format_score(config, 'high')}"

@@ -23,6 +23,7 @@ from zoo.run_store import UNNAMED_OPTIONS
 from zoo.runs import Run
 
 BOOKKEEPING_OPTIONS = UNNAMED_OPTIONS - {"model", "dataset"}
+MAX_SEEDS = 5  # of a config that a table lists
 SCORE_LIMITS = {
     "accuracy": (0.0, 1.0),
     "r2": (-math.inf, 1.0),
@@ -356,3 +357,14 @@ def holm_correction(p_values: Sequence[float]) -> list[float]:
 def format_p_value(p: float) -> str:
     """Returns a p-value with two significant digits, or `< 0.0001`."""
     return "< 0.0001" if p < 0.0001 else f"{p:.2g}"
+
+
+def format_seeds(seeds: Sequence[int]) -> str:
+    """Returns seeds in short: `0 to 149`, or the first and a count."""
+    if len(seeds) <= MAX_SEEDS:
+        return ", ".join(map(str, seeds))
+    first, last = min(seeds), max(seeds)
+    if sorted(seeds) == list(range(first, last + 1)):
+        return f"{first} to {last}"
+    shown = ", ".join(map(str, seeds[:MAX_SEEDS]))
+    return f"{shown} and {len(seeds) - MAX_SEEDS} more"

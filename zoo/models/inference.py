@@ -1,9 +1,13 @@
-"""Outputs of a model for many examples, in batches."""
+"""Outputs of saved models for many examples, in batches."""
 
 from __future__ import annotations
 
+import json
 import math
-from typing import TYPE_CHECKING
+import pathlib
+import zipfile
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -54,3 +58,55 @@ def _predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:
     outputs = model.predict_on_batch(np.asarray(inputs, np.float32))
     first = outputs[0] if isinstance(outputs, list) else outputs
     return np.asarray(first, np.float32)
+
+
+class ModelLoader:
+    """Loads saved models, and compiles each architecture once.
+
+    Of runs that differ in the seed alone, one model takes the weights of the
+    next; compiling another one would take longer than all predictions.
+    """
+
+    def __init__(self):
+        self._model: keras.Model | None = None
+        self._architecture: Any = None
+
+    def load(
+        self, path: pathlib.Path, read: Callable[[], keras.Model]
+    ) -> keras.Model:
+        """Returns the model in a file, valid until the next call.
+
+        Args:
+            path: of a `.keras` file.
+            read: returns its model.
+        """
+        architecture = _architecture(path)
+        if architecture is None or architecture != self._architecture:
+            self._model = read()
+            self._architecture = architecture
+        else:
+            self._model.load_weights(path)
+        return self._model
+
+
+def _architecture(path: pathlib.Path) -> Any:
+    """Returns what a saved model is made of; `None` where it is unreadable."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            config = json.loads(archive.read("config.json"))
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None  # loading it says why
+    return _without_seeds(config)
+
+
+def _without_seeds(value: Any) -> Any:
+    """Returns a config without what differs between equal architectures."""
+    if isinstance(value, dict):
+        return {
+            key: _without_seeds(item)
+            for key, item in value.items()
+            if key not in ("seed", "shared_object_id")
+        }
+    if isinstance(value, list):
+        return [_without_seeds(item) for item in value]
+    return value

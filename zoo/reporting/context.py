@@ -20,6 +20,7 @@ from zoo.errors import UserError
 from zoo.evaluation import evaluate, test_log
 from zoo.evaluation.statistics import config_hash
 from zoo.evaluation.test_log import EvaluationLog, log_dir
+from zoo.models.inference import ModelLoader
 from zoo.runs import Run
 
 FINISHED = ("completed", "stopped_early")
@@ -151,6 +152,7 @@ def collect(
     parts: evaluate.SplitCache | None = None,
     max_seconds: float | None = None,
     status: str | None = None,
+    loader: ModelLoader | None = None,
 ) -> ReportContext:
     """Reads a run, and evaluates its model on the validation examples.
 
@@ -163,6 +165,7 @@ def collect(
         max_seconds: Longest estimated time that the evaluation may take; it
             is left out if it would take longer. No limit if not given.
         status: Status of the run, if this process still holds its lock.
+        loader: Loads the model, if that is not needed after the evaluation.
     """
     resolved, stats, metrics = run.resolved, RunStats.of(run), run.metrics
     if status is not None:
@@ -172,7 +175,7 @@ def collect(
     scored, parts = None, parts or evaluate.SplitCache()
     if not missing:
         try:
-            scored = evaluate.evaluate_validation(run, parts, runs_dir)
+            scored = evaluate.evaluate_validation(run, parts, runs_dir, loader)
         except UserError as error:
             missing = str(error)
     evaluations = EvaluationLog(log_dir(run, runs_dir)).of_dataset(
@@ -193,8 +196,12 @@ def collect(
 
 def collect_all(runs: Sequence[Run], runs_dir: str) -> list[ReportContext]:
     """Reads several runs; a dataset that they share is loaded once."""
-    parts = evaluate.SplitCache()
-    return [collect(run, runs_dir, parts=parts) for run in runs]
+    parts, loader = evaluate.SplitCache(), None
+    if len(runs) > 1 and all(
+        len(run.resolved["data"]["input_shape"]) == 3 for run in runs
+    ):
+        loader = ModelLoader()  # of points, outputs are drawn later
+    return [collect(run, runs_dir, parts=parts, loader=loader) for run in runs]
 
 
 def _without_model(run: Run, stats: RunStats) -> str:

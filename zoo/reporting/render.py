@@ -28,6 +28,7 @@ from zoo.reporting.context import (
 from zoo.runs import Run, RunWriter
 
 STYLE_SHEET = pathlib.Path(__file__).with_name("page.css")
+MAX_SECTIONS = 20  # of single runs on a page about several
 # Longest evaluation, in seconds, that the end of a training waits for.
 MAX_SECONDS_AFTER_TRAINING = 30.0
 
@@ -108,13 +109,20 @@ def render(runs: Sequence[ReportContext]) -> str:
         .get_template("page.html")
         .render(
             runs=runs,
-            title=", ".join(run.name for run in runs),
+            max_sections=MAX_SECTIONS,
+            title=_title([run.name for run in runs]),
             # Our own file, which is CSS: the only text that is not escaped.
             style=Markup(STYLE_SHEET.read_text(encoding="utf-8")),
             version=zoo.__version__,
             written=f"{now.day} {now:%B %Y, %H:%M}",
         )
     )
+
+
+def _title(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:MAX_SECTIONS])
+    more = len(names) - MAX_SECTIONS
+    return f"{shown} and {more} more" if more > 0 else shown
 
 
 @functools.cache

@@ -618,7 +618,8 @@ def comparison(runs: Sequence[ReportContext]) -> dict[str, Any]:
     try:
         if not finished:
             raise UserError("none of these runs is finished.")
-        compared = compare.compare_runs([run.run for run in finished])
+        scored = {r.run.path: r.scored for r in finished if r.scored}
+        compared = compare.compare_runs([r.run for r in finished], scored)
     except UserError as error:
         return {"error": str(error), "runs": runs}
     names = join_and(f"{run.name} ({run.status})" for run in others)

@@ -6,7 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_ind
 
-from zoo.evaluation import statistics
+from zoo.evaluation import compare, statistics
+from zoo.evaluation.statistics import format_seeds
 
 
 def answers(both, only_first, only_second, neither):
@@ -118,3 +119,47 @@ def test_one_seed_beside_several_is_compared_by_student():
 )
 def test_seeds_without_spread_say_nothing(first, second):
     assert statistics.welch_p_value(first, second) is None
+
+
+@pytest.mark.parametrize(
+    "seeds, text",
+    [
+        ([3, 1, 2], "3, 1, 2"),
+        (range(150), "0 to 149"),
+        ([0, 2, 4, 6, 8, 10, 12], "0, 2, 4, 6, 8 and 2 more"),
+    ],
+)
+def test_many_seeds_are_written_in_short(seeds, text):
+    assert format_seeds(list(seeds)) == text
+
+
+def comparison_of(num_configs):
+    return {
+        "configs": [{"config": f"C{i}"} for i in range(num_configs)],
+        "different_options": {
+            "learning_rate": [[0.1 * i] for i in range(num_configs)],
+            "seed": [list(range(9))] * num_configs,
+        },
+    }
+
+
+def test_options_of_many_configs_are_columns():
+    heads, rows = compare.option_table(comparison_of(2), "different_options")
+    assert heads == ["", "C0", "C1"]
+    assert rows[1] == ("seed", "0 to 8", "0 to 8")
+    heads, rows = compare.option_table(comparison_of(30), "different_options")
+    assert tuple(heads) == ("", "learning_rate", "seed")
+    assert len(rows) == 30 and rows[0] == ("C0", "0.0", "0 to 8")
+
+
+@pytest.mark.parametrize("num_configs, num_pairs", [(4, 6), (12, 66), (13, 12)])
+def test_many_configs_are_compared_with_the_first_alone(num_configs, num_pairs):
+    random = np.random.default_rng(0)
+    groups = [
+        [compare.PerExampleScores(None, random.integers(0, 2, 50) * 1.0, 0.0)]
+        for _ in range(num_configs)
+    ]
+    pairs = compare._pairwise_tests(groups, "accuracy")
+    assert len(pairs) == num_pairs
+    if num_configs == 13:
+        assert {pair["first"] for pair in pairs} == {"A"}

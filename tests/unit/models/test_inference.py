@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.data.memmap import MemmapView
-from zoo.models.inference import BATCH_SIZE, predict_batched
+from zoo.models.inference import BATCH_SIZE, ModelLoader, predict_batched
 
 
 @pytest.fixture(scope="module")
@@ -66,3 +66,41 @@ def test_small_examples_share_one_batch(model, monkeypatch):
     )
     predict_batched(model, np.zeros((10_000, 2)))
     assert asked == [10_000]
+
+
+def normed(seed, mean=0.0, units=3):
+    """A network with batch norm and constants, as `model.keras` has them."""
+    keras.utils.set_random_seed(seed)
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((4,), name="inputs"),
+            layers.Normalization(
+                mean=[mean] * 4, variance=[2.0] * 4, name="scale"
+            ),
+            layers.Dense(units, name="dense"),
+            layers.BatchNormalization(name="norm"),
+        ],
+        name="net",
+    )
+    for variable in model.variables:
+        if variable.dtype == "float32":
+            variable.assign(np.random.default_rng(seed).random(variable.shape))
+    return model
+
+
+def test_one_model_takes_the_weights_of_all_of_its_architecture(tmp_path):
+    models = [normed(0), normed(1), normed(1, mean=3.0), normed(2, units=5)]
+    inputs = np.random.default_rng(9).random((6, 4), np.float32)
+    loader, loaded = ModelLoader(), []
+    for i, model in enumerate([*models, models[0]]):
+        path = tmp_path / f"{i}.keras"
+        model.save(path)
+        found = loader.load(path, lambda p=path: keras.models.load_model(p))
+        loaded.append(found)
+        np.testing.assert_array_equal(
+            predict_batched(found, inputs), predict_batched(model, inputs)
+        )
+    assert loaded[1] is loaded[0]
+    # Constants that differ are no weights: another model is loaded.
+    assert loaded[2] is not loaded[1] and loaded[3] is not loaded[2]
