@@ -372,15 +372,15 @@ def vary(
     )
     multirun.find_multirun(asked)  # mistakes are refused before Keras loads
     hide_gpus()
-    say = TrainingConsole(quiet=not verbose).print
+    print_fn = TrainingConsole(quiet=not verbose).print
     placement = make_placement(workers, cluster)
-    with open_workers(placement, config.runs_dir, say) as where:
+    with open_workers(placement, config.runs_dir, print_fn) as where:
         run_jobs, num_workers = where
         result = multirun.run_multirun(
             asked,
             parent,
             num_workers(len(asked.run_specs())),
-            say,
+            print_fn,
             run_jobs,
             placement.flags,
         )

@@ -297,12 +297,12 @@ def split_of_examples(run: Run, examples: Examples, split: str) -> Split:
         found, "data", data["class_names"], tuple(data["input_shape"])
     )
     if split != "train" and run.config.dataset.startswith(user_data.PREFIX):
-        share = user_data.share_in_training(
+        fraction = user_data.fraction_in_training(
             part, run.config.dataset, run.config.data_dir
         )
-        if share > 0.5:
+        if fraction > 0.5:
             raise UserError(
-                f"{share:.0%} of the examples in data are training data of "
+                f"{fraction:.0%} of the examples in data are training data of "
                 f"{run.name}; leave data out for its own {split} split, or "
                 "give examples that it was not trained on."
             )

@@ -172,4 +172,4 @@ def _needs(found) -> tuple[str, bool]:
         resolved = found.resolved
         return resolved["machine"]["backend"], resolved["data"]["from_arrays"]
     except (AttributeError, UserError, KeyError, TypeError):
-        return "", False  # a group, a sweep, or a run that is damaged
+        return "", False  # a group, a sweep, or a run that is corrupt

@@ -103,7 +103,7 @@ class ImageNetRun(PretrainedRun):
         return tuple(self.resolved["data"]["input_shape"])
 
     def model_path(self) -> pathlib.Path:
-        """Returns where the model is; a damaged one is converted again."""
+        """Returns where the model is; a corrupt one is converted again."""
         try:
             return super().model_path()
         except UserError:

@@ -307,7 +307,7 @@ class JsonlFile:
             return row
         except (ValueError, TypeError, KeyError) as error:
             raise UserError(
-                f"{self.path} is damaged: line {number} is not a valid "
+                f"{self.path} is corrupt: line {number} is not a valid "
                 f"{self._item}; correct it, or remove it."
             ) from error
 

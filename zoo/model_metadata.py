@@ -99,4 +99,4 @@ def read(path: pathlib.Path) -> dict[str, Any]:
     try:
         return json.loads(text)
     except ValueError as error:
-        raise UserError(f"{path} is damaged: its {FILE}.") from error
+        raise UserError(f"{path} is corrupt: its {FILE}.") from error

@@ -67,7 +67,7 @@ class PretrainedRun(Run):
         found = path.read_bytes() if path.is_file() else b""
         if hashlib.sha256(found).hexdigest() != self.facts["sha256"]:
             raise UserError(
-                f"the weights {self.name} are damaged: {path} is not the file "
+                f"the weights {self.name} are corrupt: {path} is not the file "
                 "whose checksum was kept; install the package again."
             )
         return path

@@ -363,7 +363,7 @@ def check_backend(folder: pathlib.Path, name: str) -> None:
         try:
             original = run.resolved["machine"]["backend"]
         except (UserError, KeyError, TypeError):
-            continue  # damaged, which other readers report
+            continue  # corrupt, which other readers report
         backend.check_same(name, original)
 
 

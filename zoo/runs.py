@@ -61,7 +61,7 @@ WRITTEN_FILES = (
     *("history.csv", "layer_stats.json", "metrics.json", "model.keras"),
 )
 NOT_AS_WRITTEN = "is not as the run has written it"
-DAMAGED = "damaged"  # status of a run whose status cannot be read
+CORRUPT = "corrupt"  # status of a run whose status cannot be read
 # Statuses of runs with which nothing is left to do.
 ENDED = ("completed", "stopped_early", "diverged")
 STATUSES = (*ENDED, "interrupted", "paused")
@@ -108,7 +108,7 @@ class Run:
         """What was really used: options, versions, data, model.
 
         Raises:
-            UserError: it is damaged, or of another version of zoo.
+            UserError: it is corrupt, or of another version of zoo.
         """
         resolved = self._parse("resolved.json", _parse_resolved)
         if resolved["format"] != FORMAT:
@@ -140,7 +140,7 @@ class Run:
     def status(self) -> str:
         """Status: running, completed, ...; killed if it has no other.
 
-        `damaged` if the file that says it cannot be read.
+        `corrupt` if the file that says it cannot be read.
         """
         if not (self.path / "config.json").exists():
             return NOT_STARTED
@@ -149,7 +149,7 @@ class Run:
         try:
             return self.metrics.get("status", "killed")
         except UserError:
-            return DAMAGED
+            return CORRUPT
 
     @property
     def has_ended(self) -> bool:
@@ -232,7 +232,7 @@ class Run:
     def check_writable(self) -> None:
         """Raises `UserError` if nothing may be added to this run."""
 
-    def damaged_files(self) -> list[str]:
+    def corrupt_files(self) -> list[str]:
         """Returns the files that cannot be read, or are not as written.
 
         A file that was never written is not among them, except `model.keras`
@@ -247,21 +247,21 @@ class Run:
         }
         if not (self._has_checkpoint or (self.path / "model.keras").exists()):
             del readers["model.keras"]
-        damaged = []
+        corrupt = []
         for name, read in readers.items():
             try:
                 self._check_file(name)
                 read()
             except UserError:
-                damaged.append(name)
-        return damaged
+                corrupt.append(name)
+        return corrupt
 
     def _check_model(self) -> None:
         """Raises `UserError` if a model that has to be there is not whole."""
         path = self.path / "model.keras"
         if self.metrics.get("status") in ("completed", "stopped_early"):
             if not path.is_file() or not zipfile.is_zipfile(path):
-                raise self.damage_error(path.name)
+                raise self.corrupt_error(path.name)
 
     def _is_whole(self, name: str) -> bool:
         expected = self.checksums.get(name)
@@ -281,25 +281,25 @@ class Run:
         except OSError as error:
             raise io.read_error(path, error) from error
         except ValueError as error:
-            raise UserError(f"{path} is damaged; {_REMOVE_SUMS}.") from error
+            raise UserError(f"{path} is corrupt; {_REMOVE_SUMS}.") from error
         lines = [_SUM.fullmatch(line) for line in text.splitlines()]
         if not lines or not all(lines) or not text.endswith("\n"):
-            raise UserError(f"{path} is damaged; {_REMOVE_SUMS}.")
+            raise UserError(f"{path} is corrupt; {_REMOVE_SUMS}.")
         return {line[2]: line[1] for line in lines}
 
     def _check_file(self, name: str) -> None:
         """Raises `UserError` if a file is not what the run has written."""
         if not self._is_whole(name):
-            raise self.damage_error(name, NOT_AS_WRITTEN)
+            raise self.corrupt_error(name, NOT_AS_WRITTEN)
 
-    def damage_error(self, name: str, what: str = "") -> UserError:
-        """Builds the error for a damaged file, and says what can be done.
+    def corrupt_error(self, name: str, what: str = "") -> UserError:
+        """Builds the error for a corrupt file, and says what can be done.
 
         Args:
             name: of the file.
             what: is wrong with it.
         """
-        text = f"{self.path} is damaged: {name} {what or 'cannot be read'}"
+        text = f"{self.path} is corrupt: {name} {what or 'cannot be read'}"
         if name in WRITTEN_FILES and self._has_checkpoint:
             return UserError(f"{text}; {Target.of(self).resume()} restores it.")
         return UserError(f"{text}.")
@@ -319,7 +319,7 @@ class Run:
             default: of a file that the run has never written, if it may.
 
         Raises:
-            UserError: the file is damaged, or cannot be read.
+            UserError: the file is corrupt, or cannot be read.
         """
         path = self.path / name
         try:
@@ -330,18 +330,18 @@ class Run:
             was_written = name in self.checksums and name == "history.csv"
             if default is not None and not was_written:
                 return default
-            raise self.damage_error(name, "is missing") from error
+            raise self.corrupt_error(name, "is missing") from error
         except OSError as error:
             raise io.read_error(path, error) from error
         expected = self.checksums.get(name)
         if expected not in (None, hashlib.sha256(content).hexdigest()):
-            raise self.damage_error(name, NOT_AS_WRITTEN)
+            raise self.corrupt_error(name, NOT_AS_WRITTEN)
         try:
             return parse(content.decode())
         except _INVALID as error:
             if isinstance(error, UserError) and expected is not None:
                 raise  # whole, and of an option that this version lacks
-            raise self.damage_error(name) from error
+            raise self.corrupt_error(name) from error
 
 
 class RunWriter:
@@ -422,7 +422,7 @@ class RunGroup:
         except OSError as error:
             raise io.read_error(path, error) from error
         except _INVALID as error:
-            raise UserError(f"{path} is damaged: it cannot be read.") from error
+            raise UserError(f"{path} is corrupt: it cannot be read.") from error
         if version != GROUP_FORMAT:
             raise UserError(
                 f"{path} has the format {version} of another version of zoo; "
@@ -445,7 +445,7 @@ class RunGroup:
         # A run that varies another may lie beside the group, not above it.
         if name.split("/")[0] in ("..", ".") or "\0" in name:
             raise UserError(
-                f"{self.path / GROUP_FILE} is damaged: {path!r} leads out of "
+                f"{self.path / GROUP_FILE} is corrupt: {path!r} leads out of "
                 "the folder of runs."
             )
         return Run(self.runs_dir / name, name)
@@ -485,7 +485,7 @@ class SweepFolder:
     def result(self) -> dict[str, Any]:
         """Result of the sweep; empty before it has ended.
 
-        Empty as well where it is damaged: `zoo resume` writes it again.
+        Empty as well where it is corrupt: `zoo resume` writes it again.
         """
         try:
             text = (self.path / RESULT_FILE).read_text(encoding="utf-8")
@@ -528,7 +528,7 @@ class SweepFolder:
         is_inside = path.resolve().is_relative_to(self.path.resolve())
         if not relative.parts or ".." in relative.parts or not is_inside:
             raise UserError(
-                f"{self.path} is damaged: {name!r} is not a run of this sweep."
+                f"{self.path} is corrupt: {name!r} is not a run of this sweep."
             )
         return path
 
@@ -544,7 +544,7 @@ class SweepFolder:
 def run_id_in(path: pathlib.Path) -> str:
     """Returns the `run_id` in a JSON file, by which runs are ordered.
 
-    Empty where the file is damaged, which other readers report.
+    Empty where the file is corrupt, which other readers report.
     """
     try:
         text = path.read_text(encoding="utf-8")
@@ -571,7 +571,7 @@ def read_model(path: pathlib.Path):
     except Exception as error:
         if is_out_of_memory(error):
             raise
-        # What a damaged file raises in zipfile, h5py and Keras has no end.
+        # What a corrupt file raises in zipfile, h5py and Keras has no end.
         raise UserError(f"{path} cannot be read as a model.") from error
 
 

@@ -72,7 +72,7 @@ def load_run(run: Run) -> LoadedRun:
     memorizes is before it did.
 
     Raises:
-        UserError: The dataset is missing, or the checkpoint is damaged.
+        UserError: The dataset is missing, or the checkpoint is corrupt.
     """
     setup = prepare(run.config.replace(run_name=None))
     Checkpoints(run.path / "checkpoints").restore_last(setup.model)

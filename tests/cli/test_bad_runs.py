@@ -102,7 +102,7 @@ def test_a_damaged_run_is_not_resumed(answer, killed, name, damage):
     damage(killed / name)
     sentence = answer("resume", "done")
     assert f"{killed / name}" in sentence or f": {name}" in sentence
-    assert "damaged" in sentence
+    assert "corrupt" in sentence
 
 
 def test_a_run_of_another_format_is_not_read(answer, killed):
@@ -166,7 +166,7 @@ def test_a_damaged_ledger_is_named_and_nothing_is_shown(answer, copy):
     ledger = copy.parent / "test_evaluations.jsonl"
     ledger.write_text("no look\n")
     sentence = answer("evaluate", "done", "--split=test")
-    assert f"{ledger} is damaged: line 1" in sentence
+    assert f"{ledger} is corrupt: line 1" in sentence
 
 
 def test_a_prefix_of_several_runs_is_refused(answer, copy):

@@ -188,7 +188,7 @@ def test_a_damaged_sweep_is_not_resumed(answer, folder, text):
 
 def test_a_damaged_ledger_names_its_line(answer, folder):
     (folder.path / "trials.jsonl").write_text("{}\n")
-    assert "trials.jsonl is damaged: line 1" in answer("resume", "mine")
+    assert "trials.jsonl is corrupt: line 1" in answer("resume", "mine")
 
 
 def test_a_sweep_at_work_elsewhere_is_not_resumed(answer, folder):

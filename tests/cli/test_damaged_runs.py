@@ -1,4 +1,4 @@
-"""Run folders that were damaged: told in one sentence, and restored."""
+"""Run folders that were corrupt: told in one sentence, and restored."""
 
 import errno
 import itertools
@@ -84,7 +84,7 @@ def test_a_changed_config_is_not_resumed(
         (runs / "paused" / "SHA256SUMS").unlink()
     before = contents(runs)
     sentence = answer("resume", "paused")
-    assert "config.json" in sentence and "damaged" in sentence
+    assert "config.json" in sentence and "corrupt" in sentence
     if not has_checksums:
         assert f"{option}={value}" in sentence
     assert contents(runs) == before
@@ -128,7 +128,7 @@ def test_a_damaged_file_is_restored_by_resume(runs, capsys, name, damage):
     before, metrics = path.read_bytes(), run.metrics
     model = run.load_model()
     damage(path)
-    assert f"{name} is damaged" in resume(runs, "done", capsys)
+    assert f"{name} is corrupt" in resume(runs, "done", capsys)
     if name in ("history.csv", "layer_stats.json"):
         assert path.read_bytes() == before
     times = ("wall_seconds", "examples_per_second")
@@ -139,7 +139,7 @@ def test_a_damaged_file_is_restored_by_resume(runs, capsys, name, damage):
         model.get_weights(), run.load_model().get_weights(), strict=True
     ):
         np.testing.assert_array_equal(old, new)
-    assert not run.damaged_files()
+    assert not run.corrupt_files()
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_a_lost_best_checkpoint_is_told_before_training_goes_on(
     (best,) = (runs / "paused" / "checkpoints").glob("best-*.npz")
     damage(best)
     out = resume(runs, "paused", capsys)
-    assert f"{best} is damaged or gone" in out
+    assert f"{best} is corrupt or gone" in out
     run = RunStore(str(runs)).find("paused")
     assert run.metrics["best_epoch"] == 3
     assert run.has_model
@@ -219,7 +219,7 @@ def test_a_result_whose_best_weights_are_gone_is_not_made_of_others(
     (best,) = (runs / "done" / "checkpoints").glob("best-*.npz")
     best.unlink()
     before = contents(runs)
-    assert f"{best} is damaged" in answer("resume", "done")
+    assert f"{best} is corrupt" in answer("resume", "done")
     assert contents(runs) == before
 
 
@@ -284,7 +284,7 @@ def test_a_damaged_run_does_not_hide_the_others(runs, capsys, name, text):
     assert main(["runs", f"--runs_dir={runs}"]) == 0
     rows = capsys.readouterr().out.splitlines()[1:]
     statuses = dict(row.split()[:2] for row in rows)
-    assert statuses == {"done": "damaged", "paused": "paused"}
+    assert statuses == {"done": "corrupt", "paused": "paused"}
 
 
 # Names and leftovers.
@@ -337,5 +337,5 @@ def test_a_checkpoint_that_promises_too_much_memory_is_damaged(runs):
     end = content.index(b")", at)
     huge = b"9" * (end - at - 1) + b","
     path.write_bytes(content[:at] + huge + content[end:])
-    with pytest.raises(ValueError, match="damaged"):
+    with pytest.raises(ValueError, match="corrupt"):
         Checkpoints(path.parent).load_state()

@@ -69,7 +69,7 @@ def test_a_prefix_of_several_runs_is_refused_with_their_names(tmp_path):
 def test_a_run_that_cannot_be_understood_is_refused(tmp_path, text):
     run = make(tmp_path, "a")
     (run.path / "resolved.json").write_text(text)
-    with pytest.raises(UserError, match="damaged|format 99"):
+    with pytest.raises(UserError, match="corrupt|format 99"):
         RunStore(str(tmp_path)).find("a")
 
 

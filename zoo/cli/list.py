@@ -14,7 +14,7 @@ from zoo.console import pluralize, print_table
 from zoo.errors import UserError, join_or
 from zoo.models import describe
 from zoo.run_store import RunStore, sweep_path_of
-from zoo.runs import DAMAGED, Run, SweepFolder
+from zoo.runs import CORRUPT, Run, SweepFolder
 
 
 def run_models(argv: list[str]) -> int:
@@ -177,7 +177,7 @@ def _run_row(found: Run) -> dict:
     try:
         history = found.history
     except UserError:
-        history, status = [], DAMAGED
+        history, status = [], CORRUPT
     best = max(history, key=_sort_key, default=None)
     if best and best["val_loss"] is None:
         best = None

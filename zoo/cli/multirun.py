@@ -72,15 +72,15 @@ def train(
     with redirect_stderr():
         from zoo.training.console import TrainingConsole
 
-        say, total = TrainingConsole().print, len(asked.run_specs())
-        with open_workers(placement, config.runs_dir, say) as where:
+        print_fn, total = TrainingConsole().print, len(asked.run_specs())
+        with open_workers(placement, config.runs_dir, print_fn) as where:
             run_jobs, num_workers = where
             return _exit_code(
                 multirun.run_multirun(
                     asked,
                     parent,
                     num_workers(total),
-                    say,
+                    print_fn,
                     run_jobs,
                     placement.flags,
                 )
@@ -95,12 +95,16 @@ def resume(group: RunGroup, placement: Placement) -> int:
     with redirect_stderr():
         from zoo.training.console import TrainingConsole
 
-        say, total = TrainingConsole().print, len(found.specs)
-        with open_workers(placement, str(group.runs_dir), say) as where:
+        print_fn, total = TrainingConsole().print, len(found.specs)
+        with open_workers(placement, str(group.runs_dir), print_fn) as where:
             run_jobs, num_workers = where
             return _exit_code(
                 multirun.resume_multirun(
-                    found, num_workers(total), say, run_jobs, placement.flags
+                    found,
+                    num_workers(total),
+                    print_fn,
+                    run_jobs,
+                    placement.flags,
                 )
             )
 

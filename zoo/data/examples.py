@@ -111,7 +111,7 @@ def open_examples(
     Args:
         data: in one of the forms that this module knows.
         name: name of the argument, for errors.
-        image_size: side, or height and width, to which pictures of a Hugging
+        image_size: side, or height and width, to which images of a Hugging
             Face dataset are resized.
         resize: what becomes of another aspect ratio, see `image_files`.
 
@@ -124,7 +124,7 @@ def open_examples(
         return _of_tf_data(data, name)
     if hasattr(data, "column_names") and hasattr(data, "features"):
         return _of_hugging_face(
-            data, name, _PictureReader(name, image_size, resize)
+            data, name, _ImageReader(name, image_size, resize)
         )
     if hasattr(data, "num_batches") and hasattr(data, "__getitem__"):
         return _of_py_dataset(data, name)
@@ -246,9 +246,7 @@ def _stack(singles: list[Batch], name: str) -> Batch:
     )
 
 
-def _of_hugging_face(
-    data: Any, name: str, pictures: _PictureReader
-) -> Examples:
+def _of_hugging_face(data: Any, name: str, images: _ImageReader) -> Examples:
     features = data.features or {}
     kinds = {key: type(kind).__name__ for key, kind in features.items()}
     image = next((key for key, kind in kinds.items() if kind == "Image"), None)
@@ -282,7 +280,7 @@ def _of_hugging_face(
     def batches() -> Iterator[Batch]:
         for batch in columns():
             yield (
-                pictures.stack(batch[image]),
+                images.stack(batch[image]),
                 np.asarray(batch[label]),
                 weight and batch[weight],
             )
@@ -290,8 +288,8 @@ def _of_hugging_face(
     return Examples(batches(), count, names and tuple(names))
 
 
-class _PictureReader:
-    """Makes arrays of the pictures of a Hugging Face dataset.
+class _ImageReader:
+    """Makes arrays of the images of a Hugging Face dataset.
 
     The first batch decides whether all are gray or in color.
 
@@ -312,36 +310,36 @@ class _PictureReader:
         self._resize = resize
         self._mode: str | None = None
 
-    def stack(self, pictures: Iterable[Any]) -> np.ndarray:
-        """Returns pictures or arrays as one array."""
-        pictures = list(pictures)
-        if not hasattr(pictures[0], "convert"):
-            return np.stack([np.asarray(picture) for picture in pictures])
-        modes = {picture.mode for picture in pictures}
+    def stack(self, images: Iterable[Any]) -> np.ndarray:
+        """Returns images or arrays as one array."""
+        images = list(images)
+        if not hasattr(images[0], "convert"):
+            return np.stack([np.asarray(image) for image in images])
+        modes = {image.mode for image in images}
         if self._mode is None:
             self._mode = "L" if modes <= {"L", "1"} else "RGB"
         if self._mode == "L" and not modes <= {"L", "1"}:
             raise UserError(
-                f"{self._name} begins with gray pictures and has others later; "
-                'convert all, as in picture.convert("RGB").'
+                f"{self._name} begins with gray images and has others later; "
+                'convert all, as in image.convert("RGB").'
             )
-        arrays = [self._pixels(picture) for picture in pictures]
+        arrays = [self._pixels(image) for image in images]
         shapes = sorted({array.shape[:2] for array in arrays})
         if len(shapes) > 1:
             (h, w), (height, width) = shapes[0], shapes[-1]
             raise UserError(
-                f"{self._name} has pictures of several sizes, such as {h}x{w} "
+                f"{self._name} has images of several sizes, such as {h}x{w} "
                 f"and {height}x{width}; give image_size=64 or another side to "
                 "resize all to."
             )
         return np.stack(arrays)
 
-    def _pixels(self, picture: Any) -> np.ndarray:
-        picture = picture.convert(self._mode)
+    def _pixels(self, image: Any) -> np.ndarray:
+        image = image.convert(self._mode)
         if self._size is not None:
             size = image_files.height_and_width(self._size)
-            picture = image_files.resize_image(picture, size, self._resize)
-        return np.asarray(picture)
+            image = image_files.resize_image(image, size, self._resize)
+        return np.asarray(image)
 
 
 # Pixels.

@@ -245,7 +245,7 @@ def _read_header(content: BinaryIO, size: int) -> tuple:
 
     Raises:
         ValueError: it would not have the size of its file, so that one of
-            them is damaged; NumPy would reserve the memory all the same.
+            them is corrupt; NumPy would reserve the memory all the same.
     """
     version = np.lib.format.read_magic(content)
     if version not in READ_HEADER:

@@ -273,7 +273,7 @@ def _read_safely(read: Callable[[], Any], name: str) -> Any:
         return read()
     except cache.CorruptCacheError as error:
         raise UserError(
-            f"{name} is damaged: {error}; give the same data again in Python, "
+            f"{name} is corrupt: {error}; give the same data again in Python, "
             "as in zoo.resume(run, data=data)."
         ) from error
 
@@ -351,7 +351,7 @@ def read_split(
     return Split(joined, encoded)
 
 
-def share_in_training(part: Split, name: str, data_dir: str | None) -> float:
+def fraction_in_training(part: Split, name: str, data_dir: str | None) -> float:
     """Returns the fraction of examples that a dataset has for training.
 
     0 where the dataset is not in the cache, or resizes what it is given.

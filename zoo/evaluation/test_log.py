@@ -90,7 +90,7 @@ class EvaluationLog:
             evaluations: At least one, without `time`.
 
         Raises:
-            UserError: the log is damaged, cannot be written, or is locked.
+            UserError: the log is corrupt, cannot be written, or is locked.
         """
         now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
         with self._lines.locked():

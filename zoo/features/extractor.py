@@ -1,7 +1,7 @@
 """An extractor, and the cache of its vectors on disk.
 
 `RUNS_DIR/.features/<hash>.npz` holds the vectors of one split; it may be
-deleted at any time. Its SHA-256 is stored with them: a damaged file is
+deleted at any time. Its SHA-256 is stored with them: a corrupt file is
 reported, computed again and replaced.
 """
 
@@ -153,7 +153,7 @@ def compute(
 
 
 def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
-    """Returns cached vectors; `None` if there are none, or damaged ones."""
+    """Returns cached vectors; `None` if there are none, or corrupt ones."""
     try:
         with path.open("rb") as raw, np.load(raw, allow_pickle=False) as file:
             vectors, sha256 = file["vectors"], str(file["sha256"])
@@ -167,7 +167,7 @@ def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
         *(zipfile.BadZipFile, zlib.error),
     ):
         pass
-    print_status(f"features: {path} is damaged; computing them again")
+    print_status(f"features: {path} is corrupt; computing them again")
     return None
 
 

@@ -205,11 +205,11 @@ def raggedness(*runs: Run) -> str:
         images, losses = training_curve(run)
         half = losses[len(losses) // 2 :]
         moves = np.abs(np.diff(half)) if len(half) > 1 else np.zeros(1)
-        share = float(moves.mean() / max(half.mean(), 1e-12))
+        fraction = float(moves.mean() / max(half.mean(), 1e-12))
         rows.append(
             (_name(run), format_count(run.metrics["steps"]),
              format_count(int(images[-1])), f"{losses[-1]:.4f}",
-             f"{100 * share:.1f}%")
+             f"{100 * fraction:.1f}%")
         )  # fmt: skip
     heads = ("run", "steps", "images seen", "last loss", "mean move")
     lines = [format_table(heads, rows, (1, 2, 3, 4))]
@@ -302,11 +302,11 @@ def predicted_classes(*runs: Run) -> str:
         names = run.resolved["data"]["class_names"]
         seen = []
         for row in run.layer_stats:
-            shares = row["classes"]["predictions"]
-            top = int(np.argmax(shares))
+            fractions = row["classes"]["predictions"]
+            top = int(np.argmax(fractions))
             seen.append(
                 f"step {row['step']:,}: {names[top]} for "
-                f"{100 * shares[top]:.0f}%"
+                f"{100 * fractions[top]:.0f}%"
             )
         lines.append(f"{_name(run)}: {'; '.join(seen)}.")
     return "\n".join(lines)
@@ -376,16 +376,17 @@ def linearity(*runs: Run) -> str:
     lines = []
     for run in runs:
         part = evaluate.load_split(run, "val")
-        share = nonlinear_share(part.images, _outputs(run, part.images))
-        what = "linear" if share < EQUAL_TOL else "not linear"
+        fraction = nonlinear_fraction(part.images, _outputs(run, part.images))
+        what = "linear" if fraction < EQUAL_TOL else "not linear"
         lines.append(
             f"{_name(run)}: the best linear function of the inputs leaves "
-            f"{100 * share:.2g}% of the variance of its logits: it is {what}."
+            f"{100 * fraction:.2g}% of the variance of its logits: it is "
+            f"{what}."
         )
     return "\n".join(lines)
 
 
-def nonlinear_share(inputs: np.ndarray, outputs: np.ndarray) -> float:
+def nonlinear_fraction(inputs: np.ndarray, outputs: np.ndarray) -> float:
     """Returns the variance of outputs that least squares leaves, 0..1."""
     flat = inputs.reshape(len(inputs), -1).astype(np.float64)
     design = np.column_stack([flat, np.ones(len(flat))])
@@ -529,10 +530,10 @@ def model_costs(*, model: str) -> str:
     ):  # fmt: skip
         rows = sorted(found["layers"], key=lambda row: -row[key])[:3]
         total = sum(row[key] for row in found["layers"])
-        shares = join_and(
+        fractions = join_and(
             f"{row['name']} ({100 * row[key] / total:.0f}%)" for row in rows
         )
-        lines.append(f"{model}, of {total:,} {what}: {shares}.")
+        lines.append(f"{model}, of {total:,} {what}: {fractions}.")
     return "\n".join(lines)
 
 
@@ -810,7 +811,7 @@ def tested(*runs: Run) -> str:
 
 
 def evaluate_on(*runs: Run, dataset: str, split: str = "val") -> str:
-    """Accuracy on the data set that a run was trained on, and on another."""
+    """Accuracy on the dataset that a run was trained on, and on another."""
     found = external.evaluate_external(
         runs, dataset, split, runs_dir=_runs_dir(runs[0])
     )
@@ -834,7 +835,7 @@ def evaluate_on(*runs: Run, dataset: str, split: str = "val") -> str:
 
 
 def data_findings(*, data: str) -> str:
-    """What `zoo inspect` finds in a data set."""
+    """What `zoo inspect` finds in a dataset."""
     found = api.inspect(data)["findings"]
     if not found:
         return "No problems found."

@@ -45,7 +45,7 @@ EXPECTED_CODES = (0, 1, 3)
 INTERRUPTED = 130
 
 Ask = Callable[[str], str]
-Say = Callable[[str], None]
+PrintFn = Callable[[str], None]
 
 
 class LectureSession:
@@ -56,7 +56,7 @@ class LectureSession:
         runs_dir: Folder of runs.
         ask: Asks for a line, as `input` does; `None` asks nothing and waits
             for nothing.
-        say: Prints a line.
+        print_fn: Prints a line.
         hide_stderr: Hides, while answers are computed, what libraries print.
     """
 
@@ -65,7 +65,7 @@ class LectureSession:
         lecture: Lecture,
         runs_dir: str,
         ask: Ask | None,
-        say: Say,
+        print_fn: PrintFn,
         hide_stderr: Callable[
             [], contextlib.AbstractContextManager
         ] = contextlib.nullcontext,
@@ -74,7 +74,7 @@ class LectureSession:
         self._root = pathlib.Path(runs_dir)
         self._runs_dir = runs_dir
         self._ask = ask
-        self._say = say
+        self._print = print_fn
         self._hide_stderr = hide_stderr
 
     def run(self, number: int | None = None) -> None:
@@ -106,10 +106,10 @@ class LectureSession:
                 self._print_step(each, step)
                 for question in step.questions:
                     self._paragraph(f"Predict: {question}")
-                self._say("")
+                self._print("")
                 for command in step.commands:
                     done = " (done)" * (self._state(command) == "done")
-                    self._say(f"{expand_command(str(command))}{done}")
+                    self._print(f"{expand_command(str(command))}{done}")
                 self._print_look(step)
                 if any(answer.runs for answer in step.answers):
                     self._print_answers(step)
@@ -161,7 +161,7 @@ class LectureSession:
         """Prints the answers whose runs have ended."""
         for answer in step.answers:
             if all(self._has_ended(name) for name in answer.runs):
-                self._say(f"\n{self.answer(answer)}")
+                self._print(f"\n{self.answer(answer)}")
 
     def _has_ended(self, name: str) -> bool:
         path = f"{self.lecture.folder}/{name}"
@@ -212,9 +212,9 @@ class LectureSession:
             if self._runs_dir != DEFAULTS["runs_dir"]:
                 words += (f"--runs_dir={self._runs_dir}",)
         shown = expand_command(str(Command(("zoo", *words))))
-        self._say(f"\n$ {shown}")
+        self._print(f"\n$ {shown}")
         if state == "done":
-            self._say("done before; its runs are kept")
+            self._print("done before; its runs are kept")
             return
         code = _run_process([sys.executable, "-m", "zoo", *words])
         if code in (INTERRUPTED, -2):
@@ -222,7 +222,7 @@ class LectureSession:
         if code not in EXPECTED_CODES:
             raise UserError(
                 f"the command ended with exit code {code}; `zoo lecture "
-                f"{self.lecture.name}` goes on from there."
+                f"{self.lecture.name}` continues there."
             )
 
     def _state(self, command: Command) -> str:
@@ -246,18 +246,18 @@ class LectureSession:
 
     def _print_head(self) -> None:
         lecture = self.lecture
-        self._say(lecture.title)
+        self._print(lecture.title)
         self._paragraph(lecture.about)
         if lecture.data:
             self._paragraph(lecture.data)
         folder = self._root / lecture.folder
-        self._say(f"\ntensorboard  {tensorboard_command(folder)}")
+        self._print(f"\ntensorboard  {tensorboard_command(folder)}")
 
     def _print_step(self, number: int, step: Step) -> None:
-        self._say(f"\n{number}/{len(self.lecture.steps)}  {step.title}")
+        self._print(f"\n{number}/{len(self.lecture.steps)}  {step.title}")
         self._paragraph(step.about)
         if step.commands:
-            self._say(f"\ntime: {step.time}")
+            self._print(f"\ntime: {step.time}")
 
     def _print_look(self, step: Step) -> None:
         if step.look:
@@ -267,7 +267,7 @@ class LectureSession:
         wrapped = textwrap.fill(
             expand_commands(text), COLUMNS, break_on_hyphens=False
         )
-        self._say(f"\n{wrapped}")
+        self._print(f"\n{wrapped}")
 
     def _path(self, name: str) -> pathlib.Path:
         return self._root / self.lecture.folder / name

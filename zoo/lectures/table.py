@@ -2,7 +2,7 @@
 
 A file has a `title`, an `about`, the data of the class, and `[[steps]]`. In
 texts and commands, `{runs}` stands for the folder of the lecture's runs, and
-other names in braces for values of the data set: those of `[data]` where it is
+other names in braces for values of the dataset: those of `[data]` where it is
 on disk, else those of `[stand_in]`, which needs no download.
 """
 
@@ -120,7 +120,7 @@ class Lecture:
         name: Name on the command line.
         title: Title.
         about: What it shows, in a paragraph.
-        data: Sentence on the data set that it uses.
+        data: Sentence on the dataset that it uses.
         folder: Folder of its runs, relative to the folder of runs.
         steps: Its steps, in order.
         example_images: Folder to be filled with images, in place of one's own.
@@ -152,7 +152,7 @@ def load(
         data_dir: Folder of tensorflow-datasets; commands name it if given.
         budget: `laptop`, or `smoke`, which only checks that commands run.
         images: Folder of one's own images, for the lecture on them.
-        stand_in: Whether to use the stand-in even if the data set is on disk.
+        stand_in: Whether to use the stand-in even if the dataset is on disk.
 
     Raises:
         UserError: There is no lecture of this name.
@@ -195,7 +195,7 @@ def _data(
     source, _ = datasets.find_dataset(own["dataset"])
     is_here = tfds.is_prepared(source, cache.resolve_data_dir(data_dir))
     if is_here and not stand_in:
-        return own, f"The data set is {source.name}."
+        return own, f"The dataset is {source.name}."
     other = {**own, **content["stand_in"]}
     return other, (
         f"{other['dataset']} stands in for {source.name}, which is not on this "

@@ -94,7 +94,7 @@ def create_model(
 
     Raises:
         UserError: an argument does not suit the model or the weights, or the
-            weights file is damaged.
+            weights file is corrupt.
     """
     entry = MODELS.find(name)
     if weights is not None:

@@ -357,7 +357,7 @@ def load_trained(
         options: any of those with which it was trained.
 
     Raises:
-        UserError: there are no such weights, they are damaged, or something
+        UserError: there are no such weights, they are corrupt, or something
             given contradicts them.
     """
     run = _find_weights(entry, weights)

@@ -159,12 +159,12 @@ def check_offset(folder: pathlib.Path, offset: list) -> bool:
 
     Raises:
         UserError: it is not the name of an event file. A checkpoint may be
-            damaged, or somebody else's.
+            corrupt, or somebody else's.
     """
     name, length = offset
     if not FILE_NAME.fullmatch(name) or length < 0:
         raise UserError(
-            f"the checkpoint of {folder.parent} is damaged: {name!r} is not "
+            f"the checkpoint of {folder.parent} is corrupt: {name!r} is not "
             "an event file of this run."
         )
     path = folder / name

@@ -204,7 +204,7 @@ class Checkpoints:
         path = self.best_path(state.best.epoch)
         try:
             arrays = _read(path)
-        except DamagedCheckpoint:
+        except CorruptCheckpoint:
             return False
         found = str(arrays.get("run_id", "")), int(arrays.get("epoch", -1))
         if found != (state.run_id, state.best.epoch):
@@ -247,9 +247,9 @@ class Checkpoints:
         _write(self.best_path(epoch), arrays)
         self._written.add(self.best_path(epoch))
 
-    def damage_error(self, epoch: int) -> UserError:
+    def corrupt_error(self, epoch: int) -> UserError:
         """Builds the error for the weights of an epoch that cannot be read."""
-        return _damaged(self.best_path(epoch))
+        return _corrupt(self.best_path(epoch))
 
     def check_same_run(self, state: TrainState, run_id: str) -> None:
         """Raises `UserError` if the last checkpoint is not that of a run.
@@ -271,7 +271,7 @@ class Checkpoints:
         except UserError:
             raise
         except (KeyError, ValueError, TypeError, RecursionError):
-            raise _damaged(path) from None
+            raise _corrupt(path) from None
 
     def restore_last(self, model: keras.Model) -> None:
         """Gives a compiled model the variables of the last checkpoint."""
@@ -374,7 +374,7 @@ def _assign(model: keras.Model, arrays: dict, kinds: tuple, path) -> None:
         )
     # Others are of no model. V: bfloat16, which NumPy does not know.
     if any(arrays[name].dtype.kind not in "fiubV" for name in variables):
-        raise _damaged(path)
+        raise _corrupt(path)
     for name, variable in variables.items():
         variable.assign(arrays[name])
 
@@ -389,13 +389,13 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Returns the arrays in a checkpoint.
 
     Raises:
-        DamagedCheckpoint: it is missing, or not whole.
+        CorruptCheckpoint: it is missing, or not whole.
         UserError: this machine cannot read it now.
     """
     try:
         file = path.open("rb")
     except FileNotFoundError:
-        raise _damaged(path) from None
+        raise _corrupt(path) from None
     except OSError as error:
         raise read_error(path, error) from error
     with file:
@@ -403,16 +403,16 @@ def _read(path: pathlib.Path) -> dict[str, np.ndarray]:
             with np.load(file, allow_pickle=False) as arrays:
                 return {name: arrays[name] for name in arrays.files}
         except OSError as error:
-            # A damaged table of contents leads to places before the start.
+            # A corrupt table of contents leads to places before the start.
             if error.errno not in (None, errno.EINVAL):
                 raise read_error(path, error) from error
-            raise _damaged(path) from None
+            raise _corrupt(path) from None
         except MemoryError:
             if _is_whole(path):
                 raise
-            raise _damaged(path) from None
+            raise _corrupt(path) from None
         except DAMAGE:
-            raise _damaged(path) from None
+            raise _corrupt(path) from None
 
 
 def _is_whole(path: pathlib.Path) -> bool:
@@ -423,14 +423,14 @@ def _is_whole(path: pathlib.Path) -> bool:
         return False
 
 
-class DamagedCheckpoint(UserError):
+class CorruptCheckpoint(UserError):
     """A checkpoint is missing, or not whole."""
 
 
-def _damaged(path: pathlib.Path) -> DamagedCheckpoint:
+def _corrupt(path: pathlib.Path) -> CorruptCheckpoint:
     again = command("train", flagfile=str(path.parent.parent / "flags.txt"))
-    return DamagedCheckpoint(
-        f"{path} is damaged and cannot be resumed from; `{again}` trains again."
+    return CorruptCheckpoint(
+        f"{path} is corrupt and cannot be resumed from; `{again}` trains again."
     )
 
 

@@ -23,7 +23,7 @@ from zoo.training.checkpoints import (
     LAST,
     BestEpoch,
     Checkpoints,
-    DamagedCheckpoint,
+    CorruptCheckpoint,
     TrainState,
 )
 from zoo.training.console import TrainingConsole
@@ -65,7 +65,7 @@ def resume(
         group: processes that train together; this one keeps the run.
 
     Raises:
-        UserError: the run is finished, running, damaged, or its data changed.
+        UserError: the run is finished, running, corrupt, or its data changed.
             Nothing was written then.
     """
     from zoo.training import callbacks as run_callbacks
@@ -80,12 +80,12 @@ def resume(
     writer = RunWriter(run)
     with writer.lock():
         checkpoints = Checkpoints(run.path / "checkpoints")
-        damaged = run.damaged_files()
-        state = _load_state(checkpoints, run, damaged)
+        corrupt = run.corrupt_files()
+        state = _load_state(checkpoints, run, corrupt)
         lacks_report = (
             console.writes_report and not (run.path / REPORT_FILE).exists()
         )
-        is_ended = check_resumable(run, state, damaged, lacks_report)
+        is_ended = check_resumable(run, state, corrupt, lacks_report)
         if is_ended:
             complete_files(run)
             if not lacks_report:
@@ -131,8 +131,8 @@ def resume(
                 f"resuming {run.name} after {pluralize(state.epoch, 'epoch')}, "
                 f"{pluralize(state.step, 'step')}"
             )
-            for name in damaged:
-                console.print(f"{name} is damaged; writing it again")
+            for name in corrupt:
+                console.print(f"{name} is corrupt; writing it again")
             for place in lost:
                 console.print(
                     f"the event file in {run.path / place} is gone or cut "
@@ -140,7 +140,7 @@ def resume(
                 )
             if is_lost:
                 console.print(
-                    f"{checkpoints.best_path(state.best.epoch)} is damaged or "
+                    f"{checkpoints.best_path(state.best.epoch)} is corrupt or "
                     "gone; the best of the epochs from here on is kept"
                 )
                 state.best = BestEpoch()
@@ -266,7 +266,7 @@ def _state_to_extend(
 def check_resumable(
     run: Run,
     state: TrainState | None,
-    damaged: list[str],
+    corrupt: list[str],
     lacks_report: bool,
 ) -> bool:
     """Returns whether nothing is left to do but to write checksums or report.
@@ -274,18 +274,18 @@ def check_resumable(
     Args:
         run: held by this process.
         state: of its last checkpoint.
-        damaged: its files that are damaged; a checkpoint restores them.
+        corrupt: its files that are corrupt; a checkpoint restores them.
         lacks_report: whether there is no report, and should be one.
 
     Raises:
         UserError: the run has come to its end.
     """
     status = "killed"
-    if "metrics.json" not in damaged:
+    if "metrics.json" not in corrupt:
         status = run.metrics.get("status", status)
     if status not in ENDED:
         return False
-    if state is not None and damaged:
+    if state is not None and corrupt:
         return False
     if lacks_report or _lacks_checksums(run):
         return True
@@ -332,13 +332,13 @@ def _lacks_checksums(run: Run) -> bool:
 
 
 def _load_state(
-    checkpoints: Checkpoints, run: Run, damaged: list[str]
+    checkpoints: Checkpoints, run: Run, corrupt: list[str]
 ) -> TrainState | None:
     """Returns the state of the last checkpoint, which a whole run can lack."""
     try:
         return checkpoints.load_state()
-    except DamagedCheckpoint:
-        if damaged or run.metrics.get("status") not in ENDED:
+    except CorruptCheckpoint:
+        if corrupt or run.metrics.get("status") not in ENDED:
             raise
         return None
 
@@ -407,7 +407,7 @@ def check_same_data(run: Run, setup: TrainSetup) -> None:
 
 
 # Options that do not change what is learned, or are compared otherwise: of
-# the data set the fingerprint is.
+# the dataset the fingerprint is.
 MAY_DIFFER = {
     *("run_name", "runs_dir", "data_dir", "dataset", "devices"),
 }
@@ -421,7 +421,7 @@ def check_same_config(run: Run, setup: TrainSetup) -> None:
         before = json.loads(json.dumps(stored.get(name)))
         if name not in MAY_DIFFER and value != before:
             raise UserError(
-                f"{run.path} is damaged: config.json leads to {name}={value}, "
+                f"{run.path} is corrupt: config.json leads to {name}={value}, "
                 f"and the run was made with {name}={before}; restore one of "
                 "config.json and resolved.json."
             )
@@ -438,7 +438,7 @@ def _has_best(
     if not state.best.epoch or checkpoints.has_best(state):
         return True
     if state.is_done(config):
-        raise checkpoints.damage_error(state.best.epoch)
+        raise checkpoints.corrupt_error(state.best.epoch)
     return False
 
 
@@ -457,7 +457,7 @@ def check_checkpoint(run: Run, state: TrainState) -> list[str]:
     for place, offset in state.event_files.items():
         if place not in EVENT_FOLDERS:
             raise UserError(
-                f"the checkpoint of {run.path} is damaged: {place!r} is not a "
+                f"the checkpoint of {run.path} is corrupt: {place!r} is not a "
                 "folder of events in a run."
             )
         if not check_offset(run.path / place, offset):

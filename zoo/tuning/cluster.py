@@ -47,7 +47,7 @@ START_TIMEOUT = 10.0  # seconds in which an actor starts where there is room
 PENDING_WARNING = 30.0  # seconds without a free node, then it is said
 CONTROL = "control"  # the thread of an actor that takes a stop
 
-Say = Callable[[str], None]
+PrintFn = Callable[[str], None]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -113,14 +113,14 @@ class Placement:
 
 @contextlib.contextmanager
 def open_workers(
-    placement: Placement, runs_dir: str, say: Say
+    placement: Placement, runs_dir: str, print_fn: PrintFn
 ) -> Iterator[tuple[RunJobs, Callable[[int], int]]]:
     """Connects to the cluster, if there is one, while the block runs.
 
     Args:
         placement: Where runs are trained.
         runs_dir: Folder of the run folders.
-        say: Prints a line.
+        print_fn: Prints a line.
 
     Yields:
         A function that trains runs, as `workers.run_jobs` does, and one that
@@ -132,7 +132,9 @@ def open_workers(
     number = placement.max_workers
     if placement.cluster is not None:
         max_workers = None if number == AUTO else number
-        with connect(placement.cluster, runs_dir, max_workers, say) as cluster:
+        with connect(
+            placement.cluster, runs_dir, max_workers, print_fn
+        ) as cluster:
             yield cluster.run_jobs, cluster.num_workers
         return
     num_workers = number or 1
@@ -140,7 +142,7 @@ def open_workers(
         num_workers = workers.auto_num_workers()
     limit = workers.max_num_workers()
     if num_workers > limit:
-        say(
+        print_fn(
             f"training {limit} runs at once, all that this machine has room for"
         )
         num_workers = limit
@@ -149,7 +151,10 @@ def open_workers(
 
 @contextlib.contextmanager
 def connect(
-    config: ClusterConfig, runs_dir: str, max_workers: int | None, say: Say
+    config: ClusterConfig,
+    runs_dir: str,
+    max_workers: int | None,
+    print_fn: PrintFn,
 ) -> Iterator[Cluster]:
     """Connects to a cluster and checks each of its nodes, while the block runs.
 
@@ -157,7 +162,7 @@ def connect(
         config: The cluster.
         runs_dir: Folder of the run folders, which all nodes must share.
         max_workers: Number of runs at once at most; `None` is as many as fit.
-        say: Prints a line.
+        print_fn: Prints a line.
 
     Raises:
         UserError: Ray is not installed, no cluster answers, it is open to
@@ -178,7 +183,7 @@ def connect(
         nodes = [_Node.of(facts) for facts in ray.nodes() if facts["Alive"]]
         resources = _resources(config, nodes)
         _check_nodes(nodes, runs_dir)
-        yield Cluster(resources, max_workers, say)
+        yield Cluster(resources, max_workers, print_fn)
     finally:
         ray.shutdown()
 
@@ -189,15 +194,15 @@ class Cluster:
     Args:
         resources: Resources of a run.
         max_workers: Number of runs at once at most; `None` is as many as fit.
-        say: Prints a line.
+        print_fn: Prints a line.
     """
 
     def __init__(
-        self, resources: _Resources, max_workers: int | None, say: Say
+        self, resources: _Resources, max_workers: int | None, print_fn: PrintFn
     ):
         self._resources = resources
         self._max_workers = max_workers
-        self._say = say
+        self._print = print_fn
 
     def num_workers(self, most: int) -> int:
         """Returns how many runs can be trained at once now, of `most`."""
@@ -221,7 +226,7 @@ class Cluster:
             log: No effect: every node keeps the output of its processes in
                 Ray's own logs.
         """
-        pool = RayPool(self._resources, self._max_workers, self._say)
+        pool = RayPool(self._resources, self._max_workers, self._print)
         yield from run_on_pool(requests, pool)
 
 
@@ -396,18 +401,18 @@ class RayPool:
     Args:
         resources: Resources of a run.
         max_workers: Number of runs at once at most; `None` is as many as fit.
-        say: Prints a line.
+        print_fn: Prints a line.
     """
 
     def __init__(
-        self, resources: _Resources, max_workers: int | None, say: Say
+        self, resources: _Resources, max_workers: int | None, print_fn: PrintFn
     ):
         import ray
 
         self._ray = ray
         self._resources = resources
         self._max_workers = max_workers
-        self._say = say
+        self._print = print_fn
         self._setup = _Setup.of(resources)
         self._idle: list[Any] = []
         self._running: dict[Any, _Running] = {}
@@ -536,7 +541,7 @@ class RayPool:
         ):
             return
         self._has_warned = True
-        self._say(f"waiting for a node with {self._resources} free")
+        self._print(f"waiting for a node with {self._resources} free")
 
 
 def _lost_reason(error: Exception) -> str:

@@ -50,7 +50,7 @@ CURVES = "curves.png"
 NOT_COMPARED = {
     name: DEFAULTS[name] for name in ("seed", "run_name", "runs_dir")
 }
-Say = Callable[[str], None]
+PrintFn = Callable[[str], None]
 NO_FLAGS: Mapping[str, Any] = MappingProxyType({})
 
 
@@ -300,14 +300,14 @@ def read_multirun(group: RunGroup) -> Multirun:
     """Reads a group back from its folder.
 
     Raises:
-        UserError: `group.json` is damaged.
+        UserError: `group.json` is corrupt.
     """
     metadata = group.metadata
     try:
         return _from_dict(group, metadata)
     except (KeyError, TypeError, ValueError) as error:
         raise UserError(
-            f"{group.path / GROUP_FILE} is damaged: it cannot be read."
+            f"{group.path / GROUP_FILE} is corrupt: it cannot be read."
         ) from error
 
 
@@ -441,7 +441,7 @@ def run_multirun(
     config: MultirunConfig,
     parent: Run | None,
     num_workers: int,
-    say: Say,
+    print_fn: PrintFn,
     run_jobs: RunJobs = workers.run_jobs,
     resume_flags: Mapping[str, Any] = NO_FLAGS,
 ) -> MultirunResult:
@@ -451,7 +451,7 @@ def run_multirun(
         config: Options of the group.
         parent: The run that is varied, if it is one.
         num_workers: Number of runs that are trained at once.
-        say: Prints a line.
+        print_fn: Prints a line.
         run_jobs: Trains runs, as `workers.run_jobs` does.
         resume_flags: Flags of `zoo resume` that train the rest there again.
 
@@ -462,13 +462,15 @@ def run_multirun(
     workers.hide_gpus()  # the runs need them
     multirun = check_runs(find_multirun(config), parent)
     multirun.write()
-    return resume_multirun(multirun, num_workers, say, run_jobs, resume_flags)
+    return resume_multirun(
+        multirun, num_workers, print_fn, run_jobs, resume_flags
+    )
 
 
 def resume_multirun(
     multirun: Multirun,
     num_workers: int,
-    say: Say,
+    print_fn: PrintFn,
     run_jobs: RunJobs = workers.run_jobs,
     resume_flags: Mapping[str, Any] = NO_FLAGS,
 ) -> MultirunResult:
@@ -479,11 +481,13 @@ def resume_multirun(
             spec for spec in multirun.specs if not multirun.run(spec).has_ended
         ]
         num_workers = min(num_workers, len(left))
-        _announce(multirun, left, num_workers, say)
+        _announce(multirun, left, num_workers, print_fn)
         ended = {}
         if left:
-            ended = _train(multirun, left, num_workers, say, run_jobs, resume)
-        found = _write_summary(multirun, ended, say, resume)
+            ended = _train(
+                multirun, left, num_workers, print_fn, run_jobs, resume
+            )
+        found = _write_summary(multirun, ended, print_fn, resume)
     statuses = {row["status"] for row in found["runs"]}
     return MultirunResult(
         found,
@@ -494,24 +498,24 @@ def resume_multirun(
 
 
 def _announce(
-    multirun: Multirun, left: list[RunSpec], num_workers: int, say: Say
+    multirun: Multirun, left: list[RunSpec], num_workers: int, print_fn: PrintFn
 ) -> None:
     """Prints what will be trained, where, and what exists already."""
     config, group = multirun.config, multirun.group
     if config.varied:
         texts = list(map(config.varied.format, config.varied.values))
         between = "; " if any("," in text for text in texts) else ", "
-        say(f"vary       {config.varied.name}: {between.join(texts)}")
+        print_fn(f"vary       {config.varied.name}: {between.join(texts)}")
     if config.varied is None or len(config.seeds) > 1:
-        say(f"seeds      {', '.join(map(str, config.seeds))}")
+        print_fn(f"seeds      {', '.join(map(str, config.seeds))}")
     at_once = f", {num_workers} at once" if num_workers > 1 else ""
     existing = len(multirun.specs) - len(left)
     text = f"{len(left)} to train{at_once}"
     text += f"; {existing} exist already" if existing else ""
     text += _describe_length(multirun, left)
-    say(f"runs       {text}, in {group.path}")
+    print_fn(f"runs       {text}, in {group.path}")
     if left:
-        say(f"watch      {tensorboard_command(group.path)}")
+        print_fn(f"watch      {tensorboard_command(group.path)}")
 
 
 def _describe_length(multirun: Multirun, left: list[RunSpec]) -> str:
@@ -530,12 +534,12 @@ def _train(
     multirun: Multirun,
     left: list[RunSpec],
     num_workers: int,
-    say: Say,
+    print_fn: PrintFn,
     run_jobs: RunJobs,
     resume: str,
 ) -> dict[str, RunResult]:
     """Trains, reports each run that ends, and returns results by path."""
-    progress = MultirunProgress(len(left), say)
+    progress = MultirunProgress(len(left), print_fn)
     ended = {}
     try:
         log = multirun.group.path / "log.txt"
@@ -581,7 +585,7 @@ def _label(multirun: Multirun, spec: RunSpec) -> str:
 def _write_summary(
     multirun: Multirun,
     ended: dict[str, RunResult],
-    say: Say,
+    print_fn: PrintFn,
     resume: str,
 ) -> dict:
     """Writes and prints the results of the runs."""
@@ -589,9 +593,9 @@ def _write_summary(
     found = summarize(multirun, ended)
     with atomic_write(group.path / f"{kind}.json") as file:
         file.write((json.dumps(found, indent=1) + "\n").encode())
-    say("")
-    say(format_summary(found))
-    say("")
+    print_fn("")
+    print_fn(format_summary(found))
+    print_fn("")
     drawn = [spec for spec in multirun.specs if _has_curves(multirun.run(spec))]
     if drawn:
         labels = {
@@ -601,16 +605,16 @@ def _write_summary(
         compare.save_learning_curves(
             [multirun.run(spec) for spec in drawn], group.path / CURVES, labels
         )
-        say(f"plot       {group.path / CURVES}")
-    say(f"numbers    {group.path / f'{kind}.json'}")
+        print_fn(f"plot       {group.path / CURVES}")
+    print_fn(f"numbers    {group.path / f'{kind}.json'}")
     lost = sum(row["status"] == "lost" for row in found["runs"])
     if lost:
-        say(
+        print_fn(
             f"next       {expand_command(resume)}  "
             f"(tries the {pluralize(lost, 'lost run')} again)"
         )
     else:
-        _print_next(multirun, found, say)
+        _print_next(multirun, found, print_fn)
     return found
 
 
@@ -626,7 +630,9 @@ def _curve_label(multirun: Multirun, spec: RunSpec) -> str:
     return f"{varied.name}={varied.format(spec.value)}"
 
 
-def _print_next(multirun: Multirun, found: dict[str, Any], say: Say) -> None:
+def _print_next(
+    multirun: Multirun, found: dict[str, Any], print_fn: PrintFn
+) -> None:
     """Prints the commands that may follow."""
     group = Target.of(multirun.group)
     varied, best = multirun.config.varied, best_value(found)
@@ -646,4 +652,4 @@ def _print_next(multirun: Multirun, found: dict[str, Any], say: Say) -> None:
     if has_test:
         commands["test set"] = tested.typed("evaluate", split="test")
     for label, command in commands.items():
-        say(f"{label:<10} {expand_command(command)}")
+        print_fn(f"{label:<10} {expand_command(command)}")

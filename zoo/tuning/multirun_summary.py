@@ -44,18 +44,18 @@ class MultirunProgress:
 
     Args:
         total: Number of runs to train in this session.
-        say: Prints a line.
+        print_fn: Prints a line.
         clock: Returns the time in seconds.
     """
 
     def __init__(
         self,
         total: int,
-        say: Callable[[str], None],
+        print_fn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
     ):
         self._total = total
-        self._say = say
+        self._print = print_fn
         self._clock = clock
         self._began = clock()
         self._done = 0
@@ -82,7 +82,7 @@ class MultirunProgress:
         if left:
             seconds = (self._clock() - self._began) / self._done * left
             parts.append(f"about {format_duration(math.ceil(seconds))} left")
-        self._say("; ".join(parts))
+        self._print("; ".join(parts))
 
 
 def _describe_end(status: str, metrics: dict[str, Any], reason: str) -> str:

@@ -88,10 +88,10 @@ class Oracle:
             return None
         self._tuner_trials.append(tuner_trial)
         drawn = tuner_trial.hyperparameters.values
-        begun = drawn.get("tuner/trial_id")
+        previous_id = drawn.get("tuner/trial_id")
         trial = len(set(self._trials.values()))
-        if begun is not None:
-            trial = self._trials[begun]
+        if previous_id is not None:
+            trial = self._trials[previous_id]
         self._trials[tuner_trial.trial_id] = trial
         is_active = tuner_trial.hyperparameters.is_active
         values = {

@@ -251,14 +251,14 @@ class SuiteRun:
     def train(
         self,
         num_workers: int,
-        say: Print,
+        print_fn: Print,
         run_jobs: RunJobs = workers.run_jobs,
     ) -> None:
         """Trains the runs that are missing; a failed run stops no other.
 
         Args:
             num_workers: Number of runs trained at once.
-            say: Prints a line.
+            print_fn: Prints a line.
             run_jobs: Trains runs, as `workers.run_jobs` does.
 
         Raises:
@@ -267,7 +267,7 @@ class SuiteRun:
         """
         workers.hide_gpus()  # the runs need them
         with self._lock():
-            progress = MultirunProgress(self._num_missing(), say)
+            progress = MultirunProgress(self._num_missing(), print_fn)
             requests = self._requests(progress)
             log = self.root / "log.txt"
             for result in run_jobs(requests, num_workers, log):
@@ -420,7 +420,7 @@ HEADER = ("recipe", "seeds", "training", "validation", "95% interval")
 HEADER += ("loss", "seconds", "expected", "")
 
 
-def print_results(suite_run: SuiteRun, say: Print) -> bool:
+def print_results(suite_run: SuiteRun, print_fn: Print) -> bool:
     """Prints a table and draws all curves; returns whether a run failed."""
     from zoo.evaluation import compare
 
@@ -445,17 +445,17 @@ def print_results(suite_run: SuiteRun, say: Print) -> bool:
             history = run.history if run.has_model else []
             if any(r.get("val_loss") is not None for r in history):
                 drawn[run.path] = run, label
-    say("")
-    say(format_table(HEADER, rows, (2, 3, 5, 6)))
+    print_fn("")
+    print_fn(format_table(HEADER, rows, (2, 3, 5, 6)))
     if drawn:
         labels = {path: label for path, (_, label) in drawn.items()}
         target = suite_run.root / CURVES
         compare.save_learning_curves(
             [run for run, _ in drawn.values()], target, labels
         )
-        say(f"\ncurves     {target}")
+        print_fn(f"\ncurves     {target}")
     if suite_run.budget == "smoke":
-        say("budget     smoke: only checks that the recipes run")
+        print_fn("budget     smoke: only checks that the recipes run")
     return failed
 
 

@@ -301,7 +301,7 @@ def read_settings(folder: SweepFolder) -> SweepConfig:
     """Returns the options of a sweep.
 
     Raises:
-        UserError: Its `sweep.json` is damaged or of another version.
+        UserError: Its `sweep.json` is corrupt or of another version.
     """
     try:
         return SweepConfig.from_json(
@@ -311,7 +311,7 @@ def read_settings(folder: SweepFolder) -> SweepConfig:
         raise
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise UserError(
-            f"{folder.path} is damaged: {SWEEP_FILE} cannot be read."
+            f"{folder.path} is corrupt: {SWEEP_FILE} cannot be read."
         ) from error
 
 

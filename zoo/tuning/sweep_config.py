@@ -120,7 +120,7 @@ class SweepConfig:
 
         Raises:
             UserError: it is of another version of zoo.
-            KeyError, TypeError, ValueError: it is damaged.
+            KeyError, TypeError, ValueError: it is corrupt.
         """
         values = json.loads(text)
         if values["format"] != FORMAT:

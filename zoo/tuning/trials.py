@@ -204,7 +204,7 @@ class Score:
             return cls(result.status, reason=result.reason)
         best = best_epoch(result.history, settings)
         if best is None:
-            return cls("failed", reason="it has no value to be judged by")
+            return cls("failed", reason="it has no value of the objective")
         return cls(result.status, *best, result.reason)
 
 

@@ -373,7 +373,7 @@ def _train(request: RunRequest, stop: StopRequest) -> Run:
     run = Run(folder, config.run_name)
     if run.is_locked():
         raise Locked(f"{run.name} is running in another process.")
-    metrics = {} if run.damaged_files() else run.metrics
+    metrics = {} if run.corrupt_files() else run.metrics
     status = metrics.get("status")
     if status == "diverged":
         raise Diverged("the loss or the weights were no longer numbers")

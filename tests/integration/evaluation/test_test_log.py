@@ -123,7 +123,7 @@ def test_a_line_torn_at_any_byte_is_dropped(log):
 
 def test_a_damaged_line_is_named(log):
     log.path.write_text('{"dataset": "digits"}\n')
-    with pytest.raises(UserError, match=f"{FILE_NAME} is damaged: line 1 "):
+    with pytest.raises(UserError, match=f"{FILE_NAME} is corrupt: line 1 "):
         log.append([line()])
     assert log.path.read_text() == '{"dataset": "digits"}\n'
 

@@ -23,7 +23,7 @@ FILES = [path for path in pretrained.FOLDER.rglob("*") if path.is_file()]
 
 @pytest.fixture
 def copied(tmp_path, monkeypatch):
-    """The folder of lr:mnist, in a place where it can be damaged."""
+    """The folder of lr:mnist, in a place where it can be corrupt."""
     shutil.copytree(pretrained.FOLDER / "lr-mnist", tmp_path / "lr-mnist")
     monkeypatch.setattr(pretrained, "FOLDER", tmp_path)
     return tmp_path / "lr-mnist"

@@ -1,4 +1,4 @@
-"""Files of a run, damaged in 200 ways each, as every command meets them.
+"""Files of a run, corrupt in 200 ways each, as every command meets them.
 
 A command says one sentence and changes nothing, or its answer is that of the
 whole run.
@@ -149,10 +149,10 @@ def test_no_command_reads_a_damaged_file_for_a_whole_one(
 
 
 def check_rows(rows, expected):
-    """Every run is listed, as it is or as damaged."""
+    """Every run is listed, as it is or as corrupt."""
     for row, right in zip(rows, expected, strict=True):
         assert row == right or (row["run"], row["status"]) == (
-            "done", "damaged",
+            "done", "corrupt",
         )  # fmt: skip
 
 
@@ -182,7 +182,7 @@ def test_a_damaged_run_is_refused_or_resumed_to_the_same_end(
             path.write_bytes(content)
             continue
         run = RunStore(str(runs)).find(run_name)
-        assert not run.damaged_files(), what
+        assert not run.corrupt_files(), what
         if name != "checkpoints/best":  # which may be gone, and is told
             assert scores(run) == scores(whole), what
             for ours, theirs in zip(

@@ -199,7 +199,7 @@ def test_a_kill_before_any_change_to_the_disk_changes_nothing(tmp_path, model):
             assert code == (2 if is_finished else 0), log.read_text()
             assert result(RunStore(str(root)).find("a")) == expected, change
             assert names(root) == names(whole), change
-            assert not RunStore(str(root)).find("a").damaged_files(), change
+            assert not RunStore(str(root)).find("a").corrupt_files(), change
             shutil.rmtree(root)
             log.unlink()
     assert count >= 65  # of both models together 130

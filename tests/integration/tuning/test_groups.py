@@ -211,7 +211,7 @@ def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
 def test_a_group_that_cannot_be_understood_is_refused(tmp_path, text):
     (tmp_path / "g").mkdir()
     (tmp_path / "g" / "group.json").write_text(text)
-    with pytest.raises(UserError, match="damaged|format 99"):
+    with pytest.raises(UserError, match="corrupt|format 99"):
         multirun.read_multirun(RunStore(str(tmp_path)).find_group("g"))
 
 

@@ -213,11 +213,11 @@ def test_no_memory_is_reserved_for_what_a_damaged_header_says(
     with zipfile.ZipFile(path) as archive:
         kind = archive.infolist()[0].compress_type
         content = {name: archive.read(name) for name in archive.namelist()}
-    damaged = content["x.npy"].replace(header + b", }", huge + b", }")
-    damaged = damaged.replace(b" " * (len(huge) - len(header)) + b"\n", b"\n")
-    assert len(damaged) == len(content["x.npy"])
+    corrupt = content["x.npy"].replace(header + b", }", huge + b", }")
+    corrupt = corrupt.replace(b" " * (len(huge) - len(header)) + b"\n", b"\n")
+    assert len(corrupt) == len(content["x.npy"])
     with zipfile.ZipFile(path, "w", kind) as archive:
-        for name, text in (content | {"x.npy": damaged}).items():
+        for name, text in (content | {"x.npy": corrupt}).items():
             archive.writestr(name, text)
     with pytest.raises(UserError, match="x of .* is corrupt"):
         load_dataset(f"npz:{path}")

@@ -210,13 +210,13 @@ def test_nothing_but_a_reason_comes_of_damaged_files(tmp_path, seed):
     with image_files.refuse_decompression_bombs():
         for content in contents():
             for _ in range(100):
-                damaged = bytearray(content)
+                corrupt = bytearray(content)
                 if random.random() < 0.4:
-                    damaged = damaged[: random.integers(len(damaged))]
+                    corrupt = corrupt[: random.integers(len(corrupt))]
                 for place in random.integers(200, size=4):
-                    if place < len(damaged):
-                        damaged[place] = random.integers(256)
-                path.write_bytes(damaged)
+                    if place < len(corrupt):
+                        corrupt[place] = random.integers(256)
+                path.write_bytes(corrupt)
                 for read in (
                     image_files.read_header,
                     image_files.read_size_and_mode,

@@ -69,7 +69,7 @@ def test_what_is_damaged_or_foreign_is_told_and_computed_anew(
     capsys.readouterr()
     found, was_computed = computed(split, extractor, tmp_path)
     assert was_computed
-    assert capsys.readouterr().out.count(f"{path} is damaged") == 1
+    assert capsys.readouterr().out.count(f"{path} is corrupt") == 1
     np.testing.assert_array_equal(found, wanted)
     assert not computed(split, extractor, tmp_path)[1]
 

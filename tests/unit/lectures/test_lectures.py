@@ -289,13 +289,13 @@ def test_margins_are_those_of_a_loop():
 
 
 def test_a_linear_function_leaves_no_variance():
-    from zoo.lectures.answers import nonlinear_share
+    from zoo.lectures.answers import nonlinear_fraction
 
     random = np.random.default_rng(0)
     inputs = random.normal(size=(50, 3))
     linear = inputs @ random.normal(size=(3, 2)) + 1
-    assert nonlinear_share(inputs, linear) < 1e-12
-    assert nonlinear_share(inputs, np.abs(linear)) > 0.1
+    assert nonlinear_fraction(inputs, linear) < 1e-12
+    assert nonlinear_fraction(inputs, np.abs(linear)) > 0.1
 
 
 def test_answers_without_runs_compute_what_they_say():
