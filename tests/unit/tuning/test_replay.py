@@ -42,7 +42,7 @@ def at_write(monkeypatch, count, error):
             return getattr(os, name)
 
     monkeypatch.setattr(io, "os", Os())
-    monkeypatch.setattr(io, "_sync_folder", lambda folder: None)
+    monkeypatch.setattr(io, "sync_folder", lambda folder: None)
     return calls
 
 
