@@ -19,9 +19,10 @@ _MODULES = {
     "zoo.api": (
         "check", "compare", "describe", "diagnose", "evaluate", "export",
         "inspect", "landscape", "list_datasets", "list_runs", "load_run",
-        "misclassified", "predict", "quiet", "report", "resume", "sweep",
+        "misclassified", "predict", "report", "resume", "sweep",
         "train", "vary",
     ),
+    "zoo.backend": ("quiet",),
     "zoo.config": ("TrainConfig",),
     "zoo.data": ("Dataset", "load_dataset"),
     "zoo.errors": ("UserError",),

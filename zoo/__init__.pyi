@@ -14,13 +14,13 @@ from zoo.api import (
     load_run,
     misclassified,
     predict,
-    quiet,
     report,
     resume,
     sweep,
     train,
     vary,
 )
+from zoo.backend import quiet
 from zoo.config import (
     TrainConfig,
 )

@@ -16,7 +16,6 @@ Heavy imports are inside the functions, so that `import zoo` costs nothing.
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -34,18 +33,16 @@ from zoo.api_arguments import (
     dataset_name,
     find_run,
     find_runs,
-    is_from_python,
+    given_split,
     make_config,
     make_dataset,
     make_placement,
     register,
-    restore_examples,
     space_text,
-    split_of_examples,
     training_console,
     values_text,
 )
-from zoo.api_result import Result
+from zoo.api_result import Result, RunList, checks_result, sweep_result
 from zoo.commands import Target
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError
@@ -194,17 +191,7 @@ def check(
     if dataset is not None:
         raise UserError("zoo.check takes data by name or as arrays (x, y).")
     results = sanity_checks.check(make_config(model, name, options))
-    rows = [dataclasses.asdict(result) for result in results]
-    width = max(len(result.name) for result in results)
-    lines = [
-        f"{result.name:<{width}} {'ok' if result.ok else 'not ok':<7} "
-        f"{result.text}"
-        for result in results
-    ]
-    return Result(
-        {"ok": all(result.ok for result in results), "checks": rows},
-        "\n".join(lines),
-    )
+    return checks_result(results)
 
 
 # Several runs.
@@ -295,14 +282,7 @@ def sweep(
         config.runs_dir,
     )
     result = folder.result
-    lines = [f"{folder.name}: {result['trials']} trials, {result['status']}"]
-    for best in result["best"]:
-        values = " ".join(f"{k}={v}" for k, v in best["values"].items())
-        lines.append(
-            f"best trial: {best['trial']}, {values}, {settings.objective} "
-            f"{best['score']:.4f}"
-        )
-    return Result(result, "\n".join(lines))
+    return sweep_result(folder.name, result, settings.objective)
 
 
 def vary(
@@ -390,9 +370,9 @@ def vary(
 # Runs.
 
 
-def list_runs(runs_dir: str = RUNS_DIR) -> list[Run]:
+def list_runs(runs_dir: str = RUNS_DIR) -> RunList:
     """Returns all runs in a folder, the oldest first."""
-    return RunStore(runs_dir).runs()
+    return RunList(RunStore(runs_dir).runs())
 
 
 def load_run(
@@ -456,9 +436,8 @@ def evaluate(
     split, cache = split or "val", evaluation.SplitCache()
     if data is not None:
         for each in found:
-            is_whole = split != "test" and is_from_python(each)
-            if not (is_whole and restore_examples(each, data)):
-                part = split_of_examples(each, data, split)
+            part = given_split(each, data, split)
+            if part is not None:
                 cache.add_split(each, split, part)
     results = evaluation.evaluate_runs(found, split, runs_dir, cache, tta)
     if len(found) == 1:
@@ -717,27 +696,3 @@ def list_datasets() -> list[str]:
     from zoo.data.datasets import list_datasets as list_sources
 
     return [source.name for source in list_sources()]
-
-
-def quiet() -> None:
-    """Imports Keras and TensorFlow without their start-up messages.
-
-    A notebook would show them in red. They come from C++ code, which writes
-    to file descriptor 2: it leads nowhere meanwhile. Hints that TensorFlow
-    logs later are silenced too; errors are not.
-    """
-    import logging
-    import sys
-
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    sys.stderr.flush()
-    kept = os.dup(2)
-    try:
-        with open(os.devnull, "w", encoding="utf-8") as nowhere:
-            os.dup2(nowhere.fileno(), 2)
-            import keras  # noqa: F401
-            import tensorflow  # noqa: F401
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -272,6 +272,17 @@ def is_from_python(run: Run) -> bool:
     return is_stored or run.resolved["data"]["from_arrays"]
 
 
+def given_split(run: Run, data: Data, split: str) -> Split | None:
+    """Returns examples that were given for an evaluation.
+
+    `None` where they are all the data of the run, which are in the cache then.
+    """
+    is_whole = split != "test" and is_from_python(run)
+    if is_whole and restore_examples(run, data):
+        return None
+    return split_of_examples(run, data, split)
+
+
 def split_of_examples(run: Run, examples: Examples, split: str) -> Split:
     """Returns examples as a split, for a run that was trained on such.
 

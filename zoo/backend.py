@@ -251,3 +251,27 @@ def cpu_has_bfloat16(cpuinfo: pathlib.Path = CPUINFO) -> bool:
     return cpuinfo.is_file() and not BFLOAT16_FLAGS.isdisjoint(
         cpuinfo.read_text(encoding="utf-8").split()
     )
+
+
+def quiet() -> None:
+    """Imports Keras and TensorFlow without their start-up messages.
+
+    A notebook would show them in red. They come from C++ code, which writes
+    to file descriptor 2: it leads nowhere meanwhile. Hints that TensorFlow
+    logs later are silenced too; errors are not.
+    """
+    import logging
+    import sys
+
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    sys.stderr.flush()
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w", encoding="utf-8") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+            import keras  # noqa: F401
+            import tensorflow  # noqa: F401
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+    logging.getLogger("tensorflow").setLevel(logging.ERROR)

@@ -41,7 +41,7 @@ import zipfile
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from zoo import backend, io
+from zoo import backend, io, notebook_html
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, WITH_PATH, TrainConfig
 from zoo.errors import Locked, UserError, is_out_of_memory
@@ -96,6 +96,9 @@ class Run:
         """
         is_below = pathlib.Path(runs_dir, self.name) == self.path
         return self.name if is_below else str(self.path)
+
+    def _repr_html_(self) -> str:
+        return notebook_html.run(self)
 
     @property
     def config(self) -> TrainConfig:

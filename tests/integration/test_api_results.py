@@ -252,3 +252,25 @@ def test_a_mistake_is_reported_in_a_sentence(runs, ask, sentence):
 def test_points_that_are_none_are_told(moons, points, sentence):
     with pytest.raises(zoo.UserError, match=re.escape(sentence)):
         zoo.predict(moons, points)
+
+
+# What a notebook shows.
+
+
+def test_a_notebook_shows_results_runs_and_lists(tmp_path):
+    run = zoo.train(
+        "lr",
+        epochs=2,
+        summaries=("none",),
+        verbose=False,
+        runs_dir=str(tmp_path),
+    )
+    page = run._repr_html_()
+    assert run.name in page and page.count("<polyline") == 4
+    accuracy = run.metrics["best_val_accuracy"]
+    assert f"<td>{accuracy:.4f}</td>" in page
+    assert run.name in zoo.list_runs(str(tmp_path))._repr_html_()
+    shown = zoo.evaluate(run)._repr_html_()
+    assert shown.startswith("<pre") and "accuracy" in shown
+    wrong = zoo.misclassified(run)._repr_html_()
+    assert "data:image/png;base64," in wrong

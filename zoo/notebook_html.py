@@ -1,0 +1,140 @@
+"""What notebooks show of runs and results: HTML of tables, curves, text.
+
+Colors are those of the notebook's own text, so that it is legible on a light
+and on a dark page.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import math
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from zoo.errors import UserError
+
+if TYPE_CHECKING:
+    from zoo.runs import Run
+
+WIDTH, HEIGHT = 360, 120  # of a curve, in pixels
+COLORS = ("#1f77b4", "#ff7f0e")
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    """Returns a table; without a head if there are no columns."""
+    head = ""
+    if columns:
+        cells = "".join(f"<th>{html.escape(name)}</th>" for name in columns)
+        head = f"<thead><tr>{cells}</tr></thead>"
+    body = "".join(
+        "<tr>"
+        + "".join(f"<td>{html.escape(str(cell))}</td>" for cell in row)
+        + "</tr>"
+        for row in rows
+    )
+    return f"<table>{head}<tbody>{body}</tbody></table>"
+
+
+def curves(series: Mapping[str, Sequence[float | None]], title: str) -> str:
+    """Returns curves over the epochs as SVG; empty if nothing is finite.
+
+    Args:
+        series: a value an epoch, by name; two at most.
+        title: of the picture.
+    """
+    known = {
+        name: [
+            (place, value)
+            for place, value in enumerate(values)
+            if value is not None and math.isfinite(value)
+        ]
+        for name, values in series.items()
+    }
+    points = [point for line in known.values() for point in line]
+    if not points:
+        return ""
+    last = max(place for place, _ in points) or 1
+    low = min(value for _, value in points)
+    high = max(value for _, value in points)
+    span = (high - low) or 1.0
+    lines, names = [], []
+    for color, (name, line) in zip(COLORS, known.items(), strict=False):
+        path = " ".join(
+            f"{8 + (WIDTH - 16) * place / last:.1f},"
+            f"{8 + (HEIGHT - 16) * (high - value) / span:.1f}"
+            for place, value in line
+        )
+        lines.append(
+            f'<polyline fill="none" stroke="{color}" stroke-width="2" '
+            f'points="{path}"/>'
+        )
+        names.append(f'<span style="color:{color}">{html.escape(name)}</span>')
+    label = f"{title}, {low:.3g} to {high:.3g}"
+    return (
+        f'<figure style="margin:0"><svg role="img" aria-label="{label}" '
+        f'width="{WIDTH}" height="{HEIGHT}">{"".join(lines)}</svg>'
+        f"<figcaption>{html.escape(label)}: {', '.join(names)}</figcaption>"
+        "</figure>"
+    )
+
+
+def text(content: str, image: Any = None) -> str:
+    """Returns a text as it is printed, and a picture of Pillow below it."""
+    block = f'<pre style="white-space:pre">{html.escape(content)}</pre>'
+    if image is None:
+        return block
+    buffer = io.BytesIO()
+    image.save(buffer, "PNG")
+    data = base64.b64encode(buffer.getvalue()).decode()
+    return (
+        f'{block}<img alt="figure" style="max-width:100%" '
+        f'src="data:image/png;base64,{data}">'
+    )
+
+
+RUN_COLUMNS = (
+    *("run", "model", "dataset", "status", "epochs"),
+    *("best validation accuracy", "parameters"),
+)
+
+
+def run(found: Run) -> str:
+    """Returns the facts and the learning curves of a run."""
+    try:
+        cells, history = _run_row(found), found.history
+    except UserError as error:
+        return text(str(error))
+    facts = table((), zip(RUN_COLUMNS, cells, strict=True))
+    pictures = [
+        curves(
+            {
+                name: [row.get(name) for row in history]
+                for name in (column, f"val_{column}")
+            },
+            column,
+        )
+        for column in ("loss", "accuracy")
+    ]
+    return facts + "".join(pictures)
+
+
+def runs(found: Iterable[Run]) -> str:
+    """Returns a table with a row for each run."""
+    return table(RUN_COLUMNS, map(_run_row, found))
+
+
+def _run_row(found: Run) -> tuple[str, ...]:
+    """Returns the cells of a run in a table, see `RUN_COLUMNS`."""
+    config, metrics = found.config, found.metrics
+    accuracy = metrics.get("best_val_accuracy")
+    return (
+        found.name,
+        str(config.model),
+        config.dataset,
+        found.status,
+        str(metrics.get("epochs", "")),
+        "" if accuracy is None else f"{accuracy:.4f}",
+        f"{metrics['parameters']:,}" if "parameters" in metrics else "",
+    )
