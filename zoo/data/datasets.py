@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from zoo import synonyms
+from zoo.config import WITH_PATH
 from zoo.errors import UserError, unknown_name_error
 
 
@@ -182,7 +183,7 @@ def check_path(name: str) -> None:
         name: of a dataset, with a path where it ends in a colon.
     """
     info, place = find_dataset(name)
-    if not info.name.endswith(":"):
+    if info.name.removesuffix(":") not in WITH_PATH:
         return
     path = Path(place).expanduser()
     if info.name == "folder:":

@@ -556,14 +556,18 @@ def _optimizer_options(name: str, optimizer: keras.Optimizer) -> dict[str, Any]:
     for key, value in values.items():
         if key in OPTIMIZER_ARGUMENTS | own or value == defaults.get(key):
             continue
+        remedy = f"leave out {key}, or do not compile the model"
+        if key == "gradient_accumulation_steps":
+            remedy = f"give {key}={value} to zoo.train instead"
         raise UserError(
-            f"{name} was compiled with {kind}({key}={value}), which zoo has no "
-            f"option for; leave out {key}, or do not compile the model."
+            f"{name} was compiled with {kind}({key}={value}), which is not "
+            f"taken over; {remedy}."
         )
     if values.get("use_ema"):
         raise UserError(
-            f"{name} was compiled with {kind}(use_ema=True), which zoo has no "
-            "option for; leave it out."
+            f"{name} was compiled with {kind}(use_ema=True), which is not "
+            f"taken over; give ema_momentum={values['ema_momentum']:g} to "
+            "zoo.train instead."
         )
     options: dict[str, Any] = {
         "optimizer": kinds[kind],
