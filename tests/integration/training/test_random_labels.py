@@ -110,6 +110,7 @@ class Stop(TrainingConsole):
             raise Interrupted("enough")
 
 
+@pytest.mark.slow
 def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
     config = TrainConfig(**ASKED, runs_dir=str(tmp_path))
     with pytest.raises(Interrupted):

@@ -95,6 +95,7 @@ def test_curves_have_no_accuracy_but_outputs_are_shown(trained):
     assert "accuracy" not in found["train"] + found["val"]
 
 
+@pytest.mark.slow
 def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
     class Impatient(TrainingConsole):
         def epoch(self, row, state, plan):

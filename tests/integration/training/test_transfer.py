@@ -251,6 +251,7 @@ def killed(folder, last):
     return RunStore(folder).find("b")
 
 
+@pytest.mark.slow
 def test_a_killed_run_ends_alike_even_if_its_source_is_gone(copy):
     whole = train(asked(copy, run_name="a", **LONG), console=QUIET)
     run = killed(copy, last=2)
