@@ -24,7 +24,8 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
-from zoo.errors import UserError, join_or
+from zoo.errors import UserError, is_out_of_memory, join_or
+from zoo.io import read_error
 
 ENV_VARIABLE = "KERAS_BACKEND"
 DEFAULT = "tensorflow"
@@ -275,3 +276,25 @@ def quiet() -> None:
         os.dup2(kept, 2)
         os.close(kept)
     logging.getLogger("tensorflow").setLevel(logging.ERROR)
+
+
+@fixed_settings()
+def read_model(path: pathlib.Path):
+    """Returns the Keras model in a file.
+
+    Raises:
+        UserError: the file cannot be read as a model.
+    """
+    import keras
+
+    try:
+        path.open("rb").close()
+    except OSError as error:
+        raise read_error(path, error) from error
+    try:
+        return keras.models.load_model(path, compile=False)
+    except Exception as error:
+        if is_out_of_memory(error):
+            raise
+        # What a corrupt file raises in zipfile, h5py and Keras has no end.
+        raise UserError(f"{path} cannot be read as a model.") from error

@@ -14,6 +14,7 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
+from zoo import backend
 from zoo.config import IMAGENET, TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
@@ -22,7 +23,7 @@ from zoo.io import DAMAGE, read_error
 from zoo.models import MODELS
 from zoo.models.build import NETWORK
 from zoo.run_store import RunStore
-from zoo.runs import Run, read_model
+from zoo.runs import Run
 
 KERAS = "keras:"  # before the name of a network of keras.applications
 FILE = ".keras"
@@ -66,7 +67,7 @@ class SourceModel:
             UserError: it cannot be read, or not be downloaded.
         """
         if not is_application(self.name, self.model):
-            return read_model(self.path)
+            return backend.read_model(self.path)
         import keras
 
         from zoo.models import applications

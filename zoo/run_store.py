@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import errno
 import itertools
+import json
 import os
 import pathlib
 import re
@@ -27,7 +28,6 @@ from zoo.runs import (
     RunGroup,
     RunWriter,
     SweepFolder,
-    run_id_in,
 )
 
 MAX_NAME_CHARS = 120
@@ -370,6 +370,18 @@ def check_backend(folder: pathlib.Path, name: str) -> None:
 def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
     """Returns a run by name, prefix, folder or `last`, for notebooks."""
     return RunStore(runs_dir).find(name)
+
+
+def run_id_in(path: pathlib.Path) -> str:
+    """Returns the `run_id` in a JSON file, by which runs are ordered.
+
+    Empty where the file is corrupt, which other readers report.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+        return str(json.loads(text)["run_id"])
+    except (OSError, ValueError, TypeError, KeyError, RecursionError):
+        return ""
 
 
 def group_of(run: Run) -> RunGroup | None:

@@ -44,7 +44,7 @@ from typing import Any
 from zoo import backend, io, notebook_html
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, WITH_PATH, TrainConfig
-from zoo.errors import Locked, UserError, is_out_of_memory
+from zoo.errors import Locked, UserError
 
 FORMAT = 1  # of a run folder; another one is refused
 GROUP_FORMAT = 1  # of group.json; another one is refused
@@ -170,7 +170,7 @@ class Run:
         Raises:
             UserError: there is none, or it cannot be read.
         """
-        return read_model(self.model_path())
+        return backend.read_model(self.model_path())
 
     def model_path(self) -> pathlib.Path:
         """Returns the path of the trained model.
@@ -542,40 +542,6 @@ class SweepFolder:
             Locked: another process holds it.
         """
         return io.exclusive(self.path, f"the sweep {self.name} is running")
-
-
-def run_id_in(path: pathlib.Path) -> str:
-    """Returns the `run_id` in a JSON file, by which runs are ordered.
-
-    Empty where the file is corrupt, which other readers report.
-    """
-    try:
-        text = path.read_text(encoding="utf-8")
-        return str(json.loads(text)["run_id"])
-    except (OSError, *_INVALID):
-        return ""
-
-
-@backend.fixed_settings()
-def read_model(path: pathlib.Path):
-    """Returns the Keras model in a file.
-
-    Raises:
-        UserError: the file cannot be read as a model.
-    """
-    import keras
-
-    try:
-        path.open("rb").close()
-    except OSError as error:
-        raise io.read_error(path, error) from error
-    try:
-        return keras.models.load_model(path, compile=False)
-    except Exception as error:
-        if is_out_of_memory(error):
-            raise
-        # What a corrupt file raises in zipfile, h5py and Keras has no end.
-        raise UserError(f"{path} cannot be read as a model.") from error
 
 
 def _argument(path: pathlib.Path, name: str) -> str:

@@ -8,8 +8,8 @@ from zoo.cli import cluster, distributed, multirun, sweep
 from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, parse_option
-from zoo.run_store import RunStore, sweep_path_of
-from zoo.runs import SWEEP_FILE, Run, SweepFolder, run_id_in
+from zoo.run_store import RunStore, run_id_in, sweep_path_of
+from zoo.runs import SWEEP_FILE, Run, SweepFolder
 
 if TYPE_CHECKING:
     from zoo.training.distributed.process_group import ProcessInfo

@@ -17,7 +17,7 @@ from zoo.console import format_table
 from zoo.data.arrays import scale_mismatch_warning
 from zoo.errors import UserError, join_and
 from zoo.run_store import RunStore
-from zoo.runs import Run, read_model
+from zoo.runs import Run
 from zoo.serving import inputs
 
 MODEL_SUFFIX = ".keras"
@@ -403,7 +403,7 @@ class SavedModelFile(Run):
         """Returns its Keras model: raw pixels in, logits out."""
         import keras
 
-        model = read_model(self.path)
+        model = backend.read_model(self.path)
         if isinstance(model.output, dict):  # of an export
             return keras.Model(model.inputs, model.output["logits"])
         return model
