@@ -24,6 +24,7 @@ import threading
 from collections.abc import Iterator
 from typing import Any
 
+from zoo.console import show_activity
 from zoo.errors import UserError, is_out_of_memory, join_or
 from zoo.io import read_error
 
@@ -291,6 +292,7 @@ def read_model(path: pathlib.Path):
         path.open("rb").close()
     except OSError as error:
         raise read_error(path, error) from error
+    show_activity(f"loading {path}")
     try:
         return keras.models.load_model(path, compile=False)
     except Exception as error:

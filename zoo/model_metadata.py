@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import pathlib
+import shutil
 import zipfile
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +16,7 @@ from typing import Any
 import zoo
 from zoo.config import DEFAULTS
 from zoo.errors import UserError
-from zoo.io import DAMAGE, read_error
+from zoo.io import DAMAGE, atomic_path, read_error
 from zoo.runs import Run
 
 FILE = "about.json"  # in formats that hold files
@@ -73,9 +74,71 @@ def to_properties(metadata: dict[str, Any]) -> dict[str, str]:
 
 
 def put_into(path: pathlib.Path, metadata: dict[str, Any]) -> None:
-    """Adds the metadata to a `.keras` file."""
-    with zipfile.ZipFile(path, "a") as archive:
-        archive.writestr(FILE, to_text(metadata))
+    """Adds the metadata to a `.keras` file, and makes it reproducible.
+
+    Keras writes the time of saving into it, and addresses of layers in memory;
+    without them equal models have equal files.
+    """
+    added = [(FILE, zipfile.ZIP_STORED, to_text(metadata).encode())]
+    with (
+        atomic_path(path) as rewritten,
+        zipfile.ZipFile(path) as source,
+        zipfile.ZipFile(rewritten, "x") as target,
+    ):
+        for member in source.infolist():
+            kind = member.compress_type
+            if member.filename in _REPRODUCIBLE:
+                make = _REPRODUCIBLE[member.filename]
+                text = make(json.loads(source.read(member)))
+                added.append((member.filename, kind, text.encode()))
+                continue
+            entry = _entry(member.filename, kind)
+            with (
+                source.open(member) as content,
+                target.open(entry, "w", force_zip64=True) as copy,
+            ):
+                shutil.copyfileobj(content, copy, 2**20)
+        for name, kind, content in added:
+            target.writestr(_entry(name, kind), content)
+
+
+def _entry(name: str, compress_type: int) -> zipfile.ZipInfo:
+    """Returns the header of an archive's member, of no particular time."""
+    entry = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
+    entry.compress_type = compress_type
+    entry.external_attr = 0o644 << 16
+    return entry
+
+
+def _without_addresses(config: Any) -> str:
+    """Returns `config.json` with layers numbered in their order."""
+    numbers: dict[Any, int] = {}
+
+    def number(value: Any) -> Any:
+        if isinstance(value, list):
+            return [number(item) for item in value]
+        if not isinstance(value, dict):
+            return value
+        return {
+            key: numbers.setdefault(item, len(numbers))
+            if key == "shared_object_id" and item is not None
+            else number(item)
+            for key, item in value.items()
+        }
+
+    return json.dumps(number(config))
+
+
+def _without_time(metadata: dict[str, Any]) -> str:
+    return json.dumps(
+        {key: v for key, v in metadata.items() if key != "date_saved"}
+    )
+
+
+_REPRODUCIBLE = {
+    "config.json": _without_addresses,
+    "metadata.json": _without_time,
+}
 
 
 def read(path: pathlib.Path) -> dict[str, Any]:

@@ -459,6 +459,7 @@ def load_split(
     """
     config, options = run.config, _test_options(run)
     check_loadable(run)
+    show_activity(f"reading {config.dataset}")
     dataset = load_dataset(
         config.dataset,
         val_fraction=config.val_fraction,

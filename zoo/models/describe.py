@@ -31,7 +31,13 @@ from typing import TYPE_CHECKING, Any
 
 from zoo import backend
 from zoo.commands import command
-from zoo.console import format_bytes, format_count, format_shape, format_table
+from zoo.console import (
+    format_bytes,
+    format_count,
+    format_shape,
+    format_table,
+    show_activity,
+)
 from zoo.errors import UserError, join_and, join_or
 from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
@@ -221,6 +227,7 @@ def describe_model(
         check_diagram(diagram)
     entry = MODELS.find(name)
     shape = entry.default_input_shape if input_shape is None else input_shape
+    show_activity(f"building {name}")
     model = build_model(entry, num_classes, shape, options=options)
     if diagram is not None:
         draw_diagram(model, diagram)

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 import zoo
 from zoo import backend
-from zoo.console import ESCAPE
+from zoo.console import ESCAPE, show_activity
 from zoo.data import Dataset
 from zoo.evaluation import evaluate
 from zoo.io import atomic_write, encode, open_to_append
@@ -47,7 +47,9 @@ def write_report(
     """
     if path is None and len(runs) == 1:
         runs[0].check_writable()
-    text = render(collect_all(runs, runs_dir))
+    contexts = collect_all(runs, runs_dir)
+    show_activity("drawing the report")
+    text = render(contexts)
     if path is None:
         folder = pathlib.Path(runs_dir) if len(runs) > 1 else runs[0].path
         path = folder / FILE

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from zoo import backend, metrics, model_metadata
-from zoo.console import format_bytes, format_shape
+from zoo.console import format_bytes, format_shape, show_activity
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import load_split
 from zoo.runs import Run
@@ -102,6 +102,7 @@ def _export(run: Run, chosen: Format, path: Path) -> Export:
         logits = model.predict_on_batch(examples)
         metadata = model_metadata.describe(run)
         with replacing(path) as temporary:
+            show_activity(f"writing {temporary.name}")
             chosen.write(with_probabilities(model), temporary, metadata)
             predict = chosen.load(temporary)
             parity = check_parity(logits, predict, examples, description)

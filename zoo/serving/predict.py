@@ -13,7 +13,7 @@ import numpy as np
 
 from zoo import backend, metrics, model_metadata
 from zoo.config import DEFAULTS
-from zoo.console import format_table
+from zoo.console import format_table, show_activity
 from zoo.data.arrays import scale_mismatch_warning
 from zoo.errors import UserError, join_and
 from zoo.run_store import RunStore
@@ -177,6 +177,7 @@ def _predict(
         skipped = examples.skipped
         batches = inputs.read_batches(examples.paths, shape, known, resize)
     model = run.load_model()
+    show_activity("predicting")
     brightness = BrightnessCheck(resolved)
     predictions, unreadable, num_other_ratios = [], [], 0
     for batch in batches:

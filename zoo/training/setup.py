@@ -17,6 +17,7 @@ import numpy as np
 import zoo.data
 from zoo import backend, features, initial_weights
 from zoo.config import TrainConfig
+from zoo.console import show_activity
 from zoo.data import Dataset, preprocess
 from zoo.data.transforms import (
     RandomLabels,
@@ -129,7 +130,9 @@ def prepare(
     if started is None:
         config = resolve_names(config)
     from_arrays = dataset is not None
+    show_activity(f"reading {config.dataset}")
     source = load_dataset(config, dataset)
+    show_activity(f"building {config.model}")
     resolved = resolve(config, source)
     distributed_devices.check_batch_size(devices, resolved.batch_size)
     if devices.is_distributed and source.train.sample_weight is not None:

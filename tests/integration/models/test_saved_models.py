@@ -8,7 +8,10 @@ import textwrap
 import numpy as np
 import pytest
 
+from zoo.config import TrainConfig
 from zoo.models import MODELS, create_model
+from zoo.training.console import TrainingConsole
+from zoo.training.train import train
 
 # Each kind of layer once; other models have the same ones.
 VARIANTS = {
@@ -86,3 +89,16 @@ def test_keras_alone_loads_it_and_gives_the_same_logits(differences, label):
 @pytest.mark.parametrize("label", REST)
 def test_keras_alone_loads_larger_ones_too(tmp_path, label):
     assert reload(tmp_path, {label: REST[label]})[label] < 1e-4
+
+
+def test_the_same_seed_gives_the_same_file(tmp_path):
+    files = []
+    for name in "ab":
+        config = TrainConfig(
+            model="mlp", model_arg={"hidden": 4}, epochs=1, dropout=0.1,
+            deterministic=True, summaries=("none",), run_name="x",
+            runs_dir=str(tmp_path / name),
+        )  # fmt: skip
+        run = train(config, console=TrainingConsole(quiet=True))
+        files.append((run.path / "model.keras").read_bytes())
+    assert files[0] == files[1]
