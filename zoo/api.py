@@ -29,8 +29,8 @@ from zoo.api_arguments import (
     Model,
     RunLike,
     array_or_paths,
+    check_model,
     data_again,
-    dataset_name,
     find_run,
     find_runs,
     given_split,
@@ -158,6 +158,7 @@ def resume(
     found = find_run(run, runs_dir)
     if model is not None:
         register(model, found.config.model)
+    check_model(found)
     dataset = data_again(found, data, validation_data, test_data)
     options: dict[str, Any] = {
         "console": training_console(runs_dir, verbose=verbose),
@@ -639,15 +640,13 @@ def export(
 # Data and models.
 
 
-def inspect(
-    data: str | os.PathLike[str], *, data_dir: str | None = None
-) -> Result:
+def inspect(data: Data, *, data_dir: str | None = None) -> Result:
     """Checks the images of a dataset before training.
 
     The figure is a contact sheet.
 
     Args:
-        data: Name of a dataset, such as `digits`, or path of a folder.
+        data: As `zoo.train` takes it, but for a `Dataset`.
         data_dir: Folder of tensorflow-datasets.
 
     Raises:
@@ -657,7 +656,9 @@ def inspect(
     from zoo.console import expand_commands
     from zoo.data_checks import contact_sheet, text
 
-    name = dataset_name(data)
+    name = make_dataset(data, None, None, {"data_dir": data_dir})[0]
+    if name is None:
+        raise UserError("zoo.inspect takes data by name or as arrays (x, y).")
     kind, _, path = name.partition(":")
     if kind == "folder" and path:
         stats = data_checks.read_folder(path)

@@ -134,7 +134,7 @@ def make_dataset(
         test_data: As `zoo.train` takes it.
         options: Fields of `TrainConfig`.
         model: A `TrainConfig` that has the other fields, or anything else.
-        verbose: Whether to tell what is read.
+        verbose: Whether to print what is read.
     """
     from zoo.data import Dataset
 
@@ -339,6 +339,22 @@ def register(model: Any, name: str | None = None) -> str:
     MODELS.discard(name)
     register_model(name, builder, takes_vectors=True)
     return name
+
+
+def check_model(run: Run) -> None:
+    """Raises `UserError` if the model of a run is not known here."""
+    from zoo.models import MODELS, plugins
+
+    name = run.config.model
+    if plugins.is_file_name(name):
+        return
+    try:
+        MODELS.find(name)
+    except UserError:
+        raise UserError(
+            f"{run.name} was trained on {name}, a model of your own; give it "
+            "again, as in zoo.resume(run, model=model)."
+        ) from None
 
 
 class _Cloner:

@@ -42,7 +42,7 @@ def curves(series: Mapping[str, Sequence[float | None]], title: str) -> str:
 
     Args:
         series: a value an epoch, by name; two at most.
-        title: of the picture.
+        title: of the plot.
     """
     known = {
         name: [
@@ -81,7 +81,7 @@ def curves(series: Mapping[str, Sequence[float | None]], title: str) -> str:
 
 
 def text(content: str, image: Any = None) -> str:
-    """Returns a text as it is printed, and a picture of Pillow below it."""
+    """Returns a text as it is printed, and a figure of Pillow below it."""
     block = f'<pre style="white-space:pre">{html.escape(content)}</pre>'
     if image is None:
         return block
@@ -107,7 +107,7 @@ def run(found: Run) -> str:
     except UserError as error:
         return text(str(error))
     facts = table((), zip(RUN_COLUMNS, cells, strict=True))
-    pictures = [
+    plots = [
         curves(
             {
                 name: [row.get(name) for row in history]
@@ -117,7 +117,7 @@ def run(found: Run) -> str:
         )
         for column in ("loss", "accuracy")
     ]
-    return facts + "".join(pictures)
+    return facts + "".join(plots)
 
 
 def runs(found: Iterable[Run]) -> str:

@@ -603,7 +603,7 @@ _RESOLVED = {
         "fingerprint": str,
         "train": int,
         "val": int,
-        "test": int,
+        "test": (int, type(None)),  # none, of data from Python
         "input_shape": [int],
         "task": str,
         "class_names": [str],

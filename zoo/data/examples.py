@@ -368,7 +368,7 @@ class PixelConverter:
         """Returns the raw pixels of one batch."""
         x = np.asarray(x)
         if x.dtype.kind not in "uif" or x.ndim not in (3, 4) or not x.size:
-            return check_pixels(x, self._what)  # says why not
+            return check_pixels(x, self._what)  # raises why not
         x = x[..., None] if x.ndim == 3 else x
         if x.shape[3] > 4:
             return check_pixels(x, self._what)

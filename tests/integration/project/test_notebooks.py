@@ -23,6 +23,7 @@ SMOKE = {
         "EPOCHS": 1,
         "STEPS": 4,
     },
+    "own_model_and_data": {"EPOCHS": 1},
     "plane": {"EPOCHS": 2},
     "your_own_images": {"EPOCHS": 1, "IMAGES": 12},
 }

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 import keras
 import numpy as np
 import pytest
+from keras import layers
 from PIL import Image
 
 import zoo
@@ -124,14 +125,26 @@ def as_hugging_face(x, y, folder):
     return HuggingFace(x, y)
 
 
+class Frame:
+    """What a DataFrame has that is used, and no more."""
+
+    iloc = None
+
+    def __init__(self, columns):
+        self._columns = columns
+        self.columns = list(columns)
+
+    def __getitem__(self, name):
+        return self._columns[name]
+
+
 def as_frame(x, y, folder):
-    pandas = pytest.importorskip("pandas")
     paths = []
     for image, _ in zip(x, y, strict=True):
         number = len(list(folder.glob("*.png")))
         paths.append(folder / f"{number:05d}.png")
         Image.fromarray(image[..., 0]).save(paths[-1])
-    return pandas.DataFrame({"path": paths, "label": y})
+    return Frame({"path": paths, "label": y})
 
 
 KINDS = (
@@ -415,3 +428,17 @@ def test_what_is_too_large_for_the_disk_is_refused(
     with pytest.raises(zoo.UserError, match="room for"):
         train("lr", two_classes(), tmp_path / "runs", **QUICK)
     assert list(data_dir.glob("zoo/arrays/*")) == []
+
+
+def test_a_run_on_a_model_of_ones_own_asks_for_it(
+    tmp_path, table_of_models, monkeypatch
+):
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), layers.Flatten(), layers.Dense(2)],
+        name="my_net",
+    )
+    run = train(model, two_classes(), tmp_path / "runs", **QUICK)
+    table_of_models.discard("my_net")
+    (run.path / "metrics.json").unlink()
+    with pytest.raises(zoo.UserError, match=r"zoo.resume\(run, model="):
+        zoo.resume(run, verbose=False)
