@@ -232,11 +232,12 @@ class RunStore:
             group = self.find_group(name, known, groups)
             if group is None:
                 run = self.find(name, known)
-                if found.setdefault(run.path.resolve(), run) is not run:
+                if run.path.resolve() in found:
                     raise UserError(
                         f"{name!r} names {run.name} a second time; name each "
                         "run once."
                     )
+                found[run.path.resolve()] = run
                 continue
             members = group.runs()
             if not any(run.has_model for run in members):

@@ -6,8 +6,24 @@ import re
 import pytest
 
 from zoo.cli.main import main
+from zoo.config import TrainConfig
+from zoo.training.console import TrainingConsole
+from zoo.training.train import train
 
 RUNLESS = ("describe",)  # verbs that have nothing to do with runs
+
+
+@pytest.fixture(scope="session")
+def two_seeds(tmp_path_factory):
+    """A folder with two seeds of one config, `a` and `b`; copy it."""
+    runs_dir = tmp_path_factory.mktemp("seeds")
+    for seed, name in enumerate("ab"):
+        config = TrainConfig(
+            model="lr", steps=8, seed=seed, summaries=("none",),
+            run_name=name, runs_dir=str(runs_dir),
+        )  # fmt: skip
+        train(config, console=TrainingConsole(quiet=True))
+    return runs_dir
 
 
 @pytest.fixture

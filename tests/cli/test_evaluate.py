@@ -13,23 +13,10 @@ from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with two seeds of one recipe, `a` and `b`."""
-    runs_dir = tmp_path_factory.mktemp("runs")
-    for seed, name in enumerate("ab"):
-        config = TrainConfig(
-            model="lr", steps=8, seed=seed, summaries=("none",),
-            run_name=name, runs_dir=str(runs_dir),
-        )  # fmt: skip
-        train(config, console=TrainingConsole(quiet=True))
-    return runs_dir
-
-
 @pytest.fixture
-def typed(trained, tmp_path, capfd):
+def typed(two_seeds, tmp_path, capfd):
     """Returns a function: types a command about copies of the runs."""
-    folder = shutil.copytree(trained, tmp_path / "runs")
+    folder = shutil.copytree(two_seeds, tmp_path / "runs")
 
     def type_(*argv):
         assert main([*argv, f"--runs_dir={folder}"]) == 0
@@ -100,9 +87,9 @@ def test_compare_shows_all_settings_where_it_is_asked_to(typed):
 
 @pytest.mark.parametrize("words", [["last"], []])
 def test_test_images_are_read_for_whole_names_alone(
-    trained, tmp_path, capfd, words
+    two_seeds, tmp_path, capfd, words
 ):
-    folder = shutil.copytree(trained, tmp_path / "runs")
+    folder = shutil.copytree(two_seeds, tmp_path / "runs")
     argv = ["evaluate", *words, "--split=test", f"--runs_dir={folder}"]
     assert main(argv) == 2
     assert capfd.readouterr().err.count("\n") == 1

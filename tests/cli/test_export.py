@@ -6,26 +6,13 @@ from types import SimpleNamespace
 import pytest
 
 from zoo.cli.main import main
-from zoo.config import TrainConfig
 from zoo.serving import formats
-from zoo.training.console import TrainingConsole
-from zoo.training.train import train
-
-
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The folder of a run on the digits."""
-    config = TrainConfig(
-        model="lr", steps=8, summaries=("none",),
-        runs_dir=str(tmp_path_factory.mktemp("runs")),
-    )  # fmt: skip
-    return train(config, console=TrainingConsole(quiet=True)).path
 
 
 @pytest.fixture
-def copy(finished, tmp_path):
+def copy(two_seeds, tmp_path):
     """A copy of the run, named `done`, in `tmp_path`/runs."""
-    return shutil.copytree(finished, tmp_path / "runs" / "done")
+    return shutil.copytree(two_seeds / "a", tmp_path / "runs" / "done")
 
 
 def test_it_prints_what_was_written_and_how_it_was_checked(copy, capfd):

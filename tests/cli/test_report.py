@@ -6,32 +6,16 @@ import shutil
 import pytest
 
 from zoo.cli.main import main
-from zoo.config import TrainConfig
 from zoo.reporting import render
 from zoo.run_store import RunStore
-from zoo.training.console import TrainingConsole
-from zoo.training.train import train
 
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256", "--summaries=none"]
 
 
-@pytest.fixture(scope="module")
-def trained(tmp_path_factory):
-    """A folder with two runs, `a` and `b`."""
-    runs_dir = tmp_path_factory.mktemp("runs")
-    for seed, name in enumerate("ab"):
-        config = TrainConfig(
-            model="lr", steps=8, seed=seed, summaries=("none",),
-            run_name=name, runs_dir=str(runs_dir),
-        )  # fmt: skip
-        train(config, console=TrainingConsole(quiet=True))
-    return runs_dir
-
-
 @pytest.fixture
-def folder(trained, tmp_path):
+def folder(two_seeds, tmp_path):
     """A copy of it where `answer` looks for runs."""
-    return shutil.copytree(trained, tmp_path / "runs")
+    return shutil.copytree(two_seeds, tmp_path / "runs")
 
 
 def test_a_page_is_written_into_the_run_and_renewed(folder, capfd):
