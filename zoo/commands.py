@@ -12,7 +12,7 @@ import shlex
 from typing import Any
 
 from zoo import backend as keras_backend
-from zoo.config import DEFAULTS, OPTIONS
+from zoo.config import DEFAULTS, OPTIONS, WITH_PATH
 from zoo.errors import UserError
 from zoo.options import format_option
 
@@ -110,8 +110,10 @@ class Target:
         runs_dir = str(path.parents[depth - 1]) if depth else str(path.parent)
         place = getattr(found, "data_dir", None)
         dataset = None
-        if place is not None and ":" in found.config.dataset:
-            dataset = found.config.dataset
+        if place is not None:
+            config = found.config
+            if config.dataset.partition(":")[0] in WITH_PATH:
+                dataset = config.dataset
         return cls(found.name, runs_dir, *_needs(found), place, dataset)
 
     def typed(self, verb: str, **flags: Any) -> str:

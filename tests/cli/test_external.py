@@ -248,7 +248,6 @@ def test_cifar10_1_is_a_test_set_for_runs_on_cifar10_s_classes(
         ("a --dataset=moons", ["moons has points", "images"]),
         ("a --dataset=sine", ["sine is a regression dataset"]),
         ("wave --dataset=digits", ["wave is a regression"]),
-        ("a --data_dir=x", ["--data_dir=x", "--dataset"]),
         ("a --dataset=low_contrast_digits --split=all", ["--split=all", "val"]),
         ("a --dataset=npz:no.npz", ["npz:no.npz is not a file"]),
     ],

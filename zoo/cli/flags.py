@@ -34,8 +34,8 @@ COMMENTS = ("#", "//")  # that a line of a flagfile starts with
 NAMES = "surrogateescape"  # keeps names of files that are not UTF-8
 TITLES = {"": "Command", **GROUPS}
 DATA_DIR = (
-    "where the data are, if they were moved: the PATH of folder:, npz: and "
-    "points:, else the folder of tensorflow-datasets"
+    "where the data are, if they were moved: the PATH of folder:, npz:, csv: "
+    "and points:, else the folder of tensorflow-datasets"
 )
 
 
