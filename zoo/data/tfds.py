@@ -210,15 +210,15 @@ def _resized_chunks(
 def _metadata(info: DatasetInfo, builder) -> dict[str, Any]:
     """Returns version, class names, sizes of splits and shape of images."""
     features = builder.info.features
+    known = list(features) if hasattr(features, "keys") else []
     image, label = (
-        features.get(key) if hasattr(features, "get") else None
-        for key in ("image", "label")
+        features[key] if key in known else None for key in ("image", "label")
     )
     names = tuple(getattr(label, "names", None) or ())
     shape = getattr(image, "shape", None)
     if not names or shape is None:
         raise UserError(
-            f"{info.name} has the features {join_and(features)}; only an "
+            f"{info.name} has the features {join_and(known)}; only an "
             "image with one label can be trained on."
         )
     if None in shape:
