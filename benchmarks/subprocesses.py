@@ -50,7 +50,10 @@ def python(*words: str) -> Outcome:
             "Windows does not report; run them on Linux or macOS."
         )
     environment = {**os.environ, **CPU_ONLY}
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as e:
+    with (
+        tempfile.TemporaryFile("w+", encoding="utf-8") as out,
+        tempfile.TemporaryFile("w+", encoding="utf-8") as e,
+    ):
         start = time.perf_counter()
         child = subprocess.Popen(
             [sys.executable, *words],

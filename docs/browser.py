@@ -53,7 +53,7 @@ def missing() -> str:
 @contextlib.contextmanager
 def serving(folder: Path) -> Iterator[str]:
     """Starts TensorBoard on a folder of runs; gives its address."""
-    with tempfile.TemporaryFile("w+") as said:
+    with tempfile.TemporaryFile("w+", encoding="utf-8") as said:
         process = subprocess.Popen(
             [
                 sys.executable, "-m", "tensorboard.main",

@@ -12,7 +12,9 @@ for each command, which it reads from standard input, a JSON object a line:
 
 and answers with the exit code, or -9, and the number of changes:
 
-    {"code": 0, "changes": 140}
+    {"code": 0, "changes": 140, "died": false}
+
+where `changes` are those of the command's own process, not of its workers.
 """
 
 import builtins
@@ -48,7 +50,11 @@ class Server:
         self._process.wait()
 
     def run(self, argv, root, log, kill_at=0, in_worker=False):
-        """Runs a command; returns its exit code and the number of changes.
+        """Runs a command.
+
+        Returns:
+            Its exit code, the number of changes of its own process, and
+            whether it or a worker of it was killed.
 
         Args:
             argv: what follows `zoo`.
@@ -62,7 +68,7 @@ class Server:
                 "in_worker": in_worker}  # fmt: skip
         print(json.dumps(task), file=self._process.stdin, flush=True)
         answer = json.loads(self._process.stdout.readline())
-        return answer["code"], answer["changes"]
+        return answer["code"], answer["changes"], answer["died"]
 
 
 class Changes:
@@ -93,11 +99,9 @@ class Changes:
         if not self._is_worker:
             os.pwrite(self._notes, b"%10d" % self.count, 0)
         if self._is_worker == self._in_worker and self.count == self._kill_at:
-            if self._is_worker:
-                try:
-                    os.mkdir(f"/proc/self/fd/{self._notes}.dead")
-                except OSError:
-                    pass
+            if self._is_worker and os.pread(self._notes, 1, 20) == b"x":
+                return  # another one died
+            os.pwrite(self._notes, b"x", 20)
             os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -206,7 +210,8 @@ def serve():
         _, status = os.waitpid(child, 0)
         answer = {
             "code": os.waitstatus_to_exitcode(status),
-            "changes": int(os.pread(notes, 10, 0) or 0),
+            "changes": int(os.pread(notes, 10, 0).strip(b"\0 ") or 0),
+            "died": os.pread(notes, 1, 20) == b"x",
         }
         os.close(notes)
         os.write(answers, (json.dumps(answer) + "\n").encode())

@@ -38,7 +38,7 @@ def test_what_nobody_reads_is_dropped_without_a_word():
 def test_a_full_disk_is_still_an_error():
     if not os.path.exists("/dev/full"):
         pytest.skip("there is no /dev/full")
-    stream = open("/dev/full", "w")  # noqa: SIM115
+    stream = open("/dev/full", "w", encoding="utf-8")  # noqa: SIM115
     lost = LastingStream(stream)
     with pytest.raises(OSError, match="No space"):
         print("a line", file=lost, flush=True)

@@ -53,7 +53,9 @@ def interrupt(self, epoch, logs=None):
 
 
 def metrics_of(name):
-    return json.loads(Path("runs", name, "metrics.json").read_text())
+    return json.loads(
+        Path("runs", name, "metrics.json").read_text(encoding="utf-8")
+    )
 
 
 def config_summary(name):

@@ -175,6 +175,7 @@ def _describe_sweep(folder: SweepFolder) -> str:
 def _run_row(found: Run) -> dict:
     status = found.status
     try:
+        _ = found.config, found.resolved
         history = found.history
     except UserError:
         history, status = [], CORRUPT

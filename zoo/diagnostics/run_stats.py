@@ -51,8 +51,12 @@ class RunStats:
 
     @classmethod
     def of(cls, run: Run) -> RunStats:
-        """Reads the files of a run, finished or not."""
-        resolved = run.resolved
+        """Reads the files of a run, finished or not.
+
+        Raises:
+            UserError: one of them is damaged.
+        """
+        resolved, _ = run.resolved, run.metrics
         return cls(
             run.argument,
             run.status,

@@ -46,7 +46,7 @@ def words(board, selector):
 
 
 def test_the_table_shows_every_trial_with_every_value(board, sweep):
-    with open(sweep / "trials.csv", newline="") as file:
+    with open(sweep / "trials.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     trials = {f"trial-{int(row['trial']):03d}/train": row for row in rows}
     assert len(trials) == 6

@@ -103,7 +103,9 @@ def test_a_table_and_a_sheet_are_written_into_the_run(capsys, early):
     code, out, err = typed(capsys, early.path)
     assert (code, err) == (0, "")
     folder = early.path / "misclassified"
-    with open(folder / "misclassified-val.csv", newline="") as file:
+    with open(
+        folder / "misclassified-val.csv", encoding="utf-8", newline=""
+    ) as file:
         rows = list(csv.DictReader(file))
     total = misclassified.find_misclassified(early, "val", 1).total
     assert len(rows) == min(40, total)

@@ -58,7 +58,7 @@ def test_predictions_are_written_as_a_table(finished, tmp_path, capsys):
     np.save("x.npy", images)
     words = ["predict", finished.name, "x.npy", "--top=2"]
     assert main([*words, "--out=p.csv"]) == 0
-    with open("p.csv", newline="") as file:
+    with open("p.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     answers = zoo.predict(finished, images, 2)["predictions"]
     assert [row["class"] for row in rows] == [a["class"] for a in answers]

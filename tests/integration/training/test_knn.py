@@ -27,7 +27,9 @@ class Weighing(TrainingConsole):
 
 def anonymous_bytes():
     """Returns resident memory that no file backs."""
-    found = re.search(r"^RssAnon:\s*(\d+) kB$", STATUS.read_text(), re.M)
+    found = re.search(
+        r"^RssAnon:\s*(\d+) kB$", STATUS.read_text(encoding="utf-8"), re.M
+    )
     return int(found[1]) * 1024
 
 

@@ -49,7 +49,9 @@ def test_there_is_a_loss_and_no_accuracy(trained):
     metrics = json.loads((trained[0].path / "metrics.json").read_text())
     accuracies = [v for k, v in metrics.items() if "accuracy" in k]
     assert len(accuracies) == 5 and accuracies == [None] * 5
-    with open(trained[0].path / "history.csv", newline="") as file:
+    with open(
+        trained[0].path / "history.csv", encoding="utf-8", newline=""
+    ) as file:
         rows = list(csv.DictReader(file))
     assert {row["accuracy"] + row["val_accuracy"] for row in rows} == {""}
     assert all(float(row["val_loss"]) > 0 for row in rows)

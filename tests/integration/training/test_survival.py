@@ -51,7 +51,7 @@ def result(run):
 
 
 def history(run):
-    with open(run.path / "history.csv", newline="") as file:
+    with open(run.path / "history.csv", encoding="utf-8", newline="") as file:
         return [
             {key: cell for key, cell in row.items() if key not in OWN}
             for row in csv.DictReader(file)
@@ -184,17 +184,17 @@ def test_a_kill_before_any_change_to_the_disk_changes_nothing(tmp_path, model):
     argv = ["train", *EVERY_CHANGE[model], "--run_name=a"]
     with dying.Server() as server:
         whole = tmp_path / "whole"
-        code, count = server.run([*argv, f"--runs_dir={whole}"], whole, log)
+        code, count, _ = server.run([*argv, f"--runs_dir={whole}"], whole, log)
         assert code == 0, log.read_text()
         expected = result(RunStore(str(whole)).find("a"))
         for change in range(1, count + 1):
             train = [*argv, f"--runs_dir={root}"]
-            code, _ = server.run(train, root, log, kill_at=change)
+            code, *_ = server.run(train, root, log, kill_at=change)
             assert code == -signal.SIGKILL, log.read_text()
             again = ["resume", "a", f"--runs_dir={root}"]
             if not (root / "a").exists():  # killed before there was a run
                 again = train
-            code, _ = server.run(again, root, log)
+            code, *_ = server.run(again, root, log)
             is_finished = "is finished (completed)" in log.read_text()
             assert code == (2 if is_finished else 0), log.read_text()
             assert result(RunStore(str(root)).find("a")) == expected, change

@@ -2,14 +2,18 @@
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
+from tests import dying
 from zoo.runs import SweepFolder
 from zoo.tuning.retrain import RetrainLog
 from zoo.tuning.trials import TrialLog
@@ -110,6 +114,70 @@ def test_five_kills_at_random_moments_change_no_trial(tmp_path, tuner):
     assert len(expected[2]) == 6  # three new seeds of either recipe
     assert "done: " in out
     assert SweepFolder(folder, "killed").status == "completed"
+
+
+FOUR_TRIALS = [
+    "sweep", "--model=lr", "--epochs=1", "--deterministic", "--trials=4",
+    "--workers=2", "--retrain_seeds=0", "--summaries=scalars",
+    "--space=learning_rate=log:1e-4:1e-1", "--sweep_name=s", "--keep=all",
+]  # fmt: skip
+POINTS = 20  # at which the sweep dies, and as many at which a worker does
+
+
+def outcome(root):
+    """Returns what two equal sweeps agree on, whatever trial ended first."""
+    folder = root / "s"
+    scores = {one.trial: one.score for one in TrialLog(folder).executions()}
+    weights = {}
+    for trial in scores:
+        path = folder / f"trial-{trial:03d}" / "model.keras"
+        model = keras.models.load_model(path, compile=False)
+        weights[trial] = [array.tobytes() for array in model.get_weights()]
+    found = SweepFolder(folder, "s").result
+    return scores, weights, found["status"], found["best"]
+
+
+def leftovers(root):
+    """Returns what has a temporary name."""
+    return [path for path in root.rglob(".*") if path.suffix != ".lock"]
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(os, "memfd_create"), reason="needs Linux")
+def test_a_sweep_that_dies_before_any_of_40_changes_ends_alike(tmp_path):
+    log, root = tmp_path / "log.txt", tmp_path / "runs"
+    argv = [*FOUR_TRIALS, f"--runs_dir={root}"]
+    with dying.Server() as server:
+        whole = tmp_path / "whole"
+        code, count, _ = server.run(
+            [*FOUR_TRIALS, f"--runs_dir={whole}"], whole, log
+        )
+        assert code == 0, log.read_text()
+        expected = outcome(whole)
+        assert len(expected[0]) == 4
+        points = [
+            *((at, False) for at in np.linspace(1, count, POINTS).astype(int)),
+            # A worker makes some 190 changes in a run, and trains two runs.
+            *((at, True) for at in np.linspace(1, 250, POINTS).astype(int)),
+        ]
+        for change, in_worker in points:
+            where = f"change {change} of the {'worker' * in_worker or 'sweep'}"
+            code, _, died = server.run(argv, root, log, int(change), in_worker)
+            assert died, where
+            if in_worker:
+                assert code == 0, (where, log.read_text())
+            else:
+                assert code == -signal.SIGKILL, where
+                again = argv
+                if (root / "s").exists():
+                    again = ["resume", "s", f"--runs_dir={root}"]
+                code, *_ = server.run(again, root, log)
+                finished = "has ended" in log.read_text()
+                assert code == (2 if finished else 0), (where, log.read_text())
+            assert outcome(root) == expected, where
+            assert not leftovers(root), where
+            shutil.rmtree(root)
+            log.unlink()
 
 
 @pytest.mark.slow

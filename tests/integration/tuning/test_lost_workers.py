@@ -45,14 +45,14 @@ def ten_moments(runs, folder=2):
         Moment("open", f"{a}/lock"),
         Moment("open", f"{b}/train/events"),
         # At the end of an epoch; while a checkpoint is written.
-        Moment("open", f"{c}/.history.csv.new"),
-        Moment("os.rename", f"{d}/checkpoints/.last.npz.new", 2),
+        Moment("open", f"{c}/.history."),
+        Moment("os.rename", f"{d}/checkpoints/.last.", 2),
         # While the model is written; before its folder has its name.
-        Moment("os.rename", f"{e}/.new.model.keras"),
+        Moment("os.rename", f"{e}/.model."),
         Moment("os.rename", f"{f} -1 -1"),
         # In the last epoch; with a result that nobody was told.
         Moment("os.mkdir", f"{g}/checkpoints", 5),
-        Moment("os.remove", f"{h}/.metrics.json.new"),
+        Moment("os.remove", f"{h}/.metrics."),
     ]
 
 
@@ -71,7 +71,7 @@ def trained(folder):
     """Returns histories and last weights of all runs, bit for bit."""
     found = {}
     for path in folder.rglob("history.csv"):
-        with open(path, newline="") as file:
+        with open(path, encoding="utf-8", newline="") as file:
             rows = [
                 {**row, "seconds": "", "examples_per_second": ""}
                 for row in csv.DictReader(file)
@@ -156,7 +156,7 @@ def test_ten_workers_of_several_seeds_are_killed_and_nothing_changes(
 def test_trials_lost_in_every_try_are_reported_and_resumed(tmp_path, sweep):
     root, folder = tmp_path / "runs", tmp_path / "runs" / "s"
     lost = [
-        Moment("open", "/s/trial-001/.history.csv.new", times=3),
+        Moment("open", "/s/trial-001/.history.", times=3),
         Moment("open", "/s/trial-003/train/events", times=3),
     ]
     text = command(root, SWEEP, lost, code=4)
@@ -178,7 +178,7 @@ def test_trials_lost_in_every_try_are_reported_and_resumed(tmp_path, sweep):
 
 def test_a_seed_lost_in_every_try_is_reported_and_resumed(tmp_path, seeds):
     root = tmp_path / "runs"
-    lost = Moment("open", "/s/seed6/.history.csv.new", times=3)
+    lost = Moment("open", "/s/seed6/.history.", times=3)
     text = command(root, SEEDS, [lost], code=4)
     assert "lost: lost 3 times" in text and "SIGKILL" in text
     rows = json.loads((root / "s" / "seeds.json").read_text())["runs"]

@@ -16,7 +16,7 @@ FLAGS = [
 
 
 def curve(folder):
-    with open(folder / "history.csv", newline="") as file:
+    with open(folder / "history.csv", encoding="utf-8", newline="") as file:
         return [
             {k: v for k, v in row.items() if "second" not in k}
             for row in csv.DictReader(file)

@@ -202,7 +202,7 @@ def test_a_folder_that_cannot_be_made_is_no_hindrance(tmp_path, capsys):
 
 def _read_in_turn(folder, start, log):
     def counted():
-        with open(log, "a") as file:
+        with open(log, "a", encoding="utf-8") as file:
             file.write("read\n")
         yield from pieces()
 

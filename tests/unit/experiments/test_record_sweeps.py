@@ -19,7 +19,9 @@ def test_the_page_is_made_from_the_results():
 @pytest.mark.parametrize("recipe", RECORDED, ids=lambda recipe: recipe.name)
 def test_a_result_is_the_best_of_its_table(recipe):
     result = RECORDED[recipe]
-    with open(recipe.path.with_suffix("") / record_sweeps.TABLE) as file:
+    with open(
+        recipe.path.with_suffix("") / record_sweeps.TABLE, encoding="utf-8"
+    ) as file:
         rows = list(csv.DictReader(file))
     scores = [float(row[result["objective"]]) for row in rows if row["epoch"]]
     assert result["best"][0]["score"] == max(scores)

@@ -248,7 +248,7 @@ def test_pages_have_every_step_and_question():
 
 
 def test_the_documentation_has_a_page_of_every_lecture():
-    navigation = pathlib.Path("mkdocs.yml").read_text()
+    navigation = pathlib.Path("mkdocs.yml").read_text(encoding="utf-8")
     for name in ("index", *table.ORDER):
         assert f"- lectures/{name}.md\n" in navigation
 

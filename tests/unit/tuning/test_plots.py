@@ -40,7 +40,7 @@ EIGHT = (
 
 
 def rows(folder):
-    with open(folder.path / CSV_FILE, newline="") as file:
+    with open(folder.path / CSV_FILE, encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -123,9 +123,9 @@ def test_killed_workers_cost_nothing(cluster, tmp_path):
     here = sweep(cluster, tmp_path / "here", *argv, on_cluster=False)
     cluster.kill_at(
         Moment("import", "tensorflow"),
-        Moment("os.rename", "/s/trial-001/checkpoints/.last.npz.new", 2),
-        Moment("os.remove", "/s/trial-003/.metrics.json.new"),
-        Moment("open", "/s/best_trial/seed6/.history.csv.new"),
+        Moment("os.rename", "/s/trial-001/checkpoints/.last.", 2),
+        Moment("os.remove", "/s/trial-003/.metrics."),
+        Moment("open", "/s/best_trial/seed6/.history."),
     )
     there = sweep(cluster, tmp_path / "there", *argv)
     assert cluster.num_killed == 4
@@ -137,7 +137,7 @@ def test_a_run_lost_three_times_is_reported_and_resumed(cluster, tmp_path):
     root = tmp_path / "there"
     argv = [*COMMON, *SPACE, "--trials=3", "--epochs=3", "--retrain_seeds=0"]
     here = sweep(cluster, tmp_path / "here", *argv, on_cluster=False)
-    cluster.kill_at(Moment("open", "/s/trial-001/.history.csv.new", times=3))
+    cluster.kill_at(Moment("open", "/s/trial-001/.history.", times=3))
     where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
     named = [*argv, "--sweep_name=s", "--keep=all"]
     err = cluster.run("sweep", *named, *where, code=4)
