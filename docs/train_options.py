@@ -16,6 +16,7 @@ import textwrap
 
 import zoo
 from zoo.config import GROUPS, OPTIONS, TrainConfig
+from zoo.options import KINDS, Option
 
 PATH = pathlib.Path(zoo.__file__).with_name("train_options.py")
 WIDTH = 80
@@ -48,7 +49,7 @@ def source() -> str:
         if option.group != group:
             group = option.group
             lines.append(f"    # {GROUPS[group]}.")
-        lines.append(f"    {name}: {_type(types[name], option.choices)}")
+        lines.append(f"    {name}: {_type(types[name], _choices(option))}")
         lines.append(_docstring(option.help))
     return subprocess.run(
         [sys.executable, "-m", "ruff", "format", f"--stdin-filename={PATH}"],
@@ -60,7 +61,12 @@ def source() -> str:
 
 
 def _type(text: str, choices: tuple[str, ...]) -> str:
-    """Returns the annotation of an option, its choices spelled out."""
+    """Returns the annotation of an option, its choices spelled out.
+
+    Args:
+        text: the annotation in `TrainConfig`.
+        choices: none where several can be joined in one string.
+    """
     text = text.replace("tuple[str, ...]", "str | Sequence[str]")
     text = text.replace("tuple[float, ...]", "Sequence[float]")
     text = text.replace("tuple[int, int]", "Sequence[int]")
@@ -68,6 +74,10 @@ def _type(text: str, choices: tuple[str, ...]) -> str:
         literals = ", ".join(f'"{choice}"' for choice in choices)
         text = text.replace("str", f"Literal[{literals}]")
     return text
+
+
+def _choices(option: Option) -> tuple[str, ...]:
+    return () if option.type is KINDS else option.choices
 
 
 def _docstring(help: str) -> str:

@@ -23,6 +23,7 @@ from zoo.options import (
     INT_OR_ALL,
     INT_OR_AUTO,
     INT_OR_FULL,
+    KINDS,
     LARGEST_INT,
     NAMES,
     NUMBERS,
@@ -49,6 +50,8 @@ __all__ = [
 DEFAULT_MODEL = "lenet5"
 IMAGENET = "imagenet"  # weights that were trained on it, of any model
 DEFAULT_IMAGENET_MODEL = "efficientnet_lite0"
+# Kinds of `augment` that can be added to any other.
+LAYER_AUGMENTATIONS = ("rand_augment", "random_erasing", "mixup", "cutmix")
 RUN_NAME = re.compile(r"[A-Za-z0-9_.\-]+(/[A-Za-z0-9_.\-]+)*")
 # `last` is the newest run; the others are files by which folders are known.
 RESERVED_NAMES = {
@@ -186,12 +189,14 @@ class TrainConfig:
         help="divisor of the pixels: none, 255 (unit), or the standard "
              "deviation of each channel (default: std)")
     augment: str | None = _option(
-        None, TEXT, "data",
+        None, KINDS, "data",
         choices=("none", "flip", "crop", "crop_flip", "alternating_flip",
-                 "crop_alternating_flip"),
+                 "crop_alternating_flip", "rand_augment", "random_erasing",
+                 "mixup", "cutmix"),
         help="augmentation of the training images: random crops after "
-             "reflection padding, and horizontal flips; alternating: an "
-             "image is flipped in every other epoch")
+             "reflection padding, and horizontal flips (alternating: an "
+             "image is flipped in every other epoch); besides it layers of "
+             "Keras, as in crop_flip,rand_augment,mixup")
     crop_padding: int | None = _option(
         None, INT, "data", low=1,
         depends_on=("augment", ("crop", "crop_flip", "crop_alternating_flip")),
@@ -467,6 +472,17 @@ def _check_run_name(name: str | None) -> None:
             )
 
 
+def _check_augment(augment: str | None) -> None:
+    """Refuses kinds that are named twice, or that move pixels twice."""
+    kinds = (augment or "none").split(",")
+    moving = [kind for kind in kinds if kind not in LAYER_AUGMENTATIONS]
+    if len(moving) > 1 or len(set(kinds)) < len(kinds):
+        raise UserError(
+            f"--augment={augment} is more than one kind of crops and flips, or "
+            "names one twice; write for example --augment=crop_flip,mixup."
+        )
+
+
 def _check_conflicts(config: TrainConfig) -> None:
     """Raises `UserError` for options that contradict each other."""
     if config.epochs is not None and config.steps is not None:
@@ -515,6 +531,7 @@ def _check_conflicts(config: TrainConfig) -> None:
             "images; give one of them."
         )
     freeze = "none" if config.freeze is None else config.freeze
+    _check_augment(config.augment)
     frozen = [name.strip() for name in freeze.split(",")]
     if "" in frozen or "none" in frozen and len(frozen) > 1:
         raise UserError(

@@ -87,6 +87,7 @@ FLOAT = ValueType((int, float), float, "a number", "0.001")
 TEXT = ValueType((str,), str, "a name", "name")
 BOOL = ValueType((bool,), _parse_bool, "true or false", "true")
 NUMBERS = ValueType((tuple,), _parse_numbers, "a list of numbers", "60,120,160")
+KINDS = ValueType((str,), str, "a list of names", "crop_flip,mixup")
 SIDE_OR_SIDES = ValueType(
     (int, tuple), _parse_sides, "a whole number, or two", "224 or 160,120"
 )
@@ -169,7 +170,10 @@ def check_option(name: str, option: Option, value: Any) -> Any:
         is_valid = len(value) == 2 and all(type(v) is int for v in value)
     if not is_valid:
         raise _type_error(name, option, _format(value))
-    for item in value if isinstance(value, tuple) else (value,):
+    items = value if isinstance(value, tuple) else (value,)
+    if option.type is KINDS:
+        items = value.split(",")
+    for item in items:
         if isinstance(item, str) and set(item) & {"\n", "\r", "\0"}:
             raise UserError(
                 f"--{name}={item!r} holds the end of a line or a zero byte, "

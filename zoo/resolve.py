@@ -20,6 +20,7 @@ from typing import Any
 from zoo import features, initial_weights
 from zoo.config import DEFAULTS, IMAGENET, OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset
+from zoo.data.augment import mixes_labels
 from zoo.data.datasets import find_dataset
 from zoo.data.preprocess import check_extra_features
 from zoo.errors import UserError, join_or
@@ -386,7 +387,8 @@ def _drop_or_refuse_ineffective(
         if option.depends_on is None or values.get(name) is None:
             continue
         other, effective = option.depends_on
-        if values.get(other) in effective:
+        # Kinds of augmentation are joined by commas.
+        if set(str(values.get(other)).split(",")) & set(effective):
             continue
         if getattr(config, name) is None:
             del values[name]
@@ -419,6 +421,17 @@ def _augment(config: TrainConfig, augment: str, dataset: Dataset) -> str:
         )
     if dataset.has_vectors:
         return "none"
+    if mixes_labels(augment):
+        has_weights = (
+            config.class_weight != "none"
+            or dataset.train.sample_weight is not None
+        )
+        if dataset.task != "classification" or has_weights:
+            raise UserError(
+                f"--augment={augment} mixes examples and their classes, which "
+                "needs data with classes, and without weights of classes or "
+                "examples; leave out one of them."
+            )
     if config.augment is None and not dataset.hflip_safe:
         return WITHOUT_FLIP.get(augment, augment)
     return augment

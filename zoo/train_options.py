@@ -112,20 +112,11 @@ class TrainOptions(TypedDict, total=False):
     """Divisor of the pixels: none, 255 (unit), or the standard deviation of
     each channel (default: std).
     """
-    augment: (
-        Literal[
-            "none",
-            "flip",
-            "crop",
-            "crop_flip",
-            "alternating_flip",
-            "crop_alternating_flip",
-        ]
-        | None
-    )
+    augment: str | None
     """Augmentation of the training images: random crops after reflection
-    padding, and horizontal flips; alternating: an image is flipped in every
-    other epoch.
+    padding, and horizontal flips (alternating: an image is flipped in every
+    other epoch); besides it layers of Keras, as in
+    crop_flip,rand_augment,mixup.
     """
     crop_padding: int | None
     """Padding before random crops, in pixels (default: an eighth of the side).

@@ -1,4 +1,4 @@
-"""Random augmentation of training images, drawn in advance.
+"""Random augmentation of training images, of which nothing is remembered.
 
 The augmentation of an image in an epoch is a function of (seed, epoch, index
 of the image) alone. A crop pads by reflection, by an eighth of the side unless
@@ -7,12 +7,21 @@ window of the original size. A flip is horizontal, with probability one half.
 An alternating flip flips half of the images in the first epoch and from then
 on each image in every second epoch, so that any two epochs in a row have both
 orientations of every image (Jordan 2024, arXiv:2404.00498, section 3.6). All
-of them only move pixels, and are written as indices of rows and columns.
+of them only move pixels, are drawn in advance, and are written as indices of
+rows and columns.
+
+RandAugment (Cubuk et al. 2020, arXiv:1909.13719), random erasing (Zhong et al.
+2020, arXiv:1708.04896), MixUp (Zhang et al. 2018, arXiv:1710.09412) and CutMix
+(Yun et al. 2019, arXiv:1905.04899) are the layers of Keras with their defaults
+(`LayerAugmentation`). What they draw for a batch is a function of (seed,
+epoch, number of the batch) alone. The last two mix images of a batch and their
+labels.
 """
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -22,10 +31,19 @@ AUGMENTATIONS = (
     *("none", "flip", "crop", "crop_flip"),
     *("alternating_flip", "crop_alternating_flip"),
 )
+# Layers of Keras, in the order in which they are applied.
+LAYERS = {
+    "rand_augment": "RandAugment",
+    "random_erasing": "RandomErasing",
+    "mixup": "MixUp",
+    "cutmix": "CutMix",
+}
+MIXING = ("mixup", "cutmix")  # which mix the labels too
 
 # Separate these random numbers from those of the order of an epoch.
 RNG_STREAM = 2
 ALTERNATING_RNG_STREAM = 4
+LAYER_RNG_STREAM = 5
 
 
 @dataclasses.dataclass(frozen=True)
@@ -118,3 +136,102 @@ def reflect(positions, size: int):
     """
     last = size - 1
     return last - abs(last - abs(positions))
+
+
+# Layers of Keras
+
+
+def split_kinds(augmentation: str) -> tuple[str, tuple[str, ...]]:
+    """Returns the kind that moves pixels, and the layers of Keras, in order.
+
+    Args:
+        augmentation: value of `--augment`, such as `crop_flip,mixup`.
+    """
+    kinds = augmentation.split(",")
+    moving = [kind for kind in kinds if kind not in LAYERS]
+    return (moving or ["none"])[0], tuple(k for k in LAYERS if k in kinds)
+
+
+def mixes_labels(augmentation: str) -> bool:
+    """Whether training labels become shares of classes, `[B, K]`."""
+    return any(kind in MIXING for kind in split_kinds(augmentation)[1])
+
+
+def draw_keys(seed: int, epoch: int, num_batches: int) -> np.ndarray:
+    """Draws what the layers of each batch start from, int32 `[N, 2]`."""
+    random = np.random.default_rng([seed, epoch, LAYER_RNG_STREAM])
+    return random.integers(0, 2**31 - 1, (num_batches, 2), np.int32)
+
+
+class LayerAugmentation:
+    """Layers of Keras, applied to a batch with random numbers of its own.
+
+    Args:
+        kinds: some of `LAYERS`.
+        image_shape: `(H, W, C)`.
+        num_classes: K, for labels that are mixed.
+    """
+
+    def __init__(
+        self,
+        kinds: Sequence[str],
+        image_shape: tuple[int, int, int],
+        num_classes: int,
+    ):
+        import keras
+
+        self._num_classes = num_classes
+        # RandAugment takes colors; gray is repeated for it.
+        self._is_gray = image_shape[2] == 1 and "rand_augment" in kinds
+        shape = (None, *image_shape[:2], 3 if self._is_gray else image_shape[2])
+        self._layers = []
+        for kind in kinds:
+            layer = getattr(keras.layers, LAYERS[kind])(seed=0)
+            layer.build(shape)
+            self._layers.append((kind, layer))
+
+    def __call__(self, images, labels, key):
+        """Returns an augmented batch; traceable on each backend.
+
+        Args:
+            images: float32 `[B, H, W, C]`, raw pixels 0..255.
+            labels: int32 `[B]`.
+            key: integers `[2]`, of this batch alone.
+
+        Returns:
+            Images as given, and labels as given or, where they are mixed, the
+            share of each class, float32 `[B, K]`.
+        """
+        from keras import ops
+
+        generator = _make_generator(key)
+        if self._is_gray:
+            images = ops.repeat(images, 3, axis=-1)
+        for kind, layer in self._layers:
+            # In place of one whose state each call would change.
+            vars(layer)["generator"] = generator
+            drawn = layer.get_random_transformation(
+                images, training=True, seed=generator
+            )
+            images = layer.transform_images(images, drawn, training=True)
+            if kind in MIXING:
+                if len(labels.shape) == 1:
+                    labels = ops.one_hot(labels, self._num_classes)
+                labels = layer.transform_labels(labels, drawn, training=True)
+        return images[..., :1] if self._is_gray else images, labels
+
+
+def _make_generator(key):
+    """Returns a generator of seeds that follow from a key, without a state."""
+    import keras
+    from keras import ops
+
+    class KeyedGenerator(keras.random.SeedGenerator):
+        def __init__(self):
+            self.count = 0
+
+        def next(self, ordered: bool = True):
+            self.count += 1
+            return ops.cast(key, "uint32") + ops.cast([0, self.count], "uint32")
+
+    return KeyedGenerator()

@@ -15,7 +15,7 @@ import jax
 import keras
 import numpy as np
 
-from zoo.data.augment import AugmentationParams, gather
+from zoo.data.augment import AugmentationParams, LayerAugmentation, gather
 from zoo.data.dataset import Split
 
 MAX_MEMORY_FRACTION = 0.5  # of the device; the model needs memory too
@@ -30,11 +30,17 @@ class JaxStore:
         split: the examples.
         batch_size: images in a batch.
         device_bytes: memory of the device; asked of it by default.
+        layers: augmentation by layers of Keras, if there is any.
     """
 
     def __init__(
-        self, split: Split, batch_size: int, device_bytes: int | None = None
+        self,
+        split: Split,
+        batch_size: int,
+        device_bytes: int | None = None,
+        layers: LayerAugmentation | None = None,
     ):
+        self._augment = layers and jax.jit(layers)
         self._batch_size = batch_size
         kind = np.float32 if split.labels.dtype.kind == "f" else np.int32
         self._images = split.images
@@ -50,8 +56,13 @@ class JaxStore:
         order: np.ndarray,
         params: AugmentationParams | None,
         numbers: range,
+        keys: np.ndarray | None = None,
     ) -> JaxBatches:
-        """Returns the batches with some numbers, in an order of examples."""
+        """Returns the batches with some numbers, in an order of examples.
+
+        Args:
+            keys: of the layers, int32 `[N, 2]`, by the number of a batch.
+        """
 
         def make_batch(number: int):
             first = number * self._batch_size
@@ -66,7 +77,11 @@ class JaxStore:
                 return batch
             return *batch, self._weights[indices]
 
-        return JaxBatches(make_batch, numbers)
+        def augmented(number: int):
+            images, labels, *weights = make_batch(number)
+            return *self._augment(images, labels, keys[number]), *weights
+
+        return JaxBatches(augmented if self._augment else make_batch, numbers)
 
 
 class JaxBatches(keras.utils.PyDataset):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
-from zoo.data.augment import AugmentationParams, reflect
+from zoo.data.augment import AugmentationParams, LayerAugmentation, reflect
 from zoo.data.dataset import Split
 from zoo.data.memmap import MemmapView, rows_per_chunk
 
@@ -19,10 +19,17 @@ class TensorFlowStore:
     Args:
         split: the examples.
         batch_size: images in a batch.
+        layers: augmentation by layers of Keras, if there is any.
     """
 
-    def __init__(self, split: Split, batch_size: int):
+    def __init__(
+        self,
+        split: Split,
+        batch_size: int,
+        layers: LayerAugmentation | None = None,
+    ):
         self._batch_size = batch_size
+        self._layers = layers
         self._traced = None
         batch_bytes = MAX_PREFETCH_BYTES // batch_size
         fitting = rows_per_chunk(batch_bytes, split.images.shape, 4)
@@ -43,8 +50,13 @@ class TensorFlowStore:
         order: np.ndarray,
         params: AugmentationParams | None,
         numbers: range,
+        keys: np.ndarray | None = None,
     ):
-        """Returns the batches with some numbers, in an order of examples."""
+        """Returns the batches with some numbers, in an order of examples.
+
+        Args:
+            keys: of the layers, int32 `[N, 2]`, by the number of a batch.
+        """
         with tf.device("/CPU:0"):
             if params is not None:
                 params = params.flip, params.dy, params.dx
@@ -52,7 +64,9 @@ class TensorFlowStore:
             start, stop = (
                 tf.constant(n, tf.int64) for n in (numbers.start, numbers.stop)
             )
-            inputs = tf.constant(order), params, start, stop
+            if keys is not None:
+                keys = tf.constant(keys)
+            inputs = tf.constant(order), params, start, stop, keys
             # Traced once for all epochs: tracing takes ten milliseconds, of
             # the few hundred that an epoch of a small network takes.
             if self._traced is None:
@@ -60,7 +74,7 @@ class TensorFlowStore:
                 self._traced = function.get_concrete_function(*inputs)
             return self._traced(*inputs)
 
-    def _batches(self, order, params, start, stop):
+    def _batches(self, order, params, start, stop, keys):
         """Does the work of `batches`, from tensors."""
         if params is not None:
             params = AugmentationParams(*params)
@@ -70,6 +84,8 @@ class TensorFlowStore:
             indices = order[first : first + self._batch_size]
             images = tf.cast(self._gather(indices, params), tf.float32)
             labels = tf.gather(self._labels, indices)
+            if self._layers is not None:
+                images, labels = self._layers(images, labels, keys[number])
             if self._weights is None:
                 return images, labels
             return images, labels, tf.gather(self._weights, indices)

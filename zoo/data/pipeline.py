@@ -5,7 +5,8 @@ was interrupted resumes with exactly the batches it would have had. Images stay
 uint8, in memory or in their file, and are gathered by index; the last, smaller
 batch is kept. `batches_tensorflow` and `batches_jax` make what each backend
 reads fastest: a store holds the examples of a split and has one method,
-`batches(order, params, batch_numbers)`, whose result can be iterated again.
+`batches(order, params, batch_numbers, keys)`, whose result can be iterated
+again.
 """
 
 from __future__ import annotations
@@ -36,8 +37,10 @@ class TrainingBatches:
         split: training examples.
         batch_size: images in a batch; the last of an epoch has the rest.
         seed: determines order and augmentation.
-        augment: one of `augment.AUGMENTATIONS`.
+        augment: one of `augment.AUGMENTATIONS`, names of `augment.LAYERS`, or
+            both, with commas.
         crop_padding: pixels; an eighth of the side by default.
+        num_classes: K, where labels are mixed.
 
     Attributes:
         num_examples: Number of examples of an epoch.
@@ -52,15 +55,21 @@ class TrainingBatches:
         seed: int,
         augment: str = "none",
         crop_padding: int | None = None,
+        num_classes: int = 0,
     ):
         self.num_examples = len(split)
         self.batch_size = batch_size
         self.batches_per_epoch = -(-len(split) // batch_size)
         self._seed = seed
-        self._augment = augment
+        self._augment, kinds = augmentation.split_kinds(augment)
         self._crop_padding = crop_padding
         self._shape = split.images.shape[1:]
-        self._store = _make_store(split, batch_size)
+        self._layers = None
+        if kinds:
+            self._layers = augmentation.LayerAugmentation(
+                kinds, self._shape, num_classes
+            )
+        self._store = _make_store(split, batch_size, self._layers)
 
     def epoch(
         self, epoch: int, skip_batches: int = 0, num_batches: int | None = None
@@ -75,9 +84,10 @@ class TrainingBatches:
 
         Returns:
             Data for `fit`: batches of (float32 `[B, H, W, C]` raw pixels,
-            int32 `[B]` labels), and float32 `[B]` weights if the examples
-            have any. A finite `tf.data.Dataset`, with the same
-            `element_spec` in every epoch, or a `keras.utils.PyDataset`.
+            int32 `[B]` labels, or float32 `[B, K]` mixed ones), and float32
+            `[B]` weights if the examples have any. A finite `tf.data.Dataset`,
+            with the same `element_spec` in every epoch, or a
+            `keras.utils.PyDataset`.
         """
         order = epoch_order(self._seed, epoch, self.num_examples)
         params = None
@@ -94,7 +104,12 @@ class TrainingBatches:
         if num_batches is not None:
             stop = min(stop, skip_batches + num_batches)
         numbers = range(skip_batches, max(skip_batches, stop))
-        return self._store.batches(order, params, numbers)
+        keys = None
+        if self._layers:
+            keys = augmentation.draw_keys(
+                self._seed, epoch, self.batches_per_epoch
+            )
+        return self._store.batches(order, params, numbers, keys)
 
 
 def eval_batches(split: Split, batch_size: int):
@@ -109,14 +124,18 @@ def eval_batches(split: Split, batch_size: int):
     return _make_store(split, batch_size).batches(order, None, numbers)
 
 
-def _make_store(split: Split, batch_size: int):
+def _make_store(
+    split: Split,
+    batch_size: int,
+    layers: augmentation.LayerAugmentation | None = None,
+):
     """Holds examples where the backend in use reads them fastest."""
     import keras
 
     if keras.backend.backend() == "jax":
         from zoo.data.batches_jax import JaxStore
 
-        return JaxStore(split, batch_size)
+        return JaxStore(split, batch_size, layers=layers)
     from zoo.data.batches_tensorflow import TensorFlowStore
 
-    return TensorFlowStore(split, batch_size)
+    return TensorFlowStore(split, batch_size, layers)

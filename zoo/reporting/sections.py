@@ -279,7 +279,7 @@ def data_rows(run: ReportContext) -> dict[str, Any]:
         if names
         else None,
         "split": _split_text(config, data),
-        "augmentation": config["augment"].replace("_", " and "),
+        "augmentation": config["augment"].replace(",", ", ").replace("_", " "),
         "features": features and f"{features['name']}: {features['about']}",
         "origin": source and source.authors,
         "license": (source and source.license) or "not specified",

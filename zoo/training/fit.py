@@ -42,6 +42,7 @@ def training_batches(
         seed=config.seed,
         augment=config.augment,
         crop_padding=config.crop_padding,
+        num_classes=dataset.num_classes,
     )
 
 

@@ -18,7 +18,7 @@ from collections.abc import Callable
 import keras
 
 from zoo.commands import command
-from zoo.data import Dataset, preprocess
+from zoo.data import Dataset, augment, preprocess
 from zoo.errors import UserError, join_and, unknown_name_error
 from zoo.models import build_standardized, user_models
 from zoo.models.build import NETWORK
@@ -266,7 +266,7 @@ def compile_model(
         )
     metrics = []
     if dataset.task == "classification":
-        metrics.append(keras.metrics.SparseCategoricalAccuracy(name="accuracy"))
+        metrics.append(_accuracy(config))
     reported = {}
     if model.losses or len(model.outputs) > 1 or has_weights:
         reported["data_loss"] = plain
@@ -308,6 +308,12 @@ class WeightedLoss(keras.metrics.MeanMetricWrapper):
         if sample_weight is not None:
             values = values * keras.ops.cast(sample_weight, values.dtype)
         return keras.metrics.Mean.update_state(self, values)
+
+
+def _accuracy(config: ResolvedConfig) -> keras.metrics.Metric:
+    if augment.mixes_labels(config.augment):
+        return keras.metrics.MeanMetricWrapper(losses.accuracy, name="accuracy")
+    return keras.metrics.SparseCategoricalAccuracy(name="accuracy")
 
 
 def minimized_loss(config: ResolvedConfig, dataset: Dataset) -> Callable:

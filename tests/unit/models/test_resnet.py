@@ -155,3 +155,21 @@ def test_a_depth_that_cannot_be_is_refused_with_the_nearest(
 def test_a_plain_network_has_no_shortcut_to_choose():
     with pytest.raises(UserError, match="fixes shortcut at none"):
         create_model("plain20", shortcut="A")
+
+
+@pytest.mark.parametrize("side, first", [(32, (32, 32)), (224, (56, 56))])
+def test_the_stem_fits_the_size_of_the_image(side, first):
+    model = create_model("resnet18", 10, (side, side, 3), initializer="equal")
+    shapes = [
+        tuple(model.get_layer(f"stage{index}_block2_sum").output.shape[1:])
+        for index in (1, 2, 3, 4)
+    ]
+    sides = [(first[0] // 2**i, first[1] // 2**i) for i in range(4)]
+    assert shapes == [(*s, 64 * 2**i) for i, s in enumerate(sides)]
+
+
+def test_the_stem_can_be_chosen():
+    model = create_model(
+        "resnet34", 10, (64, 64, 3), stem="large", initializer="equal"
+    )
+    assert model.get_layer("conv1").kernel.shape == (7, 7, 3, 64)

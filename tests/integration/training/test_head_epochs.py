@@ -1,0 +1,121 @@
+"""Training in two phases: the new head on fixed features, then all layers."""
+
+import numpy as np
+import pytest
+
+from zoo.config import TrainConfig
+from zoo.errors import UserError
+from zoo.training import transfer
+from zoo.training.console import TrainingConsole
+from zoo.training.resume import resume
+from zoo.training.setup import prepare
+from zoo.training.train import train
+
+QUIET = TrainingConsole(quiet=True)
+BRIEF = {"summaries": ("none",), "steps": 3}
+
+
+@pytest.fixture(scope="module")
+def runs_dir(tmp_path_factory):
+    """Holds `source`, an mlp that tells digits 0 to 4 apart."""
+    folder = str(tmp_path_factory.mktemp("runs"))
+    config = TrainConfig(
+        model="mlp", model_arg={"hidden": (32, 16)}, norm="batch",
+        classes=tuple("01234"), runs_dir=folder, run_name="source",
+        summaries=("none",), epochs=2,
+    )  # fmt: skip
+    train(config, console=QUIET)
+    return folder
+
+
+def config(runs_dir, **more):
+    options = {
+        "weights": "source",
+        "classes": tuple("56789"),
+        "new_head": True,
+    }
+    return TrainConfig(runs_dir=runs_dir, **{**BRIEF, **options, **more})
+
+
+def accuracy(setup):
+    images, labels = setup.dataset.val.images, setup.dataset.val.labels
+    logits = setup.model.predict_on_batch(images.astype(np.float32))
+    return (logits.argmax(axis=1) == labels).mean()
+
+
+def layer_weights(setup, name):
+    return setup.model.get_layer("network").get_layer(name).get_weights()
+
+
+def test_the_head_alone_learns_before_the_first_step(runs_dir):
+    fresh = prepare(config(runs_dir))
+    fitted = prepare(config(runs_dir, head_epochs=20))
+    assert accuracy(fitted) > accuracy(fresh) + 0.3
+    for name in ("hidden1", "hidden2", "hidden2_norm"):
+        pairs = zip(
+            layer_weights(fitted, name),
+            layer_weights(fresh, name),
+            strict=True,
+        )
+        assert all(np.array_equal(one, two) for one, two in pairs)
+    assert fitted.transferred.head_epochs == 20
+    trainable = {v.path for v in fitted.model.trainable_variables}
+    assert trainable == {v.path for v in fresh.model.trainable_variables}
+
+
+def test_features_are_computed_once(runs_dir, monkeypatch):
+    prepare(config(runs_dir, head_epochs=1, seed=3))
+    monkeypatch.setattr(
+        "zoo.features.extractor.compute", lambda *args: pytest.fail("again")
+    )
+    prepare(config(runs_dir, head_epochs=2, seed=3))
+
+
+def test_the_same_seed_gives_the_same_head(runs_dir):
+    one, two = (prepare(config(runs_dir, head_epochs=2)) for _ in range(2))
+    pairs = zip(
+        layer_weights(one, "logits"), layer_weights(two, "logits"), strict=True
+    )
+    assert all(np.array_equal(a, b) for a, b in pairs)
+
+
+def test_frozen_batch_norm_keeps_its_weights_and_averages(runs_dir):
+    setup = prepare(config(runs_dir, freeze="batch_norm"))
+    frozen = {
+        layer.name
+        for layer in setup.model.get_layer("network").layers
+        if not layer.trainable and layer.weights
+    }
+    assert frozen == {"hidden1_norm", "hidden2_norm"}
+
+
+def test_a_paused_run_resumes_without_fitting_the_head_again(
+    runs_dir, monkeypatch
+):
+    options = {"steps": None, "epochs": 2, "head_epochs": 2}
+    whole = train(config(runs_dir, run_name="whole", **options), console=QUIET)
+    paused = train(
+        config(runs_dir, run_name="paused", **options),
+        console=QUIET,
+        until_epoch=1,
+    )
+    monkeypatch.setattr(transfer, "fit_head", lambda *args: pytest.fail("no"))
+    resumed = resume(paused, console=QUIET)
+    for one, two in zip(
+        whole.load_model().get_weights(),
+        resumed.load_model().get_weights(),
+        strict=True,
+    ):
+        np.testing.assert_array_equal(one, two)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"new_head": False, "classes": tuple("01234")}, "--new_head too"),
+        ({"weights": None, "new_head": False}, "needs --weights=RUN"),
+    ],
+)
+def test_epochs_of_a_head_that_is_kept_are_refused(runs_dir, options, words):
+    with pytest.raises(UserError, match=words):
+        prepare(config(runs_dir, head_epochs=3, **options))
