@@ -258,7 +258,7 @@ def _of_file(path: pathlib.Path) -> SourceModel:
     return SourceModel(
         name=str(path),
         path=path,
-        model=config["name"],
+        model=config["name"].replace("keras_", KERAS, 1),
         options={},
         model_arg={},
         statistics=preprocess.statistics_of_layers(list(layers.values())),

@@ -154,15 +154,15 @@ def _preprocess(builder: Callable, x):
     becomes of four pixels; networks with layers of their own leave all as it
     is.
     """
-    function = next(
-        module.preprocess_input
-        for module in vars(keras.applications).values()
-        if getattr(module, builder.__name__, None) is builder
-    )
+    modules = vars(keras.applications).values()
+    found = [m for m in modules if getattr(m, builder.__name__, 0) is builder]
+    if not found:
+        return x  # MobileNetV3, whose preprocessing is a layer of its own
+    function = found[0].preprocess_input
     probes = np.concatenate([np.zeros((1, 3)), 255 * np.eye(3)])
-    found = np.asarray(function(probes[:, None, None].copy()), np.float64)
-    found = found.reshape(4, 3)
-    offset, slopes = found[0], (found[1:] - found[0]) / 255
+    pixels = np.asarray(function(probes[:, None, None].copy()), np.float64)
+    pixels = pixels.reshape(4, 3)
+    offset, slopes = pixels[0], (pixels[1:] - pixels[0]) / 255
     if slopes[0, 2]:
         x, slopes = x[..., ::-1], slopes[::-1]
     scale = np.diag(slopes)

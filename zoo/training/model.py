@@ -107,7 +107,7 @@ def build_model(
         body, config.norm_bias_factor, config.entry.name
     )
     freeze(body, config.freeze, config.entry.name)
-    # Keras refuses a path as a name.
+    # Keras refuses paths and colons in a name.
     name = re.sub(r"\W+", "_", config.model)
     return with_auxiliary_heads(inputs, body(x), name=name)
 
