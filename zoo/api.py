@@ -413,7 +413,7 @@ def evaluate(
         UserError: a run has no model, or its examples cannot be loaded.
     """
     from zoo.evaluation import evaluate as evaluation
-    from zoo.evaluation import statistics
+    from zoo.evaluation import statistics, text
 
     if split is not None:
         evaluation.check_split(split)
@@ -442,11 +442,11 @@ def evaluate(
                 cache.add_split(each, split, part)
     results = evaluation.evaluate_runs(found, split, runs_dir, cache, tta)
     if len(found) == 1:
-        return Result(results[0], lambda: evaluation.format_result(results[0]))
+        return Result(results[0], lambda: text.format_result(results[0]))
     rows = statistics.summarize_seeds(found, results)
     return Result(
         {"runs": results, "configs": rows},
-        lambda: evaluation.format_results(results, rows),
+        lambda: text.format_results(results, rows),
     )
 
 

@@ -126,6 +126,7 @@ def test_a_test_score_of_an_older_run_of_that_name_is_not_the_original(
     text = path.read_text()
     assert '"seed": 0' in text
     path.write_text(text.replace('"seed": 0', '"seed": 5'))
+    (folder / "a" / "SHA256SUMS").unlink()
     found = json.loads(typed("evaluate", "a", f"--dataset={new}", "--json"))
     assert found["original"]["split"] == "val"
 

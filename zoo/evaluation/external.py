@@ -39,6 +39,7 @@ from zoo.data.loading import (
 from zoo.data.test_split import load_test_split
 from zoo.errors import UserError, close_matches, join_and
 from zoo.evaluation import evaluate, test_log
+from zoo.evaluation.text import format_classes, format_corrected
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 
@@ -495,7 +496,7 @@ def format_results(results: Sequence[dict[str, Any]]) -> str:
     blocks += [_format_accuracy(result, len(results) > 1) for result in results]
     if len(results) == 1:
         rows = [row for row in first["classes"] if row["examples"]]
-        blocks.append(evaluate.format_classes(rows))
+        blocks.append(format_classes(rows))
     return "\n\n".join(blocks)
 
 
@@ -524,7 +525,7 @@ def _format_accuracy(result: dict, with_name: bool) -> str:
         value = format_percent(drop["value"])
         rows.append(("drop in points", "", "", value, ends))
     lines = [format_table(("", *HEADS), rows, right=(1, 2, 3))]
-    if text := evaluate.format_corrected(result):
+    if text := format_corrected(result):
         lines.append(f"new: {text}")
     for note in [_original_note(original), *result["notes"]]:
         lines += _wrapped(note)

@@ -14,6 +14,7 @@ from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics
 from zoo.evaluation.test_log import EvaluationLog, describe_count, ordinal
+from zoo.evaluation.text import format_result
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
@@ -230,7 +231,7 @@ def test_balanced_accuracy_is_over_classes_with_examples(result):
 
 def test_the_table_has_a_dash_for_an_undefined_metric(result):
     run = {"run": "a", "split": "val", "examples": 200, "test_evaluations": 0}
-    text = evaluate.format_result({**run, **result[2]})
+    text = format_result({**run, **result[2]})
     assert "top-5 accuracy" in text
     rows = {line.split()[0]: line.split() for line in text.splitlines()[-12:]}
     assert rows["k10"][3] == "-"
@@ -243,4 +244,4 @@ def test_equal_targets_have_no_r2():
     )
     assert found == {"mean_squared_error": 1.0, "r2": None}
     run = {"run": "a", "split": "val", "examples": 3, "test_evaluations": 0}
-    assert "R2 -" in evaluate.format_result({**run, **found})
+    assert "R2 -" in format_result({**run, **found})

@@ -10,6 +10,7 @@ from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics, tta
 from zoo.evaluation.test_log import EvaluationLog
+from zoo.evaluation.text import format_result, format_results
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
@@ -114,9 +115,9 @@ def test_seeds_have_a_mean_of_one_view_and_one_of_several(run):
 
 def test_the_text_says_how_many_views(run):
     (result,) = evaluate.evaluate_runs([run], "val", tta="flip_shift")
-    assert "with 6 views" in evaluate.format_result(result)
+    assert "with 6 views" in format_result(result)
     rows = statistics.summarize_seeds([run], [result])
-    assert "6 views" in evaluate.format_results([result, result], rows)
+    assert "6 views" in format_results([result, result], rows)
 
 
 def test_an_unknown_kind_is_refused_with_the_nearest_one(run):

@@ -16,7 +16,7 @@ from zoo.data import load_dataset
 from zoo.data.test_split import load_test_split
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate
-from zoo.evaluation.evaluate import format_result
+from zoo.evaluation.text import format_result
 from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
