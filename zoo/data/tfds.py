@@ -210,10 +210,9 @@ def _resized_chunks(
 def _metadata(info: DatasetInfo, builder) -> dict[str, Any]:
     """Returns version, class names, sizes of splits and shape of images."""
     features = builder.info.features
-    known = list(features) if hasattr(features, "keys") else []
-    image, label = (
-        features[key] if key in known else None for key in ("image", "label")
-    )
+    # A FeaturesDict has no `get`; other features have no keys.
+    known = dict(features.items()) if hasattr(features, "items") else {}
+    image, label = known.get("image"), known.get("label")
     names = tuple(getattr(label, "names", None) or ())
     shape = getattr(image, "shape", None)
     if not names or shape is None:

@@ -116,6 +116,14 @@ def test_svhn_is_read_from_its_original_format(prepared):
         assert not truth
 
 
+def test_a_prepared_dataset_is_read_by_any_of_its_names(prepared):
+    where = {"data_dir": str(prepared[0] / "data")}
+    known = load_dataset("svhn", **where)
+    named = load_dataset("tfds:svhn_cropped", **where)
+    assert named.class_names == known.class_names
+    assert named.fingerprint == known.fingerprint
+
+
 def test_reading_is_repeatable(prepared):
     root, _ = prepared
     one, other = (
