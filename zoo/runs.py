@@ -692,6 +692,8 @@ def _parse_history(text: str) -> list[dict[str, float | None]]:
         {key: float(cell) if cell else None for key, cell in row.items()}
         for row in reader
     ]
+    if [row["epoch"] for row in rows] == [0]:
+        return rows  # of knn, which makes no step and has no training loss
     for number, row in enumerate(rows, 1):
         if row["epoch"] != number or None in (row["step"], row["loss"]):
             raise ValueError("rows are missing")

@@ -12,6 +12,7 @@ from zoo import pretrained
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore
+from zoo.runs import Run
 
 
 def make(folder, name, asked_for=True):
@@ -101,3 +102,12 @@ def test_a_run_that_cannot_be_locked_for_writing_is_not_running(
 
     monkeypatch.setattr("zoo.io.file_lock", refuse)
     assert run.status == "killed"
+
+
+def test_the_history_of_a_model_without_steps_is_one_row(tmp_path):
+    (tmp_path / "history.csv").write_text(
+        "epoch,step,loss,accuracy,val_loss,val_accuracy,seconds\n"
+        "0,0,,,0.25,0.9,0.1\n"
+    )
+    (row,) = Run(tmp_path, "knn").history
+    assert row["loss"] is None and row["val_accuracy"] == 0.9
