@@ -35,6 +35,13 @@ def python(code, *argv):
     return done.stdout
 
 
+@pytest.fixture(autouse=True)
+def data_dir(tmp_path_factory, monkeypatch):
+    """Arrays are cached in a folder of this test alone."""
+    folder = tmp_path_factory.mktemp("data")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(folder))
+
+
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory):
     """A run of one epoch on the digits."""
