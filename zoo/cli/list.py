@@ -70,7 +70,10 @@ def _describe_command() -> Command:
     command.text("input", None, "size of the images, such as 32x32x3")
     command.text("classes", "10", "number of classes")
     command.text(
-        "rows", None, "layers | stages (default: layers if they fit a screen)"
+        "rows",
+        None,
+        "layers | stages | paper, the table of the model's paper (default: "
+        "layers if they fit a screen)",
     )
     command.text(
         "diagram", None, "draw the layers into a new .png, .svg or .pdf file"

@@ -42,6 +42,7 @@ from zoo.errors import UserError, join_and, join_or
 from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
 from zoo.models.registry import ModelEntry
+from zoo.models.windows import windows_of
 from zoo.pretrained import list_weights
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ COUNTS_FILE = Path(__file__).with_name("counts.json")
 NUM_CLASSES = 10  # of the models in counts.json
 FLOAT_BYTES = 4  # of a float32
 MAX_ROWS = 40  # layers that fit a screen; larger models are shown by stages
-ROWS = ("layers", "stages")
+ROWS = ("layers", "stages", "paper")
+OUTPUT_FORMULA = "(input - filter + padding)/stride + 1"
 DIAGRAM_SUFFIXES = (".png", ".svg", ".pdf")
 
 
@@ -217,11 +219,13 @@ def describe_model(
         diagram: new .png, .svg or .pdf file for a drawing of the layers.
 
     Returns:
-        `layers`: name, kind, stage, output shape of one image, trainable and
+        `layers`: name, kind, stage, filter, stride and padding of a window,
+        output shape of one image with the formula of its size, trainable and
         non-trainable parameters, multiply-adds and bytes of output of each;
         `stages`: the same, summed by stage; `totals`: over all, with the
-        bytes of the weights; and name, description, paper, input, number of
-        classes and options of the model.
+        bytes of the weights; `paper_table`: title, heads and rows of the
+        table in the model's paper, where it is known; and name, description,
+        paper, input, number of classes and options of the model.
     """
     if diagram is not None:
         check_diagram(diagram)
@@ -242,6 +246,9 @@ def describe_model(
         "layers": [dataclasses.asdict(row) for row in rows],
         "stages": stage_costs(rows),
         "totals": {**total_costs(rows), **total_memory(rows)},
+        "paper_table": entry.load_paper_table()(model)
+        if entry.paper_table
+        else None,
     }
 
 
@@ -251,27 +258,111 @@ def format_description(
     """Formats what `describe_model` returned as a table.
 
     Args:
-        rows: "layers" or "stages"; by default layers if they fit a screen.
+        rows: "layers", "stages", or "paper" for the table that the model's
+            paper prints; by default layers if they fit a screen.
+
+    Raises:
+        UserError: the table of this paper is not known here.
     """
     if rows is None:
         fits = len(described["layers"]) <= MAX_ROWS
         rows = "layers" if fits else "stages"
-    heads = ("layer", "kind") if rows == "layers" else ("stage", "layers")
+    if rows == "paper":
+        table = _paper_table(described)
+    elif rows == "layers":
+        table = _layer_table(described)
+    else:
+        table = _stage_table(described)
+    parts = [_heading(described), table]
+    if sizes := _output_sizes(described, rows):
+        parts.append(sizes)
+    return "\n\n".join([*parts, _footing(described, rows)])
+
+
+def _layer_table(described: dict[str, Any]) -> str:
+    heads = ("layer", "kind", "filter", "stride", "padding")
     heads += ("output", "parameters", "MACs", "activations")
-    totals = described["totals"]
-    second = "" if rows == "layers" else str(len(described["layers"]))
     lines = [
-        *(_line(row, str(row[heads[1]])) for row in described[rows]),
-        ("total", second, "", *_numbers(totals)),
+        (row["name"], row["kind"], *_window_cells(row), *_cells(row))
+        for row in described["layers"]
     ]
-    right = (3, 4, 5) if rows == "layers" else (1, 3, 4, 5)
-    table = format_table(heads, lines, right)
-    return f"{_heading(described)}\n\n{table}\n\n{_footing(described, rows)}"
+    total = ("total", *[""] * 5, *_numbers(described["totals"]))
+    return format_table(heads, [*lines, total], right=(6, 7, 8))
 
 
-def _line(row: dict[str, Any], second: str) -> tuple[str, ...]:
-    shape = format_shape(row["output"])
-    return row["name"], second, shape, *_numbers(row)
+def _stage_table(described: dict[str, Any]) -> str:
+    heads = ("stage", "layers", "output", "parameters", "MACs", "activations")
+    lines = [
+        (row["name"], str(row["layers"]), *_cells(row))
+        for row in described["stages"]
+    ]
+    count = str(len(described["layers"]))
+    total = ("total", count, "", *_numbers(described["totals"]))
+    return format_table(heads, [*lines, total], right=(1, 3, 4, 5))
+
+
+def _window_cells(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Formats filter, stride and padding; blank for other layers."""
+    if row["filter"] is None:
+        return "", "", ""
+    # One number where height and width agree.
+    strides = dict.fromkeys(row["stride"])
+    return (
+        format_shape(row["filter"]),
+        "x".join(map(str, strides)),
+        row["padding"],
+    )
+
+
+def _cells(row: dict[str, Any]) -> tuple[str, ...]:
+    return format_shape(row["output"]), *_numbers(row)
+
+
+def _output_sizes(described: dict[str, Any], rows: str) -> str:
+    """Formats how sizes of maps follow from their windows.
+
+    Of all convolutions and poolings beside the table of layers, and beside
+    that of stages of those whose division is not whole.
+    """
+    if rows == "paper":
+        return ""
+    windows = [row for row in described["layers"] if row["formula"]]
+    if rows != "layers":
+        windows = [row for row in windows if not row["is_whole"]]
+    if not windows:
+        return ""
+    lines = [
+        (
+            row["name"],
+            row["formula"]
+            + ("" if row["is_whole"] else f"; {_describe_left_out(row)}"),
+        )
+        for row in windows
+    ]
+    return format_table(("output size", OUTPUT_FORMULA), lines)
+
+
+def _describe_left_out(row: dict[str, Any]) -> str:
+    pixels = row["left_out"]
+    if not pixels:
+        return "not whole"
+    last = "pixel" if pixels == 1 else f"{pixels} pixels"
+    return f"not whole: no window reaches the last {last}"
+
+
+def _paper_table(described: dict[str, Any]) -> str:
+    table = described["paper_table"]
+    if table is None:
+        known = [entry.name for entry in MODELS if entry.paper_table]
+        raise UserError(
+            f"--rows=paper: the paper of {described['name']} prints no table "
+            f"that is kept here; choose a model of {join_and(known)}, or "
+            "--rows=layers."
+        )
+    right = range(1, len(table["heads"])) if table["numbers"] else ()
+    return f"{table['title']}\n\n" + format_table(
+        table["heads"], table["rows"], right
+    )
 
 
 def _numbers(row: dict[str, Any]) -> tuple[str, str, str]:
@@ -336,6 +427,13 @@ class LayerCost:
         non_trainable: Number of non-trainable parameters.
         multiply_adds: Number of multiply-adds for one image.
         activation_bytes: Bytes of the output for one image, in float32.
+        filter: Height and width of a filter or of a pooling window.
+        stride: Its strides along height and width.
+        padding: `valid`, or `same` with the pixels on each side.
+        formula: How the output size follows from it; height and width apart
+            where they differ. Empty, as `filter` is `None`, for other layers.
+        is_whole: Whether that division has no remainder.
+        left_out: Pixels at the end that no window reaches.
     """
 
     name: str
@@ -346,6 +444,12 @@ class LayerCost:
     non_trainable: int
     multiply_adds: int
     activation_bytes: int
+    filter: tuple[int, int] | None = None
+    stride: tuple[int, int] | None = None
+    padding: str = ""
+    formula: str = ""
+    is_whole: bool = True
+    left_out: int = 0
 
 
 def layer_costs(model: keras.Model) -> list[LayerCost]:
@@ -390,7 +494,28 @@ def _cost(operation: keras.Operation, stages: dict[str, str]) -> LayerCost:
         non_trainable=_count(getattr(operation, "non_trainable_weights", ())),
         multiply_adds=count_multiply_adds(operation),
         activation_bytes=FLOAT_BYTES * sum(map(math.prod, shapes)),
+        **_window(operation),
     )
+
+
+def _window(operation: keras.Operation) -> dict[str, Any]:
+    """Returns the fields of `LayerCost` about the window of a layer."""
+    windows = windows_of(operation)
+    if windows is None:
+        return {}
+    padding = operation.padding
+    if padding == "same":
+        sides = dict.fromkeys(window.padding for window in windows)
+        padding = f"same {' x '.join(sides)}"
+    formulas = dict.fromkeys(window.formula for window in windows)
+    return {
+        "filter": tuple(window.size for window in windows),
+        "stride": tuple(window.stride for window in windows),
+        "padding": padding,
+        "formula": "; ".join(formulas),
+        "is_whole": all(window.is_whole for window in windows),
+        "left_out": max(window.left_out for window in windows),
+    }
 
 
 def _source(operation: keras.Operation) -> str:

@@ -29,7 +29,8 @@ widths. With norm=batch, 7,005,832 are trained. An auxiliary classifier adds
 from __future__ import annotations
 
 import dataclasses
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import keras
 from keras import layers
@@ -136,3 +137,101 @@ def pool(x, name):
 def respond(x, norm):
     """Local response normalization, where that is the norm."""
     return local_response_norm(x) if norm == "local_response" else x
+
+
+def paper_table(model: keras.Model) -> dict[str, Any]:
+    """Returns table 1 of the paper, counted on the model.
+
+    Parameters are those of the kernels, and the cost is in multiply-adds, as
+    the paper counts both.
+    """
+    rows = [
+        _row(model, "convolution", "conv1", ["conv1"], 1),
+        _row(model, "max pool", "pool1", ["pool1"], 0),
+        _row(
+            model,
+            "convolution",
+            "conv2",
+            ["conv2_reduce", "conv2"],
+            2,
+            ["", "64", "192", "", "", ""],
+        ),
+        _row(model, "max pool", "pool2", ["pool2"], 0),
+    ]
+    pools = {"3b": "pool3", "4e": "pool4"}
+    for name, widths in MODULES.items():
+        module = f"module{name}"
+        branches = ("1x1", "3x3_reduce", "3x3", "5x5_reduce", "5x5", "pool_1x1")
+        columns = [str(width) for width in widths]
+        own = [f"{module}_{branch}" for branch in branches]
+        joined = f"{module}_joined"
+        title = f"inception ({name})"
+        rows.append(_row(model, title, joined, own, 2, columns))
+        if name in pools:
+            pool = pools[name]
+            rows.append(_row(model, "max pool", pool, [pool], 0))
+    rows.append(_row(model, "avg pool", "features", [], 0))
+    if any(layer.name == "dropout" for layer in model.layers):
+        rate = model.get_layer("dropout").rate
+        title = f"dropout ({rate:.0%})"
+        rows.append(_row(model, title, "features", [], 0))
+    rows.append(_row(model, "linear", "logits", ["logits"], 1))
+    classes = model.get_layer("logits").units
+    rows.append(("softmax", "", f"1x1x{classes}", "0", *[""] * 8))
+    return {
+        "title": "Table 1 of the paper, counted on this model: kernels without "
+        "biases, multiply-adds of one image.",
+        "heads": (
+            *("type", "patch/stride", "output size", "depth"),
+            *("#1x1", "#3x3 reduce", "#3x3", "#5x5 reduce", "#5x5"),
+            *("pool proj", "params", "ops"),
+        ),
+        "rows": rows,
+        "numbers": True,
+    }
+
+
+def _row(model, title, output, names, depth, columns=("",) * 6):
+    """Returns one row of the table.
+
+    Args:
+        output: layer whose output is that of the row.
+        names: layers of the row, whose cost is summed; the last one's window
+            is shown, except in a module.
+        depth: layers with weights one behind another.
+    """
+    shape = model.get_layer(output).output.shape[1:]
+    height, width, maps = (1, 1, *shape)[-3:]
+    patch, params, operations = "", 0, 0
+    for layer in map(model.get_layer, names):
+        if isinstance(layer, layers.MaxPooling2D):
+            patch = _patch(layer.pool_size, layer.strides)
+        elif isinstance(layer, layers.Conv2D):
+            kernel = math.prod(layer.kernel.shape)
+            params += kernel
+            operations += kernel * math.prod(layer.output.shape[1:3])
+            patch = _patch(layer.kernel_size, layer.strides)
+        else:
+            params += math.prod(layer.kernel.shape)
+            operations = params
+    if output.endswith("_joined"):
+        patch = ""
+    if output == "features" and title == "avg pool":
+        side, _ = model.get_layer(output).input.shape[1:3]
+        patch = f"{side}x{side}/1"
+    size = f"{height}x{width}x{maps}"
+    costs = (_rounded(params), _rounded(operations)) if names else ("", "")
+    return title, patch, size, str(depth), *columns, *costs
+
+
+def _patch(size, strides):
+    return f"{size[0]}x{size[1]}/{strides[0]}"
+
+
+def _rounded(number):
+    """Formats a count in the paper's units, K and M of a thousand."""
+    if not number:
+        return ""
+    if number < 1e6:
+        return f"{number / 1e3:.3g}K"
+    return f"{number / 1e6:.3g}M"

@@ -43,6 +43,9 @@ class ModelEntry:
         adapt: Location of `adapt(model, images)` for a model with layers
             whose weights are computed from training images `[N, H, W, C]`,
             preprocessed; called once, before the first step.
+        paper_table: Location of `paper_table(model)`, which returns the table
+            of the model's paper: its `title`, `heads`, `rows` of text, and
+            whether its cells are `numbers`.
         year, paper, lecture: Origin, and the lecture that teaches it.
         members: Names of a family that listings show.
         name_patterns: Arguments of the name that are words, each with the
@@ -74,6 +77,7 @@ class ModelEntry:
     takes_vectors: bool = False
     fit: str = ""
     adapt: str = ""
+    paper_table: str = ""
     year: int | None = None
     paper: str = ""
     lecture: str = ""
@@ -133,8 +137,9 @@ class ModelEntry:
     def _regex(self) -> str:
         def group(found: re.Match) -> str:
             key = found[1]
-            text = r"\w*" if key in self.name_patterns else "[1-9][0-9]{0,8}|0"
-            return f"(?P<{key}>{text})"
+            if key in self.name_patterns:
+                return rf"(?P<{key}>[\w-]*)"
+            return f"(?P<{key}>[1-9][0-9]{{0,8}}|0)"
 
         return re.sub(r"<(\w+)>", group, self.name)
 
@@ -174,6 +179,10 @@ class ModelEntry:
     def load_adapt(self) -> Callable:
         """Returns the function that computes weights from images."""
         return _import(self.adapt)
+
+    def load_paper_table(self) -> Callable:
+        """Returns the function that makes the table of the paper."""
+        return _import(self.paper_table)
 
 
 def _import(location: str) -> Callable:

@@ -6,6 +6,7 @@ when it is first called. Options given for a run override the default recipe.
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from zoo.models.registry import ModelEntry
@@ -107,14 +108,21 @@ WRNS = ("wrn16_1", "wrn16_4", "wrn28_2", "wrn40_4", "wrn16_8", "wrn28_10")
 CNNS = ("cnn_cf", "cnn_cpcpff", "cnn_cpcpfdf")
 CNNS += ("cnn_cnf", "cnn_cpncpnff", "cnn_cpncpnfdf")
 # The letters of `cnn_<letters>`: after the first f there are vectors, not maps.
-CNN_LETTERS = "[cpnd]*[ndf]*f"
-# Options of `cnn_<letters>` and the letters that they need to have an effect.
+# Numbers stand behind their letter, and hyphens between layers.
+CNN_LETTERS = re.sub(
+    "N",
+    "[1-9][0-9]{0,8}",
+    "(?:(?:c(?:N)?(?:kN)?(?:sN)?v?|p[ma]?(?:N)?(?:sN)?v?|[nd])-?)*"
+    "(?:(?:f(?:N)?|[nd])-?)*f",
+)
+# Options of `cnn_<letters>` and what a word must contain for them to have an
+# effect: layers for which it gives no number.
 CNN_OPTIONS = {
-    "filter_size": "c",
-    "maps": "c",
-    "pool": "p",
-    "pool_size": "p",
-    "dense_width": "f.*f",
+    "filter_size": "c[0-9]*(?![0-9k])",
+    "maps": "c(?![0-9])",
+    "pool": "p(?![ma])",
+    "pool_size": "p[ma]?(?![ma0-9])",
+    "dense_width": "f(?![0-9]).*f",
     "activation": "c|f.*f",
     "norm": "n",
     "dropout": "d",
@@ -167,7 +175,8 @@ TABLE = (
         description="CNN by letters: c=conv, p=max-pool, n=norm, d=dropout, "
         "f=fully connected",
         default_input_shape=COLOR,
-        lecture="layer strings of c, p, n, d and f",
+        lecture="layer strings of c, p, n, d and f, with numbers as in "
+        "cnn_c32k3s2v-p-c64k3-f128-d-f",
         members=CNNS,
         name_patterns={"letters": CNN_LETTERS},
         option_patterns=CNN_OPTIONS,
@@ -244,6 +253,7 @@ TABLE = (
     ModelEntry(
         name="googlenet",
         builder="zoo.models.googlenet:build",
+        paper_table="zoo.models.googlenet:paper_table",
         description="nine inception modules, global average pooling",
         default_input_shape=PHOTO,
         min_size=64,
@@ -341,6 +351,7 @@ TABLE = (
     ModelEntry(
         name="wrn<depth>_<width>",
         builder="zoo.models.wide_resnet:build",
+        paper_table="zoo.models.wide_resnet:paper_table",
         description="wide residual network with pre-activation",
         default_input_shape=COLOR,
         min_size=8,

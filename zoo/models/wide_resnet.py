@@ -24,6 +24,8 @@ WRN-28-10 36,479,194.
 
 from __future__ import annotations
 
+from typing import Any
+
 import keras
 from keras import layers
 
@@ -73,3 +75,41 @@ def build(
     x = layers.GlobalAveragePooling2D(name="features")(x)  # [B, 64 * width]
     logits = make.logits(x, num_classes)  # [B, K]
     return keras.Model(image, logits, name=f"wrn{depth}_{width}")
+
+
+def paper_table(model: keras.Model) -> dict[str, Any]:
+    """Returns table 1 of the paper, for this depth and width."""
+
+    def row(name, group, layer, kernels):
+        height, width = model.get_layer(layer).output.shape[1:3]
+        return (name, f"{height}x{width}", f"{kernels} {group}".rstrip())
+
+    def group(index):
+        prefix = f"group{index}_block"
+        first = model.get_layer(f"{prefix}1_conv1")
+        blocks = {
+            layer.name.partition("_conv")[0]
+            for layer in model.layers
+            if layer.name.startswith(prefix)
+            and layer.name.endswith(("_conv1", "_conv2"))
+        }
+        maps = first.filters
+        return row(
+            f"conv{index + 1}",
+            f"x {len(blocks)}",
+            f"{prefix}{len(blocks)}_conv2",
+            f"[3x3, {maps}; 3x3, {maps}]",
+        )
+
+    pooled = model.get_layer("features").input.shape[1:3]
+    return {
+        "title": "Table 1 of the paper: conv2 to conv4 are groups of N blocks "
+        "B(3,3), conv1 and avg-pool as they are.",
+        "heads": ("group name", "output size", "block type = B(3,3)"),
+        "rows": [
+            row("conv1", "", "conv1", "[3x3, 16]"),
+            *(group(index) for index in (1, 2, 3)),
+            ("avg-pool", "1x1", f"[{pooled[0]}x{pooled[1]}]"),
+        ],
+        "numbers": False,
+    }

@@ -9,7 +9,7 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models import MODELS, builder_options, create_model
-from zoo.models.convnet import build, check_word
+from zoo.models.convnet import build, parse_word
 
 SHAPE = (8, 8, 1)
 KINDS = {
@@ -171,7 +171,25 @@ def test_a_word_that_is_no_net_is_explained(name, sentence):
     assert str(error.value) == sentence
 
 
-@pytest.mark.parametrize("word", ["fc", "fpf", "cfdc", "CF", "c2f", "cf_1"])
+@pytest.mark.parametrize(
+    "word",
+    [
+        "fc",
+        "fpf",
+        "cfdc",
+        "CF",
+        "cf_1",
+        "c0f",
+        "k3cf",
+        "cvk3f",
+        "-cf",
+        "c--f",
+        "cf-",
+        "f10",
+        "d2f",
+        "cas2f",
+    ],
+)
 def test_other_words_are_refused_too(word):
     with pytest.raises(UserError, match=f"cnn_{word}"):
         create_model(f"cnn_{word}")
@@ -187,13 +205,77 @@ def test_a_word_is_right_exactly_if_maps_come_first_and_f_last(word):
         and set(rest) <= set("ndf")
         and word[-1] == "f"
     )
+    assert is_word(word) == right
+
+
+@settings(max_examples=500)
+@given(st.text("cpf32ksva-", max_size=9).map(lambda text: text + "f"))
+def test_the_table_and_the_builder_know_the_same_words(word):
+    is_word(word)
+
+
+def is_word(word):
+    """Whether the table lists a word, and that the builder agrees."""
     (family,) = (f for f in MODELS.families() if "letters" in f.name_patterns)
+    try:
+        parse_word(word)
+        right = True
+    except UserError:
+        right = False
     assert family.matches(f"cnn_{word}") == right
-    if right:
-        check_word(word)
-    else:
-        with pytest.raises(UserError):
-            check_word(word)
+    return right
+
+
+def test_numbers_say_maps_kernel_stride_padding_and_units():
+    model = create_model("cnn_c32k3s2v-p-c64k3-f128-d-f", 10, (32, 32, 3))
+    conv1, conv2 = model.get_layer("conv1"), model.get_layer("conv2")
+    assert conv1.kernel.shape == (3, 3, 3, 32)
+    assert (conv1.strides, conv1.padding) == ((2, 2), "valid")
+    assert conv1.output.shape == (None, 15, 15, 32)
+    assert model.get_layer("pool1").output.shape == (None, 8, 8, 32)
+    assert conv2.kernel.shape == (3, 3, 32, 64)
+    assert (conv2.strides, conv2.padding) == ((1, 1), "same")
+    assert model.get_layer("dense1").units == 128
+    # 3*9*32 + 32, 32*9*64 + 64, 8*8*64*128 + 128, 128*10 + 10
+    assert model.count_params() == 896 + 18_496 + 524_416 + 1_290 == 545_098
+
+
+def test_numbers_say_kind_size_and_stride_of_each_pooling():
+    model = create_model("cnn_cpa3pm2s1vpf", 3, (9, 9, 1), maps=2, pool_size=4)
+    first, second, third = (model.get_layer(f"pool{i}") for i in (1, 2, 3))
+    assert isinstance(first, layers.AveragePooling2D)
+    assert (first.pool_size, first.strides) == ((3, 3), (3, 3))
+    assert isinstance(second, layers.MaxPooling2D)
+    assert second.padding == "valid"
+    assert second.output.shape == (None, 2, 2, 2)
+    assert third.pool_size == (4, 4)
+
+
+def test_hyphens_and_numbers_that_are_the_defaults_change_nothing():
+    plain = create_model("cnn_cpff", 3, SHAPE)
+    spelled = create_model("cnn_c64k5s1-pm2s2-f256-f", 3, SHAPE)
+    for one, two in zip(plain.weights, spelled.weights, strict=True):
+        np.testing.assert_array_equal(one, two)
+
+
+def test_a_filter_larger_than_the_maps_is_explained():
+    with pytest.raises(UserError, match="conv2 of cnn_ck5s2v-ck5v-f needs"):
+        create_model("cnn_ck5s2v-ck5v-f", 3, SHAPE)
+
+
+@pytest.mark.parametrize(
+    "name, options",
+    [
+        ("cnn_c8k3-f", ["activation", "initializer", "l1", "l2"]),
+        (
+            "cnn_c8-pa-f4-f",
+            ["filter_size", "pool_size", "activation", "initializer"],
+        ),
+        ("cnn_ck3-p3-f-f", ["maps", "pool", "dense_width", "activation"]),
+    ],
+)
+def test_a_number_in_the_word_takes_the_place_of_the_option(name, options):
+    assert list(builder_options(MODELS.find(name)))[: len(options)] == options
 
 
 def test_an_option_without_its_letter_is_refused():

@@ -66,6 +66,54 @@ def test_the_rows_of_googlenet_are_the_modules_of_the_paper(capsys):
     assert described["totals"]["trainable"] == 6_998_552
 
 
+def test_googlenet_is_printed_as_in_the_table_of_its_paper():
+    described = describe_model("googlenet", None, 1000)
+    table = described["paper_table"]
+    rows = {row[0]: row[1:] for row in table["rows"]}
+    # Table 1 of arXiv 1409.4842: output size, depth and widths.
+    widths = ("128", "128", "192", "32", "96", "64")
+    assert rows["inception (3b)"][1:9] == ("28x28x480", "2", *widths)
+    assert rows["inception (3b)"][-1] == "304M"
+    assert rows["inception (5b)"][1] == "7x7x1024"
+    assert rows["avg pool"][:2] == ("7x7/1", "1x1x1024")
+    assert rows["linear"][1] == "1x1x1000"
+    assert [row[0] for row in table["rows"]].count("max pool") == 4
+    text = format_description(described, "paper")
+    assert "#5x5 reduce" in text and "dropout (40%)" in text
+
+
+def test_a_wide_resnet_is_printed_as_in_the_table_of_its_paper():
+    table = describe_model("wrn40_4")["paper_table"]
+    assert table["rows"] == [
+        ("conv1", "32x32", "[3x3, 16]"),
+        ("conv2", "32x32", "[3x3, 64; 3x3, 64] x 6"),
+        ("conv3", "16x16", "[3x3, 128; 3x3, 128] x 6"),
+        ("conv4", "8x8", "[3x3, 256; 3x3, 256] x 6"),
+        ("avg-pool", "1x1", "[8x8]"),
+    ]
+
+
+def test_a_model_without_a_table_in_its_paper_says_which_have_one():
+    with pytest.raises(UserError, match="--rows=paper.*googlenet"):
+        format_description(describe_model("lr"), "paper")
+
+
+def test_filter_stride_padding_and_the_formula_of_each_size_are_shown():
+    name = "cnn_c32k3s2v-p-c64k3-f128-d-f"
+    described = describe_model(name, (32, 32, 3))
+    rows = {row["name"]: row for row in described["layers"]}
+    conv1, pool1 = rows["conv1"], rows["pool1"]
+    assert (conv1["filter"], conv1["stride"]) == ((3, 3), (2, 2))
+    assert (conv1["padding"], pool1["padding"]) == ("valid", "same 0+1")
+    assert conv1["formula"] == "(32 - 3 + 2*0)/2 + 1 = 15.5, so 15"
+    assert pool1["formula"] == "(15 - 2 + 0 + 1)/2 + 1 = 8"
+    assert rows["dense1"]["filter"] is None
+    text = format_description(described)
+    (line,) = [line for line in text.splitlines() if "15.5" in line]
+    assert "not whole" in line and "last pixel" in line
+    assert text.count("not whole") == 1
+
+
 def test_a_description_sums_up_its_layers():
     described = json.loads(json.dumps(describe_model("lenet5")))
     assert described["totals"] == {
