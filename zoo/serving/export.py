@@ -24,7 +24,6 @@ from zoo.serving.formats import FORMATS, Format, PredictFn, find_format
 from zoo.serving.predict import check_classifier
 
 EXPORTS_DIR = "exports"  # inside the run folder, the default
-SAVED_MODEL_FILE = "saved_model.pb"  # in every SavedModel folder
 OLD = ".old.{}"  # name of a folder while it is replaced
 MAX_EXAMPLES = 256  # that an export is checked on
 NOISE_EXAMPLES = 64  # where the data of the run cannot be loaded
@@ -325,10 +324,10 @@ def _check_replaceable(format: Format, path: Path, overwrite: bool) -> None:
             "another --out."
         )
     # A folder of anything else would be lost by a typing error.
-    if path.is_dir() and not (path / SAVED_MODEL_FILE).is_file():
+    if path.is_dir() and not (path / format.marker).is_file():
         raise UserError(
-            f"{path} is not a SavedModel, and is not replaced; give another "
-            "--out."
+            f"{path} holds no {format.marker}, so it is no export of "
+            f"--format={format.name} and is not replaced; give another --out."
         )
 
 

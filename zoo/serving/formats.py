@@ -18,6 +18,7 @@ import numpy as np
 
 from zoo import backend, model_metadata
 from zoo.errors import UserError, join_and, unknown_name_error
+from zoo.serving.python_code import SCRIPT_FILE, load_python, write_python
 
 EXTRA = "export"  # of pyproject.toml
 METADATA_FILE = model_metadata.FILE
@@ -166,6 +167,7 @@ class Format:
         suffix: Suffix of the file; empty if a folder is written.
         packages: Packages that it needs besides the core dependencies.
         backend: Keras backend that can write it; empty if any can.
+        marker: File by which a folder of this format is known.
     """
 
     name: str
@@ -175,6 +177,7 @@ class Format:
     suffix: str = ""
     packages: tuple[str, ...] = ()
     backend: str = ""
+    marker: str = ""
 
     def check_backend(self) -> None:
         """Raises `UserError` if the current backend cannot write it."""
@@ -219,6 +222,7 @@ FORMATS = {
             write_saved_model,
             load_saved_model,
             backend="tensorflow",
+            marker="saved_model.pb",
         ),
         Format(
             "onnx",
@@ -228,6 +232,13 @@ FORMATS = {
             suffix=".onnx",
             packages=("tf2onnx", "onnx", "onnxruntime"),
             backend="tensorflow",
+        ),
+        Format(
+            "python",
+            "a folder with plain Keras code and the weights",
+            write_python,
+            load_python,
+            marker=SCRIPT_FILE,
         ),
     )
 }

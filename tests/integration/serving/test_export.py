@@ -31,6 +31,9 @@ from zoo.serving.formats import FORMATS, find_format, load_keras, write_onnx
 pytestmark = pytest.mark.filterwarnings("ignore:__array__ implementation")
 
 
+COLORS = np.random.default_rng(0).integers(0, 256, (9, 16, 16, 3)).astype("f4")
+
+
 def logits_of(run, examples):
     return run.load_model().predict_on_batch(examples)
 
@@ -47,6 +50,43 @@ def test_an_export_predicts_what_the_run_does(run, examples, tmp_path):
     assert np.abs(found["logits"] - wanted).max() < 1e-4
     expected = softmax(wanted.astype(np.float64), axis=1)
     assert np.abs(found["probabilities"] - expected).max() < 1e-6
+
+
+def test_the_python_code_of_a_run_prints_its_predictions(colors, tmp_path):
+    made = export(colors, "python", str(tmp_path / "code"))
+    found = FORMATS["python"].load(made.path)(COLORS)
+    difference = found["logits"] - logits_of(colors, COLORS)
+    assert np.abs(difference).max() < 1e-6
+    np.save(tmp_path / "x.npy", np.full((2, 16, 16, 3), (250, 30, 30), "u1"))
+    done = subprocess.run(
+        [sys.executable, "-I", made.path / "model.py", tmp_path / "x.npy"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    script = (made.path / "model.py").read_text()
+    assert "layers.Dense(3, name=" in script and "import zoo" not in script
+    assert [line.split()[1] for line in done.stdout.splitlines()] == ["red"] * 2
+
+
+def test_a_layer_that_is_not_of_keras_has_no_plain_code(tmp_path):
+    class Doubled(keras.layers.Layer):
+        def call(self, x):
+            return 2 * x
+
+    odd = keras.Sequential([keras.Input((2,)), Doubled(name="twice")])
+    with pytest.raises(UserError, match="twice is a Doubled, which is no"):
+        FORMATS["python"].write(
+            with_probabilities(odd), tmp_path / "m", METADATA
+        )
+    assert not (tmp_path / "m").exists()
+
+
+def test_a_folder_of_something_else_is_not_replaced(colors, tmp_path):
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(UserError, match="holds no model.py"):
+        export(colors, "python", str(tmp_path / "mine"), overwrite=True)
 
 
 def test_a_keras_file_has_its_metadata(colors, tmp_path):
