@@ -5,6 +5,7 @@ import shutil
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoo import metrics
 from zoo.cli.main import main
@@ -141,11 +142,37 @@ def test_evaluations_on_a_new_test_set_are_counted(typed, folder, new):
     assert lines[0]["test_set"] == lines[1]["test_set"]
 
 
-def test_seeds_on_a_new_set_count_once_and_have_a_table_each(typed, new):
+def test_seeds_on_a_new_set_count_once_and_share_a_table(typed, new):
     text = typed("evaluate", "a", "b", f"--dataset={new}")
     assert text.startswith("2 runs on npz:")
     assert "\n1st evaluation on this test set\n" in text
-    assert text.count("drop in points") == 2
+    (head,) = [x for x in text.splitlines() if x.startswith("#  run")]
+    assert head.split()[2:6] == ["original", "95%", "CI", "new"]
+    assert sorted(line.split()[1] for line in table_after(text, head)) == [
+        "a",
+        "b",
+    ]
+    assert "needs at least 3 runs" in text
+
+
+def table_after(text, head):
+    """Returns the rows below the head of a table."""
+    return text.partition(head)[2].partition("\n\n")[0].split("\n")[1:]
+
+
+def test_new_against_original_accuracy_is_drawn(typed, tmp_path):
+    plot = tmp_path / "plot.png"
+    text = typed(
+        "evaluate", "a", "b", "--dataset=shifted_digits", f"--plot={plot}"
+    )
+    assert str(plot) in text
+    with Image.open(plot) as image:
+        assert min(image.size) > 400
+
+
+def test_a_plot_without_another_dataset_is_refused(refused):
+    said = refused("evaluate", "a", "--plot=x.png")
+    assert "--plot=x.png needs --dataset" in said
 
 
 def test_validation_examples_of_another_set_are_not_logged(typed, folder):

@@ -41,7 +41,9 @@ def run_evaluate(argv: list[str]) -> int:
         "and those on one dataset are counted; seeds of one config evaluated "
         "together count once. With --dataset the accuracy on another dataset "
         "is compared with the original one, on validation examples, or on the "
-        "test set if it was evaluated before; classes are matched by name.",
+        "test set if it was evaluated before; classes are matched by name. "
+        "Of several runs the fit of new on original accuracy says whether "
+        "better ones lose more, and --plot draws it.",
         words=("[RUN...]",),
     )
     command.text(
@@ -54,6 +56,12 @@ def run_evaluate(argv: list[str]) -> int:
         "dataset", None, "dataset to evaluate on in place of the run's own"
     )
     command.text("data_dir", None, DATA_DIR)
+    command.text(
+        "plot",
+        None,
+        "with --dataset, write new against original accuracy to this PNG, "
+        "replacing it",
+    )
     command.text(
         "tta",
         None,
@@ -95,6 +103,11 @@ def _check_flags(values) -> None:
                 f"--tta={values.tta} is for a run's own data; leave out it or "
                 "--dataset."
             )
+    elif values.plot is not None:
+        raise UserError(
+            f"--plot={values.plot} needs --dataset: it shows the accuracy of "
+            "runs on another dataset against their original accuracy."
+        )
 
 
 def _evaluate(found: list[Run], values) -> None:
@@ -119,8 +132,11 @@ def _evaluate(found: list[Run], values) -> None:
 def _external(found: list[Run], values) -> None:
     """Evaluates runs on another dataset than their own."""
     with redirect_stderr():
-        from zoo.evaluation import external
+        from zoo.evaluation import external, new_accuracy
+        from zoo.evaluation.compare import check_plot_path
 
+        # A path that cannot be written is refused before anything is computed.
+        plot = None if values.plot is None else check_plot_path(values.plot)
         results = external.evaluate_external(
             found,
             values.dataset,
@@ -128,11 +144,14 @@ def _external(found: list[Run], values) -> None:
             data_dir=values.data_dir,
             runs_dir=values.runs_dir,
         )
+        if plot is not None:
+            new_accuracy.save_plot(results, plot)
     if values.json:
-        output = {"runs": results} if len(found) > 1 else results[0]
-        print(json.dumps(output, indent=1))
+        print(json.dumps(external.as_json(results), indent=1))
     else:
         print(external.format_results(results))
+        if plot is not None:
+            print(f"\nplot  {plot}")
 
 
 def run_compare(argv: list[str]) -> int:

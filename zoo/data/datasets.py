@@ -88,6 +88,12 @@ DATASETS = (
         10, (8, 8, 1), 1_437, 360,
         authors="Alpaydin and Kaynak, 1998", license="CC BY 4.0"),
     DatasetInfo(
+        "shifted_digits",
+        "the test images of digits, moved by a pixel, for `evaluate` only",
+        "zoo.data.toy_datasets:read_shifted_digits",
+        10, (8, 8, 1), 0, 360,
+        authors="Alpaydin and Kaynak, 1998", license="CC BY 4.0"),
+    DatasetInfo(
         "mnist", "handwritten digits", TFDS,
         10, (28, 28, 1), 60_000, 10_000,
         authors="LeCun, Cortes and Burges, 1998", license="CC BY-SA 3.0",

@@ -20,6 +20,7 @@ import numpy as np
 
 from zoo.data.dataset import Split
 from zoo.data.loading import (
+    TEST,
     DatasetReader,
     ReadRequest,
     reader_in_memory,
@@ -63,6 +64,31 @@ def read_low_contrast_digits(request: ReadRequest) -> DatasetReader:
     )
     images = (background + cells).astype(np.uint8)
     return _digits_reader(images, labels, request)
+
+
+def read_shifted_digits(request: ReadRequest) -> DatasetReader:
+    """Reads the test images of `digits`, each moved by one pixel.
+
+    Up, down, left or right or in between, as drawn for the image; white paper
+    comes in at the other side. Nobody takes them for other digits, and no
+    image was trained on: a new test set that is a little different.
+    """
+    cells, labels = _load_digits()
+    images = np.round(cells * (255 / DARKEST_CELL)).astype(np.uint8)
+    test = split_test(Split(images, labels), NUM_TEST_DIGITS)[TEST]
+    moves = [(y, x) for y in (-1, 0, 1) for x in (-1, 0, 1) if y or x]
+    drawn = np.random.RandomState(0).randint(len(moves), size=len(test))
+    framed = np.pad(test.images, ((0, 0), (1, 1), (1, 1), (0, 0)))
+    height, width = test.images.shape[1:3]
+    moved = [
+        image[1 + y : 1 + y + height, 1 + x : 1 + x + width]
+        for image, (y, x) in zip(
+            framed, map(moves.__getitem__, drawn), strict=True
+        )
+    ]
+    names = tuple(str(digit) for digit in range(10))
+    splits = {TEST: Split(np.stack(moved), test.labels)}
+    return reader_in_memory(splits, names, request.image_size)
 
 
 def _load_digits() -> tuple[np.ndarray, np.ndarray]:

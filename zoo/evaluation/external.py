@@ -39,6 +39,7 @@ from zoo.data.loading import (
 from zoo.data.test_split import load_test_split
 from zoo.errors import UserError, close_matches, join_and
 from zoo.evaluation import evaluate, test_log
+from zoo.evaluation.new_accuracy import fit_accuracies, format_accuracies
 from zoo.evaluation.text import format_classes, format_corrected
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
@@ -486,18 +487,54 @@ def _folded(name: str) -> str:
     return SEPARATORS.sub("", name).casefold()
 
 
+def as_json(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Returns the result of one run, or those of several with their fits."""
+    if len(results) == 1:
+        return results[0]
+    fits = fit_accuracies(results)
+    return {
+        "runs": list(results),
+        "fits": fits and {name: fit.to_dict() for name, fit in fits.items()},
+    }
+
+
 # Text.
 
 
 def format_results(results: Sequence[dict[str, Any]]) -> str:
-    """Returns results on one dataset as text; of one run class by class."""
-    first = results[0]
+    """Returns results on one dataset as text.
+
+    Of one run class by class; of several as a table, with what the accuracies
+    of all say together.
+    """
     blocks = [_format_head(results)]
-    blocks += [_format_accuracy(result, len(results) > 1) for result in results]
     if len(results) == 1:
-        rows = [row for row in first["classes"] if row["examples"]]
+        blocks.append(_format_accuracy(results[0]))
+        rows = [row for row in results[0]["classes"] if row["examples"]]
         blocks.append(format_classes(rows))
+    else:
+        blocks.append(format_accuracies(results))
+        blocks.append("\n".join(_common_notes(results)))
     return "\n\n".join(blocks)
+
+
+def _common_notes(results: Sequence[dict]) -> list[str]:
+    """Returns the lines of all notes, each once."""
+    notes = [
+        note
+        for result in results
+        for note in [_original_note(result["original"]), *result["notes"]]
+    ]
+    corrected = [
+        f"{result['run']}, new: {text}"
+        for result in results
+        if (text := format_corrected(result))
+    ]
+    return [
+        line
+        for note in dict.fromkeys([*notes, *corrected])
+        for line in _wrapped(note)
+    ]
 
 
 def _format_head(results: Sequence[dict]) -> str:
@@ -513,7 +550,7 @@ def _format_head(results: Sequence[dict]) -> str:
     return "\n".join(lines)
 
 
-def _format_accuracy(result: dict, with_name: bool) -> str:
+def _format_accuracy(result: dict) -> str:
     """Returns original accuracy, new accuracy and drop, and notes."""
     original, drop = result["original"], result["drop"]
     rows = [_accuracy_row("new", result)]
@@ -529,7 +566,7 @@ def _format_accuracy(result: dict, with_name: bool) -> str:
         lines.append(f"new: {text}")
     for note in [_original_note(original), *result["notes"]]:
         lines += _wrapped(note)
-    return "\n".join([result["run"]] * with_name + lines)
+    return "\n".join(lines)
 
 
 def _accuracy_row(name: str, result: dict) -> tuple[str, ...]:

@@ -13,8 +13,8 @@ from zoo.errors import UserError
 
 def test_the_table_is_in_the_order_of_the_lessons():
     assert [source.name for source in list_datasets()] == [
-        "digits", "low_contrast_digits", "mnist", "fashion_mnist", "svhn",
-        "street_digits", "cifar10",
+        "digits", "low_contrast_digits", "shifted_digits", "mnist",
+        "fashion_mnist", "svhn", "street_digits", "cifar10",
         "cifar100", "cifar10_1", "folder:", "npz:", "csv:", "tfds:", "arrays:",
         "moons", "circles", "spiral", "xor", "points:", "sine", "step", "bumps",
     ]  # fmt: skip

@@ -156,3 +156,17 @@ def test_digits_are_enlarged_if_asked():
     large = load_dataset("digits", image_size=28)
     assert large.input_shape == (28, 28, 1)
     np.testing.assert_array_equal(small.val.labels, large.val.labels)
+
+
+def test_shifted_digits_are_the_test_digits_moved_by_one_pixel():
+    digits, shifted = map(load_test_split, ("digits", "shifted_digits"))
+    np.testing.assert_array_equal(digits.labels, shifted.labels)
+    for before, after in zip(digits.images[:40], shifted.images, strict=False):
+        framed = np.pad(before, ((1, 1), (1, 1), (0, 0)))
+        moved = [
+            framed[1 + y : 9 + y, 1 + x : 9 + x]
+            for y in (-1, 0, 1)
+            for x in (-1, 0, 1)
+            if y or x
+        ]
+        assert any((after == image).all() for image in moved)
