@@ -16,6 +16,7 @@ ROOT = Path(__file__).parents[3]
 PATHS = notebooks.paths()
 # What each is told in place of its own parameters, so that it takes seconds.
 SMOKE = {
+    "backpropagation": {"EPOCHS": 1},
     "first_run": {"EPOCHS": 1},
     "house_numbers": {
         "DATASET": "npz:few.npz",
