@@ -29,6 +29,10 @@ from zoo.data.loading import load_dataset
 from zoo.errors import (
     UserError,
 )
+from zoo.explain import (
+    grad_cam,
+    top_patches,
+)
 from zoo.models import (
     create_model,
     list_models,
@@ -57,6 +61,7 @@ __all__ = [
     "diagnose",
     "evaluate",
     "export",
+    "grad_cam",
     "inspect",
     "landscape",
     "list_datasets",
@@ -74,6 +79,7 @@ __all__ = [
     "report",
     "resume",
     "sweep",
+    "top_patches",
     "train",
     "vary",
 ]

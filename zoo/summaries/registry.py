@@ -99,6 +99,14 @@ SUMMARIES = (
         "zoo.summaries.images:write_feature_maps", is_image=True,
         requires="images"),
     SummarySpec(
+        "patches", "parts of validation images that excite a map most",
+        "zoo.summaries.explanations:write_patches", ends_only=True,
+        is_image=True, requires="images"),
+    SummarySpec(
+        "grad_cam", "Grad-CAM: where the predicted class is found",
+        "zoo.summaries.explanations:write_grad_cam", is_image=True,
+        requires="images"),
+    SummarySpec(
         "decision_boundary", "decision boundary, hidden units and features "
         "of 2-D data",
         "zoo.summaries.toy_plots:write_decision_boundary", default=True,
