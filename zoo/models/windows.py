@@ -186,7 +186,7 @@ def receptive_fields(model: keras.Model) -> dict[str, Fields]:
     pixel = ReceptiveField(1, 1, 0)
     fields: dict[int, Fields] = {}  # by the id of a tensor
     named = {}
-    for operation in model.operations:
+    for operation in getattr(model, "operations", ()):
         if isinstance(operation, keras.layers.InputLayer):
             fields[id(operation.output)] = (pixel, pixel)
             continue

@@ -11,7 +11,7 @@ import contextlib
 import io
 import math
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -20,7 +20,8 @@ from markupsafe import Markup, escape
 from zoo import metrics
 from zoo.evaluation import compare
 from zoo.reporting.context import ReportContext
-from zoo.summaries import drawing, toy_plots
+from zoo.summaries import drawing, images, toy_plots
+from zoo.summaries import explanations as looks
 from zoo.summaries.drawing import Axes, Chart
 
 if TYPE_CHECKING:
@@ -273,6 +274,62 @@ class _Predictor:
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         return self._model.predict(inputs, batch_size=len(inputs), verbose=0)
+
+
+def explanations(run: ReportContext) -> list[Markup]:
+    """Returns Grad-CAM and the patches that excite maps; none without maps.
+
+    Of the validation images: one of each class, and the first thousand.
+    """
+    if not _has_finite_outputs(run) or run.is_regression:
+        return []
+    network = run.scored.model.layers[-1]
+    if not hasattr(network, "layers") or not _explained(network):
+        return []
+    part = run.scored.part
+    preprocess = _preprocessing(run.scored.model)
+    chosen = images.one_of_each_class(part.labels, looks.NUM_IMAGES)
+    cam = looks.draw_grad_cam(
+        network,
+        preprocess,
+        part.images[chosen].astype(np.float32),
+        run.scored.outputs[chosen],
+        part.labels[chosen],
+        run.class_names,
+    )
+    found = looks.top_patches(
+        network,
+        preprocess,
+        part.images[: looks.MAX_IMAGES].astype(np.float32),
+        looks.low_middle_high(looks.convolutions(network)),
+    )
+    return [
+        png(cam, f"Grad-CAM of {len(chosen)} validation images"),
+        *(
+            png(looks.draw_patches(each), f"Patches that excite {each.layer}")
+            for each in found
+        ),
+    ]
+
+
+def _explained(network) -> bool:
+    """Whether a network has convolutions that can be looked into."""
+    return bool(looks.convolutions(network)) and (
+        looks.cam_layer(network) is not None
+    )
+
+
+def _preprocessing(model) -> Callable[[np.ndarray], np.ndarray]:
+    """Returns the layers before the network as a function of raw inputs."""
+    import keras
+
+    before = keras.Model(model.input, model.layers[-2].output)
+
+    def preprocess(inputs: np.ndarray) -> np.ndarray:
+        values = before(inputs, training=False)
+        return keras.ops.convert_to_numpy(values)
+
+    return preprocess
 
 
 def example_image(run: ReportContext, index: int, alt: str) -> Markup:

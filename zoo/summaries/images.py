@@ -40,8 +40,9 @@ MISCLASSIFIED = (
 CONFUSION = (
     "Confusion matrix on validation images; at the end of training on the "
     "whole validation set. Rows: the label; columns: the prediction; at the "
-    "right the recall of each class. A bright row or column off the diagonal "
-    "is a pair of classes that the model confuses."
+    "right the recall of each class. Blue: correct; orange: errors, such as a "
+    "pair of classes that the model confuses. Of more than ten classes those "
+    "with most errors."
 )
 CALIBRATION = (
     "Reliability diagram (Guo et al. 2017). Blue: accuracy of the predictions "
@@ -172,10 +173,19 @@ def format_percent(probability: float) -> str:
 
 # The confusion matrix.
 
-MAX_CLASSES = 20  # in an image
-MAX_NAME_WIDTH = 120  # pixels, of class names
-MATRIX_SIDE = 320  # pixels, about, of the cells
-RECALL_WIDTH = 44  # pixels, of the column at the right
+MAX_CLASSES = 20  # in a report
+# TensorBoard shows an image on a card of about 380 x 215 pixels: so many
+# classes can be read there.
+MAX_CARD_CLASSES = 10
+MAX_ROW_NAME_WIDTH = 84  # pixels
+MAX_COLUMN_NAME_WIDTH = 66  # pixels, of names that are turned
+CELL_HEIGHT = LINE_HEIGHT + 2  # pixels
+MIN_CELL_WIDTH = 24  # pixels
+RECALL_WIDTH = 48  # pixels, of the column at the right
+# Blue and orange of Okabe and Ito 2008, which people who do not tell red from
+# green can tell apart.
+CORRECT_CELL: drawing.Color = (0, 114, 178)
+ERROR_CELL: drawing.Color = (213, 94, 0)
 
 
 def write_confusion(writer: EventWriter, snapshot: Snapshot) -> None:
@@ -192,15 +202,16 @@ def write_confusion(writer: EventWriter, snapshot: Snapshot) -> None:
     writer.image("confusion", image, snapshot.step, CONFUSION)
 
 
-def most_confused(counts: np.ndarray) -> np.ndarray:
+def most_confused(counts: np.ndarray, number: int = MAX_CLASSES) -> np.ndarray:
     """Returns the classes to show, in order: all, or those with most errors.
 
     Args:
         counts: int `[K, K]`, true by predicted. An error counts for both the
             true and the predicted class.
+        number: of classes to show.
     """
     errors = counts.sum(axis=0) + counts.sum(axis=1) - 2 * np.diag(counts)
-    return np.sort(np.argsort(-errors, kind="stable")[:MAX_CLASSES])
+    return np.sort(np.argsort(-errors, kind="stable")[:number])
 
 
 def draw_confusion(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
@@ -208,30 +219,33 @@ def draw_confusion(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
 
     A class without examples has no recall.
     """
-    shown = most_confused(counts)
-    side = max(24, min(44, MATRIX_SIDE // len(shown)))
-    cells = _color_cells(_row_fractions(counts)[np.ix_(shown, shown)], side)
+    shown = most_confused(counts, MAX_CARD_CLASSES)
+    part = counts[np.ix_(shown, shown)]
+    widest = max(drawing.text_width(f"{count:,}") for count in part.flat)
+    width = max(MIN_CELL_WIDTH, widest + 6)
+    cells = _color_cells(
+        _row_fractions(counts)[np.ix_(shown, shown)], CELL_HEIGHT, width
+    )
     for row, true in enumerate(shown):
-        y = row * side + (side - LINE_HEIGHT) // 2
+        y = row * CELL_HEIGHT + (CELL_HEIGHT - LINE_HEIGHT) // 2
         for column, predicted in enumerate(shown):
-            x = column * side + side // 2
-            _draw_count(cells, counts[true, predicted], x, y, side)
-    left = _row_names(names, shown, side)
-    below = _column_names(names, shown, side)
-    right = _recall_column(counts, shown, side)
-    indent = drawing.blank(len(below), left.shape[1])
-    rest = drawing.blank(len(below), right.shape[1])
-    drawing.draw_text(rest, "recall", RECALL_WIDTH, 0, MUTED, align=1)
+            if count := counts[true, predicted]:
+                x = column * width + width // 2
+                drawing.draw_text(cells, f"{count:,}", x, y, align=0.5)
+    left = _row_names(names, shown)
+    below = _column_names(names, shown, width)
+    right = _recall_column(counts, shown)
+    middle = np.concatenate([below, cells, _axis_label(cells.shape[1])])
     matrix = np.concatenate(
         [
-            np.concatenate([left, cells, right], axis=1),
-            np.concatenate([indent, below, rest], axis=1),
-        ]
+            _below(left, len(below), len(middle)),
+            middle,
+            _below(right, len(below), len(middle), "recall"),
+        ],
+        axis=1,
     )
     correct, total = np.trace(counts), counts.sum()
-    title = (
-        f"Rows: label; columns: prediction. {correct:,} of {total:,} correct"
-    )
+    title = f"{correct:,} of {total:,} correct (blue), errors orange"
     if len(shown) < len(counts):
         title += (
             f"; the {len(shown)} of {len(counts):,} classes with most errors"
@@ -239,73 +253,89 @@ def draw_confusion(counts: np.ndarray, names: tuple[str, ...]) -> np.ndarray:
     return drawing.with_title(matrix, f"{title}.")
 
 
+def _below(
+    strip: np.ndarray, above: int, height: int, head: str = ""
+) -> np.ndarray:
+    """Returns a strip beside the cells, padded to the height of the middle."""
+    top = drawing.blank(above, strip.shape[1])
+    if head:
+        y = above - LINE_HEIGHT
+        drawing.draw_text(top, head, strip.shape[1], y, MUTED, align=1)
+    rest = drawing.blank(height - above - len(strip), strip.shape[1])
+    return np.concatenate([top, strip, rest])
+
+
+def _axis_label(width: int) -> np.ndarray:
+    strip = drawing.blank(LINE_HEIGHT, width)
+    drawing.draw_text(strip, "prediction", width // 2, 0, MUTED, align=0.5)
+    return strip
+
+
 def _row_fractions(counts: np.ndarray) -> np.ndarray:
     """Returns each count as a fraction of its row; 0 in empty rows."""
     return counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
 
 
-def _color_cells(fractions: np.ndarray, side: int) -> np.ndarray:
-    """Colors cells: correct predictions green, errors red, none white."""
+def _color_cells(fractions: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Colors cells: correct predictions blue, errors orange, none white."""
     # The root makes rare errors visible beside frequent correct predictions.
     strength = np.sqrt(fractions)[..., None]
     is_correct = np.eye(len(fractions), dtype=bool)[..., None]
-    color = np.where(is_correct, np.array(CORRECT), np.array(INCORRECT))
-    cells = 255 + (color - 255) * 0.75 * strength
+    color = np.where(is_correct, np.array(CORRECT_CELL), np.array(ERROR_CELL))
+    # Blue is pale enough for the dark numbers on it.
+    strength = strength * np.where(is_correct, 0.6, 0.9)
+    cells = 255 + (color - 255) * strength
     image = cells.round().astype(np.uint8)
-    image = image.repeat(side, axis=0).repeat(side, axis=1)
-    image[::side], image[:, ::side] = LIGHT, LIGHT
+    image = image.repeat(height, axis=0).repeat(width, axis=1)
+    image[::height], image[:, ::width] = LIGHT, LIGHT
     return image
 
 
-def _draw_count(
-    image: np.ndarray, count: int, x: int, y: int, side: int
-) -> None:
-    text = str(count)
-    if count and drawing.text_width(text) < side:
-        drawing.draw_text(image, text, x, y, align=0.5)
-
-
-def _row_names(
-    names: tuple[str, ...], shown: np.ndarray, side: int
-) -> np.ndarray:
-    """Returns the names of the rows, flush right."""
-    width = _names_width(names, shown)
-    strip = drawing.blank(side * len(shown), width)
+def _row_names(names: tuple[str, ...], shown: np.ndarray) -> np.ndarray:
+    """Returns the names of the rows, flush right, and the label beside them."""
+    width = _names_width(names, shown, MAX_ROW_NAME_WIDTH)
+    strip = drawing.blank(CELL_HEIGHT * len(shown), width)
     for row, k in enumerate(shown):
         name = drawing.truncate(names[k], width - GAP)
-        y = row * side + (side - LINE_HEIGHT) // 2
+        y = row * CELL_HEIGHT + (CELL_HEIGHT - LINE_HEIGHT) // 2
         drawing.draw_text(strip, name, width - GAP // 2, y, align=1)
-    return strip
+    turned = drawing.blank(LINE_HEIGHT, len(strip))
+    drawing.draw_text(turned, "label", len(strip) // 2, 0, MUTED, align=0.5)
+    return np.concatenate([np.rot90(turned), strip], axis=1)
 
 
 def _column_names(
-    names: tuple[str, ...], shown: np.ndarray, side: int
+    names: tuple[str, ...], shown: np.ndarray, width: int
 ) -> np.ndarray:
-    """Returns the names of the columns, rotated if they are long."""
-    if _names_width(names, shown) > side:
-        return np.rot90(_row_names(names, shown, side))
-    strip = drawing.blank(LINE_HEIGHT, side * len(shown))
+    """Returns the names above the columns, turned if they are long."""
+    needed = _names_width(names, shown, MAX_COLUMN_NAME_WIDTH)
+    if needed <= width:
+        strip = drawing.blank(LINE_HEIGHT, width * len(shown))
+        for column, k in enumerate(shown):
+            x = column * width + width // 2
+            drawing.draw_text(strip, names[k], x, 0, align=0.5)
+        return strip
+    turned = drawing.blank(width * len(shown), needed)
     for column, k in enumerate(shown):
-        x = column * side + side // 2
-        drawing.draw_text(strip, names[k], x, 0, align=0.5)
-    return strip
+        name = drawing.truncate(names[k], needed - GAP // 2)
+        y = column * width + (width - LINE_HEIGHT) // 2
+        drawing.draw_text(turned, name, GAP // 2, y)
+    return np.rot90(turned)
 
 
-def _recall_column(
-    counts: np.ndarray, shown: np.ndarray, side: int
-) -> np.ndarray:
-    strip = drawing.blank(side * len(shown), RECALL_WIDTH)
+def _recall_column(counts: np.ndarray, shown: np.ndarray) -> np.ndarray:
+    strip = drawing.blank(CELL_HEIGHT * len(shown), RECALL_WIDTH)
     for row, k in enumerate(shown):
         total = counts[k].sum()
         text = f"{100 * counts[k, k] / total:.0f}%" if total else "-"
-        y = row * side + (side - LINE_HEIGHT) // 2
+        y = row * CELL_HEIGHT + (CELL_HEIGHT - LINE_HEIGHT) // 2
         drawing.draw_text(strip, text, RECALL_WIDTH, y, MUTED, align=1)
     return strip
 
 
-def _names_width(names: tuple[str, ...], shown: np.ndarray) -> int:
+def _names_width(names: tuple[str, ...], shown: np.ndarray, limit: int) -> int:
     widest = max(drawing.text_width(names[k]) for k in shown)
-    return min(widest, MAX_NAME_WIDTH) + GAP
+    return min(widest, limit) + GAP
 
 
 # The reliability diagram.

@@ -17,6 +17,7 @@ from zoo.training.train import train
 QUICK = {
     "digits": {"model": "lr", "steps": 60},
     "other": {"model": "lr", "steps": 60, "seed": 1, "l2": 0.01},
+    "filters": {"model": "cnn_c4k3-p-c4k3-f", "steps": 8},
     "moons": {"model": "lr", "dataset": "moons", "steps": 20},
     "sine": {"model": "lr", "dataset": "sine", "steps": 20},
     "wild": {
