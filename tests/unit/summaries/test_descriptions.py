@@ -15,13 +15,14 @@ from zoo.training.losses import cross_entropy, squared_error
 RANDOM = np.random.default_rng(0)
 # Kinds that put files or a graph, and no tag, into the folder of a split.
 WITHOUT_TAGS = {"scalars", "animation", "projector", "graph"}
-CONVOLUTIONAL = {"filters", "feature_maps"}
+CONVOLUTIONAL = {"filters", "feature_maps", "patches", "grad_cam"}
 # A tag of each kind that has not one of its own name.
 TAGS = {
     "gradients": "update_ratio/hidden1",
     "activations": "dead_units/features",
     "filters": "filters/conv1",
     "feature_maps": "feature_maps/conv1_activation",
+    "patches": "patches/conv1",
     "weights": "weights/hidden1",
     "hparams": "_hparams_/session_start_info",
 }
