@@ -26,7 +26,7 @@ _MODULES = {
     "zoo.config": ("TrainConfig",),
     "zoo.data": ("Dataset", "load_dataset"),
     "zoo.errors": ("UserError",),
-    "zoo.explain": ("grad_cam", "top_patches"),
+    "zoo.explain": ("grad_cam", "show_features", "top_patches"),
     "zoo.models": (
         "create_model", "list_models", "load_model", "load_preprocessing",
         "register_model",

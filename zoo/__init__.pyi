@@ -31,6 +31,7 @@ from zoo.errors import (
 )
 from zoo.explain import (
     grad_cam,
+    show_features,
     top_patches,
 )
 from zoo.models import (
@@ -78,6 +79,7 @@ __all__ = [
     "register_model",
     "report",
     "resume",
+    "show_features",
     "sweep",
     "top_patches",
     "train",

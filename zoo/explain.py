@@ -1,4 +1,4 @@
-"""What a trained run looks at, as Python functions: Grad-CAM and patches."""
+"""What a trained run looks at: Grad-CAM, patches, features as pictures."""
 
 from __future__ import annotations
 
@@ -11,11 +11,14 @@ from zoo import backend
 from zoo.api_result import Result
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, close_matches
-from zoo.evaluation import evaluate
+from zoo.evaluation import evaluate, feature_pictures
+from zoo.features import hog
 from zoo.models.inference import predict_batched
 from zoo.run_store import RunStore
 from zoo.runs import Run
 from zoo.summaries import drawing, explanations
+from zoo.summaries.images import one_of_each_class
+from zoo.training.setup import EXTRACTOR
 
 if TYPE_CHECKING:
     import keras
@@ -158,6 +161,54 @@ def top_patches(
         {each.layer: each for each in patches},
         "\n".join(lines),
         lambda: explanations.draw_low_middle_high(patches),
+    )
+
+
+@backend.fixed_settings()
+def show_features(
+    run: Run | str = "last", *, runs_dir: str = DEFAULTS["runs_dir"]
+) -> Result:
+    """Shows the features of a run before its classifier as pictures.
+
+    Args:
+        run: A run with `--features=hog` or `bag_of_visual_words`.
+        runs_dir: Folder in which runs are found by name.
+
+    Returns:
+        `features`, and `cells` `[N, h, w, 9]` of some validation images, or
+        `words` `[K, p, p, C]`; shown as a figure.
+
+    Raises:
+        UserError: the run has other features, or none.
+    """
+    found = _find(run, runs_dir)
+    kind = found.config.features
+    if kind not in ("hog", "bag_of_visual_words"):
+        has = f"--features={kind}" if kind else "no --features"
+        raise UserError(
+            f"{found.name} has {has}; pictures are drawn of hog and of "
+            "bag_of_visual_words."
+        )
+    if kind == "hog":
+        part = evaluate.load_split(found, "val")
+        chosen = one_of_each_class(part.labels, feature_pictures.MAX_IMAGES)
+        images = part.images[chosen].astype(np.float32)
+        names = found.resolved["data"]["class_names"]
+        return Result(
+            {"features": kind, "cells": hog.cell_histograms(images)},
+            f"HoG of {len(images)} validation images of {found.name}",
+            lambda: feature_pictures.draw_hog(
+                images, part.labels[chosen], names
+            ),
+        )
+    (extractor,) = [
+        layer for layer in found.load_model().layers if layer.name == EXTRACTOR
+    ]
+    words = feature_pictures.visual_words(extractor)
+    return Result(
+        {"features": kind, "words": words},
+        f"{len(words)} visual words of {found.name}",
+        lambda: feature_pictures.draw_codebook(words),
     )
 
 

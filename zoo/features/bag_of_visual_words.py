@@ -27,6 +27,7 @@ NUM_PATCHES = 40_000  # random ones, which are clustered
 SEED = 0  # of its own: the words depend on the images alone
 VARIANCE_OFFSET = 10.0  # squared gray values, added to that of a patch
 MIN_IMAGE_SIZE = 4
+NEARNESS = "nearness"  # the layer whose weights are the words
 
 
 def fit(images: np.ndarray) -> Extractor:
@@ -42,7 +43,7 @@ def fit(images: np.ndarray) -> Extractor:
     patches = ops.image.extract_patches(
         image - 128.0, patch, strides=1, padding="valid"
     )  # [B, h, w, patch * patch * C]
-    nearness = keras.layers.Dense(len(words), name="nearness")
+    nearness = keras.layers.Dense(len(words), name=NEARNESS)
     # The first of the largest, without argmax, which Keras on TensorFlow
     # makes of bit operations that ONNX does not have.
     _, nearest = ops.top_k(nearness(normalize_contrast(patches, ops)), 1)

@@ -34,10 +34,7 @@ def build(input_shape: tuple[int, int, int]) -> Extractor:
     """Returns the extractor for images `(H, W, C)`."""
     cell = cell_size(input_shape)
     image = keras.Input(input_shape, name="image")
-    down, right = _gradients(image)
-    magnitude = ops.sqrt(ops.square(down) + ops.square(right))
-    votes = _orientations(down, right) * magnitude[..., None]  # [B, H, W, 9]
-    cells = _cells(votes, cell)
+    cells = _cells(_votes(image), cell)
     blocks = _normalize(_blocks(cells))  # [B, H', W', 36]
     vector = keras.layers.Flatten(name="features")(blocks)
     return Extractor(
@@ -59,6 +56,28 @@ def cell_size(input_shape: tuple[int, int, int]) -> int:
         f"pixels a side, not {input_shape[0]}x{input_shape[1]}; give "
         "--image_size=8 or more."
     )
+
+
+def cell_histograms(images: np.ndarray) -> np.ndarray:
+    """Returns the edges in each cell, before blocks are normalized.
+
+    Args:
+        images: raw, 0..255, `[N, H, W, C]`.
+
+    Returns:
+        Mean strength of edges by orientation of the gradient, float32
+        `[N, h, w, 9]`.
+    """
+    votes = _votes(ops.convert_to_tensor(images, "float32"))
+    cells = _cells(votes, cell_size(images.shape[1:]))
+    return ops.convert_to_numpy(cells)
+
+
+def _votes(image):
+    """Returns the strength of every pixel's edge, `[B, H, W, 9]`."""
+    down, right = _gradients(image)
+    magnitude = ops.sqrt(ops.square(down) + ops.square(right))
+    return _orientations(down, right) * magnitude[..., None]
 
 
 def _gradients(image):
