@@ -89,7 +89,7 @@ DATASETS = (
         authors="Alpaydin and Kaynak, 1998", license="CC BY 4.0"),
     DatasetInfo(
         "shifted_digits",
-        "the test images of digits, moved by a pixel, for `evaluate` only",
+        "the test images of digits, moved a little, for `evaluate` only",
         "zoo.data.toy_datasets:read_shifted_digits",
         10, (8, 8, 1), 0, 360,
         authors="Alpaydin and Kaynak, 1998", license="CC BY 4.0"),

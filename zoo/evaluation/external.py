@@ -519,20 +519,27 @@ def format_results(results: Sequence[dict[str, Any]]) -> str:
 
 
 def _common_notes(results: Sequence[dict]) -> list[str]:
-    """Returns the lines of all notes, each once."""
-    notes = [
+    """Returns the lines of all notes: what holds for every run once."""
+    notes: dict[str, int] = {}
+    for result in results:
+        for note in [_original_note(result["original"]), *result["notes"]]:
+            shared = note.replace(result["run"], "each run")
+            notes[shared] = notes.get(shared, 0) + 1
+    common = [note for note, count in notes.items() if count == len(results)]
+    rest = [
         note
         for result in results
         for note in [_original_note(result["original"]), *result["notes"]]
+        if note.replace(result["run"], "each run") not in common
     ]
-    corrected = [
-        f"{result['run']}, new: {text}"
-        for result in results
-        if (text := format_corrected(result))
-    ]
+    if any(format_corrected(result) for result in results):
+        common.append(
+            "the intervals are those of one evaluation; --json has those "
+            "corrected for all evaluations on this test set"
+        )
     return [
         line
-        for note in dict.fromkeys([*notes, *corrected])
+        for note in dict.fromkeys([*common, *rest])
         for line in _wrapped(note)
     ]
 

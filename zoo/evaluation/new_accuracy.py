@@ -298,10 +298,14 @@ def _label(figure, axes, numbered: Sequence[tuple[int, dict]]) -> None:
         f"original accuracy ({original['dataset']}, {original['split']})"
     )
     axes.set_ylabel(f"new accuracy ({first['dataset']}, {first['split']})")
-    axes.set_title("Original and new accuracy, with 95% intervals", loc="left")
+    axes.set_title("95% intervals", loc="left", fontsize=10)
     handles, labels = axes.get_legend_handles_labels()
     handles += [axes.plot([], [], " ")[0] for _ in numbered]
-    labels += [f"{number}  {result['run']}" for number, result in numbered]
+    names = _short_names([result["run"] for _, result in numbered])
+    labels += [
+        f"{number}  {name}"
+        for (number, _), name in zip(numbered, names, strict=True)
+    ]
     figure.legend(
         handles,
         labels,
@@ -310,6 +314,12 @@ def _label(figure, axes, numbered: Sequence[tuple[int, dict]]) -> None:
         handlelength=1.5,
         frameon=False,
     )
+
+
+def _short_names(names: list[str]) -> list[str]:
+    """Returns the last parts of names, if these tell the runs apart."""
+    short = [name.rpartition("/")[2] for name in names]
+    return short if len(set(short)) == len(names) else names
 
 
 def _plot_point(axes, original: dict[str, Any], new: dict[str, Any]) -> None:
