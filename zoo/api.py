@@ -391,7 +391,6 @@ def evaluate(
     dataset: str | None = None,
     data_dir: str | None = None,
     tta: str | None = None,
-    plot: str | os.PathLike[str] | None = None,
     runs_dir: str = RUNS_DIR,
 ) -> Result:
     """Evaluates runs, with confidence intervals, in total and by class.
@@ -408,8 +407,6 @@ def evaluate(
         tta: Test-time augmentation, stated beside the accuracy of one view:
             `flip` averages the logits of an image and its mirror image,
             `flip_shift` those of six views.
-        plot: With `dataset`, a PNG to write, replacing it: new against
-            original accuracy of the runs, with fits.
         runs_dir: Folder in which runs are found by name.
 
     Raises:
@@ -428,21 +425,15 @@ def evaluate(
             RunStore(runs_dir).check_full_names(texts)
     found = find_runs(names, runs_dir, None if dataset else data_dir)
     if dataset is not None:
-        from zoo.evaluation import external, new_accuracy
-        from zoo.evaluation.compare import check_plot_path
+        from zoo.evaluation import external
 
         if tta is not None:
             raise UserError("tta is for a run's own data, and not dataset.")
-        target = None if plot is None else check_plot_path(str(plot))
         results = external.evaluate_external(
             found, dataset, split, data_dir=data_dir, runs_dir=runs_dir
         )
-        if target is not None:
-            new_accuracy.save_plot(results, target)
-        values = external.as_json(results)
-        return Result(values, lambda: external.format_results(results))
-    if plot is not None:
-        raise UserError("plot shows accuracies on another dataset; give it.")
+        values, draw = external.as_json(results), external.plotter(results)
+        return Result(values, lambda: external.format_results(results), draw)
     split, cache = split or "val", evaluation.SplitCache()
     if data is not None:
         for each in found:

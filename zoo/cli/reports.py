@@ -132,26 +132,22 @@ def _evaluate(found: list[Run], values) -> None:
 def _external(found: list[Run], values) -> None:
     """Evaluates runs on another dataset than their own."""
     with redirect_stderr():
-        from zoo.evaluation import external, new_accuracy
-        from zoo.evaluation.compare import check_plot_path
+        from zoo.evaluation import external
 
-        # A path that cannot be written is refused before anything is computed.
-        plot = None if values.plot is None else check_plot_path(values.plot)
         results = external.evaluate_external(
             found,
             values.dataset,
             values.split,
             data_dir=values.data_dir,
+            plot=values.plot,
             runs_dir=values.runs_dir,
         )
-        if plot is not None:
-            new_accuracy.save_plot(results, plot)
     if values.json:
         print(json.dumps(external.as_json(results), indent=1))
     else:
         print(external.format_results(results))
-        if plot is not None:
-            print(f"\nplot  {plot}")
+        if values.plot is not None:
+            print(f"\nplot  {values.plot}")
 
 
 def run_compare(argv: list[str]) -> int:

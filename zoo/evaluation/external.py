@@ -13,7 +13,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,13 @@ from zoo.data.loading import (
 from zoo.data.test_split import load_test_split
 from zoo.errors import UserError, close_matches, join_and
 from zoo.evaluation import evaluate, test_log
-from zoo.evaluation.new_accuracy import fit_accuracies, format_accuracies
+from zoo.evaluation.compare import check_plot_path
+from zoo.evaluation.new_accuracy import (
+    fit_accuracies,
+    format_accuracies,
+    render_plot,
+    save_plot,
+)
 from zoo.evaluation.text import format_classes, format_corrected
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
@@ -97,6 +103,7 @@ def evaluate_external(
     split: str | None = None,
     *,
     data_dir: str | None = None,
+    plot: str | None = None,
     runs_dir: str = DEFAULTS["runs_dir"],
 ) -> list[dict[str, Any]]:
     """Evaluates the saved models of runs on another dataset than their own.
@@ -106,6 +113,7 @@ def evaluate_external(
         name: Name of the dataset, whose classes are matched by name.
         split: `test`, `val` or `train`; `None` as in `load_external`.
         data_dir: Folder of tensorflow-datasets; else that of each run.
+        plot: A PNG to write, replacing it: new against original accuracy.
         runs_dir: Folder of runs, where the log of test-set evaluations is.
 
     Returns:
@@ -119,6 +127,8 @@ def evaluate_external(
         UserError: a run has no model or no classes, or the dataset does not
             fit.
     """
+    # A path that cannot be written is refused before anything is computed.
+    target = None if plot is None else check_plot_path(plot)
     for run in runs:
         _check_run(run, name)
     test_log.check_readable(runs, runs_dir)
@@ -127,10 +137,14 @@ def evaluate_external(
         _evaluate(run, found, runs_dir)
         for run, found in zip(runs, mapped, strict=True)
     ]
-    if mapped[0].external.split not in (TEST, ALL):
-        return test_log.add_counts(runs, results, runs_dir, name)
-    fingerprints = [found.fingerprint for found in mapped]
-    return test_log.log_results(runs, results, fingerprints, runs_dir, name)
+    if mapped[0].external.split in (TEST, ALL):
+        prints = [found.fingerprint for found in mapped]
+        results = test_log.log_results(runs, results, prints, runs_dir, name)
+    else:
+        results = test_log.add_counts(runs, results, runs_dir, name)
+    if target is not None:
+        save_plot(results, target)
+    return results
 
 
 def _check_run(run: Run, name: str) -> None:
@@ -496,6 +510,13 @@ def as_json(results: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "runs": list(results),
         "fits": fits and {name: fit.to_dict() for name, fit in fits.items()},
     }
+
+
+def plotter(
+    results: Sequence[dict[str, Any]],
+) -> Callable[[], np.ndarray] | None:
+    """Returns a function that plots several runs; `None` for one."""
+    return (lambda: render_plot(results)) if len(results) > 1 else None
 
 
 # Text.

@@ -251,6 +251,15 @@ def save_plot(results: Sequence[dict[str, Any]], target: pathlib.Path) -> None:
         canvas.print_png(file)
 
 
+def render_plot(results: Sequence[dict[str, Any]]) -> np.ndarray:
+    """Returns the plot of `save_plot`, uint8 `[H, W, 3]`."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    canvas = FigureCanvasAgg(plot_accuracies(results))
+    canvas.draw()
+    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+
+
 def plot_accuracies(results: Sequence[dict[str, Any]]) -> Figure:
     """Returns a figure with one numbered point for each run, and the fits."""
     from matplotlib.figure import Figure

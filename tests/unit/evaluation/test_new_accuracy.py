@@ -9,6 +9,7 @@ from zoo.evaluation.new_accuracy import (
     describe_fits,
     fit_accuracies,
     format_accuracies,
+    render_plot,
     save_plot,
 )
 from zoo.metrics import binomial_ci
@@ -132,3 +133,4 @@ def test_the_plot_is_a_picture(results, tmp_path):
     save_plot(results, tmp_path / "plot.png")
     with Image.open(tmp_path / "plot.png") as image:
         assert min(image.size) > 400
+    assert min(render_plot(results).shape[:2]) > 400
