@@ -619,11 +619,26 @@ _LAYER_STATS = [
         "step": int,
         "layers": dict,
         "hidden": dict,
+        "examples": int,
+        "logits_std": _NUMBER,
         "classes": (dict, type(None)),
         "batch_norm": (dict, type(None)),
     }
 ]
-_HISTORY_COLUMNS = ("epoch", "step", "loss")  # that are never empty
+# Numbers of a measurement, of each layer or of the whole network.
+_LAYER_STATS_KEYS = {
+    "layers": ("weight_norm", "gradient_norm", "update_ratio"),
+    "hidden": ("mean", "std", "dead", "spread"),
+    "classes": (
+        *("loss", "chance_loss", "largest_class", "accuracy", "confidence"),
+        "calibration_error",
+    ),
+    "inputs": ("mean", "std", "brightness_fraction"),
+    "batch_norm": ("momentum", "loss_in_training", "accuracy_in_training"),
+}
+_HISTORY_COLUMNS = {
+    *("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy"),
+}
 
 
 def _check(value: Any, expected: Any) -> None:
@@ -658,6 +673,7 @@ def _parse_resolved(text: str) -> dict[str, Any]:
     _check(resolved, {"format": int})
     if resolved["format"] == FORMAT:
         _check(resolved, _RESOLVED)
+        _check(resolved["data"].get("random_labels"), (dict, type(None)))
     return resolved
 
 
@@ -676,9 +692,12 @@ def _parse_layer_stats(text: str) -> list[dict[str, Any]]:
     rows = json.loads(text)
     _check(rows, _LAYER_STATS)
     for row in rows:
-        for kind in ("layers", "hidden"):
-            for numbers in row[kind].values():
-                _check(numbers, dict)
+        for kind, keys in _LAYER_STATS_KEYS.items():
+            groups = row.get(kind)
+            if kind in ("classes", "inputs", "batch_norm"):
+                groups = {} if groups is None else {kind: groups}
+            for numbers in groups.values():
+                _check(numbers, {key: _NUMBER for key in keys})
     return rows
 
 
@@ -686,7 +705,7 @@ def _parse_history(text: str) -> list[dict[str, float | None]]:
     if not text.endswith("\n"):
         raise ValueError("the last row is torn")
     reader = csv.DictReader(text.splitlines(), restval="missing")
-    if not {*_HISTORY_COLUMNS} <= {*reader.fieldnames}:
+    if not _HISTORY_COLUMNS <= {*reader.fieldnames}:
         raise ValueError("a column is missing")
     rows = [
         {key: float(cell) if cell else None for key, cell in row.items()}

@@ -155,7 +155,9 @@ def trained(request, status="completed", accuracy=0.8):
     (path / "resolved.json").write_text(json.dumps(resolved))
     (path / "metrics.json").write_text(json.dumps(metrics))
     (path / "model.keras").write_text("")
-    (path / "history.csv").write_text("epoch,step,loss\n1,1,0.5\n")
+    (path / "history.csv").write_text(
+        "epoch,step,loss,accuracy,val_loss,val_accuracy\n1,1,0.5,,,\n"
+    )
     return RunResult(request, status, metrics)
 
 
