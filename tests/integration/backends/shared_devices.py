@@ -39,6 +39,12 @@ def start(dtype):
         os.environ["JAX_ENABLE_X64"] = "1"
     import keras
 
+    if dtype == "float64":
+        # On JAX Keras promotes float64 and float32 to float32, as JAX does
+        # where it has no float64; batch norm would compute in float32.
+        from keras.src.backend.common import dtypes
+
+        dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
     from zoo.training import precision
 
     @contextlib.contextmanager
@@ -83,7 +89,6 @@ def resumed(folder):
 
     All but the last sitting end inside an epoch, after a checkpoint.
     """
-    pass
     from zoo.run_store import RunStore
     from zoo.training.resume import resume
 
