@@ -167,6 +167,8 @@ class Cluster:
             "RAY_AUTH_MODE": "disabled",
         }
         self.environment.pop("RAY_ADDRESS", None)
+        # An empty one, as other tests leave it, forbids to declare a GPU.
+        self.environment.pop("CUDA_VISIBLE_DEVICES", None)
         if token:
             path = folder / "token"
             path.write_text(token)
