@@ -322,7 +322,6 @@ def vary(
     from zoo.resolve import resolve_names
     from zoo.training.console import TrainingConsole
     from zoo.tuning import multirun
-    from zoo.tuning.cluster import open_workers
     from zoo.tuning.multirun_summary import format_summary
     from zoo.tuning.varied_option import VariedOption
     from zoo.tuning.workers import hide_gpus, require_single_device
@@ -354,17 +353,9 @@ def vary(
     multirun.find_multirun(asked)  # mistakes are refused before Keras loads
     hide_gpus()
     print_fn = TrainingConsole(quiet=not verbose).print
-    placement = make_placement(workers, cluster)
-    with open_workers(placement, config.runs_dir, print_fn) as where:
-        run_jobs, num_workers = where
-        result = multirun.run_multirun(
-            asked,
-            parent,
-            num_workers(len(asked.run_specs())),
-            print_fn,
-            run_jobs,
-            placement.flags,
-        )
+    result = multirun.run_placed_multirun(
+        asked, parent, make_placement(workers, cluster), print_fn
+    )
     return Result(result.summary, format_summary(result.summary))
 
 

@@ -72,19 +72,11 @@ def train(
     with redirect_stderr():
         from zoo.training.console import TrainingConsole
 
-        print_fn, total = TrainingConsole().print, len(asked.run_specs())
-        with open_workers(placement, config.runs_dir, print_fn) as where:
-            run_jobs, num_workers = where
-            return _exit_code(
-                multirun.run_multirun(
-                    asked,
-                    parent,
-                    num_workers(total),
-                    print_fn,
-                    run_jobs,
-                    placement.flags,
-                )
+        return _exit_code(
+            multirun.run_placed_multirun(
+                asked, parent, placement, TrainingConsole().print
             )
+        )
 
 
 def resume(group: RunGroup, placement: Placement) -> int:

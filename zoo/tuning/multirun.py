@@ -32,6 +32,7 @@ from zoo.run_store import (
 )
 from zoo.runs import GROUP_FILE, GROUP_FORMAT, NOT_STARTED, Run, RunGroup
 from zoo.tuning import workers
+from zoo.tuning.cluster import Placement, open_workers
 from zoo.tuning.jobs import RunJobs, RunRequest, RunResult
 from zoo.tuning.multirun_summary import (
     MultirunProgress,
@@ -435,6 +436,26 @@ class MultirunResult:
     diverged: bool
     failed: bool
     lost: bool = False
+
+
+def run_placed_multirun(
+    config: MultirunConfig,
+    parent: Run | None,
+    placement: Placement,
+    print_fn: PrintFn,
+) -> MultirunResult:
+    """Trains a group on this machine or on a cluster; see `run_multirun`."""
+    runs_dir, total = config.base.runs_dir, len(config.run_specs())
+    with open_workers(placement, runs_dir, print_fn) as where:
+        run_jobs, num_workers = where
+        return run_multirun(
+            config,
+            parent,
+            num_workers(total),
+            print_fn,
+            run_jobs,
+            placement.flags,
+        )
 
 
 def run_multirun(
