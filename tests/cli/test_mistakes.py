@@ -56,7 +56,7 @@ TYPED = [
     (
         "evaluate lr:imagenet",
         "no weights of lr trained on ImageNet",
-        "mlp:mnist",
+        "efficientnet_lite0",
     ),
     ("train --weights=lr:mnit", "no weights 'mnit' of lr", "lr:mnist"),
     ("train --features=lr:mnit", "no weights 'mnit' of lr", "lr:mnist"),
