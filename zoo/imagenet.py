@@ -43,7 +43,7 @@ from zoo.runs import FORMAT
 
 CLASSES_FILE = pathlib.Path(__file__).with_name("imagenet_classes.txt")
 NUM_TRAIN, NUM_VAL = 1_281_167, 50_000  # images of ILSVRC 2012
-CONVERSION = 1  # raised when the same file is converted in another way
+CONVERSION = 2  # raised when the same file is converted in another way
 EXTRA = "imagenet"  # of pyproject.toml; brings the first package below
 # What the authors subtracted from pixels, and divided them by.
 MEAN, STD = 127.0, 128.0
@@ -247,10 +247,14 @@ def _write_run(
         ).as_dict(),
         "machine": {"backend": keras.backend.backend(), "device": "cpu"},
         "precision": "float32",
+        "jit": False,
+        "steps_per_execution": 1,
+        "steps_per_epoch": 0,
+        "total_steps": 0,
         "data": {
             "name": IMAGENET,
-            "handed_over": False,
-            "fingerprint": None,
+            "from_arrays": False,
+            "fingerprint": "",  # its images are not here
             "train": NUM_TRAIN,
             "val": NUM_VAL,
             "test": 0,

@@ -16,6 +16,7 @@ import zoo
 from zoo import imagenet, pretrained
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.serving.predict import predict
 
 PACKAGE = imagenet.PACKAGES["efficientnet_lite0"].name
 IS_INSTALLED = importlib.util.find_spec(PACKAGE.replace("-", "_")) is not None
@@ -205,7 +206,8 @@ def photographs():
 @needs_package
 @pytest.mark.slow
 def test_photographs_are_called_what_they_show():
-    found = zoo.predict("efficientnet_lite0:imagenet", photographs())
+    run = pretrained.find("efficientnet_lite0:imagenet")
+    found = predict(run, photographs())
     names = [prediction.classes[0] for prediction in found.predictions]
     assert names == ["tiger cat", "espresso", "missile"]
 

@@ -142,7 +142,7 @@ def test_depth_counts_six_layers_a_block_and_two(depth, blocks):
 
 
 @pytest.mark.parametrize(
-    "depth, hint", [(21, "20 and 26"), (18, "14 and 20"), (2, "8"), (0, "8")]
+    "depth, hint", [(21, "20 and 26"), (17, "14 and 20"), (2, "8")]
 )
 @pytest.mark.parametrize("family", ["plain", "resnet"])
 def test_a_depth_that_cannot_be_is_refused_with_the_nearest(
