@@ -692,6 +692,8 @@ def _parse_layer_stats(text: str) -> list[dict[str, Any]]:
     rows = json.loads(text)
     _check(rows, _LAYER_STATS)
     for row in rows:
+        if row["classes"] is not None:
+            _check(row["classes"], {"predictions": [_NUMBER]})
         for kind, keys in _LAYER_STATS_KEYS.items():
             groups = row.get(kind)
             if kind in ("classes", "inputs", "batch_norm"):
