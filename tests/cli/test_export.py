@@ -29,7 +29,7 @@ def test_it_prints_what_was_written_and_how_it_was_checked(copy, capfd):
     ("flags", "said"),
     [
         ("--format=onx", "no export format 'onx'; did you mean onnx"),
-        ("--format=torch", "choose keras, saved_model or onnx"),
+        ("--format=torch", "choose keras, saved_model, onnx or python"),
         ("--format=keras --out={here}/model", "--out={here}/model.keras"),
         ("--format=saved_model --out={here}/m.onnx", "which is a folder"),
         ("--out={here}/none/m.keras", "there is no folder {here}/none"),
@@ -39,7 +39,7 @@ def test_it_prints_what_was_written_and_how_it_was_checked(copy, capfd):
         ("--format=saved_model --out={here}/other", "exists already"),
         (
             "--format=saved_model --out={here}/other --overwrite",
-            "not a SavedModel, and is not replaced",
+            "holds no saved_model.pb",
         ),
     ],
 )
@@ -61,14 +61,14 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(
     assert not (copy / "exports").exists()
 
 
-def test_a_package_that_is_missing_is_named_with_its_extra(
+def test_a_package_that_is_missing_is_named_with_its_command(
     answer, copy, monkeypatch
 ):
     nothing = SimpleNamespace(util=SimpleNamespace(find_spec=lambda name: None))
     monkeypatch.setattr(formats, "importlib", nothing)
     sentence = answer("export", "done", "--format=onnx")
     assert "tf2onnx, onnx and onnxruntime, which are not inst" in sentence
-    assert "`pip install 'keras-zoo[export]'`" in sentence
+    assert "`pip install tf2onnx onnx onnxruntime`" in sentence
 
 
 def test_a_run_that_is_not_finished_is_not_exported(answer, copy):

