@@ -138,7 +138,71 @@ def one_class_dominates(train: Arrays, test: Arrays) -> Pair:
     return accuracy_of(model, *parts[1]), float(np.mean(recalls))
 
 
+def softmax_overflows(train: Arrays, test: Arrays) -> Pair:
+    """Softmax as written, on pixels 0..16 scaled up, and from logits.
+
+    The exponential of a logit above 88 is infinite in float32, and infinity
+    over infinity is not a number: the weights become NaN with it.
+    """
+    return (
+        softmax_regression(train, test, 255 / 16, stable=False),
+        softmax_regression(train, test, 255 / 16, stable=True),
+    )
+
+
+def logarithm_of_zero(train: Arrays, test: Arrays) -> Pair:
+    """The loss is the logarithm of a probability that was rounded to 0.
+
+    A logit 1000 below the largest has a probability of 0 in float32, an
+    infinite loss and a gradient that is not a number. With softmax and
+    logarithm as one function, both are finite. No data are needed.
+    """
+    import tensorflow as tf
+
+    def is_finite(loss_of) -> float:
+        logits = tf.Variable([[1000.0, 0.0]])
+        with tf.GradientTape() as tape:
+            loss = loss_of(logits)[0, 1]
+        gradient = tape.gradient(loss, logits)
+        return float(np.isfinite(loss) and np.isfinite(gradient).all())
+
+    return (
+        is_finite(lambda logits: -tf.math.log(tf.nn.softmax(logits))),
+        is_finite(lambda logits: -tf.nn.log_softmax(logits)),
+    )
+
+
+def softmax_regression(
+    train: Arrays, test: Arrays, scale: float, stable: bool
+) -> float:
+    """Trains softmax regression in NumPy; returns the accuracy.
+
+    Args:
+        train: Images `[N, D]` and labels `[N]`.
+        test: The same, to measure accuracy.
+        scale: Factor of the pixels.
+        stable: Whether the largest logit is subtracted before `exp`.
+    """
+    images, labels = np.float32(train[0] * scale), train[1]
+    weights = np.zeros((images.shape[1], 10), np.float32)
+    targets = np.eye(10, dtype=np.float32)[labels]
+    with np.errstate(all="ignore"):
+        for _ in range(50):
+            logits = images @ weights
+            if stable:
+                logits -= logits.max(axis=1, keepdims=True)
+            exponentials = np.exp(logits)
+            sums = exponentials.sum(axis=1, keepdims=True)
+            error = exponentials / sums - targets
+            weights -= 0.001 * images.T @ error / len(images)
+        outputs = np.float32(test[0] * scale) @ weights
+    predictions = np.nan_to_num(outputs).argmax(axis=1)
+    return float((predictions == test[1]).mean())
+
+
 PITFALLS = (
+    (softmax_overflows, "with the mistake, without"),
+    (logarithm_of_zero, "is finite: with, without"),
     (labels_shifted, "with the mistake, without"),
     (sorted_by_class, "with the mistake, without"),
     (own_statistics, "with the mistake, without"),

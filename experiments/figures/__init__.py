@@ -156,6 +156,36 @@ FIGURES = (
         (8.0, 4.8),
     ),
     Figure(
+        "activations",
+        "activation functions and their derivatives",
+        "Six activation functions, and their derivatives by automatic "
+        "differentiation. That of the sigmoid is at most a quarter, so that "
+        "eight layers leave at most 1/65,536 of a gradient; that of ReLU is 1 "
+        "for half of the inputs.",
+        "toy.draw_activations",
+        "plane",
+        {},
+        "seconds",
+        (9.0, 3.6),
+    ),
+    Figure(
+        "gradients",
+        "norm of the gradient by layer: sigmoid, ReLU, residual",
+        "The norm of the gradient of each layer before the first step. Behind "
+        "eight layers of sigmoids hardly anything arrives at the first one, "
+        "and nothing is learned; with ReLUs and He initialization, and with "
+        "shortcuts and batch norm, all layers get about as much.",
+        "learning.draw_gradients",
+        "lecture",
+        {
+            "pitfalls/deep_sigmoid": "8 layers of sigmoids",
+            "pitfalls/baseline_deep": "8 layers of ReLUs",
+            "deep_residual": "20 residual layers",
+        },
+        "half a minute",
+        (8.0, 4.4),
+    ),
+    Figure(
         "surface",
         "the loss over a plane of weights: convex, and not convex",
         "The training loss over the plane through the results of three "
@@ -264,7 +294,9 @@ def page() -> str:
 
 def _section(figure: Figure) -> str:
     recipes = (figure.suite.recipe(label) for label in figure.titles)
-    made = f"`{figure.command}`, of " + ", ".join(f"`{r}`" for r in recipes)
+    made = f"`{figure.command}`"
+    if figure.titles:
+        made += ", of " + ", ".join(f"`{recipe}`" for recipe in recipes)
     return "\n".join(
         [
             f"## {figure.name}\n",

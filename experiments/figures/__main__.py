@@ -132,7 +132,9 @@ def train(
     for (label, seed), why in suite_run.failures.items():
         raise UserError(f"{label}, seed {seed}, was not trained: {why}.")
     return {
-        title: _first_seeds(suite_run.groups[label], figure.seeds)
+        title: _first_seeds(
+            suite_run.groups[label.replace("/", "-")], figure.seeds
+        )
         for label, title in figure.titles.items()
     }
 

@@ -154,6 +154,34 @@ def num_images(steps: np.ndarray, batch: int, examples: int) -> np.ndarray:
     return epochs * examples + np.minimum(rest * batch, examples)
 
 
+def draw_gradients(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws the norm of the gradient by layer at initialization."""
+    panel = figure.subplots()
+    for index, (title, group) in enumerate(runs.items()):
+        norms = gradient_norms(group[0])
+        depth = np.linspace(0, 1, len(norms))
+        accuracy = group[0].metrics["train_accuracy"]
+        panel.plot(
+            depth,
+            norms,
+            color=COLORS[index],
+            linestyle=LINE_STYLES[index],
+            marker="o",
+            label=f"{title}: training accuracy {100 * accuracy:.0f}%",
+        )
+    panel.set_yscale("log")
+    panel.set_xlabel("depth: from the first layer (0) to the last (1)")
+    panel.set_ylabel("norm of the gradient")
+    panel.grid(color="0.9")
+    panel.legend()
+
+
+def gradient_norms(run: Run) -> list[float]:
+    """Returns the gradient norm of each layer before the first step."""
+    layers = run.layer_stats[0]["layers"]
+    return [row["gradient_norm"] for row in layers.values()]
+
+
 def draw_logits(figure: Any, runs: dict[str, list[Run]]) -> None:
     """Draws one panel per recipe, histograms from first to last step."""
     rows = -(-len(runs) // LOGITS_COLUMNS)

@@ -318,3 +318,43 @@ def show_bumps(
             linestyle=LINE_STYLES[member % len(LINE_STYLES)],
             linewidth=1.8,
         )
+
+
+ACTIVATIONS = ("sigmoid", "tanh", "relu", "leaky_relu", "elu", "softplus")
+
+
+def draw_activations(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws activation functions, and their derivatives; needs no run."""
+    x = np.linspace(-4, 4, 401, dtype=np.float32)
+    panels = figure.subplots(1, 2)
+    for index, name in enumerate(ACTIVATIONS):
+        for panel, values in zip(
+            panels, activation_values(name, x), strict=True
+        ):
+            panel.plot(
+                x,
+                values,
+                color=COLORS[index],
+                linestyle=LINE_STYLES[index % len(LINE_STYLES)],
+                label=name,
+            )
+    for panel, title in zip(panels, ("activation", "derivative"), strict=True):
+        panel.set_title(title)
+        panel.set_xlabel("input")
+        panel.grid(color="0.9")
+    panels[0].set_ylim(-1.3, 4)
+    panels[0].legend()
+
+
+def activation_values(
+    name: str, x: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Returns an activation at inputs `[N]`, and its derivative there."""
+    import keras
+    import tensorflow as tf
+
+    inputs = tf.constant(x)
+    with tf.GradientTape() as tape:
+        tape.watch(inputs)
+        outputs = keras.activations.get(name)(inputs)
+    return outputs.numpy(), tape.gradient(outputs, inputs).numpy()

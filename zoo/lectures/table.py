@@ -31,7 +31,7 @@ BUDGETS = ("smoke", "laptop")
 TRAINING_VERBS = ("train", "vary", "sweep")
 # Of the smoke budget, in place of what a command says about its length.
 LENGTH_FLAGS = ("--steps=", "--epochs=", "--early_stopping_patience=")
-SMOKE = ("--steps=4", "--train_examples=200", "--val_fraction=0.05")
+SMOKE = ("--steps=4",)
 SMOKE_TRIALS = ("--trials=2", "--retrain_seeds=1")
 PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
@@ -234,8 +234,7 @@ def _command(
     verb = words[1]
     if budget == "smoke" and verb in TRAINING_VERBS:
         words = [w for w in words if not w.startswith(LENGTH_FLAGS)]
-        is_knn = "--model=knn" in words
-        words += SMOKE[1:] if is_knn else SMOKE
+        words += () if "--model=knn" in words else SMOKE
         words += SMOKE_TRIALS if verb == "sweep" else ()
     flags = FLAGS.get(verb, set())
     is_training = verb in TRAINING_VERBS

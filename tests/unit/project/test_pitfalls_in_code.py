@@ -20,3 +20,15 @@ def test_a_mistake_costs_accuracy(name):
 def test_a_mistake_flatters(name):
     seems, is_so = getattr(pitfalls_in_code, name)(*pitfalls_in_code.digits())
     assert seems > is_so + 0.03
+
+
+def test_a_softmax_that_overflows_learns_nothing():
+    wrong, right = pitfalls_in_code.softmax_overflows(
+        *pitfalls_in_code.digits()
+    )
+    assert wrong < 0.15 and right > 0.85
+
+
+def test_the_logarithm_of_zero_is_not_finite():
+    data = pitfalls_in_code.digits()
+    assert pitfalls_in_code.logarithm_of_zero(*data) == (0.0, 1.0)
