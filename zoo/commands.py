@@ -30,6 +30,7 @@ FLAGS: dict[str, set[str]] = {
     "compare": {RUNS_DIR, "data_dir"},
     "diagnose": {RUNS_DIR},
     "report": {RUNS_DIR, "data_dir"},
+    "landscape": {RUNS_DIR},
     "misclassified": {RUNS_DIR, "split", "data_dir"},
     "export": {RUNS_DIR, "format", "data_dir"},
     "predict": {RUNS_DIR},

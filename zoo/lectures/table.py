@@ -9,6 +9,7 @@ on disk, else those of `[stand_in]`, which needs no download.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import pathlib
 import re
 import shlex
@@ -208,9 +209,18 @@ def _step(
     content: Mapping[str, Any], values: Mapping[str, str], extra: tuple
 ) -> Step:
     questions = content.get("ask", [])
+    about = _paragraph(content["about"], values)
+    needs = content.get("needs")
+    if needs and importlib.util.find_spec(needs["module"]) is None:
+        # The step is shown, and its commands are left out.
+        content = {**content, "commands": [], "answers": [], "look": ""}
+        about += (
+            f" Its commands need an extra: `pip install "
+            f"'keras-zoo[{needs['extra']}]'`."
+        )
     return Step(
         content["title"],
-        _paragraph(content["about"], values),
+        about,
         content.get("time", "seconds"),
         tuple(
             _command(_fill(text, values), *extra)
