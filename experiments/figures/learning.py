@@ -51,7 +51,7 @@ NOTES = {
 }
 SUITE_COLORS = (*COLORS, "#8C564B", "#999999")
 SUITE_HEADS = ("run", "learning rate", "training", "validation", "steps")
-SUITE_HEADS += ("time", "notes: training", "notes: validation", "notes: time")
+SUITE_HEADS += ("time", "notes: train", "notes: val", "notes: time")
 
 
 def draw_suite(figure: Any, runs: dict[str, list[Run]]) -> None:
@@ -70,17 +70,18 @@ def draw_suite(figure: Any, runs: dict[str, list[Run]]) -> None:
                 color=color,
                 label=label,
             )
-    panel.set_ylim(0, 1)
+    panel.set_ylim(0, 1.25)
+    panel.set_yticks(np.linspace(0, 1, 6))
     panel.xaxis.set_major_formatter("{x:,.0f}")
     panel.set_xlabel("training steps")
     panel.set_ylabel("accuracy (dotted: training)")
     panel.grid(color="0.9")
-    panel.legend(loc="center left", bbox_to_anchor=(1.01, 0.5))
+    panel.legend(loc="upper right", ncols=3)
     below.axis("off")
     cells = [suite_row(title, group) for title, group in runs.items()]
     table = below.table(
         cells, colLabels=SUITE_HEADS, loc="center", cellLoc="right",
-        colWidths=(0.2, *[0.1] * (len(SUITE_HEADS) - 1)),
+        colWidths=(0.25, *[0.115] * (len(SUITE_HEADS) - 1)),
     )  # fmt: skip
     table.auto_set_font_size(False)
     table.set_fontsize(9)
