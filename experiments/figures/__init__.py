@@ -208,11 +208,11 @@ FIGURES = (
         "suite",
         "training and validation accuracy, one change at a time",
         "Synthetic house numbers, and the runs of the lecture in its order up "
-        "to the first convolution: one thing is changed at a time. Below, the ends of the curves beside "
-        "the lecture's own figures, which are of photographs (SVHN) and of "
-        "20,000 steps. The learning rate of each linear classifier is the best "
-        "of a search, which the header of its recipe has. Times are of a "
-        "machine that was shared.",
+        "to the first convolution: one thing is changed at a time. Below, the "
+        "ends of the curves beside the lecture's own figures, which are of "
+        "photographs (SVHN) and of 20,000 steps. The learning rate of each "
+        "linear classifier is the best of a search, which the header of its "
+        "recipe has. Times are of a machine that was shared.",
         "learning.draw_suite",
         "street_digits",
         {
