@@ -160,7 +160,7 @@ def npz_with_a_label_without_images(root):
 
 def npz_with_a_label_that_training_lacks(root):
     made = _npz(root, x=X, y=Y, x_test=X, y_test=Y + 1)
-    return made, "label 2", "0 to 1"
+    return made, "class 2", "only 0, 1"
 
 
 def npz_with_pixels_that_are_no_numbers(root):

@@ -45,7 +45,7 @@ TYPED = [
     ("--select_epoch=final", "--select_epoch=final", "best or last"),
     ("--keep=none", "--keep=none", "best or all"),
     ("--factor=3", "--factor=3 has no effect", "hyperband"),
-    ("--factor=1 --tuner=hyperband", "--factor=1", "at least 2"),
+    ("--factor=1 --tuner=hyperband", "--factor=1", "from 2"),
     ("--sweep_name=../x", "--sweep_name=../x", "letters"),
     ("--run_name=x", "--run_name=x has no effect", "--sweep_name"),
     ("--spaec=l2=0:1", "unknown flag --spaec", "--space"),

@@ -1,8 +1,10 @@
 """Sweeps from the command line: what is understood, made and printed."""
 
+import json
+
 import pytest
 
-from zoo import recipes
+from zoo import pretrained, recipes
 from zoo.cli.main import main
 from zoo.cli.sweep import read
 from zoo.config import TrainConfig
@@ -59,7 +61,7 @@ def folder(tmp_path):
     made = open_folder(asked, "mine")
     texts = {
         "config.json": config.to_json(),
-        "resolved.json": '{"format": 1}',
+        "resolved.json": json.dumps(pretrained.find("lr:mnist").resolved),
     }
     RunStore(str(tmp_path)).create("mine/trial-000", "", texts)
     return made
@@ -92,7 +94,7 @@ def test_last_is_no_trial_of_a_sweep(folder):
         RunStore(folder.runs_dir).find("last")
     texts = {
         "config.json": TrainConfig().to_json(),
-        "resolved.json": '{"format": 1}',
+        "resolved.json": json.dumps(pretrained.find("lr:mnist").resolved),
     }
     RunStore(folder.runs_dir).create("single", "", texts)
     RunStore(folder.runs_dir).create("mine/trial-001", "", texts)

@@ -23,6 +23,7 @@ ROOT = Path(__file__).parents[2]
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256"]
 FILES = {
     "config.json", "flags.txt", "resolved.json", "history.csv", "train",
+    "SHA256SUMS",
     "layer_stats.json", "report.html",
     "val", "checkpoints", "model.keras", "metrics.json", "log.txt", "lock",
 }  # fmt: skip

@@ -1,16 +1,20 @@
 """What `--features` can name."""
 
+import json
+
 import pytest
 
-from zoo import features
+from zoo import features, pretrained
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore
 
 
 def make_run(folder, name):
-    files = {"config.json": TrainConfig().to_json(),
-             "resolved.json": '{"format": 1}'}  # fmt: skip
+    files = {
+        "config.json": TrainConfig().to_json(),
+        "resolved.json": json.dumps(pretrained.find("lr:mnist").resolved),
+    }
     return RunStore(str(folder)).create(name, name, files)
 
 

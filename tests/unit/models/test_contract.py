@@ -19,7 +19,8 @@ from zoo.models.options import builder_options
 NAMES = [entry.name for entry in MODELS if not entry.is_nonparametric]
 HEAVY = (
     *("alexnet", "googlenet", "plain56", "resnet56", "resnet50"),
-    *("wrn50_2", "wrn50_3", "densenet_bc100_12"),
+    *("wrn50_2", "wrn50_3", "densenet_bc100_12", "resnet18", "resnet34"),
+    *("efficientnet_lite0", "efficientnet_lite1", "efficientnet_lite2"),
 )
 LARGE = (*HEAVY, "wrn40_4", "wrn16_8", "wrn28_10")
 DEEP = ("plain20", "resnet20", "densenet40_12")  # small, but many layers
@@ -115,12 +116,12 @@ def gradients_of(model, images, labels):
 
 
 def test_the_contract_covers_the_whole_table():
-    assert len(NAMES) == len(set(NAMES)) == 30
+    assert len(NAMES) == len(set(NAMES)) == 35
     assert {name for name, _ in CASES} == set(NAMES)
     assert {*LARGE, *SMALL} == set(NAMES)
-    # Five are for large images alone; three others start at 28 pixels, and
+    # Eight are for large images alone; three others start at 28 pixels, and
     # one at 16.
-    assert len(CASES) == 5 + 25 * 3 - 4
+    assert len(CASES) == 8 + 27 * 3 - 4
 
 
 @pytest.mark.parametrize("name, shape", slowly(CASES, HEAVY))
