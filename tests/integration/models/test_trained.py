@@ -56,7 +56,7 @@ def test_what_they_were_trained_with_may_be_said():
     [
         (
             {"name": "lenet5", "weights": "imagenet"},
-            ("'imagenet' of lenet5", "lr:mnist", "cnn_cpcpfdf:mnist"),
+            ("lenet5", "ImageNet", "efficientnet_lite0"),
         ),
         ({"name": "wrn28_10", "weights": "mnist"}, ("of wrn28_10", "lr:mnist")),
         ({"name": "mlp", "weights": ""}, ("'' of mlp", "mlp:mnist")),
