@@ -1,4 +1,4 @@
-"""What a trained run looks at: Grad-CAM, patches, features as pictures."""
+"""What a trained run looks at: Grad-CAM, patches, features as images."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from zoo import backend
 from zoo.api_result import Result
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, close_matches
-from zoo.evaluation import evaluate, feature_pictures
+from zoo.evaluation import evaluate, feature_plots
 from zoo.features import hog
 from zoo.models.inference import predict_batched
 from zoo.run_store import RunStore
@@ -168,7 +168,7 @@ def top_patches(
 def show_features(
     run: Run | str = "last", *, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> Result:
-    """Shows the features of a run before its classifier as pictures.
+    """Shows the features of a run before its classifier as images.
 
     Args:
         run: A run with `--features=hog` or `bag_of_visual_words`.
@@ -186,29 +186,27 @@ def show_features(
     if kind not in ("hog", "bag_of_visual_words"):
         has = f"--features={kind}" if kind else "no --features"
         raise UserError(
-            f"{found.name} has {has}; pictures are drawn of hog and of "
+            f"{found.name} has {has}; images are drawn of hog and of "
             "bag_of_visual_words."
         )
     if kind == "hog":
         part = evaluate.load_split(found, "val")
-        chosen = one_of_each_class(part.labels, feature_pictures.MAX_IMAGES)
+        chosen = one_of_each_class(part.labels, feature_plots.MAX_IMAGES)
         images = part.images[chosen].astype(np.float32)
         names = found.resolved["data"]["class_names"]
         return Result(
             {"features": kind, "cells": hog.cell_histograms(images)},
             f"HoG of {len(images)} validation images of {found.name}",
-            lambda: feature_pictures.draw_hog(
-                images, part.labels[chosen], names
-            ),
+            lambda: feature_plots.draw_hog(images, part.labels[chosen], names),
         )
     (extractor,) = [
         layer for layer in found.load_model().layers if layer.name == EXTRACTOR
     ]
-    words = feature_pictures.visual_words(extractor)
+    words = feature_plots.visual_words(extractor)
     return Result(
         {"features": kind, "words": words},
         f"{len(words)} visual words of {found.name}",
-        lambda: feature_pictures.draw_codebook(words),
+        lambda: feature_plots.draw_codebook(words),
     )
 
 

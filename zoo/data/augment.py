@@ -153,7 +153,7 @@ def split_kinds(augmentation: str) -> tuple[str, tuple[str, ...]]:
 
 
 def mixes_labels(augmentation: str) -> bool:
-    """Whether training labels become shares of classes, `[B, K]`."""
+    """Whether training labels become fractions of classes, `[B, K]`."""
     return any(kind in MIXING for kind in split_kinds(augmentation)[1])
 
 
@@ -200,7 +200,7 @@ class LayerAugmentation:
 
         Returns:
             Images as given, and labels as given or, where they are mixed, the
-            share of each class, float32 `[B, K]`.
+            fraction of each class, float32 `[B, K]`.
         """
         from keras import ops
 

@@ -54,7 +54,7 @@ class RunStats:
         """Reads the files of a run, finished or not.
 
         Raises:
-            UserError: one of them is damaged.
+            UserError: one of them is corrupt.
         """
         resolved, _ = run.resolved, run.metrics
         return cls(

@@ -130,9 +130,9 @@ def _fit(scale: str, original: np.ndarray, new: np.ndarray) -> Fit:
 def _least_squares(x: np.ndarray, y: np.ndarray) -> np.ndarray:
     """Returns slope and intercept of each row of `[R, N]`, as `[R, 2]`."""
     mean_x, mean_y = x.mean(axis=1), y.mean(axis=1)
-    deviation = x - mean_x[:, None]
-    covariance = (deviation * (y - mean_y[:, None])).sum(axis=1)
-    slope = covariance / (deviation**2).sum(axis=1)
+    centered = x - mean_x[:, None]
+    covariance = (centered * (y - mean_y[:, None])).sum(axis=1)
+    slope = covariance / (centered**2).sum(axis=1)
     return np.stack([slope, mean_y - slope * mean_x], axis=1)
 
 

@@ -175,8 +175,7 @@ TABLE = (
         description="CNN by letters: c=conv, p=max-pool, n=norm, d=dropout, "
         "f=fully connected",
         default_input_shape=COLOR,
-        lecture="layer strings of c, p, n, d and f, with numbers as in "
-        "cnn_c32k3s2v-p-c64k3-f128-d-f",
+        lecture="letters by layer; with numbers, cnn_c32k3s2v-p-c64k3-f128-d-f",
         members=CNNS,
         name_patterns={"letters": CNN_LETTERS},
         option_patterns=CNN_OPTIONS,

@@ -1,6 +1,6 @@
 """Losses of integer labels `[B]` and logits `[B, K]`, and weight decay.
 
-Labels that MixUp or CutMix mixed are the share of each class, `[B, K]`.
+Labels that MixUp or CutMix mixed are the fraction of each class, `[B, K]`.
 
 A model with one output predicts a number; its labels are float32 `[B]`.
 Each loss gives one value an example, float32 `[B]`. Regularization is not part
@@ -27,7 +27,7 @@ def cross_entropy(label_smoothing: float = 0.0) -> Callable:
 
     # Named functions: Keras warns of a lambda when a callback saves the model.
     def sparse_cross_entropy(labels, logits):
-        if _are_shares(labels, logits):
+        if _are_fractions(labels, logits):
             return keras.losses.categorical_crossentropy(
                 labels, logits, from_logits=True
             )
@@ -146,18 +146,18 @@ def _sum_of(first: Callable, second: Callable) -> Callable:
 
 
 def accuracy(labels, logits):
-    """Whether the class with the largest share is predicted, 0 or 1."""
-    if _are_shares(labels, logits):
+    """Whether the class with the largest fraction is predicted, 0 or 1."""
+    if _are_fractions(labels, logits):
         labels = ops.argmax(labels, axis=-1)
     return keras.metrics.sparse_categorical_accuracy(labels, logits)
 
 
-def _are_shares(labels, logits) -> bool:
+def _are_fractions(labels, logits) -> bool:
     return len(labels.shape) == 2 and labels.shape[1] == logits.shape[1]
 
 
 def _one_hot(labels, logits):
-    if _are_shares(labels, logits):
+    if _are_fractions(labels, logits):
         return ops.cast(labels, logits.dtype)
     labels = ops.reshape(ops.cast(labels, "int32"), (-1,))
     return ops.one_hot(labels, logits.shape[-1], dtype=logits.dtype)

@@ -131,7 +131,9 @@ def test_a_damaged_file_is_refused(copied, damage):
         pretrained.find("lr:mnist").load_model,
         lambda: zoo.create_model("lr", weights="mnist"),
     ):
-        with pytest.raises(UserError, match=r"^the weights lr:mnist are corrupt"):
+        with pytest.raises(
+            UserError, match=r"^the weights lr:mnist are corrupt"
+        ):
             load()
 
 

@@ -47,6 +47,7 @@ def layer_weights(setup, name):
     return setup.model.get_layer("network").get_layer(name).get_weights()
 
 
+@pytest.mark.slow
 def test_the_head_alone_learns_before_the_first_step(runs_dir):
     fresh = prepare(config(runs_dir))
     fitted = prepare(config(runs_dir, head_epochs=20))
@@ -89,6 +90,7 @@ def test_frozen_batch_norm_keeps_its_weights_and_averages(runs_dir):
     assert frozen == {"hidden1_norm", "hidden2_norm"}
 
 
+@pytest.mark.slow
 def test_a_paused_run_resumes_without_fitting_the_head_again(
     runs_dir, monkeypatch
 ):

@@ -251,6 +251,7 @@ def interrupt(process, number, epoch):
     return err
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_says_so_and_resumes_to_the_same_bits(tmp_path):
     argv = [*EVERYTHING, "--epochs=9", f"--runs_dir={tmp_path}"]
     undisturbed = start("train", *argv, "--run_name=undisturbed")

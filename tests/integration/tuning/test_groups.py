@@ -59,6 +59,7 @@ VARY, SEEDS = (
 )
 
 
+@pytest.mark.slow
 def test_a_group_holds_ordinary_runs_with_their_parent(root):
     run = RunStore(str(root)).find(f"{VARY}/learning_rate-0.001")
     assert run.status == "completed"

@@ -93,7 +93,7 @@ def test_depth_counts_the_layers_of_three_blocks_and_four(
         ("densenet41_12", "41 is not 3n.4; the nearest are 40 and 43"),
         ("densenet4_12", "4 is not 3n.4; the least is 7"),
         ("densenet_bc43_12", "43 is not 6n.4; the nearest are 40 and 46"),
-        ("densenet_bc0_12", "0 is not 6n.4; the least is 10"),
+        ("densenet_bc4_12", "4 is not 6n.4; the least is 10"),
         ("densenet40_0", "densenet40_0 has a growth of 0; it must be a whole"),
     ],
 )

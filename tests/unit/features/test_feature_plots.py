@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from zoo.evaluation.feature_pictures import (
+from zoo.evaluation.feature_plots import (
     draw_codebook,
     draw_glyphs,
     draw_hog,

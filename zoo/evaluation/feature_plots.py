@@ -1,4 +1,4 @@
-"""Features before a classifier as pictures: HoG glyphs, visual words.
+"""Features before a classifier as images: HoG glyphs, visual words.
 
 A HoG glyph (Dalal and Triggs 2005) has a line for each orientation of edges in
 each cell, as bright as the edges are strong; the lines lie along the edges. The
@@ -63,7 +63,7 @@ def draw_glyphs(cells: np.ndarray, size: tuple[int, int]) -> np.ndarray:
         cells: strength by orientation of the gradient, float `[h, w, 9]`,
             that of d from d * 20 to (d + 1) * 20 degrees, downwards from the
             right.
-        size: height and width of the picture.
+        size: height and width of the image.
     """
     rows, columns, count = cells.shape
     height, width = (SUPERSAMPLING * side for side in size)
@@ -118,9 +118,9 @@ def draw_codebook(words: np.ndarray) -> np.ndarray:
     )
     grid[:count, :height, :width] = tiles
     grid = grid.reshape(rows, WORDS_IN_A_ROW, *grid.shape[1:])
-    picture = np.concatenate(np.concatenate(grid, axis=1), axis=1)
+    image = np.concatenate(np.concatenate(grid, axis=1), axis=1)
     return drawing.with_title(
-        picture,
+        image,
         f"The codebook: {count} visual words of {side} x {side} pixels, after "
         "mean and contrast of a patch are taken out.",
     )
