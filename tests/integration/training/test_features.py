@@ -162,6 +162,7 @@ def test_a_run_whose_features_changed_does_not_go_on(runs_dir):
     resolved = run.resolved
     resolved["features"]["fingerprint"] = "another"
     RunWriter(run).write("resolved.json", json.dumps(resolved))
+    (run.path / "SHA256SUMS").unlink()
     with pytest.raises(UserError, match="computes other features"):
         resume(run, console=TrainingConsole(quiet=True))
 

@@ -42,6 +42,8 @@ def test_every_text_is_filled_in(lecture):
 @pytest.mark.parametrize("budget", table.BUDGETS)
 def test_every_command_exists_with_its_flags(lecture, budget, capsys, tmp_path):
     lecture = table.load(lecture.name, runs_dir=str(tmp_path), budget=budget)
+    if lecture.example_images:
+        runner.write_example_images(lecture.example_images)
     for command in (c for step in lecture.steps for c in step.commands):
         assert command.words[0] == "zoo" and command.verb in VERBS
         with contextlib.suppress(SystemExit):
@@ -109,7 +111,7 @@ def test_without_a_name_the_lectures_are_listed(capsys, tmp_path):
 def test_without_a_terminal_the_steps_are_printed(capsys, tmp_path):
     assert main(["lecture", "transfer", "2", f"--runs_dir={tmp_path}"]) == 0
     text = capsys.readouterr().out
-    assert "\n2/3  " in text and "\n3/3  " not in text
+    assert "\n2/4  " in text and "\n3/4  " not in text
     assert "Predict:" in text
     assert f"--runs_dir={tmp_path}" in text
     assert list(tmp_path.iterdir()) == []
