@@ -5,6 +5,7 @@ outside, as in `CUDA_VISIBLE_DEVICES=0 make test`.
 """
 
 import os
+import sys
 from pathlib import Path
 
 import hypothesis
@@ -55,3 +56,14 @@ def table_of_models():
     before = list(MODELS._entries)
     yield MODELS
     MODELS._entries[:] = before
+
+
+@pytest.fixture(autouse=True)
+def leave_operations_as_they_were():
+    """Ends what `--deterministic` does to TensorFlow for a whole process."""
+    yield
+    if "tensorflow" in sys.modules:
+        from tensorflow.python.framework import config
+
+        if config.is_op_determinism_enabled():
+            config.disable_op_determinism()
