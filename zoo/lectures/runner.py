@@ -339,6 +339,7 @@ def write_example_images(folder: pathlib.Path) -> None:
         (folder / name).mkdir(parents=True)
         for number, index in enumerate(np.flatnonzero(labels == label)[:60]):
             image = Image.fromarray(pixels[index]).resize((32, 32))
+            image = image.convert("RGB")  # for networks of photographs
             image.save(folder / name / f"{number:02d}.png")
     shutil.copyfile(folder / "zero" / "00.png", folder / "one" / "copy.png")
     os.rename(folder / "seven" / "01.png", folder / "one" / "seven.png")

@@ -172,7 +172,8 @@ def load(
         if images is None:
             example_images = pathlib.Path(runs_dir, folder, "images")
         else:
-            data = f"Your images are in {images}."
+            own = f"Your images are in {images}."
+            data = f"{data} {own}".strip() if "dataset" in values else own
         values["images"] = str(images or example_images)
     extra = (runs_dir, data_dir, budget)
     return Lecture(
