@@ -112,6 +112,7 @@ def test_an_interruption_told_in_other_words_keeps_its_exit_code():
 SWALLOWING = """
 import os, signal, sys, time
 from zoo import interrupts
+signal.signal(signal.SIGINT, signal.default_int_handler)  # not as inherited
 interrupts.EXCEPTION_TIMEOUT_S = 0.2
 interrupts.catch()
 sys.path.insert(0, sys.argv[1])
