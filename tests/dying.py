@@ -7,8 +7,8 @@ before the one that is asked for: no handler runs, and nothing is flushed.
 This file is also the program that does it. It imports TensorFlow once and forks
 for each command, which it reads from standard input, a JSON object a line:
 
-    {"argv": ["train", ...], "root": "/tmp/runs", "kill_at": 17, "in_worker":
-     false, "log": "/tmp/out.txt"}
+    {"argv": ["train", ...], "root": "runs", "kill_at": 17, "in_worker":
+     false, "log": "out.txt"}
 
 and answers with the exit code, or -9, and the number of changes:
 

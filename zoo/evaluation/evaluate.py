@@ -19,6 +19,7 @@ from zoo.config import DEFAULTS
 from zoo.console import show_activity
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
+from zoo.data.datasets import find_dataset
 from zoo.data.test_split import load_test_split
 from zoo.data.transforms import draw_labels
 from zoo.errors import UserError, join_or
@@ -159,6 +160,7 @@ def _evaluate(
     else:
         outputs, averaged = predict_views(model, part.images, tta)
         augmented["tta"] = tta_metrics(averaged, part.labels, tta)
+        augmented["tta"]["mirror_safe"] = _is_mirror_safe(run)
     if part.labels.dtype.kind == "f":
         values = regression_metrics(outputs, part.labels)
     else:
@@ -261,6 +263,14 @@ def tta_metrics(
         **_accuracy("", metrics.count_correct(logits, labels), len(labels)),
         "negative_log_likelihood": metrics.cross_entropy(logits, labels),
     }
+
+
+def _is_mirror_safe(run: Run) -> bool:
+    """Whether mirror images are known to be of the same class."""
+    try:
+        return find_dataset(run.config.dataset)[0].hflip_safe
+    except UserError:
+        return False  # a dataset of the user's, by another name
 
 
 def _accuracy(prefix: str, correct: int, examples: int) -> dict[str, Any]:

@@ -10,6 +10,10 @@ from zoo.evaluation import test_log
 from zoo.evaluation.evaluate import SPLITS, TOP_K
 from zoo.evaluation.statistics import format_seeds
 
+MIRROR_NOTE = (
+    "Half of the views are mirror images, which may be of another class here."
+)
+
 
 def format_result(result: dict[str, Any]) -> str:
     """Returns one result as text: all metrics, then a row for each class."""
@@ -76,9 +80,12 @@ def _format_metrics(result: dict) -> str:
     if f"top{TOP_K}_accuracy" in result:
         rows.append(_accuracy_row(f"top-{TOP_K} accuracy", "top5_", result))
     rows += _loss_rows(result)
-    return "\n".join(
+    text = "\n".join(
         f"{name:<18}{value:>8}   {note}".rstrip() for name, value, note in rows
     )
+    if "tta" in result and not result["tta"]["mirror_safe"]:
+        text += f"\n\n{MIRROR_NOTE}"
+    return text
 
 
 def _accuracy_row(name: str, prefix: str, result: dict) -> tuple[str, str, str]:
@@ -149,6 +156,8 @@ def _format_tta(results: Sequence[dict]) -> str:
     """Returns a row a run: its accuracy with test-time augmentation."""
     first = results[0]["tta"]
     head = f"with {first['views']} views per image (--tta={first['kind']})\n"
+    if not all(result["tta"]["mirror_safe"] for result in results):
+        head += f"{MIRROR_NOTE}\n"
     return head + format_table(
         ("run", "correct", "accuracy", "95% CI"),
         [

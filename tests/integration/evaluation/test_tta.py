@@ -120,6 +120,16 @@ def test_the_text_says_how_many_views(run):
     assert "6 views" in format_results([result, result], rows)
 
 
+def test_mirror_images_that_may_be_of_another_class_are_told(run):
+    (result,) = evaluate.evaluate_runs([run], "val", tta="flip")
+    rows = statistics.summarize_seeds([run], [result])
+    assert "mirror" in format_result(result)
+    assert "mirror" in format_results([result, result], rows)
+    result["tta"]["mirror_safe"] = True  # as of photographs
+    assert "mirror" not in format_result(result)
+    assert "mirror" not in format_results([result, result], rows)
+
+
 def test_an_unknown_kind_is_refused_with_the_nearest_one(run):
     with pytest.raises(UserError, match="tta=flips .*flip"):
         evaluate.evaluate_runs([run], "val", tta="flips")
