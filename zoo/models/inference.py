@@ -6,7 +6,7 @@ import json
 import math
 import pathlib
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -18,6 +18,22 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 256  # examples at once; outputs do not depend on it
 MIN_BATCH_ELEMENTS = 2**15  # numbers at once, for examples of few numbers
+# Pixels at once: at 224 a map of 96 channels, of which a network holds a few,
+# takes 5 MB an image.
+MAX_BATCH_PIXELS = 2**21
+
+
+def images_at_once(input_shape: Sequence[int], limit: int = BATCH_SIZE) -> int:
+    """Returns how many examples to compute at once, so that memory suffices.
+
+    Args:
+        input_shape: `(H, W, C)` of images, or `(D,)` of vectors.
+        limit: the most, for small images.
+    """
+    if len(input_shape) < 3:
+        return limit
+    height, width = input_shape[:2]
+    return max(1, min(limit, MAX_BATCH_PIXELS // (height * width)))
 
 
 def predict_batched(
@@ -40,7 +56,8 @@ def predict_batched(
         Float32 `[N, K]`.
     """
     elements = math.prod(inputs.shape[1:])
-    size = max(BATCH_SIZE, MIN_BATCH_ELEMENTS // max(elements, 1))
+    size = images_at_once(inputs.shape[1:])
+    size = max(size, MIN_BATCH_ELEMENTS // max(elements, 1))
     outputs = []
     progress = Progress(status_stream(), plain=False)
     try:

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.models.inference import BATCH_SIZE, predict_batched
+from zoo.models.inference import images_at_once, predict_batched
 
 MAX_ACTIVATION_BYTES = 2**27  # of all hidden outputs at a time
 IDENTITIES = ("linear", "softmax")  # activations of layers that are not hidden
@@ -168,8 +168,18 @@ class ModelInspector:
         """Returns the outputs `[N, K]` in training mode.
 
         Batch norm uses the batch, as its moving averages mean nothing before
-        training; dropout is on. Nothing in the model changes.
+        training; dropout is on. Large images are computed in several batches.
+        Nothing in the model changes.
         """
+        size = images_at_once(inputs.shape[1:], len(inputs))
+        return np.concatenate(
+            [
+                self._outputs_in_training(inputs[start : start + size])
+                for start in range(0, len(inputs), size)
+            ]
+        )
+
+    def _outputs_in_training(self, inputs: np.ndarray) -> np.ndarray:
         outputs, _ = self.model.stateless_call(
             self.model.trainable_variables,
             self.model.non_trainable_variables,
@@ -210,9 +220,10 @@ class ModelInspector:
         if self._features is None:
             return None
         x = self.preprocess(inputs)
-        starts = range(0, len(x), BATCH_SIZE)
+        size = images_at_once(x.shape[1:])
+        starts = range(0, len(x), size)
         return np.concatenate(
-            [_numpy(self._features(x[i : i + BATCH_SIZE])) for i in starts]
+            [_numpy(self._features(x[i : i + size])) for i in starts]
         )
 
     def linear_classifier(self) -> tuple[np.ndarray, np.ndarray] | None:

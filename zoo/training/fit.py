@@ -19,13 +19,13 @@ import numpy as np
 
 from zoo.data import Dataset, pipeline
 from zoo.errors import UserError, join_and
+from zoo.models.inference import images_at_once
 from zoo.resolve import ResolvedConfig
 from zoo.training.checkpoints import TrainState
 from zoo.training.distributed import data_parallel
 from zoo.training.distributed.devices import no_distribution
 from zoo.training.setup import TrainSetup
 
-EVAL_BATCH_SIZE = 256  # images; scores do not depend on it
 BATCH_HOOKS = (
     "on_batch_begin", "on_batch_end", "on_train_batch_begin",
     "on_train_batch_end",
@@ -66,7 +66,8 @@ def fit(
     """
     config, validation = setup.config, None
     if len(setup.dataset.val):
-        validation = pipeline.eval_batches(setup.dataset.val, EVAL_BATCH_SIZE)
+        size = images_at_once(setup.dataset.input_shape)
+        validation = pipeline.eval_batches(setup.dataset.val, size)
     end = math.inf if until_epoch is None else until_epoch
     with data_parallel.distributed_model(setup) as (model, divided):
         if validation is not None:

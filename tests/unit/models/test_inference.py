@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.data.memmap import MemmapView
-from zoo.models.inference import BATCH_SIZE, ModelLoader, predict_batched
+from zoo.models.inference import (
+    BATCH_SIZE,
+    ModelLoader,
+    images_at_once,
+    predict_batched,
+)
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +71,26 @@ def test_small_examples_share_one_batch(model, monkeypatch):
     )
     predict_batched(model, np.zeros((10_000, 2)))
     assert asked == [10_000]
+
+
+def test_photographs_are_computed_a_few_at_a_time(monkeypatch):
+    inputs = keras.Input((224, 224, 3))
+    model = keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(inputs))
+    asked = []
+    ask = model.predict_on_batch
+    monkeypatch.setattr(
+        model, "predict_on_batch", lambda x: asked.append(len(x)) or ask(x)
+    )
+    images = np.zeros((100, 224, 224, 3), np.uint8)
+    images[:, 0, 0, 0] = np.arange(100)
+    found = predict_batched(model, images)
+    np.testing.assert_array_equal(found[:, 0], np.arange(100))
+    assert max(asked) <= 41  # whose pixels are those of 2,048 images of 32x32
+
+
+@pytest.mark.parametrize("shape", [(32, 32, 3), (90, 90, 1), (784,)])
+def test_small_images_are_computed_in_whole_batches(shape):
+    assert images_at_once(shape) == BATCH_SIZE
 
 
 def normed(seed, mean=0.0, units=3):

@@ -17,6 +17,7 @@ from zoo.data import Split
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import check_loadable, check_same_data
 from zoo.evaluation.landscape import WEIGHT_SETS, LandscapeConfig
+from zoo.models.inference import images_at_once
 from zoo.run_store import RunStore
 from zoo.runs import Run, RunWriter
 from zoo.training import losses
@@ -434,7 +435,8 @@ class LossSurface:
 
     Dropout is off. With `measure_batch_norm` each batch norm uses the mean
     and variance of the training sample at the current weights, pooled over
-    batches of `BATCH_SIZE` that are normalized by their own as in training;
+    batches of at most `BATCH_SIZE` that are normalized by their own as in
+    training;
     otherwise the moving statistics among the weights.
 
     Args:
@@ -564,7 +566,8 @@ class _InTrainingMode(keras.Model):
 
 def _batches(part: Split) -> list[np.ndarray]:
     inputs = part.images.astype(np.float32)
-    return np.array_split(inputs, math.ceil(len(inputs) / BATCH_SIZE))
+    size = images_at_once(inputs.shape[1:], BATCH_SIZE)
+    return np.array_split(inputs, math.ceil(len(inputs) / size))
 
 
 def _numpy(variable) -> np.ndarray:
