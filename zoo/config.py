@@ -168,9 +168,10 @@ class TrainConfig:
         help="names of the classes to use, in training, validation and test")
     group_by: str | None = _option(
         None, TEXT, "data",
-        help="keep files of one group in one split: `folder`, or a regular "
-             "expression whose match in the file name is the group; needs "
-             "--dataset=folder:PATH")
+        help="keep files of one group in one split: `folder`, "
+             "`near_duplicates` (images that look nearly the same), or a "
+             "regular expression whose match in the file name is the group; "
+             "needs --dataset=folder:PATH")
     skip_unreadable: bool = _option(
         False, BOOL, "data",
         help="skip image files that cannot be read, instead of stopping at "

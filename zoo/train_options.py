@@ -94,8 +94,9 @@ class TrainOptions(TypedDict, total=False):
     classes: str | Sequence[str]
     """Names of the classes to use, in training, validation and test."""
     group_by: str | None
-    """Keep files of one group in one split: `folder`, or a regular expression
-    whose match in the file name is the group; needs --dataset=folder:PATH.
+    """Keep files of one group in one split: `folder`, `near_duplicates` (images
+    that look nearly the same), or a regular expression whose match in the file
+    name is the group; needs --dataset=folder:PATH.
     """
     skip_unreadable: bool
     """Skip image files that cannot be read, instead of stopping at the first;

@@ -46,6 +46,7 @@ from zoo.errors import UserError, join_and, join_or
 from zoo.io import check_utf8
 
 MIN_CACHED_FILES = 5_000  # fewer are decoded in a second or two
+THUMBNAIL_SIDE = 32  # of the images among which near-duplicates are found
 SKIPPED = "skipped"  # in the metadata: indices of files, and reasons
 
 SPLIT_WORDS = {
@@ -92,6 +93,7 @@ def read(request: ReadRequest) -> DatasetReader:
         with_remedy()(reader.read),
         reader.spec.original_shape,
         write_cache=with_remedy()(reader.write_cache),
+        read_thumbnails=with_remedy()(reader.read_thumbnails),
         notes=lambda: (*notes, *reader.notes()),
     )
 
@@ -485,6 +487,18 @@ class FileReader:
         names = tuple(self._relative(path) for path, _ in files)
         split = dataclasses.replace(cached.split, file_names=names)
         return split, cached.hashes
+
+    def read_thumbnails(self, split_name: str) -> np.ndarray:
+        """Returns gray images, uint8 `[N, 32, 32]`, squashed to that."""
+        paths = [path for path, _ in self._files(split_name)]
+        labels = np.zeros(len(paths), np.int32)
+        spec = ImageSpec((THUMBNAIL_SIDE, THUMBNAIL_SIDE, 1), "squash")
+        chunks = cache.show_progress(
+            parallel_decoding.read_chunks(paths, labels, spec),
+            len(paths),
+            f"{self._name}, near-duplicates",
+        )
+        return np.concatenate([images[..., 0] for images, _, _ in chunks])
 
     def write_cache(self, split_name: str) -> None:
         """Caches a split, if it is large enough."""

@@ -123,6 +123,7 @@ def read(request: ReadRequest) -> DatasetReader:
         reader.spec.original_shape,
         labels_are_names=encoding.values.dtype.kind != "U",
         write_cache=reader.write_cache,
+        read_thumbnails=reader.read_thumbnails,
         notes=lambda: tuple(reader.notes()),
     )
 

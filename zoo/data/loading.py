@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from zoo.data import image_files
+from zoo.data import image_files, near_duplicates
 from zoo.data.dataset import (
     Dataset,
     Split,
@@ -29,6 +29,7 @@ from zoo.errors import UserError
 TRAIN, VAL, TEST = "train", "val", "test"
 # Fraction of the images held out of a source that has no test split.
 TEST_FRACTION = 0.15
+NEAR_DUPLICATES = "near_duplicates"  # value of `group_by`
 
 
 def load_dataset(
@@ -58,8 +59,9 @@ def load_dataset(
         val_fraction: fraction of the training images for validation, in
             [0, 1). A folder or file with a validation split of its own keeps
             that, unless the fraction is 0.
-        group_by: for `folder:`, what keeps files together: `folder`, or a
-            regular expression for the group in the file's name.
+        group_by: for `folder:`, what keeps files together: `folder`,
+            `near_duplicates`, or a regular expression for the group in the
+            file's name.
         train_examples: number of training images to keep; all by default.
             Does not change the validation images.
         classes: names of the classes to keep; all by default.
@@ -79,7 +81,7 @@ def load_dataset(
         name, data_dir, image_size, skip_unreadable, resize
     )
     everything, hashes = reader.read(TRAIN)
-    groups = group_keys(everything.file_names, group_by)
+    groups = find_groups(reader, everything, hashes, group_by)
     kept, held_out = train_test_indices(reader, everything, hashes, groups)
     train = everything.take(kept)
     if VAL in reader.split_sizes and val_fraction:
@@ -165,6 +167,9 @@ class DatasetReader:
             reading faster.
         notes: Function that returns sentences about what was skipped or
             changed so far.
+        read_thumbnails: Function from the name of a split to gray images,
+            uint8 `[N, 32, 32]`, made from the images before resizing; `None`
+            where images do not come from files.
     """
 
     class_names: tuple[str, ...]
@@ -174,6 +179,7 @@ class DatasetReader:
     labels_are_names: bool = False
     write_cache: Callable[[str], None] = lambda split_name: None
     notes: Callable[[], tuple[str, ...]] = lambda: ()
+    read_thumbnails: Callable[[str], np.ndarray] | None = None
 
 
 def open_reader(
@@ -189,6 +195,28 @@ def open_reader(
         info, path, data_dir, image_size, skip_unreadable, resize
     )
     return info, info.load_reader()(request)
+
+
+def find_groups(
+    reader: DatasetReader,
+    everything: Split,
+    hashes: Sequence[bytes],
+    group_by: str | None,
+) -> Sequence[str] | None:
+    """Returns one key per training image; equal keys stay together.
+
+    Args:
+        reader: of the source.
+        everything: all training images.
+        hashes: one per image.
+        group_by: as `load_dataset` takes it.
+
+    Raises:
+        UserError: images have no names or no files, or a name does not match.
+    """
+    if group_by != NEAR_DUPLICATES or reader.read_thumbnails is None:
+        return group_keys(everything.file_names, group_by)
+    return near_duplicates.find_groups(reader.read_thumbnails(TRAIN), hashes)
 
 
 def train_test_indices(

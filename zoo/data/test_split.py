@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from zoo.data.dataset import Split, group_keys
+from zoo.data.dataset import Split
 from zoo.data.loading import (
     TEST,
     TRAIN,
     DatasetReader,
+    find_groups,
     open_reader,
     train_test_indices,
 )
@@ -54,6 +55,6 @@ def _read_test_split(reader: DatasetReader, group_by: str | None) -> Split:
     if TEST in reader.split_sizes:
         return reader.read(TEST)[0]
     everything, hashes = reader.read(TRAIN)
-    groups = group_keys(everything.file_names, group_by)
+    groups = find_groups(reader, everything, hashes, group_by)
     _, held_out = train_test_indices(reader, everything, hashes, groups)
     return everything.take(held_out)

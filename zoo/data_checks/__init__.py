@@ -3,7 +3,6 @@
 stats.py            what is recorded of every image, from a folder of image
                     files or from any other dataset
 checks.py           rules: a function from `DatasetStats` to findings each
-near_duplicates.py  pairs of images that look nearly the same
 contact_sheet.py    a plot with a few images of each class
 text.py             statistics and findings as text and as JSON
 """

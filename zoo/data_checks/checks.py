@@ -16,7 +16,7 @@ from zoo.console import pluralize
 from zoo.data import image_files
 from zoo.data.arrays import dark_pixels_warning
 from zoo.data.image_files import changes_aspect_ratio
-from zoo.data_checks.near_duplicates import Pair
+from zoo.data.near_duplicates import Pair
 from zoo.data_checks.stats import DatasetStats, ImageStats, count_values
 from zoo.errors import join_and
 
@@ -329,7 +329,7 @@ def near_duplicates(stats: DatasetStats) -> Iterator[DataFinding]:
             "are, and then nothing needs to be done"
         )
     elif stats.images[0].format:
-        remedy += ", or keep those of one scene in one split with --group_by"
+        remedy += ", or keep them in one split with --group_by=near_duplicates"
     yield DataFinding(
         "near_duplicates",
         INFO if _is_typical(stats, pairs) else WARNING,

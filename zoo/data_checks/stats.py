@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from zoo.data import folder, image_files
+from zoo.data import folder, image_files, near_duplicates
 from zoo.data.dataset import Split, hash_image, train_val_split
 from zoo.data.datasets import find_dataset
 from zoo.data.loading import (
@@ -27,7 +27,6 @@ from zoo.data.loading import (
     open_reader,
     train_test_indices,
 )
-from zoo.data_checks import near_duplicates
 from zoo.errors import UserError
 
 THUMBNAIL_SIDE = 32  # pixels

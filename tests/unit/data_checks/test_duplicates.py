@@ -11,7 +11,9 @@ from scipy.fft import dct
 from scipy.stats import pearsonr
 
 from tests.unit.data_checks.conftest import save, textures
-from zoo.data_checks import inspect, near_duplicates, read_folder
+from zoo.data import load_dataset, near_duplicates
+from zoo.data.test_split import load_test_split
+from zoo.data_checks import inspect, read_folder
 from zoo.data_checks.stats import thumbnail
 
 
@@ -43,6 +45,45 @@ def test_near_copies_are_found_and_nothing_else(findings, photographs):
     }
     assert told == {frozenset(pair) for pair in photographs.near}
     assert "conflicting_near_duplicates" not in findings
+
+
+@pytest.fixture(scope="module")
+def doubled(tmp_path_factory):
+    """A folder of 24 pictures, each a second time and a little darker."""
+    root = tmp_path_factory.mktemp("doubled")
+    images, labels = textures(24, classes=2)
+    for i, pixels in enumerate(images):
+        folder = root / "ab"[labels[i]]
+        save(folder / f"{i}.png", pixels)
+        darker = (pixels * 0.8).astype(np.uint8)
+        save(folder / f"{i}_again.png", darker)
+    return f"folder:{root}"
+
+
+@pytest.mark.parametrize("size", [None, 8])
+def test_near_copies_are_kept_in_one_split(doubled, size):
+    options = {"group_by": "near_duplicates", "image_size": size}
+    dataset = load_dataset(doubled, val_fraction=0.3, **options)
+    parts = dataset.train, dataset.val, load_test_split(doubled, **options)
+    places = {}
+    for index, part in enumerate(parts):
+        assert len(part) >= 4
+        for name in part.file_names:
+            picture = name.split("/")[1].split(".")[0].removesuffix("_again")
+            places.setdefault(picture, set()).add(index)
+    assert len(places) == 24
+    assert all(len(found) == 1 for found in places.values())
+
+
+def test_a_chain_of_near_copies_is_one_group(monkeypatch):
+    pairs = [
+        near_duplicates.Pair(0, 2, 1, 0.99),
+        near_duplicates.Pair(2, 5, 1, 0.99),
+    ]
+    monkeypatch.setattr(near_duplicates, "find_pairs", lambda *_: pairs)
+    keys = near_duplicates.find_groups(np.zeros((6, 32, 32), np.uint8), [])
+    assert keys[0] == keys[2] == keys[5]
+    assert len(set(keys)) == 4
 
 
 def test_a_wrong_label_is_more_harmful_than_a_copy(findings):

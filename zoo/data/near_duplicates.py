@@ -97,6 +97,27 @@ def find_pairs(thumbnails: np.ndarray, digests: Sequence[bytes]) -> list[Pair]:
     return sorted(pairs, key=lambda pair: (-pair.correlation, pair))
 
 
+def find_groups(thumbnails: np.ndarray, digests: Sequence[bytes]) -> list[str]:
+    """Returns one key per image; those of images that look alike are equal.
+
+    Of a chain of pairs all images have the same key.
+
+    Args:
+        thumbnails: Uint8 `[N, 32, 32]`.
+        digests: A hash of the pixels of each image.
+    """
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
+    pairs = find_pairs(thumbnails, digests)
+    first, second = [p.first for p in pairs], [p.second for p in pairs]
+    count = len(thumbnails)
+    graph = coo_array(
+        (np.ones(len(pairs), bool), (first, second)), (count, count)
+    )
+    return [str(label) for label in connected_components(graph)[1]]
+
+
 def _pooled(thumbnails: np.ndarray) -> np.ndarray:
     """Returns means of 4x4 pixels, float32 `[N, 8, 8]`."""
     blocks = thumbnails.reshape(len(thumbnails), 8, 4, 8, 4)
