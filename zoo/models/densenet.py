@@ -27,7 +27,7 @@ from keras import layers
 from zoo.errors import UserError
 from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.options import Depth, Size
-from zoo.models.residual import norm_activate
+from zoo.models.resnet import norm_activate
 
 STEM = 16  # maps before the first block, in the plain form
 BOTTLENECK = 4  # maps of a 1x1 convolution for each that a layer adds

@@ -200,7 +200,7 @@ TABLE = (
     ),
     ModelEntry(
         name="lenet5_1998",
-        builder="zoo.models.lenet_1998:build",
+        builder="zoo.models.lenet:build_1998",
         description="LeNet-5 as published: sparse C3, scaled tanh",
         default_input_shape=GRAY,
         min_size=28,
@@ -238,7 +238,7 @@ TABLE = (
     ),
     ModelEntry(
         name="inception",
-        builder="zoo.models.inception:build",
+        builder="zoo.models.googlenet:build_inception",
         description="one or two inception modules, naive or with 1x1 reduction",
         default_input_shape=COLOR,
         min_size=8,
@@ -318,7 +318,7 @@ TABLE = (
     ),
     ModelEntry(
         name="resnet50",
-        builder="zoo.models.bottleneck:build",
+        builder="zoo.models.resnet:build_bottleneck",
         description="residual network with bottlenecks, for large images",
         default_input_shape=PHOTO,
         min_size=64,
@@ -334,7 +334,7 @@ TABLE = (
     # Before the other Wide ResNets, whose pattern fits its names as well.
     ModelEntry(
         name="wrn50_<width>",
-        builder="zoo.models.bottleneck:build",
+        builder="zoo.models.resnet:build_bottleneck",
         description="ResNet-50 with wider bottlenecks",
         default_input_shape=PHOTO,
         min_size=64,

@@ -31,7 +31,7 @@ from keras import layers
 
 from zoo.models.layers import Activation, Initializer, LayerFactory
 from zoo.models.options import Depth, Size
-from zoo.models.residual import (
+from zoo.models.resnet import (
     blocks_per_group,
     norm_activate,
     preactivation_block,

@@ -61,9 +61,9 @@ def test_a_wide_sister_is_wider_inside_its_blocks_only():
 
 def test_their_names_do_not_mean_the_nets_for_small_images():
     for name in ("resnet50", "wrn50_2", "wrn50_4"):
-        assert MODELS.find(name).builder == "zoo.models.bottleneck:build"
+        assert MODELS.find(name).builder == "zoo.models.resnet:build_bottleneck"
     for name in ("resnet44", "wrn40_2"):
-        assert MODELS.find(name).builder != "zoo.models.bottleneck:build"
+        assert MODELS.find(name).builder != "zoo.models.resnet:build_bottleneck"
 
 
 def test_a_width_of_zero_is_refused():

@@ -4,7 +4,7 @@ import keras
 import pytest
 
 from zoo.models import create_model
-from zoo.models.inception import Widths, inception_module
+from zoo.models.googlenet import Widths, inception_module
 from zoo.models.layers import LayerFactory
 
 # Maps in, widths, parameters: all modules of GoogLeNet. The parameters are

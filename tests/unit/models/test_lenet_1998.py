@@ -8,7 +8,7 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.lenet_1998 import CONNECTIONS, squash
+from zoo.models.lenet import CONNECTIONS, squash
 
 # The paper's table 1: a row for each map of S2, a column for each of C3.
 TABLE = """

@@ -7,7 +7,7 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.residual import blocks_per_group
+from zoo.models.resnet import blocks_per_group
 
 SHAPE = (8, 8, 1)
 

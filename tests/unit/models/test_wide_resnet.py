@@ -6,7 +6,7 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.residual import blocks_per_group
+from zoo.models.resnet import blocks_per_group
 
 
 @pytest.fixture(scope="module")
