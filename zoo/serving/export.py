@@ -27,6 +27,8 @@ EXPORTS_DIR = "exports"  # inside the run folder, the default
 OLD = ".old.{}"  # name of a folder while it is replaced
 MAX_EXAMPLES = 256  # that an export is checked on
 NOISE_EXAMPLES = 64  # where the data of the run cannot be loaded
+CALIBRATION_EXAMPLES = 256  # of the training part, for integers
+MIN_EQUAL = 0.9  # fraction of predictions that integers must not change
 TOLERANCE = 1e-4  # difference of two logits, or two probabilities
 RELATIVE_TOLERANCE = 1e-6  # of the largest logit, if that is more
 
@@ -102,9 +104,14 @@ def _export(run: Run, chosen: Format, path: Path) -> Export:
         metadata = model_metadata.describe(run)
         with replacing(path) as temporary:
             show_activity(f"writing {temporary.name}")
-            chosen.write(with_probabilities(model), temporary, metadata)
+            inputs = (calibration_examples(run),) * chosen.is_quantized
+            chosen.write(
+                with_probabilities(model), temporary, metadata, *inputs
+            )
             predict = chosen.load(temporary)
-            parity = check_parity(logits, predict, examples, description)
+            parity = check_parity(
+                logits, predict, examples, description, chosen.is_quantized
+            )
             if not parity.holds:
                 raise UserError(
                     f"the predictions of {run.name} as {chosen.name} differ "
@@ -148,6 +155,8 @@ class ParityCheck:
         probabilities: Largest absolute difference of two probabilities.
         equal: Number of examples with the same most probable class.
         allowed: Largest difference of logits that rounding explains.
+        is_quantized: Whether the export computes in 8-bit integers; then most
+            predictions must be equal, and numbers need not be.
     """
 
     examples: int
@@ -156,10 +165,13 @@ class ParityCheck:
     probabilities: float
     equal: int
     allowed: float
+    is_quantized: bool = False
 
     @property
     def holds(self) -> bool:
         """Whether the differences are within the tolerance."""
+        if self.is_quantized:
+            return self.equal >= MIN_EQUAL * self.examples
         return self.logits <= self.allowed and self.probabilities <= TOLERANCE
 
     def __str__(self) -> str:
@@ -202,11 +214,24 @@ def check_examples(run: Run) -> tuple[np.ndarray, str]:
     return images.astype(np.float32), f"{name} {unit}"
 
 
+def calibration_examples(run: Run) -> np.ndarray:
+    """Returns training examples, float32 `[N, ...]`, evenly spaced.
+
+    Raises:
+        UserError: they cannot be loaded.
+    """
+    images = load_split(run, "train").images
+    count = min(len(images), CALIBRATION_EXAMPLES)
+    chosen = np.linspace(0, len(images) - 1, count).astype(np.int64)
+    return np.asarray(images[chosen], np.float32)
+
+
 def check_parity(
     expected: np.ndarray,
     predict: PredictFn,
     examples: np.ndarray,
     description: str,
+    is_quantized: bool = False,
 ) -> ParityCheck:
     """Compares an export with the run.
 
@@ -215,6 +240,7 @@ def check_parity(
         predict: Returns the outputs of the export, by name.
         examples: float32 `[N, ...]`.
         description: What the examples are.
+        is_quantized: Whether the export computes in 8-bit integers.
     """
     # Batches of two sizes, since the size is free.
     batches = [part for part in (examples[:1], examples[1:]) if len(part)]
@@ -227,7 +253,13 @@ def check_parity(
     allowed = max(TOLERANCE, RELATIVE_TOLERANCE * largest)
     if not logits.shape == probabilities.shape == expected.shape:
         return ParityCheck(
-            len(examples), description, math.inf, math.inf, 0, allowed
+            len(examples),
+            description,
+            math.inf,
+            math.inf,
+            0,
+            allowed,
+            is_quantized,
         )
     softmax = np.exp(metrics.log_softmax(expected))
     equal = probabilities.argmax(axis=1) == expected.argmax(axis=1)
@@ -238,6 +270,7 @@ def check_parity(
         float(np.abs(probabilities - softmax).max()),
         int(equal.sum()),
         allowed,
+        is_quantized,
     )
 
 
@@ -281,7 +314,7 @@ def resolve_path(
     """
     if out is None:
         run.check_writable()
-        name = f"{run.path.resolve().name}{format.suffix}"
+        name = f"{run.path.resolve().name}{format.tag}{format.suffix}"
         if not format.suffix:
             name = f"{name}-{format.name}"
         path = run.path / EXPORTS_DIR / name

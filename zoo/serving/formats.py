@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import dataclasses
 import importlib.util
+import tempfile
 import warnings
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -151,6 +153,77 @@ def _make_constants(model) -> None:
             _make_constants(layer)
 
 
+# LiteRT, formerly TensorFlow Lite: one file, with its metadata in a zip archive
+# behind the model, where its tools look for the files that belong to it.
+
+
+def write_tflite(
+    model,
+    path: Path,
+    metadata: dict[str, Any],
+    calibration: np.ndarray | None = None,
+) -> None:
+    """Writes a `.tflite` file, float32 in and out.
+
+    Args:
+        model: of outputs `logits` and `probabilities`.
+        path: file to write.
+        metadata: put into the file.
+        calibration: inputs, float32 `[N, ...]`, from which the ranges of all
+            tensors are found, so that weights and arithmetic become 8-bit
+            integers; `None` keeps float32.
+
+    Raises:
+        UserError: something in the model cannot be expressed.
+    """
+    import tensorflow as tf
+
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            model.export(folder, format="tf_saved_model", verbose=False)
+            converter = tf.lite.TFLiteConverter.from_saved_model(folder)
+            if calibration is not None:
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+                converter.representative_dataset = lambda: (
+                    [example[None]] for example in calibration
+                )
+            content = converter.convert()
+        except Exception as error:  # of any kind, from inside the converter
+            raise UserError(
+                f"{metadata['run']} cannot be written for LiteRT: "
+                f"{' '.join(str(error).split())[:200]}; --format=saved_model "
+                "may work."
+            ) from error
+    path.write_bytes(content)
+    with zipfile.ZipFile(path, "a") as archive:
+        entry = zipfile.ZipInfo(METADATA_FILE, (1980, 1, 1, 0, 0, 0))
+        archive.writestr(entry, model_metadata.to_text(metadata))
+
+
+def load_tflite(path: Path) -> PredictFn:
+    """Returns a function that predicts with a `.tflite` file.
+
+    It runs in the package ai-edge-litert, or, where that is not installed, in
+    the interpreter that TensorFlow still has.
+    """
+    if importlib.util.find_spec("ai_edge_litert") is not None:
+        from ai_edge_litert.interpreter import Interpreter
+    else:
+        import tensorflow as tf
+
+        Interpreter = tf.lite.Interpreter
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # of its deprecation
+        interpreter = Interpreter(model_path=str(path))
+    runner = interpreter.get_signature_runner(SIGNATURE)
+    (name,) = runner.get_input_details()
+
+    def predict(examples: np.ndarray) -> dict[str, np.ndarray]:
+        return runner(**{name: examples})
+
+    return predict
+
+
 # The table.
 
 
@@ -167,16 +240,21 @@ class Format:
         packages: Packages that it needs besides the core dependencies.
         backend: Keras backend that can write it; empty if any can.
         marker: File by which a folder of this format is known.
+        tag: Ending of the default name, before the suffix.
+        is_quantized: Whether it computes in integers, for which `write` takes
+            inputs of the training part to calibrate on.
     """
 
     name: str
     description: str
-    write: Callable[[Any, Path, dict[str, Any]], None]
+    write: Callable[..., None]
     load: Callable[[Path], PredictFn]
     suffix: str = ""
     packages: tuple[str, ...] = ()
     backend: str = ""
     marker: str = ""
+    tag: str = ""
+    is_quantized: bool = False
 
     def check_backend(self) -> None:
         """Raises `UserError` if the current backend cannot write it."""
@@ -230,6 +308,24 @@ FORMATS = {
             suffix=".onnx",
             packages=("tf2onnx", "onnx", "onnxruntime"),
             backend="tensorflow",
+        ),
+        Format(
+            "tflite",
+            "a file for LiteRT, on phones and small devices",
+            write_tflite,
+            load_tflite,
+            suffix=".tflite",
+            backend="tensorflow",
+        ),
+        Format(
+            "tflite_int8",
+            "the same in 8-bit integers, a quarter of the size",
+            write_tflite,
+            load_tflite,
+            suffix=".tflite",
+            backend="tensorflow",
+            tag="-int8",
+            is_quantized=True,
         ),
         Format(
             "python",

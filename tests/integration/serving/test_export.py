@@ -52,6 +52,40 @@ def test_an_export_predicts_what_the_run_does(run, examples, tmp_path):
     assert np.abs(found["probabilities"] - expected).max() < 1e-6
 
 
+@pytest.mark.parametrize("form", ["tflite", "tflite_int8"])
+def test_a_lite_model_predicts_in_its_own_runtime(
+    run, examples, tmp_path, form
+):
+    interpreters = pytest.importorskip("ai_edge_litert.interpreter")
+    made = export(run, form, str(tmp_path / "m.tflite"))
+    runner = interpreters.Interpreter(str(made.path)).get_signature_runner()
+    (name,) = runner.get_input_details()
+    found = runner(**{name: examples})
+    wanted = logits_of(run, examples)
+    if form == "tflite":
+        assert np.abs(found["logits"] - wanted).max() < 1e-4
+        assert made.parity.logits < 1e-4
+    else:
+        # Nine of ten at least; the differences are those of rounding.
+        equal = (found["logits"].argmax(1) == wanted.argmax(1)).mean()
+        assert equal >= 0.9
+        assert 1e-4 < made.parity.logits < 0.1 * np.abs(wanted).max()
+    probabilities = softmax(found["logits"].astype(np.float64), axis=1)
+    assert np.abs(found["probabilities"] - probabilities).max() < 1e-2
+    assert f"{made.parity.equal:,} of 144 predictions" in str(made)
+    with zipfile.ZipFile(made.path) as file:
+        assert json.loads(file.read("about.json"))["class_names"][3] == "3"
+
+
+def test_integers_that_change_predictions_are_not_kept(run, tmp_path):
+    wrong = np.zeros((20, 8, 8, 1), np.float32)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export_module, "calibration_examples", lambda run: wrong)
+        with pytest.raises(UserError, match="differ"):
+            export(run, "tflite_int8", str(tmp_path / "m.tflite"))
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_python_code_of_a_run_prints_its_predictions(colors, tmp_path):
     made = export(colors, "python", str(tmp_path / "code"))
     found = FORMATS["python"].load(made.path)(COLORS)
