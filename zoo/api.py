@@ -290,6 +290,7 @@ def vary(
     run: RunLike | TrainConfig = "last",
     *,
     seeds: int | None = None,
+    folds: int | None = None,
     workers: int | str | None = None,
     cluster: str | ClusterConfig | None = None,
     verbose: bool = True,
@@ -300,6 +301,7 @@ def vary(
 
         zoo.vary("last", learning_rate=[1e-4, 1e-3, 1e-2])
         zoo.vary("last", seeds=5)
+        zoo.vary("last", folds=5)
 
     Each value is an ordinary run, trained in a process of its own, so a
     script calls it below `if __name__ == "__main__":`. The same call again
@@ -308,6 +310,8 @@ def vary(
     Args:
         run: The run to vary, or a `TrainConfig`.
         seeds: Number of seeds of each value.
+        folds: Number of folds of a cross-validation, in the place of a list:
+            each run is validated on another part of the training examples.
         workers: Number of runs that are trained at once, or `auto`; 1 by
             default, and on a cluster as many as fit.
         cluster: Ray cluster that trains the runs, as `zoo.sweep` takes it.
@@ -327,12 +331,17 @@ def vary(
     from zoo.tuning.workers import hide_gpus, require_single_device
 
     lists = {k: v for k, v in options.items() if isinstance(v, list)}
-    if len(lists) > 1 or not (lists or seeds):
+    if folds and (lists or seeds):
+        raise UserError(
+            f"folds={folds} and {next(iter(lists), 'seeds')} both ask for "
+            "several runs; give one of them."
+        )
+    if len(lists) > 1 or not (lists or seeds or folds):
         raise UserError(
             "zoo.vary needs one option with a list of values, as in "
-            "zoo.vary(run, learning_rate=[1e-3, 1e-2]), or seeds=3."
+            "zoo.vary(run, learning_rate=[1e-3, 1e-2]), seeds=3, or folds=5."
         )
-    varied = None
+    varied = multirun.all_folds(folds) if folds else None
     for name, values in lists.items():
         varied = VariedOption.parse(name, values_text(values))
     parent = None

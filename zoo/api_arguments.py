@@ -215,6 +215,7 @@ def restore_examples(
         image_size=config.image_size,
         resize=config.resize,
         val_fraction=config.val_fraction,
+        fold=config.fold,
         train_examples=config.train_examples,
         classes=config.classes,
     )

@@ -21,7 +21,7 @@ RUNS_DIR = "runs_dir"
 TRAINING = {"like", "recipe", "flagfile"}
 CLUSTER = {"cluster", "trial_gpus", "trial_cpus", "cluster_without_token"}
 FLAGS: dict[str, set[str]] = {
-    "train": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "workers"},
+    "train": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "folds", "workers"},
     "check": {*TRAINING, *OPTIONS},
     "vary": {*TRAINING, *OPTIONS, *CLUSTER, "seeds", "workers"},
     "sweep": {*TRAINING, *OPTIONS, *CLUSTER, "workers"},

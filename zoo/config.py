@@ -156,6 +156,10 @@ class TrainConfig:
     val_fraction: float = _option(
         0.1, FLOAT, "data", low=0, high=1, open_high=True,
         help="fraction of the training images held out for validation")
+    fold: str | None = _option(
+        None, TEXT, "data",
+        help="which part of the training images is the validation set, as "
+             "2/5: the second of five folds; --folds=5 trains a run for each")
     train_examples: int | None = _option(
         None, INT, "data", low=1,
         help="number of training examples to use, stratified by class")
@@ -455,6 +459,25 @@ def parse_option(name: str, text: str) -> Any:
     return read_option(name, option_named(name), text)
 
 
+def read_fold(text: str) -> tuple[int, int]:
+    """Returns the number of a fold, from 1, and how many there are.
+
+    Args:
+        text: such as `2/5`.
+
+    Raises:
+        UserError: it is something else.
+    """
+    match = re.fullmatch(r"(\d{1,4})/(\d{1,4})", text)
+    number, count = map(int, match.groups()) if match else (0, 0)
+    if not 1 <= number <= count or count < 2:
+        raise UserError(
+            f"--fold={text} is not one of at least two folds; write for "
+            "example --fold=2/5, or --folds=5 for all five."
+        )
+    return number, count
+
+
 def _check_run_name(name: str | None) -> None:
     if name is None:
         return
@@ -515,6 +538,14 @@ def _check_conflicts(config: TrainConfig) -> None:
             "--early_stopping_patience needs validation images, and "
             "--val_fraction=0 leaves none; give --val_fraction=0.1."
         )
+    if config.fold is not None:
+        read_fold(config.fold)
+        if config.val_fraction != DEFAULTS["val_fraction"]:
+            raise UserError(
+                f"--fold={config.fold} decides which images are for "
+                f"validation, and so does --val_fraction={config.val_fraction}"
+                "; give one of them."
+            )
     if config.new_head and config.weights is None:
         raise UserError(
             "--new_head has no effect on weights that are all new; it needs "

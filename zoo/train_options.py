@@ -85,6 +85,10 @@ class TrainOptions(TypedDict, total=False):
     """
     val_fraction: float
     """Fraction of the training images held out for validation."""
+    fold: str | None
+    """Which part of the training images is the validation set, as 2/5: the
+    second of five folds; --folds=5 trains a run for each.
+    """
     train_examples: int | None
     """Number of training examples to use, stratified by class."""
     randomize_labels: float

@@ -143,6 +143,11 @@ TYPED = [
     ("train --optimizer=adam --momentum=0.9", "--momentum=0.9 has no effect"),
     ("train --schedule=cosine --schedule_epochs=3", "--schedule=step"),
     ("train --loss=hinge --label_smoothing=0.1", "--loss=cross_entropy"),
+    ("train --fold=6/5", "--fold=6/5", "--folds=5"),
+    ("train --folds=1", "--folds=1"),
+    ("train --folds=5 --seeds=2", "--folds=5 and --seeds=2"),
+    ("train --folds=5 --val_fraction=0.2", "--val_fraction=0.2"),
+    ("vary --fold=1/5,2/5", "--fold cannot be varied", "--folds=5"),
     ("train --group_by=folder", "--group_by", "digits", "folder:PATH"),
     (
         "train --val_fraction=0 --early_stopping_patience=2",

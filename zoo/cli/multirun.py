@@ -5,7 +5,8 @@ from __future__ import annotations
 from zoo.cli import cluster
 from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
-from zoo.config import TrainConfig
+from zoo.config import DEFAULTS, TrainConfig
+from zoo.errors import UserError
 from zoo.options import INT, Option, read_option
 from zoo.resolve import resolve_names
 from zoo.run_store import check_backend, group_of
@@ -13,15 +14,18 @@ from zoo.runs import Run, RunGroup
 from zoo.tuning import multirun, workers
 from zoo.tuning.cluster import Placement, open_workers
 from zoo.tuning.multirun import (
+    MAX_FOLDS,
     MAX_SEEDS,
     MultirunConfig,
     MultirunResult,
+    all_folds,
     seeds_from,
 )
 from zoo.tuning.varied_option import VariedOption
 
 DONE, FAILED, DIVERGED, LOST = 0, 2, 3, 4  # as in `main`
 SEEDS = Option(INT, "", "run", low=2, high=MAX_SEEDS)
+FOLDS = Option(INT, "", "run", low=2, high=MAX_FOLDS)
 
 
 def define(command: Command) -> None:
@@ -33,6 +37,42 @@ def define(command: Command) -> None:
         "and print their mean and spread",
     )
     cluster.define(command)
+
+
+def define_folds(command: Command) -> None:
+    """Defines --folds."""
+    command.text(
+        "folds",
+        None,
+        "cross-validation: train so many runs, each validated on another part "
+        "of the training images, and print their scores together",
+    )
+
+
+def folds(command: Command) -> VariedOption | None:
+    """Returns the folds that vary; `None` if --folds was not given.
+
+    Raises:
+        UserError: The number is invalid, or contradicts another flag.
+    """
+    text = command.values.folds
+    if text is None:
+        return None
+    count = read_option("folds", FOLDS, text)
+    if command.values.seeds is not None:
+        raise UserError(
+            f"--folds={count} and --seeds={command.values.seeds} both ask for "
+            "several runs; give one of them."
+        )
+    config = command.config()
+    for name in ("fold", "val_fraction"):
+        value = getattr(config, name)
+        if value != DEFAULTS[name]:
+            raise UserError(
+                f"--folds={count} decides which images are for validation, "
+                f"and so does --{name}={value}; give one of them."
+            )
+    return all_folds(count)
 
 
 def seeds(command: Command) -> int | None:

@@ -35,11 +35,11 @@ def run_train(argv: list[str]) -> int:
     if asked is None:
         return 0
     config, parent = asked
-    count = multirun.seeds(command)
-    if count is not None:
+    count, varied = multirun.seeds(command), multirun.folds(command)
+    if count is not None or varied is not None:
         distributed.refuse(command, "several runs")
         placement = cluster.read(command)
-        return multirun.train(config, None, parent, count, placement)
+        return multirun.train(config, varied, parent, count, placement)
     cluster.refuse(command, "a single run")
     info = distributed.read(command, "train")
     if info and not distributed.is_child():
@@ -51,6 +51,7 @@ def run_train(argv: list[str]) -> int:
 
 def _define(command: Command) -> None:
     multirun.define(command)
+    multirun.define_folds(command)
     distributed.define(command)
 
 

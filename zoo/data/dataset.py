@@ -252,6 +252,75 @@ def train_val_split(
     return split.take(train), split.take(val)
 
 
+def fold_split(
+    split: Split,
+    number: int,
+    count: int,
+    hashes: Sequence[bytes],
+    groups: Sequence[str] | None = None,
+) -> tuple[Split, Split]:
+    """Divides examples as cross-validation does: each is validated once.
+
+    Args:
+        split: the examples to divide, none of them of the test split.
+        number: of the fold for validation, from 1.
+        count: number of folds.
+        hashes: one per image.
+        groups: one key per image; equal keys stay together.
+
+    Raises:
+        UserError: there are fewer images than folds, or a class would be
+            validated without any image to train on.
+    """
+    folds = stratified_folds(hashes, split.strata, count, groups)
+    sizes = np.bincount(folds, minlength=count)
+    if not sizes.all():
+        raise UserError(
+            f"{len(split):,} training images do not fill {count} folds; give "
+            "fewer."
+        )
+    train = np.flatnonzero(folds != number - 1)
+    missing = set(np.unique(split.strata)) - set(np.unique(split.strata[train]))
+    if missing:
+        raise UserError(
+            "folds would leave a class without training images, since all of "
+            "its images belong together; add images to it, or take it out "
+            "with --classes."
+        )
+    return split.take(train), split.take(np.flatnonzero(folds == number - 1))
+
+
+def stratified_folds(
+    hashes: Sequence[bytes],
+    labels: np.ndarray,
+    count: int,
+    groups: Sequence[Hashable] | None = None,
+) -> np.ndarray:
+    """Returns the fold of each image, int `[N]` from 0, stratified by class.
+
+    Sizes of folds, in total and of each class, differ by at most one image
+    where no images belong together.
+
+    Args:
+        hashes: one hash per image.
+        labels: int `[N]`.
+        count: number of folds.
+        groups: one key per image; images with equal keys stay together.
+    """
+    folds = np.zeros(len(labels), np.int64)
+    totals = np.zeros(count, np.int64)
+    units = _units(hashes, groups)
+    for ranked in _ranked_by_class(units, hashes, labels):
+        of_class = np.zeros(count, np.int64)
+        for unit in sorted(ranked, key=len, reverse=True):
+            # The smallest fold of this class, then the smallest of all.
+            fold = np.lexsort((totals, of_class))[0]
+            folds[unit] = fold
+            of_class[fold] += len(unit)
+            totals[fold] += len(unit)
+    return folds
+
+
 def hash_images(images: Iterable[np.ndarray]) -> list[bytes]:
     """Returns the hash of every image, in order."""
     return [hash_image(image) for image in images]

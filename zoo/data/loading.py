@@ -12,11 +12,13 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
+from zoo.config import read_fold
 from zoo.data import image_files, near_duplicates
 from zoo.data.dataset import (
     Dataset,
     Split,
     check_val_fraction,
+    fold_split,
     group_keys,
     hash_images,
     stratified_split,
@@ -40,6 +42,7 @@ def load_dataset(
     resize: str = "crop",
     val_fraction: float = 0.1,
     group_by: str | None = None,
+    fold: str | None = None,
     train_examples: int | None = None,
     classes: Sequence[str] = (),
     skip_unreadable: bool = False,
@@ -62,6 +65,8 @@ def load_dataset(
         group_by: for `folder:`, what keeps files together: `folder`,
             `near_duplicates`, or a regular expression for the group in the
             file's name.
+        fold: which of how many folds of the training images is for
+            validation, as `2/5`, in the place of `val_fraction`.
         train_examples: number of training images to keep; all by default.
             Does not change the validation images.
         classes: names of the classes to keep; all by default.
@@ -84,7 +89,9 @@ def load_dataset(
     groups = find_groups(reader, everything, hashes, group_by)
     kept, held_out = train_test_indices(reader, everything, hashes, groups)
     train = everything.take(kept)
-    if VAL in reader.split_sizes and val_fraction:
+    if fold is not None:
+        train, val = _fold(name, reader, train, fold, kept, hashes, groups)
+    elif VAL in reader.split_sizes and val_fraction:
         val = reader.read(VAL)[0]
     else:
         train, val = train_val_split(
@@ -106,6 +113,28 @@ def load_dataset(
         notes=reader.notes(),
     )
     return subsample(select_classes(dataset, classes), train_examples)
+
+
+def _fold(
+    name: str,
+    reader: DatasetReader,
+    train: Split,
+    fold: str,
+    kept: np.ndarray,
+    hashes: Sequence[bytes],
+    groups: Sequence[str] | None,
+) -> tuple[Split, Split]:
+    if VAL in reader.split_sizes:
+        raise UserError(
+            f"{name} has validation images of its own, so that there are no "
+            "folds to make; leave out --folds."
+        )
+    return fold_split(
+        train,
+        *read_fold(fold),
+        [hashes[i] for i in kept],
+        groups and [groups[i] for i in kept],
+    )
 
 
 def download(name: str, *, data_dir: str | None = None) -> dict[str, int]:

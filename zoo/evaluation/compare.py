@@ -47,8 +47,8 @@ if TYPE_CHECKING:
 ALPHA = 0.05  # of p-values that are corrected for the number of comparisons
 # Options that determine which examples are held out.
 SPLIT_OPTIONS = (
-    "dataset", "val_fraction", "group_by", "image_size", "resize", "classes",
-    "skip_unreadable",
+    "dataset", "val_fraction", "fold", "group_by", "image_size", "resize",
+    "classes", "skip_unreadable",
 )  # fmt: skip
 
 MAX_NAMES = 3  # runs of a config that a table names; others are counted

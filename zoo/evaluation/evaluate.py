@@ -467,6 +467,7 @@ def load_split(
     dataset = load_dataset(
         config.dataset,
         val_fraction=config.val_fraction,
+        fold=config.fold,
         train_examples=config.train_examples,
         **options,
     )

@@ -163,6 +163,36 @@ def seed_stats(
     )
 
 
+def fold_stats(
+    scores: Sequence[float],
+    count: int,
+    low: float = -math.inf,
+    high: float = math.inf,
+) -> SeedStats:
+    """Returns mean, standard deviation and interval of scores of folds.
+
+    Two runs of a cross-validation share most of their training examples, so
+    that their scores vary less than those of independent runs would. The
+    variance is corrected for that (Nadeau and Bengio 2003, "Inference for the
+    generalization error", section 4): s^2 (1/K + n_val/n_train), where n_val
+    is a part of n_train of 1/(K - 1).
+
+    Args:
+        scores: At least two, each of another fold.
+        count: Number K of folds.
+        low: Least possible score, at which the interval ends.
+        high: Largest possible score.
+    """
+    from scipy.stats import t
+
+    mean, std = float(np.mean(scores)), float(np.std(scores, ddof=1))
+    scale = math.sqrt(1 / len(scores) + 1 / (count - 1))
+    margin = float(t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1)) * std * scale
+    return SeedStats(
+        mean, std, max(mean - margin, low), min(mean + margin, high)
+    )
+
+
 def summarize_seeds(
     runs: Sequence[Run], results: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:

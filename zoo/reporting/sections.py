@@ -302,9 +302,12 @@ def _split_text(config: dict, data: dict) -> str:
     if not data["val"]:
         return "none"
     group = f", grouped by {config['group_by']}" if config["group_by"] else ""
+    part = f"{100 * config['val_fraction']:g}%"
+    if config.get("fold"):
+        part = f"fold {config['fold']}"
     return (
-        f"{100 * config['val_fraction']:g}% of the training examples, split "
-        f"by a hash of the pixels, stratified by class{group}"
+        f"{part} of the training examples, split by a hash of the pixels, "
+        f"stratified by class{group}"
     )
 
 

@@ -51,8 +51,8 @@ EXTRACTOR = "extractor"  # name of the layer that computes the features
 XLA_DETERMINISTIC = "--xla_gpu_deterministic_ops=true"
 # Options that say how a dataset is loaded; arrays are loaded already.
 LOADING_OPTIONS = (
-    "dataset", "data_dir", "image_size", "resize", "val_fraction", "group_by",
-    "skip_unreadable",
+    "dataset", "data_dir", "image_size", "resize", "val_fraction", "fold",
+    "group_by", "skip_unreadable",
 )  # fmt: skip
 
 
@@ -246,6 +246,7 @@ def load_dataset(
             image_size=config.image_size,
             resize=config.resize,
             val_fraction=config.val_fraction,
+            fold=config.fold,
             group_by=config.group_by,
             train_examples=config.train_examples,
             classes=config.classes,

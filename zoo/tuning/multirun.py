@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from zoo.training.setup import TrainSetup
 
 MAX_SEEDS = 1000
+MAX_FOLDS = 100
+FOLD = "fold"  # name of the option
 CURVES = "curves.png"
 # Options that say nothing about what a group trains.
 NOT_COMPARED = {
@@ -72,8 +74,10 @@ class MultirunConfig:
 
     @property
     def kind(self) -> str:
-        """`vary` or `seeds`."""
-        return "vary" if self.varied else "seeds"
+        """`vary`, `seeds` or `folds`."""
+        if self.varied is None:
+            return "seeds"
+        return "folds" if self.varied.option == FOLD else "vary"
 
     @property
     def common(self) -> TrainConfig:
@@ -84,7 +88,11 @@ class MultirunConfig:
     @property
     def default_name(self) -> str:
         """Name of the group if none is given."""
-        ending = f"vary-{self.varied.name}" if self.varied else "seeds"
+        ending = "seeds"
+        if self.varied and self.kind == "folds":
+            ending = f"folds{len(self.varied.values)}"
+        elif self.varied:
+            ending = f"vary-{self.varied.name}"
         return f"{default_name(self.common)}-{ending}"
 
     def run_specs(self) -> list[RunSpec]:
@@ -147,6 +155,19 @@ def seeds_from(first: int, count: int) -> tuple[int, ...]:
     seeds = tuple(range(first, first + count))
     TrainConfig(seed=seeds[-1])
     return seeds
+
+
+def all_folds(count: int) -> VariedOption:
+    """Returns what varies between the runs of a cross-validation.
+
+    Raises:
+        UserError: The number is out of range.
+    """
+    if not 2 <= count <= MAX_FOLDS:
+        raise UserError(f"folds={count} is not from 2 to {MAX_FOLDS}.")
+    return VariedOption(
+        FOLD, tuple(f"{number}/{count}" for number in range(1, count + 1))
+    )
 
 
 @dataclasses.dataclass(frozen=True)
@@ -523,7 +544,10 @@ def _announce(
 ) -> None:
     """Prints what will be trained, where, and what exists already."""
     config, group = multirun.config, multirun.group
-    if config.varied:
+    if config.kind == "folds" and config.varied:
+        count = len(config.varied.values)
+        print_fn(f"folds      {count}; each image is validated once")
+    elif config.varied:
         texts = list(map(config.varied.format, config.varied.values))
         between = "; " if any("," in text for text in texts) else ", "
         print_fn(f"vary       {config.varied.name}: {between.join(texts)}")
@@ -560,7 +584,8 @@ def _train(
     resume: str,
 ) -> dict[str, RunResult]:
     """Trains, reports each run that ends, and returns results by path."""
-    progress = MultirunProgress(len(left), print_fn)
+    is_race = multirun.config.kind != "folds"
+    progress = MultirunProgress(len(left), print_fn, names_best=is_race)
     ended = {}
     try:
         log = multirun.group.path / "log.txt"
@@ -662,6 +687,8 @@ def _print_next(
         return
     has_test = multirun.run(ready[0]).resolved["data"]["test"]
     commands = {"next": group.typed("evaluate")}
+    if multirun.config.kind == "folds":
+        varied = None
     if varied and len(ready) > 1:
         commands = {"next": group.typed("compare")}
     tested = group

@@ -27,6 +27,7 @@ from zoo.errors import UserError, join_and
 from zoo.evaluation import compare
 from zoo.evaluation.statistics import (
     SCORE_LIMITS,
+    fold_stats,
     format_p_value,
     seed_stats,
 )
@@ -46,6 +47,7 @@ class MultirunProgress:
         total: Number of runs to train in this session.
         print_fn: Prints a line.
         clock: Returns the time in seconds.
+        names_best: Whether to tell which run is best so far.
     """
 
     def __init__(
@@ -53,7 +55,9 @@ class MultirunProgress:
         total: int,
         print_fn: Callable[[str], None],
         clock: Callable[[], float] = time.monotonic,
+        names_best: bool = True,
     ):
+        self._names_best = names_best
         self._total = total
         self._print = print_fn
         self._clock = clock
@@ -75,7 +79,7 @@ class MultirunProgress:
         if sort_key is not None:
             if self._best is None or sort_key > self._best[0]:
                 self._best = sort_key, label
-        if self._best and self._total > 1 and self._done > 1:
+        if self._names_best and self._best and self._done > 1:
             best = "this one" if self._best[1] == label else self._best[1]
             parts.append(f"best so far: {best}")
         left = self._total - self._done
@@ -113,7 +117,7 @@ def _sort_key(metrics: dict[str, Any]) -> float | None:
 def summarize(
     multirun: Multirun, ended: Mapping[str, RunResult] | None = None
 ) -> dict[str, Any]:
-    """Returns the contents of `vary.json` and `seeds.json`.
+    """Returns the contents of `vary.json`, `seeds.json` or `folds.json`.
 
     Args:
         multirun: A group all or some of whose runs have ended.
@@ -136,8 +140,10 @@ def summarize(
         "pairs": [],
         "untested": None,
     }
-    if varied:
+    if found["kind"] == "vary":
         found |= _test_pairs(multirun, rows)
+    if found["kind"] == "folds":
+        found["folds"] = _cross_validation(rows, score)
     return found
 
 
@@ -212,6 +218,32 @@ def _values(rows: Sequence[dict], score: str | None) -> list[dict[str, Any]]:
             }
         )
     return values
+
+
+def _cross_validation(
+    rows: Sequence[dict], score: str | None
+) -> dict[str, Any] | None:
+    """Returns the score of all folds together; `None` without two scores."""
+    scored = [row for row in rows if row["mean"] is not None]
+    if score is None or len(scored) < 2:
+        return None
+    stats = fold_stats(
+        [row["mean"] for row in scored], len(rows), *SCORE_LIMITS[score]
+    )
+    found = {"scored": len(scored), **_spread(stats), "pooled": None}
+    if score == "accuracy":
+        pooled = metrics.binomial_ci(
+            sum(row["correct"] for row in scored),
+            sum(row["examples"] for row in scored),
+        )
+        found["pooled"] = {
+            "correct": pooled.correct,
+            "examples": sum(row["examples"] for row in scored),
+            "mean": pooled.value,
+            "low": pooled.low,
+            "high": pooled.high,
+        }
+    return found
 
 
 def _spread(stats: Any) -> dict[str, float | None]:
@@ -368,6 +400,8 @@ def _conclusion(summary: dict) -> str:
     lines = []
     if summary["kind"] == "seeds":
         lines += _over_seeds(summary)
+    elif summary["kind"] == "folds":
+        lines += _over_folds(summary)
     elif summary["untested"]:
         lines.append(f"Differences are not tested: {summary['untested']}")
     else:
@@ -392,6 +426,35 @@ def _over_seeds(summary: dict) -> list[str]:
         f"95% CI of the mean: {_format_ci(summary, row)}{unit} (Student's t). "
         "It covers the seeds, not the choice of the validation examples.",
     ]
+    return lines
+
+
+def _over_folds(summary: dict) -> list[str]:
+    found = summary["folds"]
+    if found is None:
+        return ["Fewer than two folds have a validation score."]
+    unit = " %" if summary["score"] == "accuracy" else ""
+    mean, std = (_format_score(summary, found[n]) for n in ("mean", "std"))
+    name = _score_name(summary)
+    lines = []
+    if pooled := found["pooled"]:
+        lines.append(
+            f"All folds together: {pooled['correct']:,} of "
+            f"{pooled['examples']:,} are right, "
+            f"{format_percent(pooled['mean'])} %; 95% CI "
+            f"{_format_ci(summary, pooled)} % (Clopper-Pearson). It covers the "
+            "choice of the examples, not that of the training images."
+        )
+    lines.append(
+        f"{name[:1].upper()}{name[1:]} over {found['scored']} folds: mean "
+        f"{mean}{unit}, std {std}; 95% CI {_format_ci(summary, found)}{unit} "
+        "(Student's t, corrected for training images that folds share: Nadeau "
+        "and Bengio 2003). It covers both, of training on as many images."
+    )
+    lines.append(
+        "Each run kept the weights of the epoch that was best on its own fold, "
+        "so that scores are somewhat too high."
+    )
     return lines
 
 

@@ -51,7 +51,10 @@ FIXED = {
     "seed": "is not a hyperparameter; --executions=3 trains each trial with 3 "
     "seeds",
     **dict.fromkeys(
-        ("dataset", "val_fraction", "group_by", "classes", "skip_unreadable"),
+        (
+            *("dataset", "val_fraction", "fold", "group_by", "classes"),
+            "skip_unreadable",
+        ),
         EVALUATION,
     ),
     "model": "is not a hyperparameter; sweep one model, then the other",

@@ -25,6 +25,7 @@ COMMA = re.compile(r",(?![^(]*\))")  # outside of parentheses
 # Options that all runs of a group share, and what to write instead.
 FIXED = {
     "seed": "cannot be varied; --seeds=3 trains three runs of each value",
+    "fold": "cannot be varied; `zoo train --folds=5` trains a run for each",
     "devices": "cannot be varied, since it changes nothing that is learned",
     "run_name": "names all the runs together; give it once",
     "runs_dir": "is where all the runs are; give it once",

@@ -89,6 +89,7 @@ CHANGES = {
     "resize": ("squash", "resized", "weights"),
     "val_fraction": (0.2, "lr", "weights"),
     "group_by": ("[0-9]+-", "pictures", "fingerprint"),
+    "fold": ("2/5", "lr", "weights"),
     "train_examples": (500, "lr", "fingerprint"),
     "randomize_labels": (0.5, "lr", "weights"),
     "classes": (("0", "1", "2"), "lr", "fingerprint"),

@@ -1,5 +1,6 @@
 """Groups of runs: made, found again, grown, trained, and told of."""
 
+import dataclasses
 import json
 
 import numpy as np
@@ -206,6 +207,39 @@ def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
     assert "3 runs of 2 configs" in capsys.readouterr().out
     assert main(["evaluate", SEEDS, f"--runs_dir={root}"]) == 0
     assert "95% CI over seeds" in capsys.readouterr().out
+
+
+@pytest.mark.slow
+def test_folds_are_resumed_and_validate_each_image_once(tmp_path):
+    def stopped(requests, num_workers, log):
+        yield workers.train_run(next(requests))
+        raise Interrupted("stopped")
+
+    request = ask(tmp_path, None)
+    request = dataclasses.replace(request, varied=multirun.all_folds(3))
+    with pytest.raises(Interrupted, match="1 of 3 runs done; `zoo resume"):
+        begin(request, run_jobs=stopped)
+    ending, said = begin(request)
+    assert "2 to train; 1 exist already" in said
+    group = next(tmp_path.glob("*-folds3"))
+    found = json.loads((group / "folds.json").read_text())
+    assert found == ending.summary
+    assert [row["value"] for row in found["runs"]] == ["1/3", "2/3", "3/3"]
+    data = RunStore(str(tmp_path)).find(found["runs"][0]["run"]).resolved
+    total = data["data"]["train"] + data["data"]["val"]
+    pooled = found["folds"]["pooled"]
+    assert pooled["examples"] == total == 1437
+    right = sum(row["correct"] for row in found["runs"])
+    interval = stats.binomtest(right, total).proportion_ci()
+    assert (pooled["low"], pooled["high"]) == pytest.approx(tuple(interval))
+    # The variance of Nadeau and Bengio, by hand for three folds.
+    scores = [row["correct"] / row["examples"] for row in found["runs"]]
+    scale = np.std(scores, ddof=1) * (1 / 3 + 1 / 2) ** 0.5
+    low, high = stats.t.interval(0.95, 2, np.mean(scores), scale)
+    ends = found["folds"]["low"], found["folds"]["high"]
+    assert ends == pytest.approx((max(low, 0), min(high, 1)))
+    for words in ("All folds together", "Nadeau", "best on its own fold"):
+        assert words in said
 
 
 @pytest.mark.parametrize("text", ["{", "[]", "{}", '{"format": 99}'])

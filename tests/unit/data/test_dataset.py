@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 
 from zoo.data.dataset import (
     Dataset,
+    Split,
     _subset_sums,
+    fold_split,
     group_keys,
     hash_image,
     hash_images,
+    stratified_folds,
     stratified_split,
 )
 from zoo.errors import UserError
@@ -295,6 +298,52 @@ def test_the_cut_does_not_depend_on_the_order_of_files(data, fraction, random):
     assert collections.Counter(kinds[held]) == collections.Counter(
         kinds[order][again]
     )
+
+
+@given(st.lists(st.integers(0, 3), min_size=1, max_size=60), st.integers(2, 9))
+def test_folds_of_distinct_images_differ_by_one_image_at_most(labels, count):
+    hashes = [bytes([i]) for i in range(len(labels))]
+    labels = np.array(labels)
+    folds = stratified_folds(hashes, labels, count)
+    assert np.ptp(np.bincount(folds, minlength=count)) <= 1
+    for label in set(labels):
+        sizes = np.bincount(folds[labels == label], minlength=count)
+        assert np.ptp(sizes) <= 1
+
+
+@given(st.data(), st.integers(2, 5))
+def test_groups_and_twins_are_in_one_fold(data, count):
+    images, kinds = draw_images_with_twins(data)
+    groups = (kinds // 2).tolist()
+    labels = kinds % 3
+    folds = stratified_folds(hash_images(images), labels, count, groups)
+    for group in set(groups):
+        assert len(set(folds[np.array(groups) == group])) == 1
+
+
+def test_each_image_is_validated_in_one_fold_and_trained_on_in_the_others():
+    split = Split(random_images(23), np.arange(23) % 3)
+    hashes = hash_images(split.images)
+    seen = collections.Counter()
+    for number in range(1, 6):
+        train, val = fold_split(split, number, 5, hashes)
+        inside = hash_images(val.images)
+        assert not set(inside) & set(hash_images(train.images))
+        assert len(train) + len(val) == 23
+        seen.update(inside)
+    assert seen == collections.Counter(hashes)
+
+
+@pytest.mark.parametrize(
+    ("labels", "count", "words"),
+    [([0, 0, 1, 1], 5, "do not fill 5 folds"), ([0, 0, 1], 3, "--classes")],
+)
+def test_folds_that_make_no_sense_are_refused(labels, count, words):
+    split = Split(random_images(len(labels)), np.array(labels))
+    hashes = hash_images(split.images)
+    with pytest.raises(UserError, match=words):
+        for number in range(1, count + 1):
+            fold_split(split, number, count, hashes)
 
 
 def test_an_exact_size_is_found_among_unequal_units():
