@@ -562,17 +562,20 @@ def report(
     Args:
         *run: One run or more, finished or not; by default the last one.
         out: Path of the page; by default `report.html` in the folder of the
-            run, or of all runs.
+            run, or of all runs. A file that ends in `.md` becomes a model card
+            for the Hugging Face Hub.
         overwrite: Whether an existing file `out` may be replaced.
         runs_dir: Folder in which runs are found by name.
 
     Returns:
         Path of the page.
     """
-    from zoo.reporting import check_path, render
+    from zoo.reporting import check_path, model_card, render
 
     found = find_runs(run or ["last"], runs_dir)
     path = None if out is None else check_path(str(out), overwrite)
+    if path is not None and path.suffix == model_card.SUFFIX:
+        return model_card.write_card(found, runs_dir, path)
     return render.write_report(found, runs_dir, path)
 
 

@@ -410,10 +410,11 @@ def _describe_part(part: str, numbers: dict[str, Any]) -> str:
 def run_report(argv: list[str]) -> int:
     """Writes a page about runs; returns the exit code."""
     command = Command(
-        "zoo report [RUN...] [--out=PATH.html]",
+        "zoo report [RUN...] [--out=PATH.html|README.md]",
         "Write an HTML report about a run into its folder, or about several "
         "runs side by side into the folder of runs. It is one file that works "
-        "offline; the test set is not evaluated for it.",
+        "offline; the test set is not evaluated for it. A file whose name "
+        "ends in .md becomes a model card for the Hugging Face Hub.",
         words=("[RUN...]",),
     )
     command.text("out", None, "file to write")
@@ -432,9 +433,12 @@ def run_report(argv: list[str]) -> int:
         raise UserError("--overwrite needs --out.")
     target = None if out is None else check_path(out, overwrite)
     with redirect_stderr():
-        from zoo.reporting import render
+        from zoo.reporting import model_card, render
 
-        target = render.write_report(found, values.runs_dir, target)
+        if target is not None and target.suffix == model_card.SUFFIX:
+            target = model_card.write_card(found, values.runs_dir, target)
+        else:
+            target = render.write_report(found, values.runs_dir, target)
     print(target)
     if without:
         print(describe_left_out(without))

@@ -4,6 +4,7 @@ context.py     `ReportContext`: everything a page shows about one run
 sections.py    the contents of each section, as plain values
 figures.py     plots as SVG in the page's own colors, images as PNG
 render.py      Jinja2 templates to HTML, HTML to a file
+model_card.py  the same figures as the README.md of the Hugging Face Hub
 templates/     one macro per section; every value is escaped (autoescape)
 page.css       the style sheet, which is embedded in the page
 

@@ -1,0 +1,82 @@
+"""A model card: what the Hub indexes, and the figures of the report."""
+
+import json
+
+import pytest
+import yaml
+
+import zoo
+from zoo.errors import UserError
+from zoo.run_store import RunStore
+
+
+def read(path):
+    """Returns the front matter and the text of a card."""
+    _, front, text = path.read_text().split("---\n", 2)
+    return yaml.safe_load(front), text
+
+
+@pytest.fixture(scope="module")
+def card(trained, tmp_path_factory):
+    path = tmp_path_factory.mktemp("card") / "README.md"
+    return read(zoo.report("digits", out=path, runs_dir=str(trained)))
+
+
+@pytest.fixture(scope="module")
+def result(trained):
+    return zoo.evaluate("digits", runs_dir=str(trained))
+
+
+def test_the_front_matter_has_the_accuracy_that_evaluate_finds(card, result):
+    front, _ = card
+    assert front["library_name"] == "keras"
+    assert front["pipeline_tag"] == "image-classification"
+    (indexed,) = front["model-index"][0]["results"]
+    assert indexed["dataset"]["split"] == "validation"
+    assert indexed["metrics"][0]["value"] == result["accuracy"]
+
+
+def test_the_text_has_every_class_with_its_recall(card, result):
+    _, text = card
+    for row in result["classes"]:
+        line = f"| {row['class']} | "
+        (found,) = (x for x in text.splitlines() if x.startswith(line))
+        assert f"{100 * row['recall']:.2f} %" in found
+        assert found.endswith(f"| {row['examples']} |")
+
+
+def test_the_limits_name_the_weakest_class_and_what_was_not_done(card, result):
+    _, text = card
+    limits = text.partition("limits")[2].partition("## Results")[0]
+    worst = min(result["classes"], key=lambda row: row["recall"])["class"]
+    assert f"least reliable on {worst}:" in limits
+    assert "not been evaluated on the test set" in limits
+    assert "distribution shift" in limits
+    assert "--model=lr" in text
+
+
+def test_a_card_of_numbers_has_its_error(trained, tmp_path):
+    path = zoo.report("sine", out=tmp_path / "c.md", runs_dir=str(trained))
+    front, text = read(path)
+    assert "pipeline_tag" not in front
+    metrics = json.loads((trained / "sine" / "metrics.json").read_text())
+    assert f"{metrics['best_val_loss']:.4g}" in text
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["digits", "other"], "about one model"),
+        (["wild"], "no trained model"),
+    ],
+)
+def test_what_no_card_can_describe_is_refused(trained, tmp_path, names, words):
+    with pytest.raises(UserError, match=words):
+        zoo.report(*names, out=tmp_path / "c.md", runs_dir=str(trained))
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_path_of_the_machine_is_on_a_card(card, trained):
+    _, text = card
+    assert str(trained) not in text
+    assert RunStore(str(trained)).find("digits").name in text
