@@ -167,14 +167,35 @@ def wrap(changes):
         setattr(os, name, renamed(getattr(os, name)))
 
 
+def fork_workers():
+    """Lets pools fork their workers, so that TensorFlow is imported once.
+
+    A worker closes the pool's ends of all pipes, which only a forked one
+    inherits: it ends when the pool closes them.
+    """
+    fork = multiprocessing.get_context("fork")
+    pipe, ends = fork.Pipe, []
+
+    def recorded_pipe(duplex=True):
+        ours, theirs = pipe(duplex)
+        ends.append(ours)
+        return ours, theirs
+
+    def close_ends():
+        for end in ends:
+            end.close()
+
+    fork.Pipe = recorded_pipe
+    multiprocessing.get_context = lambda method=None: fork
+    os.register_at_fork(after_in_child=close_ends)
+
+
 def perform(task, notes):
     """Runs a command in this process, a fork; returns its exit code."""
     log = os.open(task["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
     os.dup2(log, 2)
-    # As workers are forked too, TensorFlow need not be imported again.
-    fork = multiprocessing.get_context("fork")
-    multiprocessing.get_context = lambda method=None: fork
+    fork_workers()
     changes = Changes(task["root"], task["kill_at"], task["in_worker"], notes)
     wrap(changes)
     from zoo.cli.main import main

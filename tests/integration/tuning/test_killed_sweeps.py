@@ -172,8 +172,7 @@ def test_a_sweep_that_dies_before_any_of_40_changes_ends_alike(tmp_path):
                 if (root / "s").exists():
                     again = ["resume", "s", f"--runs_dir={root}"]
                 code, *_ = server.run(again, root, log)
-                finished = "has ended" in log.read_text()
-                assert code == (2 if finished else 0), (where, log.read_text())
+                assert code == 0, (where, log.read_text())
             assert outcome(root) == expected, where
             assert not leftovers(root), where
             shutil.rmtree(root)
