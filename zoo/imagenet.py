@@ -39,7 +39,7 @@ from zoo.errors import UserError, join_or
 from zoo.models import MODELS, build_model, describe
 from zoo.models.build import NETWORK
 from zoo.pretrained import FACTS, PretrainedRun
-from zoo.runs import FORMAT
+from zoo.run_files import FORMAT
 
 CLASSES_FILE = pathlib.Path(__file__).with_name("imagenet_classes.txt")
 NUM_TRAIN, NUM_VAL = 1_281_167, 50_000  # images of ILSVRC 2012

@@ -29,25 +29,21 @@ runs/lr-digits-random/
 from __future__ import annotations
 
 import contextlib
-import csv
 import dataclasses
 import hashlib
-import json
 import pathlib
 import posixpath
-import re
 import shlex
 import zipfile
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from zoo import backend, io, notebook_html
+from zoo import backend, io, notebook_html, run_files
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, WITH_PATH, TrainConfig
 from zoo.errors import Locked, UserError
+from zoo.run_files import ENDED, FORMAT, GROUP_FORMAT, INVALID
 
-FORMAT = 1  # of a run folder; another one is refused
-GROUP_FORMAT = 1  # of group.json; another one is refused
 GROUP_FILE = "group.json"
 SWEEP_FILE = "sweep.json"
 RESULT_FILE = "result.json"  # of a sweep
@@ -62,9 +58,6 @@ WRITTEN_FILES = (
 )
 NOT_AS_WRITTEN = "is not as the run has written it"
 CORRUPT = "corrupt"  # status of a run whose status cannot be read
-# Statuses of runs with which nothing is left to do.
-ENDED = ("completed", "stopped_early", "diverged")
-STATUSES = (*ENDED, "interrupted", "paused")
 NOT_STARTED = "not started"
 
 
@@ -103,7 +96,7 @@ class Run:
     @property
     def config(self) -> TrainConfig:
         """Requested options, with the place where its data are now."""
-        config = self._parse("config.json", _parse_config)
+        config = self._parse("config.json", run_files.parse_config)
         return config.with_data_at(self.data_dir)
 
     @property
@@ -113,7 +106,7 @@ class Run:
         Raises:
             UserError: it is corrupt, or of another version of zoo.
         """
-        resolved = self._parse("resolved.json", _parse_resolved)
+        resolved = self._parse("resolved.json", run_files.parse_resolved)
         if resolved["format"] != FORMAT:
             raise UserError(
                 f"{self.path} has the format {resolved['format']} of another "
@@ -127,17 +120,19 @@ class Run:
 
         A run without `metrics.json` was killed, as far as anything can tell.
         """
-        return self._parse("metrics.json", _parse_metrics, default={})
+        return self._parse("metrics.json", run_files.parse_metrics, default={})
 
     @property
     def history(self) -> list[dict[str, float | None]]:
         """Metrics of each epoch; `None` where there is none."""
-        return self._parse("history.csv", _parse_history, default=[])
+        return self._parse("history.csv", run_files.parse_history, default=[])
 
     @property
     def layer_stats(self) -> list[dict[str, Any]]:
         """Statistics of layers at a few steps; empty if there are none."""
-        return self._parse("layer_stats.json", _parse_layer_stats, default=[])
+        return self._parse(
+            "layer_stats.json", run_files.parse_layer_stats, default=[]
+        )
 
     @property
     def status(self) -> str:
@@ -269,7 +264,9 @@ class Run:
     def _is_whole(self, name: str) -> bool:
         expected = self.checksums.get(name)
         try:
-            return expected is None or expected == _sha256(self.path / name)
+            return expected is None or expected == run_files.sha256_of_file(
+                self.path / name
+            )
         except OSError:
             return False
 
@@ -278,17 +275,16 @@ class Run:
         """SHA-256 in hex of each file that is known not to change any more."""
         path = self.path / CHECKSUMS_FILE
         try:
-            text = path.read_text(encoding="ascii")
+            return run_files.parse_checksums(path.read_text(encoding="ascii"))
         except FileNotFoundError:
             return {}
         except OSError as error:
             raise io.read_error(path, error) from error
         except ValueError as error:
-            raise UserError(f"{path} is corrupt; {_REMOVE_SUMS}.") from error
-        lines = [_SUM.fullmatch(line) for line in text.splitlines()]
-        if not lines or not all(lines) or not text.endswith("\n"):
-            raise UserError(f"{path} is corrupt; {_REMOVE_SUMS}.")
-        return {line[2]: line[1] for line in lines}
+            raise UserError(
+                f"{path} is corrupt; where the other files are right, remove "
+                "it."
+            ) from error
 
     def _check_file(self, name: str) -> None:
         """Raises `UserError` if a file is not what the run has written."""
@@ -330,7 +326,7 @@ class Run:
         except FileNotFoundError as error:
             # Without the others, a run is one that was killed, or that wrote
             # no summaries, and is told as such.
-            was_written = name in self.checksums and name == "history.csv"
+            was_written = name == "history.csv" and name in self.checksums
             if default is not None and not was_written:
                 return default
             raise self.corrupt_error(name, "is missing") from error
@@ -341,7 +337,7 @@ class Run:
             raise self.corrupt_error(name, NOT_AS_WRITTEN)
         try:
             return parse(content.decode())
-        except _INVALID as error:
+        except INVALID as error:
             if isinstance(error, UserError) and expected is not None:
                 raise  # whole, and of an option that this version lacks
             raise self.corrupt_error(name) from error
@@ -383,12 +379,12 @@ class RunWriter:
             names: of the files; those that are not there are left out.
         """
         paths = [self.run.path / name for name in names]
-        lines = [
-            _checksum_line(path.name, _sha256(path))
+        checksums = {
+            path.name: run_files.sha256_of_file(path)
             for path in paths
             if path.is_file()
-        ]
-        self.write(CHECKSUMS_FILE, "".join(lines))
+        }
+        self.write(CHECKSUMS_FILE, run_files.format_checksums(checksums))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -419,17 +415,15 @@ class RunGroup:
         """
         path = self.path / GROUP_FILE
         try:
-            metadata = json.loads(path.read_text(encoding="utf-8"))
-            version = metadata["format"]
-            _check(metadata, _GROUP)
+            metadata = run_files.parse_group(path.read_text(encoding="utf-8"))
         except OSError as error:
             raise io.read_error(path, error) from error
-        except _INVALID as error:
+        except INVALID as error:
             raise UserError(f"{path} is corrupt: it cannot be read.") from error
-        if version != GROUP_FORMAT:
+        if metadata["format"] != GROUP_FORMAT:
             raise UserError(
-                f"{path} has the format {version} of another version of zoo; "
-                f"this one reads format {GROUP_FORMAT}."
+                f"{path} has the format {metadata['format']} of another "
+                f"version of zoo; this one reads format {GROUP_FORMAT}."
             )
         return metadata
 
@@ -492,11 +486,9 @@ class SweepFolder:
         """
         try:
             text = (self.path / RESULT_FILE).read_text(encoding="utf-8")
-            result = json.loads(text)
-            _check(result, _SWEEP_RESULT)
-        except (OSError, *_INVALID):
+            return run_files.parse_sweep_result(text)
+        except (OSError, *INVALID):
             return {}
-        return result
 
     @property
     def executions(self) -> int:
@@ -547,175 +539,3 @@ class SweepFolder:
 def _argument(path: pathlib.Path, name: str) -> str:
     is_below = path == pathlib.Path(DEFAULTS["runs_dir"], name)
     return name if is_below else shlex.quote(str(path))
-
-
-def format_checksums(files: Mapping[str, str]) -> str:
-    """Returns the content of `SHA256SUMS`.
-
-    Args:
-        files: the text of each file, by name.
-    """
-    return "".join(
-        _checksum_line(name, hashlib.sha256(io.encode(text)).hexdigest())
-        for name, text in files.items()
-    )
-
-
-def _checksum_line(name: str, sha256: str) -> str:
-    return f"{sha256}  {name}\n"
-
-
-_SUM = re.compile(r"([0-9a-f]{64})  ([A-Za-z0-9_.\-]+)")
-_REMOVE_SUMS = "where the other files are right, remove it"
-
-
-def _sha256(path: pathlib.Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-# What files hold, as far as anything reads it.
-
-_INVALID = (ValueError, TypeError, KeyError, RecursionError)  # of JSON, CSV
-_GROUP = {
-    "kind": str,
-    "base": dict,
-    "seeds": [int],
-    "members": [{"run": str, "seed": int}],
-}
-_SWEEP_RESULT = {
-    "status": str,
-    "trials": int,
-    "objective": str,
-    "best": [{"runs": [str], "score": (int, float)}],
-    "lost": [dict],
-}
-
-_NUMBER = (int, float, type(None))
-_RESOLVED = {
-    "config": {"model": str, "dataset": str, "seed": int},
-    "machine": {"backend": str},
-    "precision": str,
-    "total_steps": _NUMBER,
-    "data": {
-        "name": str,
-        "from_arrays": bool,
-        "fingerprint": str,
-        "train": int,
-        "val": int,
-        "test": (int, type(None)),  # none, of data from Python
-        "input_shape": [int],
-        "task": str,
-        "class_names": [str],
-    },
-    "features": (dict, type(None)),
-    "weights": (dict, type(None)),
-    "frozen": [str],
-    "statistics": {"mean_subtraction": str, "scale": str},
-    "parameters": {"trainable": int, "total": int},
-}
-_LAYER_STATS = [
-    {
-        "step": int,
-        "layers": dict,
-        "hidden": dict,
-        "examples": int,
-        "logits_std": _NUMBER,
-        "classes": (dict, type(None)),
-        "batch_norm": (dict, type(None)),
-    }
-]
-# Numbers of a measurement, of each layer or of the whole network.
-_LAYER_STATS_KEYS = {
-    "layers": ("weight_norm", "gradient_norm", "update_ratio"),
-    "hidden": ("mean", "std", "dead", "spread"),
-    "classes": (
-        *("loss", "chance_loss", "largest_class", "accuracy", "confidence"),
-        "calibration_error",
-    ),
-    "inputs": ("mean", "std", "brightness_fraction"),
-    "batch_norm": ("momentum", "loss_in_training", "accuracy_in_training"),
-}
-_HISTORY_COLUMNS = {
-    *("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy"),
-}
-
-
-def _check(value: Any, expected: Any) -> None:
-    """Raises `TypeError` or `KeyError` for a value of another structure.
-
-    Args:
-        value: of a JSON file.
-        expected: a type, or several; a dict of what some keys have; a list of
-            what each item is.
-    """
-    if isinstance(expected, dict):
-        _check(value, dict)
-        for key, inner in expected.items():
-            _check(value[key], inner)
-    elif isinstance(expected, list):
-        _check(value, list)
-        for item in value:
-            _check(item, expected[0])
-    else:
-        is_number = isinstance(value, bool) and expected is not bool
-        if is_number or not isinstance(value, expected):
-            raise TypeError(f"{value!r} is not {expected}")
-
-
-def _parse_config(text: str) -> TrainConfig:
-    _check(json.loads(text), dict)
-    return TrainConfig.from_json(text)
-
-
-def _parse_resolved(text: str) -> dict[str, Any]:
-    resolved = json.loads(text)
-    _check(resolved, {"format": int})
-    if resolved["format"] == FORMAT:
-        _check(resolved, _RESOLVED)
-        _check(resolved["data"].get("random_labels"), (dict, type(None)))
-    return resolved
-
-
-def _parse_metrics(text: str) -> dict[str, Any]:
-    metrics = json.loads(text)
-    _check(metrics, {"status": str})
-    for name, value in metrics.items():
-        if name != "status":
-            _check(value, _NUMBER)
-    if metrics["status"] not in STATUSES:
-        raise ValueError("an unknown status")
-    return metrics
-
-
-def _parse_layer_stats(text: str) -> list[dict[str, Any]]:
-    rows = json.loads(text)
-    _check(rows, _LAYER_STATS)
-    for row in rows:
-        if row["classes"] is not None:
-            _check(row["classes"], {"predictions": [_NUMBER]})
-        for kind, keys in _LAYER_STATS_KEYS.items():
-            groups = row.get(kind)
-            if kind in ("classes", "inputs", "batch_norm"):
-                groups = {} if groups is None else {kind: groups}
-            for numbers in groups.values():
-                _check(numbers, {key: _NUMBER for key in keys})
-    return rows
-
-
-def _parse_history(text: str) -> list[dict[str, float | None]]:
-    if not text.endswith("\n"):
-        raise ValueError("the last row is torn")
-    reader = csv.DictReader(text.splitlines(), restval="missing")
-    if not _HISTORY_COLUMNS <= {*reader.fieldnames}:
-        raise ValueError("a column is missing")
-    rows = [
-        {key: float(cell) if cell else None for key, cell in row.items()}
-        for row in reader
-    ]
-    if [row["epoch"] for row in rows] == [0]:
-        return rows  # of knn, which makes no step and has no training loss
-    for number, row in enumerate(rows, 1):
-        if row["epoch"] != number or None in (row["step"], row["loss"]):
-            raise ValueError("rows are missing")
-    return rows

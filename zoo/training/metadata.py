@@ -22,7 +22,8 @@ from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.models import builder_options, plugins
 from zoo.resolve import ResolvedConfig
-from zoo.runs import CHECKSUMS_FILE, FORMAT, format_checksums
+from zoo.run_files import FORMAT, format_checksums, sha256_of_text
+from zoo.runs import CHECKSUMS_FILE
 from zoo.training.model import frozen_layers
 from zoo.training.setup import TrainSetup
 from zoo.training.transfer import Transfer
@@ -37,7 +38,8 @@ def initial_files(
         "flags.txt": flagfile(config, setup.transferred),
         "resolved.json": json.dumps(resolved, indent=1) + "\n",
     }
-    return files | {CHECKSUMS_FILE: format_checksums(files)}
+    checksums = {name: sha256_of_text(text) for name, text in files.items()}
+    return files | {CHECKSUMS_FILE: format_checksums(checksums)}
 
 
 def flagfile(config: TrainConfig, transferred: Transfer | None = None) -> str:

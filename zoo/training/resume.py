@@ -16,8 +16,9 @@ from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.io import remove_temporary_files
 from zoo.models import plugins
+from zoo.run_files import ENDED
 from zoo.run_store import RunStore, default_name, describe_parent, new_id
-from zoo.runs import ENDED, INITIAL_FILES, REPORT_FILE, Run, RunWriter
+from zoo.runs import INITIAL_FILES, REPORT_FILE, Run, RunWriter
 from zoo.summaries.events import check_offset
 from zoo.training.checkpoints import (
     LAST,
