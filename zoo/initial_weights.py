@@ -153,7 +153,7 @@ def with_photograph_size(
     config: TrainConfig, input_shape: tuple[int, ...]
 ) -> TrainConfig:
     """Returns a config that resizes image files to the size of a model."""
-    is_folder = config.dataset.startswith("folder:")
+    is_folder = config.dataset.startswith(("folder:", "csv:"))
     if config.image_size is not None or not is_folder:
         return config
     return config.replace(image_size=input_shape[0])

