@@ -21,6 +21,7 @@ from zoo.run_store import RunStore
 
 ROOT = Path(__file__).parents[2]
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256"]
+SHORT = [*QUICK, "--summaries=none"]
 FILES = {
     "config.json", "flags.txt", "resolved.json", "history.csv", "train",
     "SHA256SUMS",
@@ -127,14 +128,14 @@ def equal(first, second):
 
 
 def test_again_flags_repeat_a_run(train):
-    first = train(*QUICK, "--seed=3", "--scale=unit", name="first")
+    first = train(*SHORT, "--seed=3", "--scale=unit", name="first")
     again = train(f"--flagfile={first.path}/flags.txt", name="again")
     assert again.config.overrides().keys() == first.config.overrides().keys()
     assert equal(first, again)
 
 
 def test_like_repeats_a_run_and_notes_what_was_changed(train, tmp_path):
-    first = train(*QUICK, "--seed=3", name="first")
+    first = train(*SHORT, "--seed=3", name="first")
     second = train("--like=first", "--l2=0.01", name="second")
     assert second.config.seed == 3
     assert second.resolved["parent"] == {
@@ -145,7 +146,7 @@ def test_like_repeats_a_run_and_notes_what_was_changed(train, tmp_path):
 
 
 def test_like_looks_for_its_run_however_runs_dir_is_written(train, tmp_path):
-    train(*QUICK, name="first")
+    train(*SHORT, name="first")
     argv = ["train", "--like", "first", "--runs_dir", str(tmp_path)]
     assert main([*argv, "--run_name", "second"]) == 0
     assert (
@@ -177,7 +178,9 @@ def test_flags_override_a_flagfile_wherever_they_stand(tmp_path):
 
 def test_model_arguments_of_several_numbers_survive_the_run_folder(train):
     hidden = "--model_arg=hidden=(8, 4)"
-    first = train("--model=mlp", hidden, "--steps=2", name="first")
+    first = train(
+        "--model=mlp", hidden, "--steps=2", "--summaries=none", name="first"
+    )
     again = train(f"--flagfile={first.path}/flags.txt", name="again")
     assert equal(first, again)
     assert first.config.model_arg == {"hidden": (8, 4)}
@@ -189,7 +192,7 @@ def test_model_arguments_of_several_numbers_survive_the_run_folder(train):
 def test_a_loss_that_is_no_number_ends_the_run_with_exit_3(train, capfd):
     run = train(
         "--model=mlp", "--model_arg=hidden=8", "--epochs=3",
-        "--learning_rate=1e30", name="wild", code=3,
+        "--learning_rate=1e30", "--summaries=none", name="wild", code=3,
     )  # fmt: skip
     err = capfd.readouterr().err
     assert err.count("\n") == 1
@@ -210,7 +213,7 @@ def test_the_checkpoint_before_a_divergence_is_kept(train, capfd):
     run = train(
         "--model=lr", "--loss=squared_error", "--optimizer=sgd",
         "--schedule=constant", "--learning_rate=0.5", "--batch_size=256",
-        "--epochs=9", name="wild", code=3,
+        "--epochs=9", "--summaries=none", name="wild", code=3,
     )  # fmt: skip
     epochs = len(run.history)
     assert epochs and run.metrics["epochs"] == epochs
@@ -281,7 +284,7 @@ def test_a_run_that_needs_too_much_memory_is_kept(
 
     monkeypatch.setattr("zoo.training.train.fit", fit)
     where = f"--runs_dir={tmp_path / 'runs'}"
-    assert main(["train", *QUICK, "--run_name=large", where]) == 2
+    assert main(["train", *SHORT, "--run_name=large", where]) == 2
     answer = capfd.readouterr().err
     assert answer.count("\n") == 1 and "more memory than there is" in answer
     assert "--precision=bfloat16" in answer
@@ -293,7 +296,8 @@ def test_a_run_that_needs_too_much_memory_is_kept(
         r"`zoo (.*?)`", answer
     )
     assert "--batch_size=128" in typed
-    assert main(shlex.split(typed)) == 0
+    if type(error) is RuntimeError:  # once: the command is the same for all
+        assert main(shlex.split(typed)) == 0
 
 
 def test_memory_that_is_short_before_a_run_begins_is_one_sentence(
@@ -303,7 +307,7 @@ def test_memory_that_is_short_before_a_run_begins_is_one_sentence(
         raise tf.errors.ResourceExhaustedError(None, None, "OOM")
 
     monkeypatch.setattr("zoo.training.setup.build_backbone", build)
-    assert main(["train", *QUICK, f"--runs_dir={tmp_path / 'runs'}"]) == 2
+    assert main(["train", *SHORT, f"--runs_dir={tmp_path / 'runs'}"]) == 2
     answer = capfd.readouterr().err
     assert answer.count("\n") == 1 and "--batch_size" in answer
     assert not (tmp_path / "runs").exists()

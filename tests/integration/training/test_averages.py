@@ -19,7 +19,7 @@ OPTIONS = {
     "warmup_epochs": 0.0,
     "batch_size": 100,
     "train_examples": 400,
-    "epochs": 3,
+    "epochs": 2,
     "summaries": ("none",),
 }
 
@@ -90,7 +90,13 @@ def test_validation_scores_are_those_of_the_average(tmp_path):
 
 
 @pytest.mark.parametrize(
-    "options", [{"ema_momentum": 0.8}, {"gradient_accumulation_steps": 3}]
+    "options",
+    [
+        {"ema_momentum": 0.8},
+        pytest.param(
+            {"gradient_accumulation_steps": 3}, marks=pytest.mark.slow
+        ),
+    ],
 )
 def test_a_run_in_two_sessions_is_that_in_one(tmp_path, options):
     whole = trained(tmp_path, "whole", **options)
@@ -122,6 +128,7 @@ def test_four_batches_of_50_make_the_update_of_one_of_200(tmp_path):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "muon"])
 def test_every_optimizer_accumulates(tmp_path, optimizer):
     options = {"optimizer": optimizer, "learning_rate": 1e-3, "epochs": 1}

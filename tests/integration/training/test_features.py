@@ -26,6 +26,7 @@ pytestmark = pytest.mark.filterwarnings(
 
 
 def trained(folder, **options):
+    options = {"summaries": ("none",), **options}
     config = TrainConfig(runs_dir=str(folder), **options)
     return train(config, console=TrainingConsole(quiet=True))
 
@@ -47,7 +48,9 @@ def lenet(runs_dir):
 
 @pytest.fixture(scope="module")
 def nearest(runs_dir):
-    return trained(runs_dir, model="knn", model_arg={"neighbors": 3})
+    return trained(
+        runs_dir, model="knn", model_arg={"neighbors": 3}, summaries=("scalars",)
+    )
 
 
 def test_the_saved_model_takes_raw_pixels_and_scores_as_the_run_did(on_hog):
@@ -170,8 +173,9 @@ def test_a_run_whose_features_changed_does_not_go_on(runs_dir):
 def test_images_given_as_arrays_have_features_too(runs_dir, digits_arrays):
     data = Dataset.from_arrays(*digits_arrays, name="mine")
     config = TrainConfig(
-        model="knn", features="hog", runs_dir=str(runs_dir), train_examples=90
-    )
+        model="knn", features="hog", runs_dir=str(runs_dir),
+        train_examples=90, summaries=("none",),
+    )  # fmt: skip
     run = train(config, data, console=TrainingConsole(quiet=True))
     assert run.resolved["data"]["train"] == 90
     assert run.status == "completed"

@@ -53,7 +53,9 @@ def test_how_many_labels_are_wrong_is_recorded(trained):
 
 
 def test_a_run_on_true_labels_records_none(tmp_path):
-    config = TrainConfig(model="lr", steps=1, runs_dir=str(tmp_path))
+    config = TrainConfig(
+        model="lr", steps=1, summaries=("none",), runs_dir=str(tmp_path)
+    )
     said = io.StringIO()
     run = train(config, console=TrainingConsole(said))
     assert run.resolved["data"]["random_labels"] is None
@@ -158,6 +160,7 @@ def test_features_are_learned_from_with_the_random_labels(tmp_path):
     options = {
         "model": "knn", "features": "hog", "randomize_labels": 1.0,
         "model_arg": {"neighbors": 1}, "train_examples": 100,
+        "summaries": ("none",),
     }  # fmt: skip
     run = train(
         TrainConfig(**options, runs_dir=str(tmp_path)),

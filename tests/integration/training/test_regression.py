@@ -153,6 +153,7 @@ def test_added_inputs_let_a_linear_model_tell_xor(tmp_path):
         dataset="xor",
         extra_features=("xy",),
         epochs=10,
+        summaries=("none",),
         runs_dir=str(tmp_path),
     )
     run = train(config, console=TrainingConsole(io.StringIO()))

@@ -74,7 +74,9 @@ def test_the_regularization_loss_is_that_of_the_moved_weights(linear, surface):
     )
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2, 3))]
+)
 def test_a_linear_model_lies_in_a_bowl(linear, seed):
     found = scan_landscape(
         linear, LandscapeConfig(points=9, examples=200, seed=seed)
