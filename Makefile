@@ -45,7 +45,7 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	diagnose misclassified inspect landscape check-model \
 	models datasets download reproduce lecture figure results recipes runs tensorboard doctor bench check test lint \
-	format test-slow test-data test-browser test-cluster test-jax docs lock clean
+	format test-slow test-data test-browser test-cluster test-jax test-mutants docs lock clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' \
@@ -191,6 +191,11 @@ test-jax: $(DEV) ## try models and runs on JAX, in part without TensorFlow
 		-k 'logits or gradient or tensorflow'
 	$(PY) -m pytest -m 'jax or not slow' $(FLAGS) \
 		tests/integration/backends tests/unit/data/test_batches.py
+
+test-mutants: $(DEV) ## break lines of zoo/, and list what no unit test notices
+	@$(PY) -c 'import cosmic_ray, coverage' 2>/dev/null || \
+		$(INSTALL) --editable '.[mutants]'
+	$(PY) tests/mutants.py $(FLAGS)
 
 lock: ## renew both locks (FLAGS=--upgrade for newer versions; needs uv)
 	@command -v uv >/dev/null || \

@@ -7,11 +7,13 @@ once: each mutant is a fork of this process, which imports the package with one
 line changed and runs only the tests that cover that line, so that it costs
 seconds.
 
-    python tests/mutants.py --count=300 --seed=18 --out=before.json
-    python tests/mutants.py --replay=before.json --out=after.json
+    python tests/mutants.py --count=300 --seed=18 --out=build/before.json
+    rm build/covered.json
+    python tests/mutants.py --replay=build/before.json
 
-The second form tries the same mutants again, found by the lines around them
+The last line tries the same mutants again, found by the lines around them
 wherever their file went meanwhile, and names those that are no longer caught.
+Which test runs which line is measured first, and kept in `build/covered.json`.
 """
 
 import argparse
@@ -86,8 +88,16 @@ def cover(paths, out):
         }
         lines[str(Path(file).relative_to(ROOT))] = found
     seconds = [round(plugin.seconds[test], 3) for test in tests]
-    with open(out, "w") as file:
-        json.dump({"tests": tests, "seconds": seconds, "lines": lines}, file)
+    write_json(out, {"tests": tests, "seconds": seconds, "lines": lines})
+
+
+def read_json(path):
+    return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_json(path, value):
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    Path(path).write_text(json.dumps(value, indent=1), encoding="utf-8")
 
 
 def room(file):
@@ -137,7 +147,7 @@ def draw(covered, count, seed):
                 rooms[room(file)].append((file, line, column, operators))
     total = sum(map(len, rooms.values()))
     mutants = []
-    for name, found in sorted(rooms.items()):
+    for _, found in sorted(rooms.items()):
         share = max(1, round(count * len(found) / total))
         for file, _, _, operators in rng.sample(found, min(share, len(found))):
             mutants.append(mutate(file, *rng.choice(operators)))
@@ -163,7 +173,9 @@ def mutate(file, operator, occurrence):
     # What follows the change is the same again, if on another line.
     last = len(before)
     end = len(after)
-    while last > first + 1 and end > first and before[last - 1] == after[end - 1]:
+    while (
+        last > first + 1 and end > first and before[last - 1] == after[end - 1]
+    ):
         last, end = last - 1, end - 1
     start = max(first - CONTEXT_LINES, 0)
     stop = last + CONTEXT_LINES
@@ -372,10 +384,12 @@ def main():
     parser.add_argument("--count", type=int, default=300)
     parser.add_argument("--seed", type=int, default=18)
     parser.add_argument("--workers", type=int, default=os.cpu_count())
-    parser.add_argument("--map", default=".mutants.json", help="tests by line")
+    parser.add_argument(
+        "--map", default="build/covered.json", help="tests by line"
+    )
     parser.add_argument("--cover", action="store_true", help="only make it")
     parser.add_argument("--replay", help="mutants to try again, from --out")
-    parser.add_argument("--out", default="mutants.json")
+    parser.add_argument("--out", default="build/mutants.json")
     parser.add_argument("tests", nargs="*", default=["tests/unit"])
     options = parser.parse_args()
     os.chdir(ROOT)
@@ -388,18 +402,18 @@ def main():
             os._exit(0)
     if options.cover:
         return
-    covered = json.loads(Path(options.map).read_text())
+    covered = read_json(options.map)
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     preload()
     before = {}
     if options.replay:
-        mutants = json.loads(Path(options.replay).read_text())
+        mutants = read_json(options.replay)
         before = {index: m["outcome"] for index, m in enumerate(mutants)}
     else:
         mutants = draw(covered, options.count, options.seed)
     print(f"{len(mutants)} mutants, seed {options.seed}")
     run(mutants, covered, options.workers)
-    Path(options.out).write_text(json.dumps(mutants, indent=1))
+    write_json(options.out, mutants)
     outcomes = collections.Counter(mutant["outcome"] for mutant in mutants)
     for mutant in mutants:
         if mutant["outcome"] != "caught":

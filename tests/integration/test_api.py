@@ -477,7 +477,8 @@ def test_looking_around_imports_nothing_heavy():
         "train,--helpfull", "resume,--help", "evaluate,--help",
     ]  # fmt: skip
     assert python(IMPORTED, *commands).splitlines() == [
-        "0", *(f"0 {argv.replace(',', ' ')}" for argv in commands)
+        "0",
+        *(f"0 {argv.replace(',', ' ')}" for argv in commands),
     ]
 
 

@@ -49,7 +49,10 @@ def lenet(runs_dir):
 @pytest.fixture(scope="module")
 def nearest(runs_dir):
     return trained(
-        runs_dir, model="knn", model_arg={"neighbors": 3}, summaries=("scalars",)
+        runs_dir,
+        model="knn",
+        model_arg={"neighbors": 3},
+        summaries=("scalars",),
     )
 
 

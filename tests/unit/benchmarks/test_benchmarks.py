@@ -1,7 +1,6 @@
 """`make bench`: cases, figures and tables; nothing is timed here."""
 
 import dataclasses
-import itertools
 import json
 
 import pytest
@@ -12,7 +11,6 @@ from benchmarks import (
     inference,
     results,
     scaling,
-    startup,
     subprocesses,
     summary_overhead,
     train_step,
@@ -83,23 +81,6 @@ def test_every_case_is_of_the_zoo_and_has_its_images():
 
 
 @pytest.mark.parametrize(
-    ("names", "chosen"),
-    [
-        ("lr", ["lr/128", "lr/32"]),
-        ("mlp/32,mlp/32", ["mlp/32"]),
-        (None, [case.name for case in CASES]),
-    ],
-)
-def test_cases_are_chosen_by_model_or_name(names, chosen):
-    assert [case.name for case in config.choose_cases(names)] == chosen
-
-
-def test_a_model_is_taken_once_by_its_first_case():
-    chosen = config.one_per_model(config.choose_cases("lr/32,mlp,lr/128"))
-    assert [case.name for case in chosen] == ["lr/32", "mlp/128"]
-
-
-@pytest.mark.parametrize(
     ("flags", "start"),
     [
         (["trainin"], "zoo: there is no part 'trainin'; did you mean training"),
@@ -115,13 +96,6 @@ def test_an_invalid_flag_is_one_sentence(flags, start, capsys):
     assert err.startswith(start) and err.count("\n") == 1 and not out
 
 
-def test_parts_are_chosen_in_the_order_of_the_table():
-    chosen = command.choose_parts(["utilization", "training", "utilization"])
-    assert [part.name for part in chosen] == ["training", "utilization"]
-    assert command.choose_parts([]) == list(PARTS)
-    assert sum(part.minutes for part in PARTS) < 60
-
-
 def test_a_peer_that_is_not_installed_is_skipped():
     present, lines = config.find_installed(find=lambda package: None)
     assert present == [KERAS] and "'.[bench]'" in lines[0]
@@ -134,21 +108,6 @@ def test_the_commands_need_no_keras():
         "print({'keras', 'tensorflow', 'torch'} & set(sys.modules))"
     )
     assert subprocesses.python("-c", heavy).output == "set()\n"
-
-
-def test_images_are_saved_once_and_only_when_they_are_needed(tmp_path):
-    saved = []
-
-    def save(dataset, path):
-        saved.append(dataset)
-        return "they are random." if dataset == "cifar10" else ""
-
-    images = config.SharedImages(str(tmp_path), save)
-    assert images.path("mnist") == images.path("mnist")
-    assert images.dataset_flag("mnist") == "mnist"
-    assert images.dataset_flag("cifar10") == f"npz:{tmp_path / 'cifar10.npz'}"
-    assert images.substitute("cifar10") == "they are random."
-    assert saved == ["mnist", "cifar10"]
 
 
 # Figures.
@@ -218,24 +177,6 @@ def test_a_step_has_six_operations_a_multiply_add(model):
     assert train_step.flop(known, 128) == 6 * 128 * BY_HAND[model]
 
 
-def test_calls_are_counted_until_they_can_be_timed():
-    def clock(step):
-        ticks = itertools.count()
-        return lambda: step * next(ticks)
-
-    called = []
-    rate = train_step.calls_per_second(
-        lambda: called.append(1), clock(1.0), seconds=2.5
-    )
-    assert len(called) == 3 and rate == pytest.approx(3 / 4)
-    passes = []
-    rate = inference.images_per_second(
-        lambda: passes.append(1), 100, clock(0.5)
-    )
-    # The first is left out; it looks at 0, 0.5, 1 and at the end.
-    assert len(passes) == 4 and rate == pytest.approx(3 * 100 / 1.5)
-
-
 def test_scaling_is_the_slope_of_logarithms_of_medians():
     sizes = [2, 8, 32]
     assert scaling.exponent(sizes, [5 * s**1.5 for s in sizes]) == (
@@ -264,14 +205,6 @@ def test_summaries_cost_a_fraction_of_a_full_epoch():
         assert one.whole == pytest.approx(whole / part, rel=0.01)
 
 
-def test_stages_of_a_start_leave_nothing_out():
-    ends = (1.0, 4.0, 4.5, 5.0, 6.0, 6.5, 7.0)
-    moments = dict(zip(startup.STAGES, ends, strict=True))
-    *rows, after = startup.stages([{"moments": moments}])
-    assert [row["seconds"] for row in rows] == [1, 3, 0.5, 0.5, 1, 0.5, 0.5]
-    assert after["seconds"] == 3.0
-
-
 # Who runs, and in which order.
 
 
@@ -291,65 +224,6 @@ def test_implementations_take_turns_on_the_same_case_and_images():
     case = dataclasses.replace(CASES[0], rounds=2)
     training.measure(measured(run, cases=[case], have_bfloat16=False))
     assert len(ran) == 2 * (1 + len(PEERS))
-
-
-def test_other_measurements_take_turns_too():
-    ran = []
-
-    def run(function, side="", tasks=(), workers=0, summaries="", **rest):
-        ran.append(side or workers or summaries)
-        rates = {"lr": {"evaluate": 1.0, "predict": 2.0}}
-        return {**trained(1.0), "rates": rates} | {"moments": {"ended": 1.0}}
-
-    inference.measure(measured(run))
-    assert ran == ["zoo", "keras", "torch", "torch", "keras", "zoo"]
-    assert inference.measure(measured(cases=[Case("resnet20", 128, 3)])) == []
-    ran.clear()
-    scaling.measure_sweeps(measured(run))
-    assert ran == [1, 2, 2, 1]
-    ran.clear()
-    summary_overhead.measure(measured(run, repeats=1))
-    assert ran == 2 * list(summary_overhead.KINDS)
-    assert list(train_step.orders("ab", 3)) == [[*"ab"], [*"ba"], [*"ab"]]
-
-
-@pytest.mark.parametrize("have_bfloat16", [False, True])
-def test_bfloat16_is_measured_where_processors_have_it(have_bfloat16):
-    def run(function, formats=(), ablations=(), turns=1, **rest):
-        turn = {"product": 2.0, "step": 1.0, "chosen": 3.0, "other": 2.0}
-        found = {name: [turn] * turns for name in (*formats, *ablations)}
-        return {"flop": 6, "turns": found}
-
-    given = measured(run, have_bfloat16=have_bfloat16)
-    used = [row["key"] for row in train_step.measure_utilization(given)]
-    assert used == ["lr/128 float32", "lr/128 bfloat16"][: 1 + have_bfloat16]
-    ablated = [row["key"] for row in train_step.measure_ablations(given)]
-    assert ("lr/128 bfloat16" in ablated) == have_bfloat16
-    deep = dataclasses.replace(
-        given, have_bfloat16=False, cases=[Case("resnet20", 128, 3)]
-    )
-    (row,) = train_step.measure_ablations(deep)
-    assert (row["key"], row["ratio"]) == ("resnet20/128 norm", 1.5)
-
-
-def test_both_precisions_have_a_target_against_each_peer():
-    case = Case("wrn16_4", 128, 3, "cifar10", 256, 128, 1.15, 1.8)
-    found = {side.name: trained(1.0) for side in (*ZOO_VARIANTS, *PEERS)}
-    row = training.compare([found], case, ZOO_VARIANTS, PEERS)
-    assert [(r["ours"], r["peer"], r["expected"]) for r in row["ratios"]] == [
-        ("float32", "keras", 1.15),
-        ("float32", "torch", 1.0),
-        ("bfloat16", "keras", 1.8),
-        ("bfloat16", "torch", 1.0),
-    ]
-    assert case.images == "256 of cifar10"
-
-
-@pytest.mark.parametrize(
-    ("dataset", "how"), [("cifar10", "crop_flip"), ("mnist", "crop")]
-)
-def test_digits_are_not_flipped(dataset, how):
-    assert train_step.augmentation(Case("lr", 128, 3, dataset)) == how
 
 
 # The file of results, and its tables.
@@ -393,18 +267,6 @@ def test_the_table_marks_accuracies_that_are_not_the_same(theirs, same):
     assert ("not the same" not in text) == same
 
 
-def test_a_heading_lists_dates_software_and_substitutes_once():
-    row = {"measured": "2026-01-02", "repeats": 5, "software": {"keras": "3.1"}}
-    newer = {**row, "measured": "2026-03-04", "repeats": 3, "stand_in": "no."}
-    newest = {**newer, "software": {"keras": "4.0"}}
-    assert command.heading("memory", [newer, row, newest]).splitlines() == [
-        "== memory, 2026-01-02 to 2026-03-04, --repeats=3 to 5",
-        "keras 3.1",
-        "keras 4.0",
-        "no.",
-    ]
-
-
 def test_what_is_not_measured_again_keeps_its_date_and_place(tmp_path):
     path = tmp_path / "deep" / "figures.json"
     before = results.read_results(path, MACHINE)
@@ -439,16 +301,3 @@ def test_another_file_is_refused_and_kept(text, reason, tmp_path):
     with pytest.raises(UserError, match=reason):
         results.read_results(path, MACHINE)
     assert path.read_text() == text
-
-
-def test_the_machine_and_its_software_are_named(tmp_path):
-    about = {"cpu": "Intel(R) Xeon(R) @ 2.20GHz", "cores": 4}
-    assert results.file_name(about) == "intel-xeon-2-20ghz-4-cores.json"
-    listing = tmp_path / "cpuinfo"
-    listing.write_text("processor\t: 0\nmodel name\t: Fast One\nflags\t: x\n")
-    assert results.cpu_model(listing) == "Fast One"
-    found = results.software(["numpy", "no-such-package"])
-    assert "numpy" in found and "no-such-package" not in found
-    for path in results.RESULTS.glob("*.json"):
-        owner = json.loads(path.read_text())["machine"]
-        assert path.name == results.file_name(owner)

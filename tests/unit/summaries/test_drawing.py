@@ -55,18 +55,12 @@ def test_large_images_shrink_to_the_means_of_squares():
     small = drawing.resize(images, 50)
     assert small.shape == (1, 50, 30, 3)
     assert (small[0, 0, 0] == 25).all() and small[0, 1:].max() == 0
-
-
-def test_an_image_much_longer_than_high_can_shrink():
     assert drawing.resize(np.zeros((1, 2, 300, 3), np.uint8), 50).size
 
 
 def test_numbers_become_gray_from_the_lowest_to_the_highest():
     values = np.array([-1.0, 0.0, 1.0, 9.0])
     assert drawing.to_pixels(values, -1, 1).tolist() == [0, 128, 255, 255]
-
-
-def test_equal_numbers_have_a_color_too():
     assert drawing.to_pixels(np.ones(2), 1, 1).tolist() == [0, 0]
 
 
@@ -80,11 +74,8 @@ def test_diverging_colors_are_white_at_zero_and_alike_in_strength():
 def test_images_of_two_channels_are_shown_by_their_mean():
     images = np.array([[[[10, 30]]]], np.uint8)
     assert drawing.to_rgb(images).tolist() == [[[[20, 20, 20]]]]
-
-
-def test_color_images_stay_what_they_are():
-    images = np.zeros((1, 2, 2, 3), np.uint8)
-    assert drawing.to_rgb(images) is images
+    colors = np.zeros((1, 2, 2, 3), np.uint8)
+    assert drawing.to_rgb(colors) is colors
 
 
 def test_tiles_of_a_sheet_lie_in_reading_order():
