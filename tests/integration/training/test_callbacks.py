@@ -8,8 +8,9 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.models.inference import images_at_once
 from zoo.training.console import TrainingConsole
-from zoo.training.fit import EVAL_BATCH_SIZE, UserCallbacks, training_batches
+from zoo.training.fit import UserCallbacks, training_batches
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
@@ -85,7 +86,7 @@ def plain_fit(callbacks):
         epochs=EPOCHS,
         steps_per_epoch=setup.config.steps_per_epoch,
         validation_data=pipeline.eval_batches(
-            setup.dataset.val, EVAL_BATCH_SIZE
+            setup.dataset.val, images_at_once(setup.dataset.input_shape)
         ),
         callbacks=callbacks,
         shuffle=False,
