@@ -18,8 +18,10 @@ Which test runs which line is measured first, and kept in `build/covered.json`.
 
 import argparse
 import collections
+import functools
 import importlib
 import importlib.machinery
+import itertools
 import json
 import os
 import random
@@ -106,12 +108,13 @@ def room(file):
     return parts[1] if len(parts) > 2 else "zoo"
 
 
-def places(file, source):
-    """Returns where a source can be broken: operators by line and column."""
+@functools.cache
+def places(file):
+    """Returns where a file can be broken: operators and occurrences by line."""
     from cosmic_ray.ast import ast_nodes, get_ast
     from cosmic_ray.plugins import get_operator, operator_names
 
-    nodes = list(ast_nodes(get_ast(source)))
+    nodes = list(ast_nodes(get_ast((ROOT / file).read_text(encoding="utf-8"))))
     found = collections.defaultdict(list)
     for name in operator_names():
         if any(word in name for word in LEFT_OUT):
@@ -119,14 +122,14 @@ def places(file, source):
         operator = get_operator(name)()
         occurrence = 0
         for node in nodes:
-            for start, _ in operator.mutation_positions(node):
-                found[start].append((name, occurrence))
+            for (line, _), _ in operator.mutation_positions(node):
+                found[line].append((name, occurrence))
                 occurrence += 1
     return found
 
 
 def draw(covered, count, seed):
-    """Draws mutants, as many of a package as it has covered lines.
+    """Draws mutants, of each package a share like that of its covered lines.
 
     Args:
         covered: what `cover` wrote.
@@ -139,19 +142,20 @@ def draw(covered, count, seed):
     rng = random.Random(seed)
     rooms = collections.defaultdict(list)
     for file, lines in sorted(covered["lines"].items()):
-        if file in GENERATED or not any(lines.values()):
-            continue
-        source = (ROOT / file).read_text()
-        for (line, column), operators in sorted(places(file, source).items()):
-            if tests_of(covered, file, line):
-                rooms[room(file)].append((file, line, column, operators))
+        if file not in GENERATED:
+            rooms[room(file)] += [(file, int(n)) for n in lines if lines[n]]
     total = sum(map(len, rooms.values()))
     mutants = []
     for _, found in sorted(rooms.items()):
         share = max(1, round(count * len(found) / total))
-        for file, _, _, operators in rng.sample(found, min(share, len(found))):
-            mutants.append(mutate(file, *rng.choice(operators)))
-    return [mutant for mutant in mutants if mutant]
+        rng.shuffle(found)
+        drawn = (
+            mutate(file, *rng.choice(places(file)[line]))
+            for file, line in found
+            if places(file)[line]
+        )
+        mutants += itertools.islice(filter(None, drawn), share)
+    return mutants
 
 
 def mutate(file, operator, occurrence):
@@ -411,7 +415,7 @@ def main():
         before = {index: m["outcome"] for index, m in enumerate(mutants)}
     else:
         mutants = draw(covered, options.count, options.seed)
-    print(f"{len(mutants)} mutants, seed {options.seed}")
+    print(f"{len(mutants)} mutants, seed {options.seed}", flush=True)
     run(mutants, covered, options.workers)
     write_json(options.out, mutants)
     outcomes = collections.Counter(mutant["outcome"] for mutant in mutants)

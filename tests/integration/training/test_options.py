@@ -244,9 +244,16 @@ def put(places, options):
     }
 
 
-@pytest.mark.parametrize(
-    "name", [n for n, change in CHANGES.items() if change[2] != "elsewhere"]
-)
+def changes():
+    """Yields options; those that need a base of their own are slow."""
+    for name, (_, base, what) in CHANGES.items():
+        if what != "elsewhere":
+            is_quick = base in ("lr", "mlp")
+            marks = () if is_quick else pytest.mark.slow
+            yield pytest.param(name, marks=marks)
+
+
+@pytest.mark.parametrize("name", changes())
 def test_an_option_changes_what_it_should(places, base, name):
     value, base_name, what = CHANGES[name]
     options, before = base(base_name)
