@@ -253,7 +253,7 @@ def changes():
             yield pytest.param(name, marks=marks)
 
 
-@pytest.mark.parametrize("name", changes())
+@pytest.mark.parametrize("name", list(changes()))
 def test_an_option_changes_what_it_should(places, base, name):
     value, base_name, what = CHANGES[name]
     options, before = base(base_name)
