@@ -28,6 +28,8 @@ LOCK_TIMEOUT_S = 30.0  # to append to a file, which takes milliseconds
 POLL_INTERVAL_S = 0.01
 NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0)  # Windows has no such flag
 
+OTHER_OUT = "choose another place with --out"  # for `atomic_write`
+
 # What zipfile, NumPy and JSON raise for a file that was cut, or of which some
 # bits are others. RuntimeError: encrypted, compressed in a way that zipfile
 # lacks, or nested too deep.
@@ -39,7 +41,7 @@ DAMAGE = (
 
 
 @contextlib.contextmanager
-def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
+def atomic_path(path: pathlib.Path, remedy: str = "") -> Iterator[pathlib.Path]:
     """Yields a new path; the file there replaces `path` when the block ends.
 
     A reader sees the old file or the new one, never a mixture; after an error
@@ -49,6 +51,7 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
     Args:
         path: to write to. The temporary path has the same suffix, and a name
             that nobody can guess.
+        remedy: end of the sentence that says that it cannot be written.
 
     Raises:
         UserError: the disk is full, or the folder cannot be written.
@@ -63,16 +66,19 @@ def atomic_path(path: pathlib.Path) -> Iterator[pathlib.Path]:
         sync_folder(path.parent)
     except OSError as error:
         reason = os.strerror(error.errno or 0)
-        raise UserError(
-            f"{path} cannot be written: {reason}; the previous file is kept."
-        ) from error
+        endings = [f"{path} cannot be written: {reason}"]
+        if os.path.isfile(path):
+            endings.append("the previous file is kept")
+        if remedy:
+            endings.append(remedy)
+        raise UserError("; ".join(endings) + ".") from error
     finally:
         with contextlib.suppress(OSError):  # the folder cannot be written
             temporary.unlink(missing_ok=True)
 
 
 @contextlib.contextmanager
-def atomic_write(path: pathlib.Path) -> Iterator[BinaryIO]:
+def atomic_write(path: pathlib.Path, remedy: str = "") -> Iterator[BinaryIO]:
     """Yields a file to write, which replaces `path` when the block ends.
 
     See `atomic_path`.
@@ -80,7 +86,7 @@ def atomic_write(path: pathlib.Path) -> Iterator[BinaryIO]:
     Raises:
         UserError: the disk is full, or the folder cannot be written.
     """
-    with atomic_path(path) as temporary:
+    with atomic_path(path, remedy) as temporary:
         with open(temporary, "xb") as file:  # through no link
             yield file
 

@@ -26,7 +26,6 @@ from zoo.runs import (
     SWEEP_FILE,
     Run,
     RunGroup,
-    RunWriter,
     SweepFolder,
 )
 
@@ -305,8 +304,10 @@ class RunStore:
             self.remove_leftovers()
             with _new_folder(root) as temporary:
                 for file_name, text in texts.items():
-                    writer = RunWriter(Run(temporary, default))
-                    writer.write(file_name, text)
+                    path = temporary / file_name
+                    path.write_bytes(io.encode(text))
+                    io.sync_file(path)
+                io.sync_folder(temporary)
                 for candidate in [name] if name else with_counters(default):
                     if _rename(temporary, root / candidate):
                         return Run(root / candidate, candidate)
@@ -500,6 +501,7 @@ def _rename(source: pathlib.Path, target: pathlib.Path) -> bool:
         if target.exists():
             return False
         os.rename(source, target)
+        io.sync_folder(target.parent)
         return True
     except OSError as error:
         if error.errno in (errno.EEXIST, errno.ENOTEMPTY, errno.ENOTDIR):

@@ -50,6 +50,17 @@ def test_a_full_disk_leaves_the_old_file_alone(path, monkeypatch):
     assert os.listdir(path.parent) == ["metrics.json"]
 
 
+def test_a_full_disk_is_told_with_what_helps(tmp_path, monkeypatch):
+    def full(file_number):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="device; use another disk.$"):
+        with atomic_write(tmp_path / "new", "use another disk") as file:
+            file.write(b"new")
+    assert os.listdir(tmp_path) == []
+
+
 def test_an_error_of_the_writer_leaves_the_old_file_alone(path):
     with pytest.raises(KeyError), atomic_write(path) as file:
         file.write(b"half")

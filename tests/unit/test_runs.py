@@ -111,3 +111,13 @@ def test_the_history_of_a_model_without_steps_is_one_row(tmp_path):
     )
     (row,) = Run(tmp_path, "knn").history
     assert row["loss"] is None and row["val_accuracy"] == 0.9
+
+
+def test_a_full_disk_leaves_no_run_behind(tmp_path, monkeypatch):
+    def full(file_number):
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(UserError, match="runs_dir.*: No space left on device"):
+        make(tmp_path, "a")
+    assert os.listdir(tmp_path) == []

@@ -8,7 +8,7 @@ import numpy as np
 
 from zoo.data_checks.stats import DatasetStats
 from zoo.errors import UserError
-from zoo.io import atomic_write
+from zoo.io import OTHER_OUT, atomic_write
 from zoo.summaries import drawing
 from zoo.summaries.drawing import (
     GAP,
@@ -56,7 +56,7 @@ def write(path: Path, stats: DatasetStats) -> None:
     from PIL import Image
 
     sheet = draw(stats)
-    with atomic_write(path) as file:
+    with atomic_write(path, OTHER_OUT) as file:
         Image.fromarray(sheet).save(file, "PNG")
 
 

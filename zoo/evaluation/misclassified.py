@@ -27,7 +27,7 @@ from zoo.evaluation.evaluate import (
     example_losses,
     load_split,
 )
-from zoo.io import atomic_write, encode
+from zoo.io import OTHER_OUT, atomic_write, encode
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 from zoo.summaries import drawing
@@ -162,11 +162,11 @@ def save(found: Misclassified, folder: Path) -> list[Path]:
     from PIL import Image
 
     written = [folder / f"misclassified-{found.split}.csv"]
-    with atomic_write(written[0]) as file:
+    with atomic_write(written[0], OTHER_OUT) as file:
         file.write(encode(as_csv(found)))
     if found.part.images.ndim == 4:
         written.append(folder / f"misclassified-{found.split}.png")
-        with atomic_write(written[1]) as file:
+        with atomic_write(written[1], OTHER_OUT) as file:
             Image.fromarray(draw(found)).save(file, "PNG")
     return written
 

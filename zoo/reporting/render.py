@@ -17,7 +17,7 @@ from zoo import backend
 from zoo.console import ESCAPE, show_activity
 from zoo.data import Dataset
 from zoo.evaluation import evaluate
-from zoo.io import atomic_write, encode, open_to_append
+from zoo.io import OTHER_OUT, atomic_write, encode, open_to_append
 from zoo.reporting import FILE, figures, sections
 from zoo.reporting.context import (
     ReportContext,
@@ -53,7 +53,7 @@ def write_report(
     if path is None:
         folder = pathlib.Path(runs_dir) if len(runs) > 1 else runs[0].path
         path = folder / FILE
-    with atomic_write(path) as file:
+    with atomic_write(path, OTHER_OUT) as file:
         file.write(encode(text))
     return path
 
