@@ -176,6 +176,8 @@ class Run:
         path = self.path / "model.keras"
         if path.exists():
             self._check_file(path.name)
+            if path.name not in self.checksums:
+                self._check_model()
             return path
         status = self.status
         if status in ("completed", "stopped_early"):
@@ -256,10 +258,16 @@ class Run:
 
     def _check_model(self) -> None:
         """Raises `UserError` if a model that has to be there is not whole."""
-        path = self.path / "model.keras"
-        if self.metrics.get("status") in ("completed", "stopped_early"):
-            if not path.is_file() or not zipfile.is_zipfile(path):
-                raise self.corrupt_error(path.name)
+        name = "model.keras"
+        if self.metrics.get("status") not in ("completed", "stopped_early"):
+            return
+        try:
+            with zipfile.ZipFile(self.path / name) as archive:
+                is_whole = archive.testzip() is None
+        except (OSError, *io.DAMAGE):
+            is_whole = False
+        if not is_whole:
+            raise self.corrupt_error(name)
 
     def _is_whole(self, name: str) -> bool:
         expected = self.checksums.get(name)

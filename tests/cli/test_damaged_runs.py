@@ -161,6 +161,17 @@ def test_a_damaged_file_is_named_with_the_command_that_restores_it(
     assert f"zoo resume done --runs_dir={runs}` restores it" in sentence
 
 
+def test_without_checksums_a_flipped_bit_of_a_model_is_found(
+    answer, runs, capfd
+):
+    (runs / "done" / "SHA256SUMS").unlink()
+    flip(runs / "done" / "model.keras")
+    sentence = answer("evaluate", "done")
+    assert f"zoo resume done --runs_dir={runs}` restores it" in sentence
+    assert "model.keras is corrupt" in resume(runs, "done", capfd)
+    assert not RunStore(str(runs)).find("done").corrupt_files()
+
+
 def test_a_report_that_was_not_written_is_written_by_resume(runs, capsys):
     report = runs / "done" / "report.html"
     report.unlink()

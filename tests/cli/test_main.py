@@ -13,6 +13,8 @@ from zoo.__main__ import (
     main,
     unsupported_python_error,
 )
+from zoo.cli.main import _check_current_folder
+from zoo.errors import UserError
 
 ROOT = Path(__file__).parents[2]
 
@@ -59,3 +61,12 @@ def test_nothing_more_is_imported_before_the_python_is_checked():
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.stdout.split() == ["zoo", "zoo.__main__", "zoo.interrupts"]
+
+
+def test_a_current_folder_that_was_removed_is_told(tmp_path, monkeypatch):
+    folder = tmp_path / "removed"
+    folder.mkdir()
+    monkeypatch.chdir(folder)
+    folder.rmdir()
+    with pytest.raises(UserError, match="current folder was removed"):
+        _check_current_folder()

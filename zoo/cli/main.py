@@ -119,6 +119,7 @@ def _answered(argv: list[str]) -> int:
         if argv[0] in ("--version", "-V", "version"):
             print(f"zoo {zoo.__version__}")
             return DONE
+        _check_current_folder()
         code = _run(argv[0], argv[1:])
         sys.stdout.flush()  # here a full disk can still be reported
         return code
@@ -146,6 +147,16 @@ def _answered(argv: list[str]) -> int:
         # A bug of ours: everything that a user can fix is caught above.
         print_error(traceback.format_exc())
         return 1
+
+
+def _check_current_folder() -> None:
+    """Raises `UserError` if the current folder was removed."""
+    try:
+        os.getcwd()
+    except FileNotFoundError as error:
+        raise UserError(
+            "the current folder was removed; change to another one."
+        ) from error
 
 
 def _refusal(error: OSError) -> str:

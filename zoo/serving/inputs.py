@@ -100,6 +100,10 @@ def _images_in(folder: Path) -> tuple[list[Path], list[Path]]:
 
 def _missing_file(path: Path) -> UserError:
     folder = path.parent
+    if path.exists():
+        return UserError(
+            f"{path} is not a regular file; give the path of an image."
+        )
     if not folder.is_dir():
         return UserError(
             f"there is no file {path}, nor a folder {folder}; give the path "

@@ -243,3 +243,8 @@ def test_an_array_of_text_is_refused(tmp_path):
     np.save(tmp_path / "p.npy", POINTS.astype(str))
     with pytest.raises(UserError, match="holds no numbers"):
         read_points(tmp_path / "p.npy", 2)
+
+
+def test_a_device_is_not_a_missing_file():
+    with pytest.raises(UserError, match="null is not a regular file"):
+        find_files(["/dev/null"])
