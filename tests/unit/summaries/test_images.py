@@ -246,6 +246,11 @@ def test_a_single_example_is_counted_with_at_least_a_pixel():
     assert colored(picture, drawing.MUTED, 13) == images.COUNTS_HEIGHT
 
 
+def test_calibration_is_written_at_the_step(snapshot, writer, read):
+    images.write_calibration(writer, snapshot())
+    assert [step for step, _ in read(writer)["calibration"]] == [3]
+
+
 def looking_at(*shape):
     return types.SimpleNamespace(
         network=types.SimpleNamespace(input_shape=(None, *shape))
