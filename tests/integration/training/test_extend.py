@@ -1,18 +1,32 @@
 """A finished run is continued for more epochs by a new run."""
 
+import shutil
+
 import numpy as np
 import pytest
 
 import zoo
 from zoo.cli.main import main
 
+ASKED = {"schedule": "constant", "summaries": ("none",), "verbose": False}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """A folder `runs` with a finished run."""
+    folder = tmp_path_factory.mktemp("extended")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        zoo.train("lr", epochs=2, **ASKED)
+    return folder / "runs"
+
 
 @pytest.fixture
-def finished(tmp_path, monkeypatch):
+def finished(runs, tmp_path, monkeypatch):
+    """A copy of that run, in `runs` below the working directory."""
     monkeypatch.chdir(tmp_path)
-    return zoo.train(
-        "lr", epochs=2, schedule="constant", summaries=("none",), verbose=False
-    )
+    shutil.copytree(runs, "runs")
+    return zoo.load_run("last")
 
 
 def test_it_reaches_the_weights_of_a_longer_run(finished):
@@ -24,9 +38,7 @@ def test_it_reaches_the_weights_of_a_longer_run(finished):
     assert extended.config.epochs == 3
     assert [row["epoch"] for row in extended.history] == [1, 2, 3]
     assert sorted(finished.path.rglob("*")) == before
-    whole = zoo.train(
-        "lr", epochs=3, schedule="constant", summaries=("none",), verbose=False
-    )
+    whole = zoo.train("lr", epochs=3, **ASKED)
     for one, other in zip(
         extended.load_model().get_weights(),
         whole.load_model().get_weights(),
