@@ -21,6 +21,7 @@ labels.
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -213,12 +214,39 @@ class LayerAugmentation:
             drawn = layer.get_random_transformation(
                 images, training=True, seed=generator
             )
-            images = layer.transform_images(images, drawn, training=True)
+            if kind == "rand_augment":
+                images = _rand_augment(layer, images, drawn)
+            else:
+                images = layer.transform_images(images, drawn, training=True)
             if kind in MIXING:
                 if len(labels.shape) == 1:
                     labels = ops.one_hot(labels, self._num_classes)
                 labels = layer.transform_labels(labels, drawn, training=True)
         return images[..., :1] if self._is_gray else images, labels
+
+
+def _rand_augment(layer, images, drawn):
+    """Applies what `RandAugment` drew; the same numbers as its own method.
+
+    That computes all of its transforms in each round, for all images, and
+    keeps one.
+    """
+    from keras import ops
+
+    branches = [
+        functools.partial(_transform, getattr(layer, name), value)
+        for name, value in drawn["transforms"].items()
+    ]
+    for index in range(layer.num_ops):
+        chosen = drawn["layer_idxes"][index]
+        images = ops.switch(chosen, branches, images)
+    return images
+
+
+def _transform(layer, drawn, images):
+    from keras import ops
+
+    return ops.cast(layer.transform_images(images, drawn), images.dtype)
 
 
 def _make_generator(key):

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
-from zoo.data.augment import LAYERS, MIXING, LayerAugmentation, draw_keys
+from zoo.data.augment import (
+    LAYERS,
+    MIXING,
+    LayerAugmentation,
+    _make_generator,
+    draw_keys,
+)
 from zoo.data.dataset import Split
 from zoo.data.pipeline import TrainingBatches
 from zoo.errors import UserError
@@ -58,6 +64,22 @@ def test_seeds_epochs_and_batches_are_drawn_apart(kind):
     assert len({tuple(row) for key in keys for row in key}) == 12
     assert not same(read(kind), read(kind, seed=2))
     assert not same(read(kind), read("none"))
+
+
+@pytest.mark.slow
+def test_rand_augment_gives_the_bits_of_keras():
+    augment = LayerAugmentation(["rand_augment"], (8, 9, 3), K)
+    ((_, layer),) = augment._layers
+    images = make_split().images.astype(np.float32)
+    for key in draw_keys(0, 0, 2):
+        found, _ = augment(images, np.zeros(10), key)
+        # Drawn once more, and transformed by Keras's own method.
+        vars(layer)["generator"] = generator = _make_generator(key)
+        drawn = layer.get_random_transformation(
+            images, training=True, seed=generator
+        )
+        expected = layer.transform_images(images, drawn, training=True)
+        np.testing.assert_array_equal(np.asarray(found), np.asarray(expected))
 
 
 @pytest.mark.parametrize("kind", MIXING)
