@@ -81,6 +81,9 @@ def inputs(stats: RunStats) -> Finding | None:
         return None
     if stats.own_preprocessing:
         return _own_inputs(stats, problem)
+    severity = _input_severity(stats)
+    if stats.config.get("weights") and severity <= INFO:
+        return None  # the scale is the one that these weights were trained on
     fraction = measured["brightness_fraction"] or 0
     kind = (
         "image"
@@ -89,7 +92,7 @@ def inputs(stats: RunStats) -> Finding | None:
     )
     return Finding(
         "inputs",
-        _input_severity(stats),
+        severity,
         f"the inputs are not centered and scaled: {problem}; "
         f"{100 * fraction:.0f}% of their variance is differences in brightness "
         "between images",

@@ -58,6 +58,12 @@ def test_inputs_off_center_are_a_hint_where_all_goes_well(stats):
     assert (found.name, found.severity) == ("inputs", INFO)
 
 
+def test_inputs_scaled_as_the_given_weights_were_are_no_hint(stats, failing):
+    start, config = {"inputs.mean": 0.9}, {"weights": "lenet5:mnist"}
+    assert "inputs" not in names(stats(start=start, config=config))
+    assert "inputs" in names(stats(failing, start=start, config=config))
+
+
 def test_inputs_whose_brightness_differs_are_centered_one_by_one(
     stats, failing
 ):
