@@ -190,7 +190,8 @@ def _load_mapped(
 def _evaluate(run: Run, mapped: MappedSplit, runs_dir: str) -> dict[str, Any]:
     examples = mapped.external.examples
     class_names = run.resolved["data"]["class_names"]
-    logits = predict_batched(run.load_model(), examples.images)
+    model = run.load_model()
+    logits = predict_batched(model, examples.images, f"evaluating {run.name}")
     values = evaluate.classification_metrics(
         logits, examples.labels, class_names, evaluate.mean_loss_fn(run)
     )

@@ -105,7 +105,7 @@ def find_misclassified(run: Run, split: str, count: int) -> Misclassified:
         )
     model = run.load_model()
     part = load_split(run, split)
-    logits = predict_batched(model, part.images)
+    logits = predict_batched(model, part.images, f"evaluating {run.name}")
     wrong = np.flatnonzero(logits.argmax(axis=1) != part.labels)
     losses = np.zeros(0)
     if len(wrong):

@@ -13,9 +13,15 @@ import numpy as np
 
 from zoo import backend, metrics, model_metadata
 from zoo.config import DEFAULTS
-from zoo.console import format_table, show_activity
+from zoo.console import (
+    Progress,
+    format_table,
+    show_activity,
+    status_stream,
+)
 from zoo.data.arrays import scale_mismatch_warning
 from zoo.errors import UserError, join_and
+from zoo.models.inference import predict_batched
 from zoo.run_store import RunStore
 from zoo.runs import Run
 from zoo.serving import inputs
@@ -180,14 +186,19 @@ def _predict(
     show_activity("predicting")
     brightness = BrightnessCheck(resolved)
     predictions, unreadable, num_other_ratios = [], [], 0
-    for batch in batches:
-        unreadable += batch.unreadable
-        num_other_ratios += batch.num_other_ratios
-        if not batch.names:
-            continue
-        logits = model.predict_on_batch(batch.values.astype(np.float32))
-        predictions += _top_classes(batch.names, logits, class_names, top)
-        brightness.add(batch.names, batch.values)
+    progress = Progress(status_stream(), plain=False)
+    try:
+        for batch in batches:
+            progress.update("predicting", len(predictions), None)
+            unreadable += batch.unreadable
+            num_other_ratios += batch.num_other_ratios
+            if not batch.names:
+                continue
+            logits = predict_batched(model, batch.values)
+            predictions += _top_classes(batch.names, logits, class_names, top)
+            brightness.add(batch.names, batch.values)
+    finally:
+        progress.clear()
     if not predictions:
         raise UserError(_none_readable(unreadable))
     warnings = [
