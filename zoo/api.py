@@ -300,8 +300,7 @@ def vary(
     """Varies one option of a run, and compares the results.
 
         zoo.vary("last", learning_rate=[1e-4, 1e-3, 1e-2])
-        zoo.vary("last", seeds=5)
-        zoo.vary("last", folds=5)
+        zoo.vary("last", seeds=5)  # or folds=5
 
     Each value is an ordinary run, trained in a process of its own, so a
     script calls it below `if __name__ == "__main__":`. The same call again
@@ -562,8 +561,7 @@ def report(
     Args:
         *run: One run or more, finished or not; by default the last one.
         out: Path of the page; by default `report.html` in the folder of the
-            run, or of all runs. A file that ends in `.md` becomes a model card
-            for the Hugging Face Hub.
+            run, or of all runs. A `.md` file becomes a model card of the Hub.
         overwrite: Whether an existing file `out` may be replaced.
         runs_dir: Folder in which runs are found by name.
 

@@ -88,11 +88,9 @@ class MultirunConfig:
     @property
     def default_name(self) -> str:
         """Name of the group if none is given."""
-        ending = "seeds"
+        ending = f"vary-{self.varied.name}" if self.varied else "seeds"
         if self.varied and self.kind == "folds":
             ending = f"folds{len(self.varied.values)}"
-        elif self.varied:
-            ending = f"vary-{self.varied.name}"
         return f"{default_name(self.common)}-{ending}"
 
     def run_specs(self) -> list[RunSpec]:
@@ -165,9 +163,8 @@ def all_folds(count: int) -> VariedOption:
     """
     if not 2 <= count <= MAX_FOLDS:
         raise UserError(f"folds={count} is not from 2 to {MAX_FOLDS}.")
-    return VariedOption(
-        FOLD, tuple(f"{number}/{count}" for number in range(1, count + 1))
-    )
+    values = tuple(f"{number}/{count}" for number in range(1, count + 1))
+    return VariedOption(FOLD, values)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -686,11 +683,10 @@ def _print_next(
     if not ready:
         return
     has_test = multirun.run(ready[0]).resolved["data"]["test"]
-    commands = {"next": group.typed("evaluate")}
     if multirun.config.kind == "folds":
         varied = None
-    if varied and len(ready) > 1:
-        commands = {"next": group.typed("compare")}
+    verb = "compare" if varied and len(ready) > 1 else "evaluate"
+    commands = {"next": group.typed(verb)}
     tested = group
     if varied and best is not None:
         spec = next(spec for spec in ready if varied.format(spec.value) == best)
