@@ -49,7 +49,8 @@ class Interrupted(Exception):
 # Backends raise the same kinds for other errors, too.
 _NO_MEMORY = re.compile(
     "RESOURCE_EXHAUSTED|out of memory|OOM when allocating|failed to allocate"
-    "|bad_alloc",
+    "|bad_alloc|cannot allocate memory|can't start new thread"
+    "|failed to map segment",
     re.IGNORECASE,
 )
 

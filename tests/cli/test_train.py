@@ -1,5 +1,6 @@
 """Training from the command line: what is printed, written and returned."""
 
+import errno
 import os
 import re
 import shlex
@@ -318,3 +319,15 @@ def test_memory_that_is_short_before_a_run_begins_is_one_sentence(
 )
 def test_other_errors_are_not_about_memory(error):
     assert not is_out_of_memory(error)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOMEM, os.strerror(errno.ENOMEM)),
+        RuntimeError("can't start new thread"),
+        ImportError("_x.so: failed to map segment from shared object"),
+    ],
+)
+def test_a_process_that_may_have_no_more_memory_is_out_of_it(error):
+    assert is_out_of_memory(error)

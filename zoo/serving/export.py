@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 import shutil
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from zoo import backend, metrics, model_metadata
 from zoo.console import format_bytes, format_shape, show_activity
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import load_split
+from zoo.io import OTHER_OUT
 from zoo.runs import Run
 from zoo.serving.formats import FORMATS, Format, PredictFn, find_format
 from zoo.serving.predict import check_classifier
@@ -369,9 +371,19 @@ def replacing(path: Path) -> Iterator[Path]:
     """Yields a temporary path, a file or a folder, which then becomes `path`.
 
     If anything fails, what was there before stays.
+
+    Raises:
+        UserError: the folder cannot be written.
     """
     created = not path.parent.exists()
-    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=path.parent).close()
+    except OSError as error:
+        reason = os.strerror(error.errno or 0)
+        raise UserError(
+            f"{path} cannot be written: {reason}; {OTHER_OUT}."
+        ) from error
     # A name that nobody can guess; the suffix stays, since Keras goes by it.
     _remove_leftovers(path)
     temporary = path.with_name(

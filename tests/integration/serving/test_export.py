@@ -1,10 +1,13 @@
 """Exports have metadata, predict what the run does, and are whole or absent."""
 
 import dataclasses
+import errno
 import importlib.util
 import json
+import os
 import subprocess
 import sys
+import tempfile
 import zipfile
 
 import keras
@@ -251,6 +254,18 @@ def test_a_replacement_that_was_killed_halfway_is_undone(tmp_path):
         resolve_path(None, find_format("saved_model"), str(path), False)
     assert (path / "saved_model.pb").read_text() == "old"
     assert not old.exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_with_out(
+    tmp_path, monkeypatch
+):
+    def refuse(**options):
+        raise OSError(errno.EROFS, os.strerror(errno.EROFS))
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", refuse)
+    with pytest.raises(UserError, match="Read-only.*--out"):
+        with replacing(tmp_path / "a.keras"):
+            pass
 
 
 def test_what_fails_leaves_the_older_one_and_nothing_else(tmp_path):
