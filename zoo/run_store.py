@@ -85,6 +85,7 @@ class RunStore:
     def _folders_with(self, file_name: str) -> list[tuple[pathlib.Path, str]]:
         """Returns path and name of each folder that holds such a file."""
         root = self._root
+        self._check_access()
         folders = [path.parent for path in root.rglob(file_name)]
         names = [folder.relative_to(root).as_posix() for folder in folders]
         return [
@@ -94,6 +95,19 @@ class RunStore:
                 part.startswith(".") for part in pathlib.PurePath(name).parts
             )
         ]
+
+    def _check_access(self) -> None:
+        """Raises `UserError` for a folder that this user may not read.
+
+        To search it would find nothing, as if there were no runs.
+        """
+        try:
+            with os.scandir(self._root):
+                pass
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        except OSError as error:
+            raise io.read_error(self._root, error) from error
 
     def find(self, name: str, known: Sequence[Run] | None = None) -> Run:
         """Finds a run by `last`, its name, a unique prefix, or its folder.

@@ -121,3 +121,15 @@ def test_a_full_disk_leaves_no_run_behind(tmp_path, monkeypatch):
     with pytest.raises(UserError, match="runs_dir.*: No space left on device"):
         make(tmp_path, "a")
     assert os.listdir(tmp_path) == []
+
+
+def test_a_folder_that_may_not_be_read_is_not_called_empty(
+    tmp_path, monkeypatch
+):
+    def refuse(path):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    make(tmp_path, "a")
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(UserError, match="cannot be read: Permission denied"):
+        RunStore(str(tmp_path)).runs()
