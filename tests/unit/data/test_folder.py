@@ -284,7 +284,8 @@ def test_text_that_is_called_a_picture_is_named(tmp_path):
     explain(name, r"dog/7\.png cannot be read")
 
 
-@pytest.mark.parametrize("side", [10_000, 20_000])
+# Above 89 million pixels Pillow warns, and above 179 million it refuses.
+@pytest.mark.parametrize("side", [10_000, 14_000])
 def test_a_bomb_is_refused_and_not_decoded(tmp_path, side):
     name = make_folder(tmp_path)
     Image.new("1", (side, side)).save(tmp_path / "dog" / "7.png")
@@ -294,7 +295,7 @@ def test_a_bomb_is_refused_and_not_decoded(tmp_path, side):
 def test_a_bomb_outside_the_training_images_is_refused(tmp_path):
     make_folder(tmp_path / "train")
     make_folder(tmp_path / "val", count=1)
-    Image.new("1", (20_000, 20_000)).save(tmp_path / "val" / "dog" / "0.png")
+    Image.new("1", (10_000, 10_000)).save(tmp_path / "val" / "dog" / "0.png")
     explain(f"folder:{tmp_path}", r"dog/0\.png is too large")
 
 

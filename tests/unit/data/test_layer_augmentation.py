@@ -48,7 +48,9 @@ def same(some, others):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("channels", [1, 3])
+@pytest.mark.parametrize(
+    "channels", [3, pytest.param(1, marks=pytest.mark.slow)]
+)
 def test_a_batch_follows_from_seed_epoch_and_number(kind, channels):
     whole = read(kind, channels=channels)
     assert [images.shape for images, _ in whole] == [
