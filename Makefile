@@ -44,7 +44,7 @@ WORKERS := -n logical --maxprocesses=4 --dist=worksteal
 .DEFAULT_GOAL := help
 .PHONY: help setup train vary sweep resume evaluate predict export compare report \
 	diagnose misclassified inspect landscape check-model \
-	models datasets download reproduce lecture figure results recipes runs tensorboard doctor bench check test lint \
+	models datasets download reproduce lecture play figure results recipes runs tensorboard doctor bench check test lint \
 	format test-slow test-data test-browser test-cluster test-jax test-mutants docs lock clean
 
 help: ## show this list
@@ -128,6 +128,11 @@ datasets: $(READY) ## list the datasets
 lecture: $(READY) ## go through a lecture: LECTURE=svhn, or list them
 	$(ZOO) lecture $(strip $(LECTURE) $(FLAGS))
 
+play: $(READY) ## train small networks on a page in the browser
+	@$(PY) -c 'import starlette, uvicorn' 2>/dev/null || \
+		$(INSTALL) --editable '.[play]'
+	$(ZOO) play $(FLAGS)
+
 reproduce: $(READY) ## run the recipes of a suite: SUITE=mnist BUDGET=smoke
 	$(ZOO) reproduce $(strip $(SUITE) $(if $(BUDGET),--budget=$(BUDGET)) \
 		$(if $(SEEDS),--seeds=$(SEEDS)) $(FLAGS))
@@ -177,7 +182,7 @@ test-slow: $(DEV) ## run the slow tests: large models, kills, real set-ups
 test-data: $(DEV) ## run the tests that read real datasets
 	$(PY) -m pytest -m data $(FLAGS)
 
-test-browser: $(DEV) ## run the tests of TensorBoard in a browser
+test-browser: $(DEV) ## run the tests in a browser: TensorBoard, pages
 	$(PY) -m pytest -m browser -rs $(FLAGS)
 
 test-cluster: $(DEV) ## run the tests on a Ray cluster of two nodes

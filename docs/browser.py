@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome", "chrome")
-PATIENCE = 60  # seconds to wait for what must appear
+PATIENCE = 120  # seconds to wait for what must appear
 # Elements that fit a selector, through shadow roots and frames.
 DEEP = """
 const found = [];

@@ -1,17 +1,23 @@
-"""`zoo lecture`: goes through a lecture, step by step."""
+"""Commands for the class: `zoo lecture` and `zoo play`."""
 
 from __future__ import annotations
 
+import contextlib
 import sys
+import webbrowser
+from importlib.util import find_spec
 
 from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS
-from zoo.errors import UserError, join_or
+from zoo.errors import UserError, join_and, join_or
 from zoo.lectures import table
 
+PLAY_PACKAGES = ("starlette", "uvicorn")  # of the extra `play`
+MAX_PORT = 2**16 - 1
 
-def run(argv: list[str]) -> int:
+
+def run_lecture(argv: list[str]) -> int:
     """Goes through a lecture; returns the exit code."""
     command = Command(
         "zoo lecture [NAME [STEP]]",
@@ -78,3 +84,46 @@ def _ask(prompt: str) -> str:
         return input()
     except EOFError:
         return "q"
+
+
+def run_play(argv: list[str]) -> int:
+    """Serves the page until Ctrl-C; returns the exit code."""
+    command = Command(
+        "zoo play [--port=N] [--browser]",
+        "Train small networks on points in the plane, on a page in the "
+        "browser: options as controls, decision boundary and hidden units "
+        "while they are learned. Every change is an ordinary run, shown as "
+        "the command that repeats it. The page needs no internet, and only "
+        "this machine can open it. Ctrl-C ends it.",
+    )
+    command.text("port", "0", "port on 127.0.0.1; 0 is a free one")
+    command.switch("browser", "open the page in the browser")
+    command.options("runs_dir")
+    if command.parse(argv) is None:
+        return 0
+    flags = command.values
+    port = int(flags.port) if flags.port.isdecimal() else MAX_PORT + 1
+    if port > MAX_PORT:
+        raise UserError(
+            f"--port={flags.port} is not a port; give a whole number from 0 "
+            f"to {MAX_PORT}."
+        )
+    missing = [name for name in PLAY_PACKAGES if find_spec(name) is None]
+    if missing:
+        raise UserError(
+            f"zoo play needs {join_and(missing)}; run `pip install "
+            f"{' '.join(missing)}`."
+        )
+    _print("starting")
+    with redirect_stderr():
+        from zoo.play.server import serving
+        from zoo.play.session import PlaySession
+
+        session = PlaySession(flags.runs_dir or DEFAULTS["runs_dir"])
+        with serving(session, port) as address:
+            _print(f"page  {address}  (Ctrl-C ends it)")
+            if flags.browser:
+                webbrowser.open(address)
+            with contextlib.suppress(KeyboardInterrupt):
+                session.work()
+    return 0

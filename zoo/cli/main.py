@@ -58,6 +58,7 @@ VERBS = {
     "recipes": "list the recipes",
     "reproduce": "run the recipes of an experiment suite",
     "lecture": "go through a lecture: questions, experiments, answers",
+    "play": "train small networks on a page in the browser",
     "runs": "list the runs, with status and best score",
     "doctor": "check the installation",
 }
@@ -80,6 +81,8 @@ FILES = {
     "report": "reports",
     "predict": "serve",
     "export": "serve",
+    "lecture": "lecture",
+    "play": "lecture",
     "train": "train",
     "vary": "train",
 }
