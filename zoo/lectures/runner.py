@@ -108,13 +108,18 @@ class LectureSession:
                 self._print_step(each, step)
                 for question in step.questions:
                     self._paragraph(f"Predict: {question}")
-                self._print("")
+                if step.commands:
+                    self._print("")
                 for command in step.commands:
                     done = " (done)" * (self._state(command) == "done")
                     self._print(f"{expand_command(str(command))}{done}")
                 self._print_look(step)
                 if any(answer.runs for answer in step.answers):
                     self._print_answers(step)
+        self._paragraph(
+            f"On a terminal `zoo lecture {self.lecture.name}` asks, runs these "
+            "commands and answers; with --yes it runs them without asking."
+        )
 
     def _run_step(self, number: int) -> None:
         step = self.lecture.steps[number - 1]

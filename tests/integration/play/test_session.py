@@ -8,8 +8,11 @@ import numpy as np
 import pytest
 
 from zoo.cli.main import main
+from zoo.models.inference import predict_batched
 from zoo.play.session import BOUNDARY_SIDE, PlaySession
 from zoo.runs import Run
+from zoo.training.checkpoints import Checkpoints
+from zoo.training.setup import prepare
 
 VALUES = {"dataset": "moons", "hidden": "3", "epochs": "2"}
 
@@ -73,8 +76,10 @@ def test_frames_show_the_network_that_is_saved(tmp_path):
     x = left + (right - left) * (np.arange(side) + 0.5) / side
     y = top - (top - bottom) * (np.arange(side) + 0.5) / side
     grid = np.stack(np.meshgrid(x, y), -1).reshape(-1, 2).astype(np.float32)
-    model = Run(tmp_path / "play" / "1", "play/1").load_model("last")
-    logits = model.predict(grid, verbose=0)
+    run = Run(tmp_path / "play" / "1", "play/1")
+    model = prepare(run.config.replace(run_name=None)).model
+    Checkpoints(run.path / "checkpoints").restore_last(model)
+    logits = predict_batched(model, grid)
     second = 1 / (1 + np.exp(logits[:, 0] - logits[:, 1]))
     assert np.abs(classes / 255 - second).max() < 0.01
 
