@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import pathlib
 from collections.abc import Sequence
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from experiments.figures.toy import load_run
+from zoo import api, metrics
 from zoo.console import format_duration
 from zoo.evaluation.compare import COLORS, LINE_STYLES
 from zoo.evaluation.landscape.scan import (
@@ -49,6 +51,13 @@ NOTES = {
     "cnn_cpncpnff": ("0.9956", "0.9000", "3 h 30 min"),
     "cnn_cpncpnfdf": ("0.9752", "0.9148", "3 h 31 min"),
 }
+# Suites with recorded results, their titles and input shapes.
+COST_SUITES = {
+    "mnist": ("MNIST", (28, 28, 1)),
+    "cifar10": ("CIFAR-10", (32, 32, 3)),
+}
+MARKERS = "osD^vPX*"
+RESULTS = pathlib.Path(__file__).parents[1] / "results.json"
 SUITE_COLORS = (*COLORS, "#8C564B", "#999999")
 SUITE_HEADS = ("run", "learning rate", "training", "validation", "steps")
 SUITE_HEADS += ("time", "notes: train", "notes: val", "notes: time")
@@ -104,6 +113,58 @@ def suite_row(title: str, group: Sequence[Run]) -> tuple[str, ...]:
         format_duration(float(np.mean(seconds))),
         *NOTES.get(title, ("", "", "")),
     )
+
+
+def draw_cost(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws recorded accuracies against multiply-adds; needs no run."""
+    panels = figure.subplots(1, len(COST_SUITES))
+    for panel, (suite, (title, shape)) in zip(
+        panels, COST_SUITES.items(), strict=True
+    ):
+        points = recorded_costs(suite, shape)
+        for index, (name, cost, found) in enumerate(points):
+            panel.errorbar(
+                cost,
+                found.value,
+                [[found.value - found.low], [found.high - found.value]],
+                fmt=MARKERS[index % len(MARKERS)],
+                color=COLORS[index % len(COLORS)],
+                markersize=8,
+                label=name,
+            )
+        panel.set_xscale("log")
+        panel.legend(loc="lower right")
+        panel.set_title(title)
+        panel.set_xlabel("multiply-adds of one image")
+        panel.grid(color="0.9")
+    panels[0].set_ylabel("validation accuracy")
+
+
+def recorded_costs(
+    suite: str, input_shape: tuple[int, ...]
+) -> list[tuple[str, int, metrics.Proportion]]:
+    """Returns model, multiply-adds and accuracy of a suite's recorded runs.
+
+    The first seed of each recipe, from few multiply-adds to many.
+    """
+    recorded = json.loads(RESULTS.read_text(encoding="utf-8"))
+    points = []
+    for recipe, found in recorded.items():
+        first = found[0]
+        if recipe.split("/")[0] != suite or "val_correct" not in first:
+            continue
+        options = first["options"]
+        described = api.describe(options["model"], input_shape)
+        points.append(
+            (
+                options["model"],
+                sum(row["multiply_adds"] for row in described["layers"]),
+                metrics.binomial_ci(
+                    first["val_correct"], first["val_examples"]
+                ),
+            )
+        )
+    return sorted(points, key=lambda point: point[1])
 
 
 def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:

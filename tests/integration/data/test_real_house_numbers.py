@@ -1,0 +1,63 @@
+"""Real house numbers: labeled digits of SVHN, where there are some.
+
+SVHN is for non-commercial use and does not come with the zoo. `SVHN_NPZ` names
+a file of some of its digits: `x`, `y`, `x_test`, `y_test`, as `npz:PATH` takes
+them.
+"""
+
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import zoo
+from tests.conftest import tfds_folder
+
+pytestmark = [pytest.mark.data, pytest.mark.slow]
+OPTIONS = {"batch_size": 32, "summaries": ("scalars",), "verbose": False}
+
+
+@pytest.fixture(scope="module")
+def house_numbers():
+    """Path of the file."""
+    default = tfds_folder() / "svhn" / "digits.npz"
+    path = Path(os.environ.get("SVHN_NPZ", default))
+    if not path.is_file():
+        pytest.skip(f"no digits of SVHN in {path}; SVHN_NPZ names a file")
+    return path
+
+
+@pytest.fixture
+def train(house_numbers, tmp_path):
+    """Returns a function that trains on the real digits, tested once."""
+
+    def train_and_test(model, **options):
+        run = zoo.train(
+            model,
+            f"npz:{house_numbers}",
+            val_fraction=0.1,
+            runs_dir=str(tmp_path),
+            **{**OPTIONS, **options},
+        )
+        return zoo.evaluate(run, "test", runs_dir=str(tmp_path))["correct"]
+
+    return train_and_test
+
+
+def test_a_linear_classifier_needs_the_mean_subtracted(train, house_numbers):
+    with np.load(house_numbers) as file:
+        number = len(file["y_test"])
+        largest = np.bincount(file["y_test"]).max()
+    linear = {"optimizer": "adam", "learning_rate": 0.001, "epochs": 30}
+    raw = train("lr", mean_subtraction="none", scale="none", **linear)
+    centered = train("lr", mean_subtraction="image", **linear)
+    assert raw < 1.2 * largest  # hardly more than one class for everything
+    assert centered > raw
+    assert centered < 0.4 * number
+
+
+def test_a_network_with_convolutions_reads_what_the_linear_one_does_not(train):
+    linear = train("lr", mean_subtraction="image", epochs=30)
+    network = train("lenet5", mean_subtraction="image", epochs=30)
+    assert network > 1.5 * linear
