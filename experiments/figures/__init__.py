@@ -211,9 +211,9 @@ FIGURES = (
         "held out for validation, with its interval, against the "
         "multiply-adds of one image. On digits a linear classifier leaves "
         "little to be gained, and LeNet-5 gains it at a fiftieth of the cost "
-        "of 64 maps; on photographs more is gained, and paid for. Each model is "
-        "trained as its recipe says, for minutes: the Wide ResNet is far from "
-        "its end there.",
+        "of 64 maps; on photographs more is gained, and paid for. Each model "
+        "is trained as its recipe says, for minutes: the Wide ResNet is far "
+        "from its end there.",
         "learning.draw_cost",
         "mnist",
         {},
