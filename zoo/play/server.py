@@ -40,6 +40,7 @@ PAGE = pathlib.Path(__file__).parent / "page.html"
 TOKEN_HEADER = "x-zoo-token"
 MAX_BODY_BYTES = 100_000
 BAD_REQUEST, FORBIDDEN = 400, 403
+STOP_SECONDS = 5  # for requests to be answered when the server stops
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; connect-src 'self'; "
     "img-src data:; style-src 'unsafe-inline'; script-src 'unsafe-inline'; "
@@ -141,11 +142,14 @@ def serving(session: PlaySession, port: int = 0) -> Iterator[str]:
             f"--port={port} cannot be used: {error.strerror}; give another "
             "one, or none for a free one."
         ) from None
-    options: dict[str, Any] = {"log_level": "error", "lifespan": "off"}
+    options: dict[str, Any] = {
+        "log_level": "error",
+        "lifespan": "off",
+        "timeout_graceful_shutdown": STOP_SECONDS,
+    }
     server = uvicorn.Server(
         uvicorn.Config(create_app(session, token), **options)
     )
-    # A daemon: a request that waits for news does not hold up the end.
     thread = threading.Thread(
         target=server.run, kwargs={"sockets": [listener]}, daemon=True
     )
@@ -154,6 +158,7 @@ def serving(session: PlaySession, port: int = 0) -> Iterator[str]:
         port = listener.getsockname()[1]
         yield f"http://{HOST}:{port}/?token={token}"
     finally:
+        session.close()  # requests that wait for news are answered
         server.should_exit = True
-        thread.join(timeout=1)
+        thread.join(2 * STOP_SECONDS)
         listener.close()

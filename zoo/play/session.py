@@ -53,7 +53,7 @@ OF_HIDDEN_LAYERS = ("activation", "initializer", "norm", "dropout")
 MAX_LAYERS, MAX_UNITS = 4, 64  # that the page can draw
 SHOWN_UNITS = 12  # of each layer
 BOUNDARY_SIDE, UNIT_SIDE = 72, 36  # points in each direction
-FRAME_SECONDS = 0.1  # the least time between two frames
+FRAME_SECONDS = 0.15  # the least time between two frames
 SUMMARIES = ("scalars",)  # pictures would take longer than such a network
 WAIT_SECONDS = 10.0  # for news, before the page asks again
 HELP_OF_HIDDEN = (
@@ -229,7 +229,9 @@ class PlaySession:
             timeout: Seconds to wait for news; then the state has that version.
         """
         with self._changed:
-            self._changed.wait_for(lambda: self._version > after, timeout)
+            self._changed.wait_for(
+                lambda: self._version > after or self._closed, timeout
+            )
             return {"version": self._version, **self._state}
 
     def points(self, dataset: str) -> dict[str, Any]:

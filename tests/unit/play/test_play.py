@@ -141,6 +141,42 @@ def test_the_state_is_waited_for_until_it_is_new(playing):
     assert (found["version"], found["epoch"]) == (1, 3)
 
 
+def test_a_request_that_waits_is_answered_when_the_session_closes(playing):
+    playing.close()
+    assert playing.state(after=0, timeout=60)["version"] == 0
+
+
+def test_the_server_ends_while_a_page_waits_for_news(playing):
+    import threading
+    import urllib.request
+
+    before = set(threading.enumerate())
+    with server.serving(playing) as address:
+        base, _, token = address.partition("?token=")
+        request = urllib.request.Request(
+            f"{base}api/state",
+            data=b'{"after": 0}',
+            headers={"x-zoo-token": token},
+        )
+        with urllib.request.urlopen(f"{base}?token={token}") as page:
+            assert b"zoo play" in page.read()
+        answers = []
+
+        def wait():
+            with urllib.request.urlopen(request) as answer:
+                answers.append(answer.status)
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        waiting.join(0.5)
+    waiting.join(20)
+    assert answers == [200]
+    # Threads that would keep the process from ending.
+    for thread in set(threading.enumerate()) - before:
+        thread.join(20)
+        assert not thread.is_alive()
+
+
 def test_points_are_those_of_the_dataset(client):
     found = client.post("/api/points", json={"dataset": "xor"}).json()
     assert len(found["train"]) + len(found["val"]) == 850
