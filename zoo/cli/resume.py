@@ -60,8 +60,7 @@ def run(argv: list[str]) -> int:
     folder = _sweep(words[0], runs_dir)
     if folder is not None:
         distributed.refuse(command, "a sweep", "devices", "data_dir")
-        sweep.check_full_name(words[0], folder)
-        return sweep.resume(folder, placement)
+        return sweep.resume(folder, words[0], placement)
     cluster.refuse(command, "a single run")
     _find(command, words[0])  # before Keras is imported, which takes seconds
     _resume(command, words[0], None)

@@ -74,32 +74,30 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def resume(folder: SweepFolder, placement: Placement) -> int:
-    """Resumes a sweep; returns the exit code."""
+def resume(folder: SweepFolder, name: str, placement: Placement) -> int:
+    """Resumes a sweep; returns the exit code.
+
+    Args:
+        folder: Folder of the sweep.
+        name: Name or path as it was typed.
+        placement: Where its trials run.
+    """
     check_backend(folder.path, folder.name)
     with redirect_stderr() as held:
         workers.hide_gpus()
         from zoo.tuning.sweep import read_settings
 
         settings = read_settings(folder)
+        if settings.open_test and not folder.result.get("test"):
+            _check_full_name(name, folder)
         _run(lambda: folder, settings, folder.runs_dir, placement, held)
     return 0
 
 
-def check_full_name(name: str, folder: SweepFolder) -> None:
-    """Raises `UserError` for a short name of a sweep that uses its test set.
-
-    Args:
-        name: Name as it was typed.
-        folder: Folder of that sweep.
-    """
-    from zoo.tuning.sweep import read_settings
-
-    path = pathlib.Path(name)
-    is_path = not folder.name.startswith(name) and path.is_dir()
-    if name.rstrip("/") == folder.name or is_path:
-        return
-    if not folder.result.get("test") and read_settings(folder).open_test:
+def _check_full_name(name: str, folder: SweepFolder) -> None:
+    """Raises `UserError` for a short name of a sweep that uses its test set."""
+    is_path = not folder.name.startswith(name) and pathlib.Path(name).is_dir()
+    if name.rstrip("/") != folder.name and not is_path:
         raise full_name_error(name, [folder.name])
 
 
