@@ -18,6 +18,11 @@ if TYPE_CHECKING:
 
 BATCH_SIZE = 256  # examples at once; outputs do not depend on it
 MIN_BATCH_ELEMENTS = 2**15  # numbers at once, for examples of few numbers
+# Of a small network, whose outputs take less time than the call that computes
+# them, more examples are computed at once: as many as have so few numbers in
+# all layers together that these stay near the processor, 32 MB of float32.
+MAX_BATCH_SIZE = 1024
+MAX_BATCH_NUMBERS = 2**23
 # Pixels at once: at 224 a map of 96 channels, of which a network holds a few,
 # takes 5 MB an image.
 MAX_BATCH_PIXELS = 2**21
@@ -57,6 +62,9 @@ def predict_batched(
     """
     elements = math.prod(inputs.shape[1:])
     size = images_at_once(inputs.shape[1:])
+    if size == BATCH_SIZE:  # which is not limited by the size of the images
+        affordable = MAX_BATCH_NUMBERS // max(num_activations(model), 1)
+        size = max(size, min(MAX_BATCH_SIZE, affordable))
     size = max(size, MIN_BATCH_ELEMENTS // max(elements, 1))
     outputs = []
     progress = Progress(status_stream(), plain=False)
@@ -69,6 +77,28 @@ def predict_batched(
     finally:
         progress.clear()
     return np.concatenate(outputs)
+
+
+def num_activations(model: keras.Model) -> int:
+    """Returns how many numbers all layers compute for one example.
+
+    Args:
+        model: Any; of layers whose outputs have no known shape, such as those
+            of a subclassed model, there may be more than any limit.
+    """
+    import keras
+
+    total = 0
+    for layer in model.layers:
+        if isinstance(layer, keras.Model):
+            total += num_activations(layer)
+            continue
+        try:
+            outputs = keras.tree.flatten(layer.output)
+            total += sum(math.prod(one.shape[1:]) for one in outputs)
+        except (AttributeError, ValueError, TypeError):
+            return MAX_BATCH_NUMBERS
+    return total
 
 
 def _predict(model: keras.Model, inputs: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ from zoo.models.inference import (
     BATCH_SIZE,
     ModelLoader,
     images_at_once,
+    num_activations,
     predict_batched,
 )
 
@@ -61,29 +62,41 @@ def test_no_example_has_no_output(model):
     assert predict_batched(model, images(0)).shape == (0, 3)
 
 
-def test_small_examples_share_one_batch(model, monkeypatch):
-    inputs = keras.Input((2,))
-    model = keras.Model(inputs, inputs)
-    asked = []
-    ask = model.predict_on_batch
+def sizes_asked(model, monkeypatch, inputs):
+    """The numbers of examples of each call, and the outputs."""
+    asked, ask = [], model.predict_on_batch
     monkeypatch.setattr(
         model, "predict_on_batch", lambda x: asked.append(len(x)) or ask(x)
     )
-    predict_batched(model, np.zeros((10_000, 2)))
+    outputs = predict_batched(model, inputs)
+    return asked, outputs
+
+
+def test_small_examples_share_one_batch(monkeypatch):
+    inputs = keras.Input((2,))
+    model = keras.Model(inputs, inputs)
+    asked, _ = sizes_asked(model, monkeypatch, np.zeros((10_000, 2)))
     assert asked == [10_000]
+
+
+def test_a_small_network_computes_more_at_once(model, monkeypatch):
+    asked, _ = sizes_asked(model, monkeypatch, images(2_500))
+    assert asked == [1024, 1024, 452]
+
+
+def test_activations_of_nested_networks_are_counted():
+    inner = keras.Sequential([keras.Input((6,)), keras.layers.Dense(5)])
+    inputs = keras.Input((2, 3))
+    x = keras.layers.Flatten()(inputs)
+    assert num_activations(keras.Model(inputs, inner(x))) == 6 + 6 + 5
 
 
 def test_photographs_are_computed_a_few_at_a_time(monkeypatch):
     inputs = keras.Input((224, 224, 3))
     model = keras.Model(inputs, keras.layers.GlobalMaxPooling2D()(inputs))
-    asked = []
-    ask = model.predict_on_batch
-    monkeypatch.setattr(
-        model, "predict_on_batch", lambda x: asked.append(len(x)) or ask(x)
-    )
     images = np.zeros((100, 224, 224, 3), np.uint8)
     images[:, 0, 0, 0] = np.arange(100)
-    found = predict_batched(model, images)
+    asked, found = sizes_asked(model, monkeypatch, images)
     np.testing.assert_array_equal(found[:, 0], np.arange(100))
     assert max(asked) <= 41  # whose pixels are those of 2,048 images of 32x32
 
