@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from zoo import interrupts
+from zoo import __main__
 from zoo.cli.output import LastingStream, print_error, redirect_to_null
 from zoo.errors import Interrupted
 from zoo.run_store import RunStore
@@ -111,10 +111,10 @@ def test_an_interruption_told_in_other_words_keeps_its_exit_code():
 # Inside an import, code that swallows every exception; outside of one, too.
 SWALLOWING = """
 import os, signal, sys, time
-from zoo import interrupts
+from zoo import __main__
 signal.signal(signal.SIGINT, signal.default_int_handler)  # not as inherited
-interrupts.EXCEPTION_TIMEOUT_S = 0.2
-interrupts.catch()
+__main__.EXCEPTION_TIMEOUT_S = 0.2
+__main__.catch_interrupts()
 sys.path.insert(0, sys.argv[1])
 if sys.argv[2] == "import":
     import swallows
@@ -143,7 +143,7 @@ def test_ctrl_c_that_a_library_swallows_ends_the_process(tmp_path, where):
         capture_output=True,
         text=True,
     )
-    assert done.returncode == interrupts.INTERRUPTED
+    assert done.returncode == __main__.INTERRUPTED
     assert done.stdout == ""
     assert done.stderr == "zoo: interrupted.\n"
 

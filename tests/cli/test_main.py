@@ -60,7 +60,7 @@ def test_nothing_more_is_imported_before_the_python_is_checked():
     )
     command = [sys.executable, "-c", script]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert done.stdout.split() == ["zoo", "zoo.__main__", "zoo.interrupts"]
+    assert done.stdout.split() == ["zoo", "zoo.__main__"]
 
 
 def test_a_current_folder_that_was_removed_is_told(tmp_path, monkeypatch):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from zoo.cli import cluster, train
+from zoo.cli import multirun, train
 from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, TrainConfig
@@ -27,7 +27,7 @@ def run(argv: list[str]) -> int:
         "budget", "laptop", "compute budget: smoke (seconds), laptop or full"
     )
     command.text("seeds", "1", "seeds of each recipe")
-    cluster.define(command)
+    multirun.define_placement(command)
     command.options("runs_dir", "data_dir")
     words = command.parse(argv)
     if words is None:
@@ -47,7 +47,7 @@ def _reproduce(name: str, command: Command) -> int:
             f"{join_or(suites.BUDGETS)}."
         )
     num_seeds = read_option("seeds", SEEDS, command.values.seeds)
-    placement = cluster.read(command)
+    placement = multirun.read_placement(command)
     data_dir = command.values.data_dir
     runs_dir = command.values.runs_dir or DEFAULTS["runs_dir"]
     suites.check_data(suite, read_flags, data_dir)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from zoo.cli import cluster, distributed, multirun, sweep
+from zoo.cli import distributed, multirun, sweep
 from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, parse_option
@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
         None,
         "epochs in all of a new run that continues a finished one",
     )
-    cluster.define(command)
+    multirun.define_placement(command)
     distributed.define(command)
     command.options("devices")
     command.text("data_dir", None, DATA_DIR)
@@ -39,10 +39,10 @@ def run(argv: list[str]) -> int:
         return 0
     words = words or ["last"]
     runs_dir = command.values.runs_dir
-    placement = cluster.read(command)
+    placement = multirun.read_placement(command)
     if command.values.epochs is not None:
         distributed.refuse(command, "--epochs")
-        cluster.refuse(command, "a single run")
+        multirun.refuse_placement(command, "a single run")
         _extend(command, words[0])
         return 0
     info = distributed.read(command, "resume")
@@ -61,7 +61,7 @@ def run(argv: list[str]) -> int:
     if folder is not None:
         distributed.refuse(command, "a sweep", "devices", "data_dir")
         return sweep.resume(folder, words[0], placement)
-    cluster.refuse(command, "a single run")
+    multirun.refuse_placement(command, "a single run")
     _find(command, words[0])  # before Keras is imported, which takes seconds
     _resume(command, words[0], None)
     return 0

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zoo import recipes
-from zoo.cli import cluster, train
+from zoo.cli import multirun, train
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS, OPTIONS, TrainConfig
@@ -141,7 +141,7 @@ def read(argv: list[str]) -> SweepFlags | None:
     if found is None:
         return None
     values = command.values
-    placement = cluster.read(command)
+    placement = multirun.read_placement(command)
     if values.hypermodel is not None:
         if "model" in command.given():
             raise UserError(
@@ -292,7 +292,7 @@ def _command() -> Command:
         "open_test",
         "at the end evaluate the retrained runs on the test set, once",
     )
-    cluster.define(command, common=True)
+    multirun.define_placement(command, common=True)
     command.text("sweep_name", None, "name of the sweep's folder")
     return command
 

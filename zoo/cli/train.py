@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from zoo import commands, recipes
-from zoo.cli import cluster, distributed, multirun
+from zoo.cli import distributed, multirun
 from zoo.cli.flags import Command, expand_flagfile
 from zoo.cli.output import redirect_stderr
 from zoo.config import BOOL, DEFAULTS, OPTIONS, TrainConfig
@@ -38,9 +38,9 @@ def run_train(argv: list[str]) -> int:
     count, varied = multirun.seeds(command), multirun.folds(command)
     if count is not None or varied is not None:
         distributed.refuse(command, "several runs")
-        placement = cluster.read(command)
+        placement = multirun.read_placement(command)
         return multirun.train(config, varied, parent, count, placement)
-    cluster.refuse(command, "a single run")
+    multirun.refuse_placement(command, "a single run")
     info = distributed.read(command, "train")
     if info and not distributed.is_child():
         resolve_names(config)
@@ -171,7 +171,7 @@ def run_vary(argv: list[str]) -> int:
         return 0
     varied = _varied_option(lists, flags, words)
     config, parent = asked
-    count, placement = multirun.seeds(command), cluster.read(command)
+    count, placement = multirun.seeds(command), multirun.read_placement(command)
     typed = {flag.name for flag in flags}
     excluded = EXCLUSIVE.get(varied.option)
     if excluded and excluded not in typed:

@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from zoo.cli.main import main
-from zoo.cli.reports import PointsProgress
+from zoo.cli.trained_runs import PointsProgress
 from zoo.evaluation.landscape import LandscapeConfig, plots
 from zoo.evaluation.landscape.scan import scan_landscape
 
