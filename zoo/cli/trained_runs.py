@@ -26,13 +26,12 @@ from zoo.data.datasets import find_dataset
 from zoo.diagnostics import diagnose, text
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import UserError
-from zoo.evaluation.evaluate import check_split
+from zoo.evaluation.evaluate import check_split, check_tta
 from zoo.evaluation.landscape import DEFAULTS as LANDSCAPE_DEFAULTS
 from zoo.evaluation.landscape import OPTIONS as LANDSCAPE_OPTIONS
 from zoo.evaluation.landscape import LandscapeConfig
 from zoo.evaluation.statistics import summarize_seeds
 from zoo.evaluation.text import format_result, format_results
-from zoo.evaluation.tta import check_tta
 from zoo.io import atomic_write
 from zoo.options import INT, Option, format_option, read_option
 from zoo.reporting import check_path

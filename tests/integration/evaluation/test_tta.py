@@ -8,7 +8,7 @@ from keras import layers
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.evaluation import evaluate, statistics, tta
+from zoo.evaluation import evaluate, statistics
 from zoo.evaluation.test_log import EvaluationLog
 from zoo.evaluation.text import format_result, format_results
 from zoo.training.console import TrainingConsole
@@ -54,7 +54,7 @@ def test_six_views_are_weighted_as_in_the_paper(linear, images):
         for each in (view, view[:, :, ::-1]):
             logits = linear.predict(np.float32(each), verbose=0)
             expected = expected + weight / 2 * logits
-    one_view, averaged = tta.predict_views(linear, images, "flip_shift")
+    one_view, averaged = evaluate.predict_views(linear, images, "flip_shift")
     np.testing.assert_allclose(averaged, expected, rtol=1e-4, atol=1e-3)
     np.testing.assert_allclose(
         one_view, linear.predict(np.float32(images), verbose=0), rtol=1e-6
@@ -67,23 +67,23 @@ def test_flip_averages_an_image_and_its_mirror_image(linear, images):
         linear.predict(np.float32(images), verbose=0)
         + linear.predict(mirrored, verbose=0)
     ) / 2
-    averaged = tta.predict_views(linear, images, "flip")[1]
+    averaged = evaluate.predict_views(linear, images, "flip")[1]
     np.testing.assert_allclose(averaged, expected, rtol=1e-4, atol=1e-3)
 
 
 def test_the_views_do_not_depend_on_how_many_images_there_are(
     linear, images, monkeypatch
 ):
-    whole = tta.predict_views(linear, images, "flip_shift")[1]
-    monkeypatch.setattr(tta, "NUM_IMAGES", 7)
-    parts = tta.predict_views(linear, images, "flip_shift")[1]
+    whole = evaluate.predict_views(linear, images, "flip_shift")[1]
+    monkeypatch.setattr(evaluate, "NUM_IMAGES", 7)
+    parts = evaluate.predict_views(linear, images, "flip_shift")[1]
     np.testing.assert_allclose(parts, whole, rtol=1e-6)
 
 
-@pytest.mark.parametrize("kind", tta.SHIFTS)
+@pytest.mark.parametrize("kind", evaluate.SHIFTS)
 def test_the_weights_of_views_add_up_to_one(kind, images):
-    weights = [weight for weight, _ in tta.weighted_views(images, kind)]
-    assert len(weights) == tta.num_views(kind)
+    weights = [weight for weight, _ in evaluate.weighted_views(images, kind)]
+    assert len(weights) == evaluate.num_views(kind)
     assert sum(weights) == pytest.approx(1)
 
 
@@ -137,4 +137,4 @@ def test_an_unknown_kind_is_refused_with_the_nearest_one(run):
 
 def test_vectors_have_no_views(linear):
     with pytest.raises(UserError, match="images"):
-        tta.predict_views(linear, np.zeros((3, 2), np.float32), "flip")
+        evaluate.predict_views(linear, np.zeros((3, 2), np.float32), "flip")

@@ -2,12 +2,7 @@
 
 import numpy as np
 
-from zoo.evaluation.feature_plots import (
-    draw_codebook,
-    draw_glyphs,
-    draw_hog,
-    visual_words,
-)
+from zoo.explain import draw_codebook, draw_glyphs, draw_hog, visual_words
 from zoo.features import bag_of_visual_words, hog
 
 
