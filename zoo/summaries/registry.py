@@ -122,18 +122,18 @@ SUMMARIES = (
         requires="plane line"),
     SummarySpec(
         "projector", "features of the validation set in the Projector tab",
-        "zoo.summaries.projector:write_projector", ends_only=True,
+        "zoo.summaries.tabs:write_projector", ends_only=True,
         requires="classes"),
     SummarySpec(
         "graph", "graph of the layers",
-        "zoo.summaries.graph:write_graph", default=True, ends_only=True),
+        "zoo.summaries.tabs:write_graph", default=True, ends_only=True),
     SummarySpec(
         "hparams", "options and results in the HParams tab",
-        "zoo.summaries.hparams:write_hparams", default=True, ends_only=True,
+        "zoo.summaries.tabs:write_hparams", default=True, ends_only=True,
         run_level=True),
     SummarySpec(
         "config", "all options as text",
-        "zoo.summaries.hparams:write_config", default=True, ends_only=True),
+        "zoo.summaries.tabs:write_config", default=True, ends_only=True),
 )
 # fmt: on
 

@@ -254,9 +254,9 @@ def _has_failed(trial: Trial) -> bool:
 
 def _declare_hparams(folder: SweepFolder, settings: SweepConfig) -> None:
     """Declares the columns of TensorBoard's table."""
-    from zoo.tuning import hparams_tab
+    from zoo.tuning import plots
 
-    hparams_tab.declare(folder, settings)
+    plots.declare_columns(folder, settings)
 
 
 # The folder.

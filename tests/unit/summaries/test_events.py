@@ -12,7 +12,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import crc32c
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
-from zoo.summaries import events, hparams, tensors
+from zoo.summaries import events, tabs, tensors
 from zoo.summaries.events import EventWriter
 
 
@@ -67,8 +67,8 @@ def test_the_histogram_of_logits_counts_every_logit(tmp_path, snapshot):
 
 def test_the_config_is_written_once_without_empty_options(tmp_path, snapshot):
     writer = EventWriter(tmp_path)
-    hparams.write_config(writer, snapshot(step=0))
-    hparams.write_config(writer, snapshot(step=5))
+    tabs.write_config(writer, snapshot(step=0))
+    tabs.write_config(writer, snapshot(step=5))
     writer.close()
     ((step, text),) = read(tmp_path)["config"]
     assert step == 0

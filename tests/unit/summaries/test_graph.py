@@ -9,7 +9,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from zoo.models import create_model
-from zoo.summaries import graph
+from zoo.summaries import tabs
 
 
 def in_a_run(name, shape):
@@ -22,7 +22,7 @@ def in_a_run(name, shape):
 
 
 def nodes_of(model):
-    return {node.name: node for node in graph.graph_of(model).node}
+    return {node.name: node for node in tabs.graph_of(model).node}
 
 
 @pytest.mark.parametrize(
@@ -74,8 +74,8 @@ def test_layers_of_a_block_are_in_its_box():
 
 def test_it_is_written_before_training_alone(snapshot, writer):
     inspector = types.SimpleNamespace(model=in_a_run("lr", (8, 8, 1)))
-    graph.write_graph(writer, snapshot(step=7, last=True))
-    graph.write_graph(writer, snapshot(step=0, inspector=inspector))
+    tabs.write_graph(writer, snapshot(step=7, last=True))
+    tabs.write_graph(writer, snapshot(step=0, inspector=inspector))
     writer.flush()
     events = EventAccumulator(str(writer.path.parent)).Reload()
     assert [node.op for node in events.Graph().node][-1] == "Dense"

@@ -5,7 +5,7 @@ from tensorboard.plugins.hparams import api_pb2
 
 from tests import hparams_table
 from zoo.config import OPTIONS
-from zoo.summaries import hparams
+from zoo.summaries import tabs
 from zoo.summaries.events import EventWriter
 
 
@@ -18,13 +18,11 @@ def table(tmp_path):
 def make_run(snapshot, folder, last=True, **config):
     """Event files of a run with one epoch."""
     writer, val = EventWriter(folder / "train"), EventWriter(folder / "val")
-    hparams.write_hparams(writer, snapshot(step=0, config=config))
+    tabs.write_hparams(writer, snapshot(step=0, config=config))
     val.scalar("accuracy", 0.5, 10, "about")
     if last:
         writer.scalar("best/val_accuracy", 0.75, 20, "about")
-        hparams.write_hparams(
-            writer, snapshot(step=20, last=True, config=config)
-        )
+        tabs.write_hparams(writer, snapshot(step=20, last=True, config=config))
     writer.close()
     val.close()
 
@@ -64,14 +62,14 @@ def test_a_run_that_ended_says_so(snapshot, table, tmp_path):
 
 def test_nothing_is_doubled_by_a_resume(snapshot, table, tmp_path):
     first = EventWriter(tmp_path / "a")
-    hparams.write_hparams(first, snapshot(step=0, config={"model": "lr"}))
+    tabs.write_hparams(first, snapshot(step=0, config={"model": "lr"}))
     mark = first.flush()
-    hparams.write_hparams(
+    tabs.write_hparams(
         first, snapshot(step=9, last=True, config={"model": "lr"})
     )
     first.close()
     again = EventWriter(tmp_path / "a", mark)
-    hparams.write_hparams(
+    tabs.write_hparams(
         again, snapshot(step=9, last=True, config={"model": "lr"})
     )
     again.close()
@@ -92,25 +90,25 @@ def test_what_says_where_and_what_is_shown_is_no_option_of_learning():
         "summaries": ("default",),
         "summary_every": 1,
     }
-    assert hparams.options(config) == {"model": "lr"}
+    assert tabs.options(config) == {"model": "lr"}
 
 
 def test_arguments_of_a_model_are_options_of_their_own():
     config = {"model_arg": {"hidden": (4, 2), "bias": False}, "epochs": 2}
-    assert hparams.options(config) == {
+    assert tabs.options(config) == {
         "hidden": "4, 2",
         "bias": False,
         "epochs": 2,
     }
 
 
-@pytest.mark.parametrize("name", hparams.NEUTRAL)
+@pytest.mark.parametrize("name", tabs.NEUTRAL)
 def test_what_has_no_effect_leaves_no_hole(name):
-    neutral = hparams.NEUTRAL[name]
-    assert hparams.options({name: None}) == {name: neutral}
-    assert hparams.options({name: 0.5}) == {name: 0.5}
+    neutral = tabs.NEUTRAL[name]
+    assert tabs.options({name: None}) == {name: neutral}
+    assert tabs.options({name: 0.5}) == {name: 0.5}
 
 
 def test_every_option_that_depends_on_another_has_a_neutral_value():
     depends = {name for name, option in OPTIONS.items() if option.depends_on}
-    assert depends == set(hparams.NEUTRAL)
+    assert depends == set(tabs.NEUTRAL)

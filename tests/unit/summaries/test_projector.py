@@ -9,7 +9,7 @@ from google.protobuf import text_format
 from PIL import Image
 from tensorboard.plugins.projector import ProjectorConfig
 
-from zoo.summaries import projector
+from zoo.summaries import tabs
 from zoo.summaries.inspector import ScoredExamples
 
 
@@ -31,7 +31,7 @@ def config_in(folder):
 def test_features_labels_and_answers_stand_line_by_line(tmp_path, scored):
     features = np.arange(14.0).reshape(7, 2) / 4
     names = ("cat", "dog", "an\tox")
-    projector.write_files(tmp_path, scored, features, names)
+    tabs.write_files(tmp_path, scored, features, names)
     found = config_in(tmp_path)
     table = np.loadtxt(tmp_path / found.tensor_path, delimiter="\t")
     np.testing.assert_array_equal(table, features)
@@ -43,7 +43,7 @@ def test_features_labels_and_answers_stand_line_by_line(tmp_path, scored):
 
 
 def test_thumbnails_lie_in_a_square_in_reading_order(scored):
-    content, (width, height) = projector.sprite(scored.inputs)
+    content, (width, height) = tabs.sprite(scored.inputs)
     picture = np.asarray(Image.open(io.BytesIO(content)))
     assert picture.shape == (3 * height, 3 * width, 3)
     factor = width // 8
@@ -53,20 +53,20 @@ def test_thumbnails_lie_in_a_square_in_reading_order(scored):
 
 def test_vectors_have_no_thumbnails(tmp_path, scored):
     points = ScoredExamples(np.zeros((7, 2)), scored.labels, scored.logits)
-    projector.write_files(tmp_path, points, np.ones((7, 3)), ("a", "b", "c"))
+    tabs.write_files(tmp_path, points, np.ones((7, 3)), ("a", "b", "c"))
     assert not config_in(tmp_path).sprite.image_path
     assert not (tmp_path / "thumbnails.png").exists()
 
 
 def test_a_thousand_examples_make_a_sheet_that_a_browser_takes():
-    content, _ = projector.sprite(np.zeros((1000, 32, 32, 3)))
+    content, _ = tabs.sprite(np.zeros((1000, 32, 32, 3)))
     assert max(Image.open(io.BytesIO(content)).size) <= 8192
 
 
 def test_many_features_become_components_that_keep_the_distances():
     random = np.random.default_rng(0)
     flat = random.normal(size=(30, 5)) @ random.normal(size=(5, 400))
-    points = projector.principal_components(flat, 10)
+    points = tabs.principal_components(flat, 10)
     assert points.shape == (30, 10)
 
     def distances(x):
@@ -77,12 +77,12 @@ def test_many_features_become_components_that_keep_the_distances():
 
 def test_few_features_are_left_as_they_are():
     features = np.ones((3, 4))
-    assert projector.principal_components(features, 4) is features
+    assert tabs.principal_components(features, 4) is features
 
 
 def test_components_are_named_as_such(tmp_path, scored):
     features = np.random.default_rng(0).normal(size=(7, 300))
-    projector.write_files(tmp_path, scored, features, ("a", "b", "c"))
+    tabs.write_files(tmp_path, scored, features, ("a", "b", "c"))
     assert "principal components" in config_in(tmp_path).tensor_name
 
 
@@ -90,9 +90,9 @@ def test_files_are_written_at_the_end_where_tensorboard_looks(
     scored, snapshot, writer
 ):
     inspector = types.SimpleNamespace(features=lambda x: np.ones((len(x), 2)))
-    projector.write_projector(writer, snapshot(inspector=inspector))
+    tabs.write_projector(writer, snapshot(inspector=inspector))
     assert not (writer.path.parent / "projector_config.pbtxt").exists()
-    projector.write_projector(
+    tabs.write_projector(
         writer, snapshot(inspector=inspector, last=True, scored=scored)
     )
     assert config_in(writer.path.parent).tensor_path
@@ -103,7 +103,7 @@ def test_networks_without_usable_features_have_no_files(
     features, scored, snapshot, writer
 ):
     inspector = types.SimpleNamespace(features=lambda x: features)
-    projector.write_projector(
+    tabs.write_projector(
         writer, snapshot(inspector=inspector, last=True, scored=scored)
     )
     assert not (writer.path.parent / "projector_config.pbtxt").exists()

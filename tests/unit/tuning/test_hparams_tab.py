@@ -5,9 +5,9 @@ from tensorboard.plugins.hparams import api_pb2
 
 from tests import hparams_table
 from tests.unit.tuning.sweeping import begin, settings
-from zoo.summaries import hparams
+from zoo.summaries import tabs
 from zoo.summaries.events import EventWriter
-from zoo.tuning import hparams_tab
+from zoo.tuning import plots
 
 SPACE = (
     "learning_rate=log:1e-4:1e-1",
@@ -20,7 +20,7 @@ SPACE = (
 def columns(tmp_path, *space, **changes):
     """Returns the columns of a sweep by name."""
     asked = settings(tmp_path, space=space or SPACE, **changes)
-    found = hparams_tab.experiment(asked)
+    found = plots.table_columns(asked)
     return {info.name: info for info in found.hparam_infos}, found
 
 
@@ -63,21 +63,21 @@ def test_what_is_searched_stands_before_what_is_fixed(tmp_path):
 
 def test_the_scores_of_both_splits_are_columns(tmp_path):
     _, found = columns(tmp_path)
-    assert [m.name.tag for m in found.metric_infos] == list(hparams_tab.SCORES)
+    assert [m.name.tag for m in found.metric_infos] == list(plots.SCORES)
 
 
 def write_trial(folder, number, **options):
     """Writes what a trial's run writes for the table."""
     path = folder.path / f"trial-{number:03d}"
     writer = EventWriter(path / "train")
-    writer.add(hparams.start(hparams.options(options)), 0)
+    writer.add(tabs.start(tabs.options(options)), 0)
     writer.scalar("best/val_accuracy", number / 10, 5, "about")
     writer.close()
 
 
 def test_every_trial_is_one_line_with_every_value(tmp_path):
     folder = begin(settings(tmp_path, space=SPACE))
-    hparams_tab.declare(folder, settings(tmp_path, space=SPACE))
+    plots.declare_columns(folder, settings(tmp_path, space=SPACE))
     first = {"learning_rate": 0.1, "model_arg": {"hidden": (8, 8)}}
     write_trial(folder, 1, **first, optimizer="adam", momentum=None)
     second = {"learning_rate": 0.2, "model_arg": {"hidden": 8}}
@@ -97,7 +97,7 @@ def test_every_trial_is_one_line_with_every_value(tmp_path):
 def test_columns_are_declared_once(tmp_path):
     folder = begin(settings(tmp_path))
     for _ in range(2):
-        hparams_tab.declare(folder, settings(tmp_path))
+        plots.declare_columns(folder, settings(tmp_path))
     assert len(list(folder.path.glob("events.*"))) == 1
 
 
@@ -105,5 +105,5 @@ def test_nothing_is_declared_where_trials_show_no_options(tmp_path):
     asked = settings(tmp_path)
     quiet = asked.config.replace(summaries=("scalars",))
     folder = begin(asked)
-    hparams_tab.declare(folder, settings(tmp_path, config=quiet))
+    plots.declare_columns(folder, settings(tmp_path, config=quiet))
     assert not list(folder.path.glob("events.*"))
