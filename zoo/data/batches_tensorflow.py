@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+from zoo.data.arrays import MemmapView, rows_per_chunk
 from zoo.data.augment import AugmentationParams, LayerAugmentation, reflect
 from zoo.data.dataset import Split
-from zoo.data.memmap import MemmapView, rows_per_chunk
 
 MAX_PREFETCH = 8  # batches
 MAX_PREFETCH_BYTES = 2**27

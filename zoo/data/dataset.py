@@ -23,7 +23,7 @@ from pathlib import PurePosixPath
 import numpy as np
 
 from zoo.data import arrays
-from zoo.data.memmap import MemmapView, iter_chunks, load_or_memmap, take
+from zoo.data.arrays import MemmapView, iter_chunks, load_or_memmap, take
 from zoo.errors import UserError
 
 MAX_IMAGES_FOR_MEANS = 10_000

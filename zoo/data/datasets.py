@@ -163,7 +163,7 @@ DATASETS = (
         POINTS, 2, (2,), 850, 150),
     DatasetInfo(
         "points:", "your points: a CSV file at PATH, class in the last column",
-        "zoo.data.points:read", example_path="points.csv"),
+        "zoo.data.toy_datasets:read_points_file", example_path="points.csv"),
     DatasetInfo(
         "sine", "regression: a sine wave with noise", CURVE,
         0, (1,), 850, 150),

@@ -16,7 +16,7 @@ There are splits only where one of them is for training. A folder of such a
 name inside a folder of the same name, as in some archives, is the same split.
 
 From `MIN_CACHED_FILES` files on, or where the images would take more memory
-than `memmap.MAX_IN_MEMORY_BYTES`, a split is cached in
+than `arrays.MAX_IN_MEMORY_BYTES`, a split is cached in
 `zoo/folder/<name>-<hash>/<split>` of the folder of datasets. The cache is
 rebuilt when a file was added, removed, or has another size or time.
 """
@@ -37,7 +37,7 @@ from typing import Any
 import numpy as np
 
 from zoo.commands import command
-from zoo.data import cache, image_files, memmap, parallel_decoding
+from zoo.data import arrays, cache, image_files, parallel_decoding
 from zoo.data.dataset import Split
 from zoo.data.datasets import check_path
 from zoo.data.image_files import ImageSpec, UnreadableImageError
@@ -508,7 +508,7 @@ class FileReader:
     def _is_cached(self, split_name: str) -> bool:
         count = len(self._listed[split_name])
         num_bytes = count * math.prod(self.spec.shape)
-        is_large = num_bytes > memmap.MAX_IN_MEMORY_BYTES
+        is_large = num_bytes > arrays.MAX_IN_MEMORY_BYTES
         return count >= MIN_CACHED_FILES or is_large
 
     def _origin(self, split_name: str) -> str:

@@ -21,7 +21,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from zoo.data import memmap
+from zoo.data import arrays
 from zoo.data.arrays import (
     LabelEncoding,
     check_examples,
@@ -165,7 +165,7 @@ def _check_scale(
 def read_archive(path: Path, name: str) -> dict[str, np.ndarray]:
     """Reads every array of a `.npz` file, by key.
 
-    Uint8 arrays of more than `memmap.MAX_IN_MEMORY_BYTES` are memory-mapped,
+    Uint8 arrays of more than `arrays.MAX_IN_MEMORY_BYTES` are memory-mapped,
     unless they are compressed.
 
     Args:
@@ -228,7 +228,7 @@ def _read_member(file: np.lib.npyio.NpzFile, key: str) -> np.ndarray:
         shape, fortran_order, dtype = _read_header(content, entry.file_size)
         header_bytes = content.tell()
     is_stored = entry.compress_type == zipfile.ZIP_STORED
-    if not is_stored or entry.file_size <= memmap.MAX_IN_MEMORY_BYTES:
+    if not is_stored or entry.file_size <= arrays.MAX_IN_MEMORY_BYTES:
         return file[key]
     if dtype != np.uint8 or fortran_order:
         return file[key]

@@ -17,7 +17,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.data.memmap import rows_per_chunk
+from zoo.data.arrays import rows_per_chunk
 from zoo.errors import UserError
 
 # Examples that are converted to float64 at a time.

@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.commands import command
-from zoo.data import cache, image_files, memmap
+from zoo.data import arrays, cache, image_files
 from zoo.data.cache import CachedSplit, Chunk
 from zoo.data.dataset import Split, hash_images
 from zoo.data.datasets import DatasetInfo
@@ -186,7 +186,7 @@ class _TfdsReader:
             return False
         count = self.metadata["split_sizes"][split_name]
         num_bytes = count * math.prod(size) * channels
-        return num_bytes > memmap.MAX_IN_MEMORY_BYTES
+        return num_bytes > arrays.MAX_IN_MEMORY_BYTES
 
 
 def _version(folder: Path) -> list[int]:
@@ -199,7 +199,7 @@ def _resized_chunks(
     original: CachedSplit, size: tuple[int, int], resize: str
 ) -> Iterator[Chunk]:
     done = 0
-    for images in memmap.iter_chunks(original.split.images):
+    for images in arrays.iter_chunks(original.split.images):
         rows = slice(done, done + len(images))
         done = rows.stop
         chunk = Split(images, original.split.labels[rows])

@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.console import print_status
+from zoo.data.arrays import iter_chunks
 from zoo.data.dataset import Split
-from zoo.data.memmap import iter_chunks
 from zoo.errors import UserError
 from zoo.io import atomic_write
 

@@ -31,7 +31,7 @@ import keras
 import numpy as np
 
 from zoo.data import Dataset, pipeline
-from zoo.data.memmap import rows_per_chunk
+from zoo.data.arrays import rows_per_chunk
 from zoo.errors import Diverged, Interrupted
 from zoo.resolve import ResolvedConfig
 from zoo.runs import Run, RunWriter

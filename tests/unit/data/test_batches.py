@@ -8,10 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zoo.data import augment
+from zoo.data.arrays import MemmapView
 from zoo.data.augment import gather
 from zoo.data.batches_tensorflow import TensorFlowStore
 from zoo.data.dataset import Split
-from zoo.data.memmap import MemmapView
 from zoo.data.pipeline import TrainingBatches, epoch_order, eval_batches
 
 

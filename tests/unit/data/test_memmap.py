@@ -5,8 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from zoo.data import Dataset, Split, memmap
-from zoo.data.memmap import MemmapView
+from zoo.data import Dataset, Split, arrays
+from zoo.data.arrays import MemmapView
 from zoo.data.pipeline import TrainingBatches, eval_batches
 from zoo.data.preprocess import fit_statistics
 from zoo.data.transforms import randomize_labels, select_classes, subsample
@@ -19,8 +19,8 @@ def mapped(tmp_path, monkeypatch):
     random = np.random.default_rng(0)
     images = random.integers(0, 256, (57, 6, 5, 3), np.uint8)
     np.save(tmp_path / "x.npy", images)
-    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 1000)
-    monkeypatch.setattr(memmap, "CHUNK_BYTES", 1000)
+    monkeypatch.setattr(arrays, "MAX_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(arrays, "CHUNK_BYTES", 1000)
     return images, np.load(tmp_path / "x.npy", mmap_mode="r")
 
 

@@ -5,7 +5,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from zoo.data import load_dataset, memmap
+from zoo.data import arrays, load_dataset
 from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 
@@ -166,12 +166,12 @@ def test_a_damaged_array_is_named(tmp_path, save_as):
 
 
 def test_images_too_large_for_memory_stay_in_the_file(tmp_path, monkeypatch):
-    arrays = {"x": X, "y": Y, "x_test": X[:5], "y_test": Y[:5]}
-    name = save(tmp_path, **arrays)
+    saved = {"x": X, "y": Y, "x_test": X[:5], "y_test": Y[:5]}
+    name = save(tmp_path, **saved)
     in_memory = load_dataset(name)
-    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", X.nbytes - 1)
+    monkeypatch.setattr(arrays, "MAX_IN_MEMORY_BYTES", X.nbytes - 1)
     data = load_dataset(name)
-    assert isinstance(data.train.images, memmap.MemmapView)
+    assert isinstance(data.train.images, arrays.MemmapView)
     assert data.fingerprint == in_memory.fingerprint
     np.testing.assert_array_equal(load_test_split(name).images, X[:5])
 
@@ -185,7 +185,7 @@ def test_what_cannot_stay_in_the_file_is_read(tmp_path, monkeypatch, save_as):
         np.savez(path, x=X.astype(np.float32), y=Y)
     else:
         np.savez(path, x=np.asfortranarray(X), y=Y)
-    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(arrays, "MAX_IN_MEMORY_BYTES", 1000)
     data = load_dataset(f"npz:{path}")
     assert type(data.train.images) is np.ndarray
     (tmp_path / "plain").mkdir()
@@ -195,7 +195,7 @@ def test_what_cannot_stay_in_the_file_is_read(tmp_path, monkeypatch, save_as):
 
 def test_a_large_file_that_was_cut_short_is_a_sentence(tmp_path, monkeypatch):
     name = save(tmp_path, x=X, y=Y)
-    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 1000)
+    monkeypatch.setattr(arrays, "MAX_IN_MEMORY_BYTES", 1000)
     path = tmp_path / "data.npz"
     path.write_bytes(path.read_bytes()[:4000])
     with pytest.raises(UserError, match=r"cannot be read as a NumPy .npz"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 import scipy.io
 
-from zoo.data import load_dataset, memmap, tfds
+from zoo.data import arrays, load_dataset, tfds
 from zoo.data.cache import resolve_data_dir
 from zoo.data.datasets import find_dataset
 from zoo.data.loading import download
@@ -274,11 +274,11 @@ def test_images_too_large_for_memory_when_resized_are_kept_so(
 ):
     where = {"data_dir": str(copied), "image_size": (20, 24)}
     in_memory = load_dataset("svhn", **where)
-    monkeypatch.setattr(memmap, "MAX_IN_MEMORY_BYTES", 60 * 20 * 24 * 3 - 1)
-    monkeypatch.setattr(memmap, "CHUNK_BYTES", 10_000)
+    monkeypatch.setattr(arrays, "MAX_IN_MEMORY_BYTES", 60 * 20 * 24 * 3 - 1)
+    monkeypatch.setattr(arrays, "CHUNK_BYTES", 10_000)
     for _ in range(2):
         data = load_dataset("svhn", **where)
-        assert isinstance(data.train.images, memmap.MemmapView)
+        assert isinstance(data.train.images, arrays.MemmapView)
         assert data.fingerprint == in_memory.fingerprint
     assert len(list(copied.glob("zoo/svhn/*-20x24-*/train/images.npy"))) == 1
 

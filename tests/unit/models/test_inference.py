@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zoo.data.memmap import MemmapView
+from zoo.data.arrays import MemmapView
 from zoo.models.inference import (
     BATCH_SIZE,
     ModelLoader,
