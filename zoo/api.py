@@ -484,14 +484,12 @@ def diagnose(run: RunLike = "last", *, runs_dir: str = RUNS_DIR) -> Result:
         runs_dir: Folder in which runs are found by name.
     """
     from zoo import diagnostics
-    from zoo.diagnostics import text
+    from zoo.diagnostics.findings import as_json, format_findings
     from zoo.diagnostics.run_stats import RunStats
 
     stats = RunStats.of(find_run(run, runs_dir))
     findings = diagnostics.diagnose(stats)
-    return Result(
-        text.as_json(stats, findings), text.format_findings(stats, findings)
-    )
+    return Result(as_json(stats, findings), format_findings(stats, findings))
 
 
 def misclassified(

@@ -23,7 +23,8 @@ from zoo.console import (
     tensorboard_command,
 )
 from zoo.data.datasets import find_dataset
-from zoo.diagnostics import diagnose, text
+from zoo.diagnostics import diagnose
+from zoo.diagnostics.findings import as_json, format_findings
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import check_split, check_tta
@@ -243,9 +244,9 @@ def run_diagnose(argv: list[str]) -> int:
     stats = RunStats.of(RunStore(command.values.runs_dir).find(given[0]))
     findings = diagnose(stats)
     if command.values.json:
-        print(json.dumps(text.as_json(stats, findings), indent=1))
+        print(json.dumps(as_json(stats, findings), indent=1))
     else:
-        print(text.format_findings(stats, findings))
+        print(format_findings(stats, findings))
     return 0
 
 

@@ -1,11 +1,11 @@
 """Problems in a run and what to try next, from the metrics that it recorded.
 
     run_stats.py             what a run recorded, and what rules ask about it
-    findings.py              a finding, its severity and its advice
+    findings.py              findings, their severity and advice; as text
+                             and as JSON
     optimization_rules.py    rules on inputs, initial weights, learning rate
                              and layers
     learning_curve_rules.py  rules on learning curves and predictions
-    text.py                  findings as text and as JSON
 
 A rule is a function from `RunStats` to a `Finding` or `None`. To add one,
 write it in a file of rules and add it to `RULES`.

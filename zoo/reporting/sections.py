@@ -25,7 +25,7 @@ from zoo.console import (
     pluralize,
 )
 from zoo.data.datasets import DatasetInfo, find_dataset
-from zoo.diagnostics import text as diagnostics_text
+from zoo.diagnostics import findings as diagnostics_text
 from zoo.diagnostics.findings import ERROR, INFO, WARNING
 from zoo.errors import UserError, join_and
 from zoo.evaluation import compare

@@ -4,12 +4,12 @@ import json
 
 import pytest
 
-from zoo.diagnostics import diagnose, text
+from zoo.diagnostics import diagnose, findings
 
 
 def test_a_healthy_run_gets_one_sentence(stats):
     given = stats()
-    lines = text.format_findings(given, diagnose(given)).splitlines()
+    lines = findings.format_findings(given, diagnose(given)).splitlines()
     assert lines[0] == (
         "mlp-digits: completed, 4 epochs, validation accuracy 0.9000 at the end"
     )
@@ -18,7 +18,7 @@ def test_a_healthy_run_gets_one_sentence(stats):
 
 def test_a_finding_has_its_number_its_tag_and_a_command_to_paste(stats):
     given = stats(status="diverged")
-    shown = text.format_findings(given, diagnose(given))
+    shown = findings.format_findings(given, diagnose(given))
     assert "1. Training diverged: with a learning rate of 0.001" in shown
     assert "   See loss in TensorBoard." in shown
     (command,) = [line for line in shown.splitlines() if "--like" in line]
@@ -39,7 +39,7 @@ def test_the_margin_of_error_is_half_the_exact_interval(stats):
     assert given.margin_of_error == pytest.approx(
         (0.95101 - 0.82378) / 2, abs=1e-4
     )
-    assert "+/-6.4\npoints (95% CI)" in text.format_findings(given, [])
+    assert "+/-6.4\npoints (95% CI)" in findings.format_findings(given, [])
 
 
 @pytest.mark.parametrize(
@@ -52,34 +52,36 @@ def test_the_margin_of_error_is_half_the_exact_interval(stats):
 )
 def test_what_could_not_be_checked_is_reported(stats, given, said):
     found = stats(**given)
-    assert said in text.format_findings(found, diagnose(found))
+    assert said in findings.format_findings(found, diagnose(found))
 
 
 def test_a_run_killed_before_it_was_measured_says_so(stats):
     found = stats(status="killed")
     found = stats(status="killed", layer_stats=found.layer_stats[:1])
-    assert "not measured after its first step" in text.format_findings(
+    assert "not measured after its first step" in findings.format_findings(
         found, []
     )
 
 
 def test_json_holds_the_same_findings(stats):
     given = stats(status="diverged")
-    found = json.loads(json.dumps(text.as_json(given, diagnose(given))))
+    found = json.loads(json.dumps(findings.as_json(given, diagnose(given))))
     assert [f["name"] for f in found["findings"]] == ["diverged"]
     assert found["margin_of_error"] == pytest.approx(given.margin_of_error)
 
 
 def test_the_headline_is_the_first_finding_and_what_to_try(stats):
     given = stats(status="diverged")
-    line = text.headline(given, diagnose(given))
+    line = findings.headline(given, diagnose(given))
     assert line.startswith("training diverged") and line.endswith("0.0001`.")
-    assert text.headline(given, []).startswith("No problems found")
+    assert findings.headline(given, []).startswith("No problems found")
 
 
 def test_a_run_that_fails_for_no_reason_found_is_not_called_healthy(
     stats, rows
 ):
     few = stats(rows(*[(1.9, 0.45, 1.9, 0.44)] * 3), layer_stats=[])
-    assert text.headline(few, []).startswith("Training accuracy is only 45.0%")
-    assert "No problems" not in text.format_findings(few, [])
+    assert findings.headline(few, []).startswith(
+        "Training accuracy is only 45.0%"
+    )
+    assert "No problems" not in findings.format_findings(few, [])
