@@ -158,7 +158,7 @@ def measure_device() -> dict[str, Any]:
     In float32 and in bfloat16: the most that a training step can reach.
     """
     from zoo.training import precision
-    from zoo.training.metadata import describe_machine
+    from zoo.training.results import describe_machine
 
     device = describe_machine()["device"]
     sizes = SIZES["gpu" if precision.has_accelerator() else "cpu"]

@@ -70,7 +70,7 @@ def resume(
             Nothing was written then.
     """
     from zoo.training import callbacks as run_callbacks
-    from zoo.training import metadata, transfer
+    from zoo.training import results, transfer
     from zoo.training.distributed import replica
     from zoo.training.distributed.process_group import SINGLE_PROCESS
     from zoo.training.fit import UserCallbacks
@@ -110,7 +110,9 @@ def resume(
             transfer.check_same(setup.transferred, run)
         check_same_config(run, setup)
         check_same_data(run, setup)
-        replica.assert_same_config(group, setup, metadata.describe(setup, None))
+        replica.assert_same_config(
+            group, setup, results.describe_setup(setup, None)
+        )
         if state:
             checkpoints.restore_last(setup.model)
             is_lost = not _has_best(checkpoints, state, setup.config)
@@ -180,7 +182,7 @@ def extend(
             checkpoint any more. No run is made then.
     """
     from zoo.training import callbacks as run_callbacks
-    from zoo.training import metadata
+    from zoo.training import results
     from zoo.training.fit import UserCallbacks
     from zoo.training.setup import prepare
     from zoo.training.train import complete
@@ -204,12 +206,12 @@ def extend(
     user_callbacks.check(setup.config)
     check_same_data(run, setup)
     checkpoints.restore_last(setup.model)
-    resolved = metadata.describe(setup, describe_parent(config, run))
+    resolved = results.describe_setup(setup, describe_parent(config, run))
     resolved["run_id"] = state.run_id = new_id()
     new = RunStore(config.runs_dir).create(
         None,
         default_name(config),
-        metadata.initial_files(config, setup, resolved),
+        results.initial_files(config, setup, resolved),
     )
     writer = RunWriter(new)
     with writer.lock():

@@ -19,7 +19,7 @@ from zoo.runs import Run, RunWriter
 from zoo.summaries import registry
 from zoo.summaries.events import SummaryWriter
 from zoo.training import callbacks as run_callbacks
-from zoo.training import knn, metadata, precision
+from zoo.training import knn, precision, results
 from zoo.training.callbacks import Session
 from zoo.training.checkpoints import TrainState
 from zoo.training.console import (
@@ -85,13 +85,13 @@ def train(
     config = setup.config.requested
     if dataset is not None:
         config = config.replace(dataset=dataset.name)
-    resolved = metadata.describe(setup, parent)
+    resolved = results.describe_setup(setup, parent)
     replica.assert_same_config(group, setup, resolved)
     resolved["run_id"] = new_id()
     run = RunStore(config.runs_dir).create(
         config.run_name,
         default_name(config),
-        metadata.initial_files(config, setup, resolved),
+        results.initial_files(config, setup, resolved),
     )
     with RunWriter(run).lock():
         console.log_to(run.path / "log.txt")

@@ -11,7 +11,7 @@ from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
-from zoo.training import metadata
+from zoo.training import results
 from zoo.training.checkpoints import LAST, Checkpoints, TrainState
 from zoo.training.distributed import data_parallel
 from zoo.training.distributed.process_group import ProcessGroup
@@ -64,7 +64,7 @@ def run_replica(group: ProcessGroup, config: TrainConfig | None = None) -> None:
         config = TrainConfig.from_json(task["config"])
         started = task["started"]
     setup = prepare(config.replace(run_name=None), started=started)
-    assert_same_config(group, setup, metadata.describe(setup, None))
+    assert_same_config(group, setup, results.describe_setup(setup, None))
     with group.guard(), group.receive_checkpoint(LAST) as folder:
         checkpoints = Checkpoints(folder)
         state = checkpoints.load_state()
