@@ -29,7 +29,7 @@ def test_it_prints_what_was_written_and_how_it_was_checked(copy, capfd):
     ("flags", "said"),
     [
         ("--format=onx", "no export format 'onx'; did you mean onnx"),
-        ("--format=torch", "choose keras, saved_model, onnx or python"),
+        ("--format=torch", "onnx, tflite, tflite_int8 or python"),
         ("--format=keras --out={here}/model", "--out={here}/model.keras"),
         ("--format=saved_model --out={here}/m.onnx", "which is a folder"),
         ("--out={here}/none/m.keras", "there is no folder {here}/none"),

@@ -246,7 +246,7 @@ def test_a_full_disk_is_one_sentence_and_the_checkpoint_is_kept(tmp_path):
     argv = ["train", *quick, f"--runs_dir={tmp_path}", "--run_name=a"]
     done = zoo(20_000, *argv, code=LIMITED)
     assert done.returncode == 2
-    assert re.fullmatch(r"zoo: .*: File too large; .*\.\n", done.stderr)
+    assert re.fullmatch(r"zoo: .*: File too large; .*resume.*\.\n", done.stderr)
     run = RunStore(str(tmp_path)).find("a")
     assert files(run.path) == FILES - {"model.keras", "report.html"}
     assert main(["resume", str(run.path)]) == 0

@@ -551,16 +551,15 @@ def _parse_top(text: str) -> int:
 
 def run_export(argv: list[str]) -> int:
     """Exports one run and prints what came of it; returns the exit code."""
-    names = "|".join(FORMATS)
     command = Command(
-        f"zoo export [RUN] [--format={names}] [--out=PATH]",
+        "zoo export [RUN] [--format=FORMAT] [--out=PATH]",
         "Export a run for other programs: raw pixels 0..255 in, logits and "
         "probabilities out, preprocessing and class names inside. The export "
         "is compared with the run on its validation images, and kept only if "
         "the predictions are the same.",
         words=("[RUN]",),
     )
-    command.text("format", "keras", f"{names.replace('|', ' | ')}")
+    command.text("format", "keras", " | ".join(FORMATS))
     command.text(
         "out", None, "file or folder to write (default: RUN/exports/NAME)"
     )

@@ -48,13 +48,13 @@ CONTROLS = (
 )  # fmt: skip
 # What the first run differs in from the defaults of `mlp`.
 FIRST = {"dataset": "circles", HIDDEN: "4", "epochs": "60"}
-# Options that `lr`, a network without hidden layers, has no use for.
+# Options that have no effect on `lr`, a network without hidden layers.
 OF_HIDDEN_LAYERS = ("activation", "initializer", "norm", "dropout")
 MAX_LAYERS, MAX_UNITS = 4, 64  # that the page can draw
 SHOWN_UNITS = 12  # of each layer
 BOUNDARY_SIDE, UNIT_SIDE = 72, 36  # points in each direction
 FRAME_SECONDS = 0.15  # the least time between two frames
-SUMMARIES = ("scalars",)  # pictures would take longer than such a network
+SUMMARIES = ("scalars",)  # images would take longer than such a network
 WAIT_SECONDS = 10.0  # for news, before the page asks again
 HELP_OF_HIDDEN = (
     "units of each hidden layer, such as 8 or 8,4; empty is a linear classifier"

@@ -240,7 +240,9 @@ def save_result(
         model = build_model(setup.config, setup.dataset, setup.statistics)
         model.set_weights(weights)
     metadata = model_metadata.describe(run, outputs=("logits",))
-    save_model(_inference(setup, model), run.path / "model.keras", metadata)
+    path = run.path / "model.keras"
+    remedy = "the checkpoint is kept: make room, and resume the run"
+    save_model(_inference(setup, model), path, metadata, remedy)
     return {"val_balanced_accuracy": last, "best_val_balanced_accuracy": best}
 
 
@@ -279,7 +281,10 @@ def _inference(setup: TrainSetup, model: keras.Model) -> keras.Model:
 
 
 def save_model(
-    model: keras.Model, path: pathlib.Path, metadata: dict[str, Any]
+    model: keras.Model,
+    path: pathlib.Path,
+    metadata: dict[str, Any],
+    remedy: str = "",
 ) -> None:
     """Saves a model whole or not at all, without loss and optimizer.
 
@@ -287,11 +292,12 @@ def save_model(
         model: trained.
         path: where to.
         metadata: what the file holds about itself, class names among it.
+        remedy: what to do where it cannot be written.
     """
     # Compiled with functions of ours, it would not load where zoo is not.
     plain = keras.Model(model.input, model.output, name=model.name)
     plain = fused.unfuse(plain)
-    with atomic_path(path) as temporary:
+    with atomic_path(path, remedy) as temporary:
         plain.save(temporary)
         model_metadata.put_into(temporary, metadata)
 

@@ -1,4 +1,4 @@
-"""Pictures of a sweep: `sweep.png`, and the columns of the HParams tab.
+"""Plots of a sweep: `sweep.png`, and the columns of the HParams tab.
 
 `sweep.png` has the score by hyperparameter, and the best score by time, drawn
 by the Agg backend of Matplotlib as objects, without pyplot and a display.

@@ -224,6 +224,8 @@ def test_an_export_inside_a_run_is_named_after_it(run):
     for name, form in FORMATS.items():
         path = resolve_path(run, form, None, False)
         suffix = form.suffix or f"-{name}"
+        if name == "tflite_int8":  # beside the one in float32
+            suffix = f"-int8{suffix}"
         assert path == run.path / "exports" / f"digits{suffix}"
 
 

@@ -24,7 +24,7 @@ GENERATED += ("reference/commands.md", "lectures/index.md")
 
 # Flags of absl, and of groups of runs.
 ELSEWHERE = {"flagfile"}
-OF_GROUPS = ("--like", "--seeds", "--workers", "--cluster", "...")
+OF_GROUPS = ("--like", "--seeds", "--folds", "--workers", "--cluster", "...")
 
 
 def commands(start):

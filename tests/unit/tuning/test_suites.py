@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import pathlib
+import shutil
 
 import pytest
 
@@ -154,7 +155,7 @@ def trained(request, status="completed", accuracy=0.8):
     (path / "config.json").write_text(config.to_json())
     (path / "resolved.json").write_text(json.dumps(resolved))
     (path / "metrics.json").write_text(json.dumps(metrics))
-    (path / "model.keras").write_text("")
+    shutil.copy(pretrained.find("lr:mnist").path / "model.keras", path)
     (path / "history.csv").write_text(
         "epoch,step,loss,accuracy,val_loss,val_accuracy\n1,1,0.5,,,\n"
     )
