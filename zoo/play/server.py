@@ -11,8 +11,8 @@ import contextlib
 import json
 import pathlib
 import secrets
-import socket
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -40,6 +40,7 @@ PAGE = pathlib.Path(__file__).parent / "page.html"
 TOKEN_HEADER = "x-zoo-token"
 MAX_BODY_BYTES = 100_000
 BAD_REQUEST, FORBIDDEN = 400, 403
+POLL_SECONDS = 0.01
 STOP_SECONDS = 5  # for requests to be answered when the server stops
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; connect-src 'self'; "
@@ -131,34 +132,35 @@ def serving(session: PlaySession, port: int = 0) -> Iterator[str]:
         UserError: The port is taken.
     """
     token = secrets.token_urlsafe(16)
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((HOST, port))
-        listener.listen()
-    except OSError as error:
-        listener.close()
-        raise UserError(
-            f"--port={port} cannot be used: {error.strerror}; give another "
-            "one, or none for a free one."
-        ) from None
     options: dict[str, Any] = {
-        "log_level": "error",
+        "host": HOST,
+        "port": port,
+        "log_level": "critical",
         "lifespan": "off",
         "timeout_graceful_shutdown": STOP_SECONDS,
     }
     server = uvicorn.Server(
         uvicorn.Config(create_app(session, token), **options)
     )
-    thread = threading.Thread(
-        target=server.run, kwargs={"sockets": [listener]}, daemon=True
-    )
+
+    def run() -> None:
+        with contextlib.suppress(SystemExit):  # of a port that is taken
+            server.run()
+
+    thread = threading.Thread(target=run, daemon=True)
     thread.start()
+    while thread.is_alive() and not server.started:
+        time.sleep(POLL_SECONDS)
+    if not server.started:
+        raise UserError(
+            f"--port={port} cannot be used, since something else listens "
+            "there or it needs more rights; give another one, or none for a "
+            "free one."
+        )
     try:
-        port = listener.getsockname()[1]
+        port = server.servers[0].sockets[0].getsockname()[1]
         yield f"http://{HOST}:{port}/?token={token}"
     finally:
         session.close()  # requests that wait for news are answered
         server.should_exit = True
         thread.join(2 * STOP_SECONDS)
-        listener.close()
