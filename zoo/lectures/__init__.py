@@ -3,5 +3,5 @@
 NAME.toml    a lecture: its steps, commands, questions
 table.py     reads them, fills in the dataset, writes them as text
 runner.py    runs the commands of a step, asks, and answers
-answers.py   answers, computed from the runs just made
+answers.py   answers, computed from the runs just made; calculations.py, without
 """

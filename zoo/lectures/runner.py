@@ -50,6 +50,14 @@ Ask = Callable[[str], str]
 PrintFn = Callable[[str], None]
 
 
+def find_function(name: str) -> Callable[..., str]:
+    """Returns the function of an answer, of runs or without any."""
+    from zoo.lectures import answers, calculations
+
+    without_runs = getattr(calculations, name, None)
+    return without_runs or getattr(answers, name)
+
+
 class LectureSession:
     """A student's way through a lecture.
 
@@ -181,9 +189,7 @@ class LectureSession:
         so.
         """
         with self._hide_stderr():
-            from zoo.lectures import answers
-
-            function = getattr(answers, answer.function)
+            function = find_function(answer.function)
             runs = [self._find(name) for name in answer.runs]
             try:
                 return function(*runs, **answer.options)

@@ -13,7 +13,7 @@ from zoo.cli import train
 from zoo.cli.main import VERBS, main
 from zoo.errors import UserError
 from zoo.lectures import runner, table
-from zoo.lectures.runner import LectureSession
+from zoo.lectures.runner import LectureSession, find_function
 from zoo.lectures.table import Answer, Command, Lecture, Step
 
 WAYS = [(name, way) for name in table.ORDER for way in (False, True)]
@@ -58,13 +58,11 @@ def test_every_command_exists_with_its_flags(lecture, budget, capsys, tmp_path):
 
 
 def test_every_answer_is_a_function_of_runs_that_a_step_makes(lecture):
-    from zoo.lectures import answers
-
     made = set()
     for step in lecture.steps:
         made |= {c.makes for c in step.commands if c.makes}
         for answer in step.answers:
-            function = getattr(answers, answer.function)
+            function = find_function(answer.function)
             inspect.signature(function).bind(*answer.runs, **answer.options)
             wanted = {f"{lecture.folder}/{run}" for run in answer.runs}
             assert wanted <= made, (step.title, answer)
@@ -279,7 +277,7 @@ def test_example_images_have_the_two_faults(tmp_path):
 
 
 def test_convolution_sizes_follow_the_formula():
-    from zoo.lectures.answers import convolve, dense_weights
+    from zoo.lectures.calculations import convolve, dense_weights
 
     assert convolve(7, 3, 0, 1, 1, 4) == (5, 36)
     assert convolve(227, 11, 0, 4, 3, 96) == (55, 11 * 11 * 3 * 96)
@@ -310,7 +308,7 @@ def test_a_linear_function_leaves_no_variance():
 
 
 def test_answers_without_runs_compute_what_they_say():
-    from zoo.lectures import answers
+    from zoo.lectures import calculations as answers
 
     assert "nan" in answers.overflow() and "2000" in answers.overflow()
     difference = re.search(r"at most ([\d.e+-]+)", answers.backpropagation())
