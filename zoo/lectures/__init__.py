@@ -1,7 +1,8 @@
 """Lectures: experiments in order, each with a question and its answer.
 
-NAME.toml    a lecture: its steps, commands, questions
-table.py     reads them, fills in the dataset, writes them as text
-runner.py    runs the commands of a step, asks, and answers
-answers.py   answers, computed from the runs just made; calculations.py, without
+NAME.toml        a lecture: its steps, commands, questions
+table.py         reads them, fills in the dataset, writes them as text
+runner.py        runs the commands of a step, asks, and answers
+answers.py       answers, computed from the runs just made
+calculations.py  answers that need no run
 """
