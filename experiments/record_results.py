@@ -61,7 +61,8 @@ whole section in order.
 
 "Last" is the validation accuracy of the last epoch, as training accuracy is,
 and "best" that of the best epoch, whose weights are kept, so it is slightly
-optimistic; where the test set was evaluated, test accuracy stands next to it.
+optimistic; where the test set was evaluated, test accuracy stands next to it,
+with one view of each image, and after a semicolon that of several views.
 Parameters are the trainable ones, multiply-adds those of one image. Times are
 left out where the machine was shared with other work. The interval
 of a single run is the exact one of Clopper and Pearson: it covers the sampling
@@ -189,6 +190,7 @@ def results_of(
         "val_examples": examples,
         "test_correct": test.get("correct"),
         "test_examples": test.get("examples"),
+        "tta": _tta(test),
         "parameters": metrics["parameters"],
         "multiply_adds": resolved["multiply_adds"],
         "wall_seconds": metrics["wall_seconds"],
@@ -198,6 +200,12 @@ def results_of(
         "precision": resolved["precision"],
         "zoo": resolved["zoo"],
     }
+
+
+def _tta(test: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Returns what is kept of test-time augmentation, if it was used."""
+    found = test.get("tta")
+    return found and {k: found[k] for k in ("kind", "views", "correct")}
 
 
 def read_results() -> dict[str, list[dict[str, Any]]]:
@@ -382,7 +390,7 @@ def _cells(name: str, rows: Rows) -> tuple[str, ...]:
         _mean(rows, "training_accuracy"),
         _last_accuracy(rows),
         _accuracy(rows, "val"),
-        _accuracy(rows, "test"),
+        _accuracy(rows, "test") + _with_views(rows),
         published,
         budget,
         time,
@@ -449,6 +457,16 @@ def _last_accuracy(rows: Rows) -> str:
     """Returns the mean validation accuracy of the last epoch, if known."""
     values = [row.get("last_val_accuracy") for row in rows]
     return "" if None in values else f"{sum(values) / len(values):.4f}"
+
+
+def _with_views(rows: Rows) -> str:
+    """Returns the mean accuracy with test-time augmentation, if all have it."""
+    found = [row.get("tta") for row in rows]
+    if not all(found):
+        return ""
+    correct = [one["correct"] for one in found]
+    mean = sum(correct) / sum(row["test_examples"] for row in rows)
+    return f"; {mean:.4f} with {found[0]['views']} views"
 
 
 def _accuracy(rows: Rows, part: str) -> str:
