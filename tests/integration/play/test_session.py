@@ -39,14 +39,20 @@ def play(session, *requests, until):
     return states
 
 
-@pytest.mark.slow
-def test_a_run_of_the_page_is_the_run_of_its_command(tmp_path):
-    session = PlaySession(str(tmp_path))
+def train_once(runs_dir):
+    """Trains one run as the page does; returns the session and its states."""
+    session = PlaySession(str(runs_dir))
     states = play(
         session,
         lambda: session.train(VALUES),
         until=lambda state: state["runs"],
     )
+    return session, states
+
+
+@pytest.mark.slow
+def test_a_run_of_the_page_is_the_run_of_its_command(tmp_path):
+    _, states = train_once(tmp_path)
     run = Run(tmp_path / "play" / "1", "play/1")
     assert run.metrics["status"] == "completed"
     assert states[-1]["history"][-1]["epoch"] == 2
@@ -59,12 +65,7 @@ def test_a_run_of_the_page_is_the_run_of_its_command(tmp_path):
 
 @pytest.mark.slow
 def test_frames_show_the_network_that_is_saved(tmp_path):
-    session = PlaySession(str(tmp_path))
-    states = play(
-        session,
-        lambda: session.train(VALUES),
-        until=lambda state: state["runs"],
-    )
+    session, states = train_once(tmp_path)
     frames = [s["frame"] for s in states if s["frame"]]
     assert {len(f["layers"][0]["maps"]) for f in frames} == {3}
     assert np.shape(frames[-1]["kernels"][0]) == (2, 3)
