@@ -66,13 +66,17 @@ def _without_bookkeeping(options: dict[str, Any]) -> dict[str, Any]:
 def config_hash(run: Run, *, with_seed: bool = False) -> str:
     """Returns the SHA-256, in hex, of a run's settings and data.
 
+    Options that have their default are left out, so that an option which a
+    later version adds leaves the hash as it is in the log of evaluations.
+
     Args:
         run: Finished or not.
         with_seed: Whether runs that differ in the seed have different hashes.
     """
-    ours = settings(run)
+    defaults = json.loads(json.dumps(DEFAULTS))
+    ours = {k: v for k, v in settings(run).items() if v != defaults.get(k)}
     if not with_seed:
-        ours = {name: v for name, v in ours.items() if name != "seed"}
+        ours.pop("seed", None)
     content = [ours, run.resolved["data"]["fingerprint"]]
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()

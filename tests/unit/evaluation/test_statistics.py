@@ -1,5 +1,7 @@
 """Paired tests against cases worked out by hand, SciPy and plain loops."""
 
+import types
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_ind
 
 from zoo.evaluation import compare, statistics
-from zoo.evaluation.statistics import format_seeds
+from zoo.evaluation.statistics import config_hash, format_seeds
 
 
 def answers(both, only_first, only_second, neither):
@@ -163,3 +165,29 @@ def test_many_configs_are_compared_with_the_first_alone(num_configs, num_pairs):
     assert len(pairs) == num_pairs
     if num_configs == 13:
         assert {pair["first"] for pair in pairs} == {"A"}
+
+
+# The identity of a config.
+
+
+def run_of(**config):
+    resolved = {"config": config, "data": {"fingerprint": "f"}}
+    return types.SimpleNamespace(resolved=resolved)
+
+
+def test_an_option_that_a_later_version_adds_leaves_the_hash(monkeypatch):
+    run = run_of(model="lr", epochs=3)
+    before = config_hash(run, with_seed=True)
+    monkeypatch.setitem(statistics.DEFAULTS, "of_a_later_version", 1)
+    assert config_hash(run, with_seed=True) == before
+    other = run_of(model="lr", epochs=3, of_a_later_version=2)
+    assert config_hash(other, with_seed=True) != before
+
+
+def test_another_value_is_another_hash_and_another_seed_where_asked():
+    hashes = {
+        config_hash(run_of(**options), with_seed=True)
+        for options in ({}, {"seed": 1}, {"epochs": 3}, {"dropout": 0.5})
+    }
+    assert len(hashes) == 4
+    assert config_hash(run_of()) == config_hash(run_of(seed=1))
