@@ -73,9 +73,7 @@ def dataset_name(data: str | os.PathLike[str]) -> str:
 
 
 def find_run(run: RunLike, runs_dir: str, data_dir: str | None = None) -> Run:
-    if not isinstance(run, Run):
-        return RunStore(runs_dir, data_dir).find(os.fspath(run))
-    return run if data_dir is None else run.with_data_at(data_dir)
+    return RunStore(runs_dir, data_dir).find(run)
 
 
 def find_runs(

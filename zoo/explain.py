@@ -54,7 +54,7 @@ def grad_cam(
     Raises:
         UserError: the run has no convolution, or the images do not fit.
     """
-    found = _find(run, runs_dir)
+    found = RunStore(runs_dir).find(run)
     network, preprocess, model = _parts(found)
     layer = explanations.cam_layer(network)
     if layer is None:
@@ -131,7 +131,7 @@ def top_patches(
     Raises:
         UserError: the run has no such layer.
     """
-    found = _find(run, runs_dir)
+    found = RunStore(runs_dir).find(run)
     network, preprocess, _ = _parts(found)
     known = explanations.convolutions(network)
     if not known:
@@ -184,7 +184,7 @@ def show_features(
     Raises:
         UserError: the run has other features, or none.
     """
-    found = _find(run, runs_dir)
+    found = RunStore(runs_dir).find(run)
     kind = found.config.features
     if kind not in ("hog", "bag_of_visual_words"):
         has = f"--features={kind}" if kind else "no --features"
@@ -211,10 +211,6 @@ def show_features(
         f"{len(words)} visual words of {found.name}",
         lambda: draw_codebook(words),
     )
-
-
-def _find(run: Run | str, runs_dir: str) -> Run:
-    return run if isinstance(run, Run) else RunStore(runs_dir).find(str(run))
 
 
 def _parts(run: Run) -> tuple[keras.Model, Any, keras.Model]:

@@ -109,20 +109,28 @@ class RunStore:
         except OSError as error:
             raise io.read_error(self._root, error) from error
 
-    def find(self, name: str, known: Sequence[Run] | None = None) -> Run:
+    def find(
+        self,
+        name: str | os.PathLike[str] | Run,
+        known: Sequence[Run] | None = None,
+    ) -> Run:
         """Finds a run by `last`, its name, a unique prefix, or its folder.
 
         `lenet5:mnist` and the like are weights that come with the zoo.
 
         Args:
-            name: as it was typed.
+            name: as it was typed; a run stands for itself.
             known: what `runs` returns, if it was called already.
 
         Raises:
             UserError: there is none, or the prefix matches several.
         """
-        check_name(name)
-        run = self._find(name, known)
+        if isinstance(name, Run):
+            run = name
+        else:
+            name = os.fspath(name)
+            check_name(name)
+            run = self._find(name, known)
         return run if self.data_dir is None else run.with_data_at(self.data_dir)
 
     def _find(self, name: str, known: Sequence[Run] | None) -> Run:

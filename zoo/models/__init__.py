@@ -5,6 +5,7 @@ The models themselves are in `table.py`.
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ from zoo.models.table import TABLE
 
 if TYPE_CHECKING:
     import keras
+
+    from zoo.runs import Run
 
 __all__ = [
     "MODELS",
@@ -53,7 +56,7 @@ def create_model(
     input_shape: tuple[int, ...] | None = None,
     *,
     seed: int = 0,
-    weights: str | None = None,
+    weights: str | os.PathLike[str] | Run | None = None,
     **options: Any,
 ) -> keras.Model:
     """Builds a model by its name, uncompiled.
@@ -83,8 +86,8 @@ def create_model(
             vectors; else the model's own, or that of the weights.
         seed: the same seed gives the same initial weights.
         weights: pretrained weights, by their dataset, see
-            `zoo.list_weights()`; or those of a run, by its name in `runs`, its
-            folder, or `last`. Random by default.
+            `zoo.list_weights()`; or a run, its name in `runs`, its folder, or
+            `last`. Random by default.
         **options: of this model, such as `dropout=0.3`. Options that differ
             from those of the weights are refused.
 

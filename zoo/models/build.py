@@ -279,7 +279,7 @@ def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
 
 
 def load_model(
-    name: str | os.PathLike, runs_dir: str = DEFAULTS["runs_dir"]
+    run: str | os.PathLike[str] | Run, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> keras.Model:
     """Returns the whole saved model of a run: raw pixels in, logits out.
 
@@ -297,7 +297,7 @@ def load_model(
         model.fit(images, labels)
 
     Args:
-        name: a run: its name, its folder, or `last`; or pretrained weights,
+        run: a run, its name, its folder, or `last`; or pretrained weights,
             see `zoo.list_weights()`.
         runs_dir: folder that holds the run folders.
 
@@ -309,19 +309,19 @@ def load_model(
     Raises:
         UserError: there is no such run, or it has no model.
     """
-    return RunStore(runs_dir).find(os.fspath(name)).load_model()
+    return RunStore(runs_dir).find(run).load_model()
 
 
 @backend.fixed_settings()
 def load_preprocessing(
-    name: str | os.PathLike, runs_dir: str = DEFAULTS["runs_dir"]
+    run: str | os.PathLike[str] | Run, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> keras.Model:
     """Returns the preprocessing of a saved model, as a model.
 
-    `load_model(name)` is this followed by `create_model(..., weights=name)`.
+    `load_model(run)` is this followed by `create_model(..., weights=run)`.
 
     Args:
-        name: as in `load_model`.
+        run: as in `load_model`.
         runs_dir: folder that holds the run folders.
 
     Returns:
@@ -334,14 +334,14 @@ def load_preprocessing(
     """
     import keras
 
-    model = load_model(name, runs_dir)
+    model = load_model(run, runs_dir)
     (node,) = model.get_layer(NETWORK)._inbound_nodes
     return keras.Model(model.input, node.input_tensors[0], name="preprocessing")
 
 
 def load_trained(
     entry: ModelEntry,
-    weights: str,
+    weights: str | os.PathLike[str] | Run,
     num_classes: int | None,
     input_shape: tuple[int, ...] | None,
     options: Mapping[str, Any],
@@ -350,7 +350,7 @@ def load_trained(
 
     Args:
         weights: a dataset, such as `mnist`, with pretrained weights; or a
-            run: its name, its folder, or `last`.
+            run, its name, its folder, or `last`.
         num_classes: that of the weights, or `None`; or 0 to end at
             `features`.
         input_shape: that of the network, or `None`.
@@ -371,8 +371,13 @@ def load_trained(
     return feature_extractor(model) if num_classes == 0 else model
 
 
-def _find_weights(entry: ModelEntry, weights: str) -> Run:
+def _find_weights(
+    entry: ModelEntry, weights: str | os.PathLike[str] | Run
+) -> Run:
     """Returns the run with these weights; pretrained ones come first."""
+    if isinstance(weights, Run):
+        return weights
+    weights = os.fspath(weights)
     name = f"{entry.name}:{weights}"
     if name not in pretrained.list_weights() and _is_run(weights):
         return RunStore().find(weights)

@@ -94,13 +94,18 @@ def run(tmp_path_factory):
     return zoo.train(config, data, verbose=False)
 
 
-def test_a_run_s_weights_are_asked_for_by_its_folder(run):
+@pytest.mark.parametrize(
+    "named",
+    [lambda run: run, lambda run: run.path, lambda run: str(run.path)],
+    ids=["run", "path", "text"],
+)
+def test_a_run_s_weights_are_asked_for_by_it_or_its_folder(run, named):
     images = probe((8, 8, 1))
-    found = zoo.create_model("mlp", weights=str(run.path))
-    prepared = zoo.load_preprocessing(run.path)(images)
+    found = zoo.create_model("mlp", weights=named(run))
+    prepared = zoo.load_preprocessing(named(run))(images)
     logits = found.predict(prepared, verbose=0)
     assert logits.shape == (3, 3)
-    wanted = zoo.load_model(run.path).predict(images, verbose=0)
+    wanted = zoo.load_model(named(run)).predict(images, verbose=0)
     np.testing.assert_allclose(logits, wanted, atol=1e-5)
 
 
