@@ -41,6 +41,23 @@ _MODULE_OF = {
 __all__ = sorted(_MODULE_OF)
 
 
+def _enable_onednn():
+    """Lets TensorFlow compute with oneDNN, unless the environment decides.
+
+    Networks with convolutions train 1.3 to 2 times as fast with it, but by
+    itself TensorFlow uses it only on processors with AVX-512 VNNI or AVX-VNNI.
+    It reads the variable when it is imported.
+    """
+    import os
+    import platform
+
+    if platform.machine().lower() in ("x86_64", "amd64"):
+        os.environ.setdefault("TF_ENABLE_ONEDNN_OPTS", "1")
+
+
+_enable_onednn()
+
+
 def __getattr__(name: str):
     if name not in _MODULE_OF:
         raise AttributeError(f"module 'zoo' has no attribute {name!r}")

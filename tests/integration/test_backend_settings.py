@@ -2,6 +2,10 @@
 
 import contextlib
 import json
+import os
+import platform
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -88,8 +92,8 @@ def test_runs_scores_and_exports_are_the_same_under_any_settings(tmp_path):
         for name in same:
             assert run.metrics[name] == wanted.metrics[name]
         assert dict(zoo.evaluate(run))["loss"] == (scores["loss"])
-        assert (
-            zoo.predict(run, images)["predictions"] == (answers["predictions"])
+        np.testing.assert_array_equal(
+            zoo.predict(run, images).probabilities, answers.probabilities
         )
         assert zoo.compare(run, wanted) and zoo.misclassified(run)
         zoo.export(run, out=str(tmp_path / "made.keras"))
@@ -160,3 +164,23 @@ def test_a_file_that_keras_cannot_read_is_named(file, values):
         backend.check()
     assert str(file) in str(error.value)
     assert next(iter(values)) in str(error.value)
+
+
+@pytest.mark.skipif(
+    platform.machine() not in ("x86_64", "AMD64"), reason="needs an x86 CPU"
+)
+@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("0", "0")])
+def test_onednn_is_on_unless_the_environment_turns_it_off(given, used):
+    environment = dict(os.environ)
+    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
+    if given is not None:
+        environment["TF_ENABLE_ONEDNN_OPTS"] = given
+    code = "import zoo, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.strip() == used
