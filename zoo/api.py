@@ -52,6 +52,7 @@ from zoo.runs import Run
 if TYPE_CHECKING:
     import keras
 
+    from zoo.serving.predict import Predictions
     from zoo.train_options import TrainOptions
     from zoo.tuning.cluster import ClusterConfig
 
@@ -584,7 +585,7 @@ def predict(
     top: int = 2,
     *,
     runs_dir: str = RUNS_DIR,
-) -> Result:
+) -> Predictions:
     """Predicts the classes of new examples.
 
     Args:
@@ -594,6 +595,9 @@ def predict(
         top: Number of classes to return for each, the most probable first.
         runs_dir: Folder in which runs are found by name.
 
+    Returns:
+        A sequence of predictions with the array `probabilities`, `[N, K]`.
+
     Raises:
         UserError: the run is a regression, or the examples do not fit it.
     """
@@ -601,12 +605,7 @@ def predict(
 
     if not isinstance(run, Run):
         run = serving.find_model(os.fspath(run), runs_dir)
-    found = serving.predict(run, array_or_paths(examples), top)
-    notes = [*found.warnings, found.unreadable_text]
-    return Result(
-        found.to_dict(),
-        lambda: "\n\n".join([str(found), *filter(None, notes)]),
-    )
+    return serving.predict(run, array_or_paths(examples), top)
 
 
 def export(

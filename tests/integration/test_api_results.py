@@ -6,6 +6,7 @@ import re
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.special import softmax
 
 import zoo
 from zoo.api_result import Result
@@ -142,26 +143,44 @@ def test_an_array_and_a_file_of_it_get_the_same_answer(runs, digits, tmp_path):
     np.save(tmp_path / "x.npy", digits.images[:3])
     in_memory = zoo.predict(runs[0], digits.images[:3], top=3)
     in_file = zoo.predict(runs[0], tmp_path / "x.npy", top=3)
-    names = [one.pop("file") for one in in_memory["predictions"]]
-    assert names == ["images[0]", "images[1]", "images[2]"]
-    for one in in_file["predictions"]:
-        one.pop("file")
-    assert in_memory["predictions"] == in_file["predictions"]
+    assert in_memory.names == ["images[0]", "images[1]", "images[2]"]
+    assert in_file.names[0].endswith("x.npy[0]")
+    np.testing.assert_array_equal(
+        in_memory.probabilities, in_file.probabilities
+    )
 
 
 def test_one_image_is_an_array_too(runs, digits):
-    one = zoo.predict(runs[0], digits.images[0])["predictions"]
-    many = zoo.predict(runs[0], digits.images[:1])["predictions"]
-    assert [p["class"] for p in one] == [p["class"] for p in many]
+    one = zoo.predict(runs[0], digits.images[0])
+    many = zoo.predict(runs[0], digits.images[:1])
+    np.testing.assert_array_equal(one.probabilities, many.probabilities)
+
+
+def test_predictions_are_an_array_and_a_sequence_of_names(runs, digits):
+    answer = zoo.predict(runs[0], digits.images[:5], top=3)
+    logits = zoo.load_model(runs[0]).predict(
+        digits.images[:5].astype(np.float32), verbose=0
+    )
+    expected = softmax(logits.astype(np.float64), axis=1)
+    np.testing.assert_allclose(answer.probabilities, expected, atol=1e-6)
+    assert answer.labels.tolist() == logits.argmax(axis=1).tolist()
+    assert [one.classes[0] for one in answer] == [
+        str(label) for label in answer.labels
+    ]
+    last = answer[-1]
+    assert last.name == "images[4]" and last == answer[3:][1]
+    order = np.argsort(-expected[4])[:3]
+    assert last.classes == tuple(str(i) for i in order)
+    assert last.probabilities == pytest.approx(expected[4][order], abs=1e-6)
 
 
 def test_a_path_stands_for_what_the_command_takes(runs, digits, tmp_path):
     for number in range(3):
         pixels = digits.images[number, :, :, 0]
         Image.fromarray(pixels).save(tmp_path / f"{number}.png")
-    whole = zoo.predict(runs[0], tmp_path)
-    assert whole == zoo.predict(runs[0], f"{tmp_path}/*.png")
-    assert whole == zoo.predict(runs[0], sorted(tmp_path.iterdir()))
+    whole = zoo.predict(runs[0], tmp_path).to_dict()
+    for same in (f"{tmp_path}/*.png", sorted(tmp_path.iterdir())):
+        assert zoo.predict(runs[0], same).to_dict() == whole
     assert len(whole["predictions"]) == 3
 
 
@@ -169,20 +188,17 @@ def test_an_image_that_cannot_be_read_is_reported(runs, digits, tmp_path):
     Image.fromarray(digits.images[0, :, :, 0]).save(tmp_path / "good.png")
     (tmp_path / "bad.png").write_text("no picture")
     answer = zoo.predict(runs[0], tmp_path)
-    assert len(answer["predictions"]) == 1
+    assert len(answer) == 1
     assert "bad.png" in str(answer).splitlines()[-1]
 
 
 def test_points_are_predicted_from_an_array(moons):
     points = np.array([[-1, 0.5], [2, -0.5]])
     answer = zoo.predict(moons, points)
-    assert [one["file"] for one in answer["predictions"]] == [
-        "points[0]",
-        "points[1]",
-    ]
+    assert answer.names == ["points[0]", "points[1]"]
     logits = moons.load_model().predict(points, verbose=0)
     names = moons.resolved["data"]["class_names"]
-    assert [one["class"] for one in answer["predictions"]] == [
+    assert [one.classes[0] for one in answer] == [
         names[i] for i in logits.argmax(axis=1)
     ]
 

@@ -208,7 +208,7 @@ def photographs():
 def test_photographs_are_called_what_they_show():
     run = pretrained.find("efficientnet_lite0:imagenet")
     found = predict(run, photographs())
-    names = [prediction.classes[0] for prediction in found.predictions]
+    names = [prediction.classes[0] for prediction in found]
     assert names == ["tiger cat", "espresso", "missile"]
 
 

@@ -493,10 +493,10 @@ def run_predict(argv: list[str]) -> int:
     if command.values.json:
         print(json.dumps(answers.to_dict(), indent=1))
     elif out is not None:
-        count = pluralize(len(answers.predictions), "prediction")
+        count = pluralize(len(answers), "prediction")
         print(f"wrote {count} to {out}")
     else:
-        print(answers)
+        print(answers.table())
     for warning in answers.warnings:
         print_error(f"zoo: {warning}\n")
     if answers.unreadable:

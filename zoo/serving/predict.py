@@ -7,11 +7,12 @@ import dataclasses
 import io
 import pathlib
 from collections.abc import Iterable, Sequence
-from typing import Any
+from itertools import chain
+from typing import Any, overload
 
 import numpy as np
 
-from zoo import backend, metrics, model_metadata
+from zoo import backend, metrics, model_metadata, notebook_html
 from zoo.config import DEFAULTS
 from zoo.console import (
     Progress,
@@ -51,38 +52,83 @@ class Prediction:
     probabilities: tuple[float, ...]
 
 
-@dataclasses.dataclass(frozen=True)
-class Predictions:
-    """The predictions of a run, and what to know about the inputs.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Predictions(Sequence[Prediction]):
+    """The predictions of a run for `N` examples, in the order of the inputs.
+
+    They are kept as an array; one of them, `predictions[i]`, names its classes
+    when it is asked for. Printed, or shown in a notebook, they are a table.
 
     Attributes:
         run: Name of the run.
-        predictions: Predictions in the order of the inputs.
+        names: Origin of each example: a file, or a file and an index.
+        class_names: Names of all `K` classes.
+        probabilities: Softmax probabilities, float64 `[N, K]`, 0..1.
+        top: Number of classes that are named for each, 1..K.
         unreadable: Image files that cannot be read.
         warnings: Sentences about files that were skipped, and about images
             that differ from the training images.
     """
 
     run: str
-    predictions: tuple[Prediction, ...]
-    unreadable: tuple[inputs.UnreadableImage, ...]
-    warnings: tuple[str, ...]
+    names: Sequence[str]
+    class_names: Sequence[str]
+    probabilities: np.ndarray
+    top: int = 2
+    unreadable: Sequence[inputs.UnreadableImage] = ()
+    warnings: Sequence[str] = ()
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    @overload
+    def __getitem__(self, index: int) -> Prediction: ...
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Prediction]: ...
+    def __getitem__(self, index):
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(len(self)))]
+        probabilities = self.probabilities[index]
+        order = np.argsort(-probabilities, kind="stable")[: self.top]
+        return Prediction(
+            self.names[index],
+            tuple(self.class_names[i] for i in order),
+            tuple(probabilities[order].tolist()),
+        )
+
+    @property
+    def labels(self) -> np.ndarray:
+        """Index of the most probable class of each example, int64 `[N]`."""
+        return self.probabilities.argmax(axis=1)
+
+    def __repr__(self) -> str:
+        return f"<predictions of {self.run} for {len(self):,} examples>"
 
     def __str__(self) -> str:
-        """A line per example: its file, and the most probable classes."""
-        rows = []
-        for prediction in self.predictions:
-            row = [prediction.name]
-            for name, probability in zip(
-                prediction.classes, prediction.probabilities, strict=True
-            ):
-                row += [name, f"{probability:.4f}"]
-            rows.append(row)
+        """A line per example, its file and the most probable classes; notes."""
+        notes = [*self.warnings, self.unreadable_text]
+        return "\n\n".join([self.table(), *filter(None, notes)])
+
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        """Returns the text, for notebooks."""
+        return notebook_html.text(str(self))
+
+    def table(self) -> str:
+        """Returns a line per example: its file, and the classes."""
+        rows = [
+            [name, *chain.from_iterable(zip(classes, values, strict=True))]
+            for name, classes, values in (
+                (one.name, one.classes, [f"{p:.4f}" for p in one.probabilities])
+                for one in self
+            )
+        ]
         columns = ["file", "class", "probability"]
-        for place in range(2, (len(rows[0]) - 1) // 2 + 1):
+        for place in range(2, self.top + 1):
             title = "runner-up" if place == 2 else f"no. {place}"
             columns += [title, "probability"]
-        columns = columns[: len(rows[0])]
         return format_table(columns, rows, range(2, len(columns), 2))
 
     @property
@@ -95,25 +141,21 @@ class Predictions:
         if count > MAX_NAMES:
             names.append(f"{count - MAX_NAMES:,} more")
         return (
-            f"{count:,} of {count + len(self.predictions):,} files cannot be "
+            f"{count:,} of {count + len(self):,} files cannot be "
             f"read as images and are skipped: {join_and(names)}."
         )
 
     def to_csv(self) -> str:
         """Returns a line of column names, and a row per example."""
-        top = max((len(p.classes) for p in self.predictions), default=1)
         columns = ["file", "class", "probability"]
-        for place in range(2, top + 1):
+        for place in range(2, self.top + 1):
             columns += [f"class_{place}", f"probability_{place}"]
         text = io.StringIO()
         writer = csv.writer(text, lineterminator="\n")
         writer.writerow(columns)
-        for prediction in self.predictions:
-            pairs = zip(
-                prediction.classes, prediction.probabilities, strict=True
-            )
-            cells = [cell for pair in pairs for cell in pair]
-            writer.writerow([prediction.name, *cells])
+        for one in self:
+            pairs = zip(one.classes, one.probabilities, strict=True)
+            writer.writerow([one.name, *chain.from_iterable(pairs)])
         return text.getvalue()
 
     def to_dict(self) -> dict[str, Any]:
@@ -122,19 +164,17 @@ class Predictions:
             "run": self.run,
             "predictions": [
                 {
-                    "file": prediction.name,
-                    "class": prediction.classes[0],
-                    "probability": prediction.probabilities[0],
+                    "file": one.name,
+                    "class": one.classes[0],
+                    "probability": one.probabilities[0],
                     "top": [
                         {"class": name, "probability": probability}
                         for name, probability in zip(
-                            prediction.classes,
-                            prediction.probabilities,
-                            strict=True,
+                            one.classes, one.probabilities, strict=True
                         )
                     ],
                 }
-                for prediction in self.predictions
+                for one in self
             ],
             "unreadable": [
                 {"file": image.name, "why": image.reason}
@@ -185,21 +225,21 @@ def _predict(
     model = run.load_model()
     show_activity("predicting")
     brightness = BrightnessCheck(resolved)
-    predictions, unreadable, num_other_ratios = [], [], 0
+    names, logits, unreadable, num_other_ratios = [], [], [], 0
     progress = Progress(status_stream(), plain=False)
     try:
         for batch in batches:
-            progress.update("predicting", len(predictions), None)
+            progress.update("predicting", len(names), None)
             unreadable += batch.unreadable
             num_other_ratios += batch.num_other_ratios
             if not batch.names:
                 continue
-            logits = predict_batched(model, batch.values)
-            predictions += _top_classes(batch.names, logits, class_names, top)
+            logits.append(predict_batched(model, batch.values))
+            names += batch.names
             brightness.add(batch.names, batch.values)
     finally:
         progress.clear()
-    if not predictions:
+    if not names:
         raise UserError(_none_readable(unreadable))
     warnings = [
         skipped,
@@ -208,8 +248,11 @@ def _predict(
     ]
     return Predictions(
         run.name,
-        tuple(predictions),
-        tuple(unreadable),
+        names,
+        class_names,
+        np.exp(metrics.log_softmax(np.concatenate(logits))),
+        top,
+        unreadable,
         tuple(filter(None, warnings)),
     )
 
@@ -229,22 +272,6 @@ def _check_top(top: int, class_names: Sequence[str]) -> None:
             f"--top={top} is out of range; there are {len(class_names)} "
             f"classes, so give 1 to {len(class_names)}."
         )
-
-
-def _top_classes(
-    names: Sequence[str], logits: np.ndarray, class_names: list[str], top: int
-) -> list[Prediction]:
-    probabilities = np.exp(metrics.log_softmax(logits))
-    order = np.argsort(-probabilities, axis=1, kind="stable")[:, :top]
-    highest = np.take_along_axis(probabilities, order, axis=1)
-    classes = np.array(class_names, object)[order]
-    # From arrays to lists at once: one by one takes as long as a network.
-    return [
-        Prediction(name, tuple(words), tuple(numbers))
-        for name, words, numbers in zip(
-            names, classes.tolist(), highest.tolist(), strict=True
-        )
-    ]
 
 
 def _none_readable(unreadable: Sequence[inputs.UnreadableImage]) -> str:

@@ -29,7 +29,7 @@ def ask(run, *words, **options):
 
 def test_a_picture_gets_the_probabilities_of_its_pixels(run, digit, picture):
     image = digit.images[0]
-    (found,) = ask(run, picture(image), top=10).predictions
+    (found,) = ask(run, picture(image), top=10)
     logits = run.load_model()(np.float32(image[None])).numpy()[0]
     shares = dict(zip(found.classes, found.probabilities, strict=True))
     expected = softmax(logits.astype(np.float64))
@@ -41,7 +41,7 @@ def test_most_digits_are_recognized_from_their_pictures(run, digit, picture):
     for i, image in enumerate(digit.images[:50]):
         picture(image, f"digits/{i:02}.png")
     folder = picture(digit.images[0], "digits/00.png").parent
-    found = ask(run, folder).predictions
+    found = ask(run, folder)
     correct = [
         one.classes[0] == str(label)
         for one, label in zip(found, digit.labels, strict=False)
@@ -118,7 +118,7 @@ def test_what_cannot_be_read_is_left_out_and_named(run, digit, picture):
     bad = good.with_name("bad.png")
     bad.write_text("no picture")
     predictions = ask(run, good.parent)
-    assert [one.name for one in predictions.predictions] == [str(good)]
+    assert [one.name for one in predictions] == [str(good)]
     assert [one.name for one in predictions.unreadable] == [str(bad)]
     assert "cannot be read as an image" in predictions.unreadable[0].reason
 
@@ -195,13 +195,13 @@ def test_pictures_of_other_proportions_are_counted(run, digit, picture):
 def test_a_color_run_knows_its_classes_by_name(colors, picture):
     pixels = np.zeros((40, 30, 3), np.uint8)
     pixels[..., 1] = 200
-    (found,) = ask(colors, picture(pixels)).predictions
+    (found,) = ask(colors, picture(pixels))
     assert found.classes[0] == "green"
 
 
 def test_points_are_predicted_from_text(moons, tmp_path):
     (tmp_path / "p.csv").write_text("0.0,3.0\n1.0,-3.0\n")
-    above, below = ask(moons, tmp_path / "p.csv").predictions
+    above, below = ask(moons, tmp_path / "p.csv")
     assert above.classes[0] != below.classes[0]
 
 
@@ -284,7 +284,7 @@ def pixels():
 
 def same_answers(one, other, pixels):
     found, wanted = (predict(run, pixels, top=3) for run in (one, other))
-    for mine, run_s in zip(found.predictions, wanted.predictions, strict=True):
+    for mine, run_s in zip(found, wanted, strict=True):
         assert mine.classes == run_s.classes
         assert mine.probabilities == pytest.approx(
             run_s.probabilities, abs=1e-6
@@ -297,7 +297,7 @@ def test_a_copy_of_a_run_s_model_answers_by_the_names_of_its_classes(
     path = tmp_path / "mine.keras"
     shutil.copy(colors.path / "model.keras", path)
     found = find_model(str(path), str(tmp_path))
-    assert set(predict(found, pixels).predictions[0].classes) < {
+    assert set(predict(found, pixels)[0].classes) < {
         "red",
         "green",
         "blue",

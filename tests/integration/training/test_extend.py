@@ -72,10 +72,10 @@ def test_predictions_are_written_as_a_table(finished, tmp_path, capsys):
     assert main([*words, "--out=p.csv"]) == 0
     with open("p.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
-    answers = zoo.predict(finished, images, 2)["predictions"]
-    assert [row["class"] for row in rows] == [a["class"] for a in answers]
+    answers = zoo.predict(finished, images, 2)
+    assert [row["class"] for row in rows] == [one.classes[0] for one in answers]
     assert [float(row["probability_2"]) for row in rows] == pytest.approx(
-        [answer["top"][1]["probability"] for answer in answers]
+        [one.probabilities[1] for one in answers]
     )
     assert main([*words, "--out=p.csv"]) == 2
     assert "exists already" in capsys.readouterr().err
