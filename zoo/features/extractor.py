@@ -12,8 +12,6 @@ import hashlib
 import json
 import os
 import pathlib
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +21,7 @@ from zoo.console import print_status
 from zoo.data.arrays import iter_chunks
 from zoo.data.dataset import Split
 from zoo.errors import UserError
-from zoo.io import atomic_write
+from zoo.io import DAMAGE, atomic_write
 
 if TYPE_CHECKING:
     import keras
@@ -162,10 +160,7 @@ def _read(path: pathlib.Path, shape: tuple[int, int]) -> np.ndarray | None:
             return vectors
     except FileNotFoundError:
         return None
-    except (
-        *(OSError, ValueError, EOFError, KeyError, TypeError, AttributeError),
-        *(zipfile.BadZipFile, zlib.error),
-    ):
+    except (OSError, *DAMAGE):
         pass
     print_status(f"features: {path} is corrupt; computing them again")
     return None

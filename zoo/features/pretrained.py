@@ -11,6 +11,7 @@ import pathlib
 
 import keras
 
+from zoo import backend
 from zoo.errors import UserError
 from zoo.features.extractor import Extractor
 from zoo.models import applications
@@ -32,11 +33,9 @@ def from_file(path: str, input_shape: tuple[int, int, int]) -> Extractor:
         UserError: it cannot be read, or takes images of another shape.
     """
     try:
-        model = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise UserError(
-            f"--features={path} cannot be read as a Keras model."
-        ) from error
+        model = backend.read_model(pathlib.Path(path))
+    except UserError as error:
+        raise UserError(f"--features: {error}") from error
     return _from_model(model, path, pathlib.Path(path), input_shape)
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from zoo.console import Progress, status_stream
+from zoo.io import DAMAGE
 
 if TYPE_CHECKING:
     import keras
@@ -141,7 +142,7 @@ def _architecture(path: pathlib.Path) -> Any:
     try:
         with zipfile.ZipFile(path) as archive:
             config = json.loads(archive.read("config.json"))
-    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+    except (OSError, *DAMAGE):
         return None  # loading it says why
     return _without_seeds(config)
 

@@ -1,5 +1,8 @@
 """Trained networks as extractors: where they are cut, and what is refused."""
 
+import pathlib
+import zipfile
+
 import keras
 import numpy as np
 import pytest
@@ -78,8 +81,19 @@ def test_a_model_without_a_dense_layer_is_refused(tmp_path):
 def test_what_is_no_model_is_refused(tmp_path, content):
     path = tmp_path / "model.keras"
     path.write_bytes(content)
-    with pytest.raises(UserError, match="cannot be read as a Keras model"):
+    with pytest.raises(UserError, match="cannot be read as a model"):
         pretrained.from_file(str(path), (8, 8, 1))
+
+
+def test_a_flipped_bit_in_the_weights_of_a_file_is_refused(tmp_path):
+    path = saved(tmp_path, classifier([keras.layers.Dense(3)]))
+    with zipfile.ZipFile(path) as archive:
+        weights = archive.getinfo("model.weights.h5")
+    content = bytearray(pathlib.Path(path).read_bytes())
+    content[weights.header_offset + weights.compress_size // 2] ^= 1
+    pathlib.Path(path).write_bytes(content)
+    with pytest.raises(UserError, match="cannot be read as a model"):
+        pretrained.from_file(path, (8, 8, 1))
 
 
 def test_every_model_has_a_builder_and_an_image_size():
