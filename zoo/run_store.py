@@ -31,6 +31,7 @@ from zoo.runs import (
 
 MAX_NAME_CHARS = 120
 MAX_PART_BYTES = 255  # of a folder's name, on every common file system
+OPTIONS_FILES = ("config.json", GROUP_FILE, SWEEP_FILE)  # of what resumes
 NEW_FOLDER = ".new-"  # start of the name of a folder that is being created
 # Options that say nothing about what is trained, and are not in names.
 UNNAMED_OPTIONS = {
@@ -298,12 +299,19 @@ class RunStore:
         """Raises `UserError` if a run of this name exists already."""
         if name:
             check_name(name)
-        if name and (self._root / name).exists():
-            resume = Target(name, self.runs_dir).typed("resume")
+        if not name or not (self._root / name).exists():
+            return
+        path = self._root / name
+        if not any((path / file).exists() for file in OPTIONS_FILES):
             raise UserError(
-                f"there is a run {name!r} in {self.runs_dir} already; choose "
-                f"another --run_name, or resume it: `{resume}`."
+                f"{path} exists already, and is not a run; choose another "
+                "--run_name."
             )
+        resume = Target(name, self.runs_dir).typed("resume")
+        raise UserError(
+            f"there is a run {name!r} in {self.runs_dir} already; choose "
+            f"another --run_name, or resume it: `{resume}`."
+        )
 
     def create(
         self, name: str | None, default: str, texts: Mapping[str, str]

@@ -53,6 +53,12 @@ def test_a_name_that_is_taken_is_refused(answer, copy):
     assert "'done'" in sentence and "already" in sentence
 
 
+def test_the_name_of_a_folder_that_is_no_run_is_refused(answer, copy):
+    (copy.parent / "mine").mkdir()
+    sentence = answer("train", "--model=lr", "--run_name=mine")
+    assert "mine exists already, and is not a run" in sentence
+
+
 def test_a_name_inside_another_run_is_refused(answer, copy):
     sentence = answer("train", "--model=lr", "--run_name=done/config.json/x")
     assert "--run_name=done/config.json/x" in sentence
