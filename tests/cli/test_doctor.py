@@ -78,6 +78,18 @@ def test_a_missing_backend_is_an_error_with_its_command(monkeypatch):
     assert (found.is_error, found.remedy) == (True, "install it")
 
 
+@pytest.mark.skipif(os.name == "nt", reason="has no such limits")
+def test_too_tight_a_limit_on_memory_is_an_error_and_nothing_is_imported(
+    monkeypatch,
+):
+    import resource
+
+    monkeypatch.setattr(resource, "getrlimit", lambda what: (10**9, 10**9))
+    monkeypatch.setattr(doctor, "probe_backend", None)  # would hang at its end
+    (found,) = doctor._check_backend(doctor.ROOT, "", packages_fit=True)
+    assert (found.is_error, found.remedy) == (True, "ulimit -v unlimited")
+
+
 def test_an_installed_backend_is_no_error(monkeypatch):
     monkeypatch.setenv("KERAS_BACKEND", "tensorflow")
     assert doctor.check_backend_choice({}) is None

@@ -1,6 +1,7 @@
 """The backend: which one Keras would take, and errors where it is missing."""
 
 import json
+import os
 
 import pytest
 
@@ -53,6 +54,27 @@ def test_an_installed_backend_is_no_problem(settings, monkeypatch):
     install(monkeypatch, "keras", "jax")
     backend.check()
     assert backend.is_jax_only()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="has no such limits")
+@pytest.mark.parametrize(("limit", "is_enough"), [(2e9, False), (4e9, True)])
+def test_a_limit_on_memory_that_a_backend_cannot_bear_is_told_before_import(
+    settings, monkeypatch, limit, is_enough
+):
+    import resource
+
+    install(monkeypatch, "keras", "tensorflow")
+    monkeypatch.setattr(
+        resource, "getrlimit", lambda what: (int(limit), int(limit))
+    )
+    if is_enough:
+        backend.check()
+    else:
+        assert sentence() == (
+            "this process is limited to 2.0 GB of memory (`ulimit -v`), and "
+            "TensorFlow reserves 3.5 GB; raise the limit, or remove it: "
+            "`ulimit -v unlimited`."
+        )
 
 
 def test_jax_that_is_missing_has_two_remedies(settings, monkeypatch):

@@ -24,6 +24,7 @@ from pathlib import Path
 
 import zoo
 from zoo import backend
+from zoo.console import activities, show_activity
 from zoo.data.datasets import DATASETS
 from zoo.errors import UserError
 
@@ -101,7 +102,8 @@ def run(argv: list[str]) -> int:
         command = [str(python), "-m", "zoo", "doctor", "--here"]
         return subprocess.call(command)
     print(f"zoo {zoo.__version__} in {_short(ROOT) or '.'}\n")
-    return report(examine(ROOT))
+    with activities():
+        return report(examine(ROOT))
 
 
 def report(findings: Iterable[Finding]) -> int:
@@ -248,6 +250,7 @@ def _check_backend(
     if problem or not packages_fit:
         return
     yield from check_keras_settings()
+    show_activity(f"importing {backend.title(backend.selected()[0])}")
     probe, reason = probe_backend()
     if os.environ.get(backend.ENV_VARIABLE):
         reinstall = f"unset {backend.ENV_VARIABLE}"
@@ -267,10 +270,9 @@ def check_backend_choice(remedies: dict[str, str]) -> Finding | None:
     problem = backend.find_problem()
     if problem is None or problem.package == "keras":
         return None
-    default = f"export {backend.ENV_VARIABLE}={backend.DEFAULT}"
     return Finding(
         f"{problem.problem}; {problem.remedy}",
-        remedies.get(problem.package, default),
+        remedies.get(problem.package, problem.command),
         True,
     )
 
