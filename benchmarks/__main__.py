@@ -19,6 +19,7 @@ from benchmarks import (
     startup,
     subprocesses,
     summary_overhead,
+    time_to_accuracy,
     train_step,
     training,
 )
@@ -172,6 +173,13 @@ PARTS = tuple(
             29,
             training.measure,
             training.table,
+        ),
+        (
+            "accuracy",
+            "time to an accuracy next to Keras and PyTorch",
+            60,
+            time_to_accuracy.measure,
+            time_to_accuracy.table,
         ),
         (
             "inference",

@@ -283,7 +283,7 @@ def zoo_implementations(
 SHAPES = {"mnist": (28, 28, 1), "cifar10": (32, 32, 3), "digits": (8, 8, 1)}
 MAX_IMAGES = {
     "mnist": (54_000, 6_000),
-    "cifar10": (10_240, 2_048),
+    "cifar10": (45_000, 5_000),
     "digits": (1_293, 144),
 }
 

@@ -43,21 +43,13 @@ def train() -> None:
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
         optimizer, T_max=case.epochs * len(train_loader)
     )
-    accuracy = 0.0
     for epoch in range(case.epochs):
         print(f"Epoch {epoch + 1}\n-------------------------------")
         watch.begin_epoch()
         train_epoch(train_loader, model, loss_fn, optimizer, scheduler, watch)
         watch.end_updates()
-        accuracy = test(test_loader, model, loss_fn)
-        watch.epoch()
-    print(
-        watch.report(
-            examples=len(data.train),
-            val_examples=len(data.val),
-            val_accuracy=accuracy,
-        )
-    )
+        watch.epoch(test(test_loader, model, loss_fn))
+    print(watch.report(examples=len(data.train), val_examples=len(data.val)))
 
 
 def train_epoch(

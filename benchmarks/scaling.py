@@ -121,8 +121,7 @@ def exponent(sizes: Sequence[float], figures: Sequence[float]) -> float:
     """Returns the slope of log value over log size, by least squares."""
     import numpy as np
 
-    line = np.polynomial.Polynomial.fit(np.log(sizes), np.log(figures), 1)
-    return float(line.convert().coef[1])
+    return float(np.polyfit(np.log(sizes), np.log(figures), 1)[0])
 
 
 def scaling_table(rows: list[Row]) -> str:

@@ -103,6 +103,7 @@ class Stopwatch:
         self.moments: dict[str, float] = {}
         self.epoch_ends: list[float] = []
         self.cpu_at_ends: list[float] = []
+        self.val_accuracies: list[float] = []
         self.update_seconds: list[float] = []
 
     def note(self, moment: str) -> None:
@@ -117,8 +118,10 @@ class Stopwatch:
         """Records their end, before the validation."""
         self.update_seconds.append(self._now() - self._begun)
 
-    def epoch(self) -> None:
-        """Records the end of an epoch with its validation."""
+    def epoch(self, val_accuracy: float | None = None) -> None:
+        """Records the end of an epoch with its validation, if there is any."""
+        if val_accuracy is not None:
+            self.val_accuracies.append(float(val_accuracy))
         self.epoch_ends.append(self._now())
         self.cpu_at_ends.append(time.process_time())
 
@@ -130,6 +133,7 @@ class Stopwatch:
                 "epoch_ends": self.epoch_ends,
                 "cpu_at_ends": self.cpu_at_ends,
                 "update_seconds": self.update_seconds,
+                "val_accuracies": self.val_accuracies,
                 **more,
             }
         )

@@ -114,7 +114,9 @@ def summarize(reports: Sequence[Report], whole: bool) -> dict[str, float]:
         "examples_per_second": statistics.median(rates),
         "cpu_seconds_an_epoch": statistics.median(map(cpu_seconds, reports)),
         "first_step_seconds": statistics.median(map(to_first_step, reports)),
-        "val_accuracy": statistics.median(r["val_accuracy"] for r in reports),
+        "val_accuracy": statistics.median(
+            r["val_accuracies"][-1] for r in reports
+        ),
         "val_examples": reports[0]["val_examples"],
         "peak_bytes": statistics.median(r["peak_bytes"] for r in reports),
     }
@@ -257,7 +259,7 @@ def train_with_zoo() -> None:
 
         def epoch(self, row, state, plan):
             watch.update_seconds.append(row["seconds"])
-            watch.epoch()
+            watch.epoch(row["val_accuracy"])
             super().epoch(row, state, plan)
 
     with (
@@ -265,15 +267,8 @@ def train_with_zoo() -> None:
         open(os.devnull, "w", encoding="utf-8") as no,
     ):
         config = case.config(runs_dir, given["precision"])
-        run = train(config, data, console=TimedConsole(no))
-        accuracy = run.metrics["val_accuracy"]
-    print(
-        watch.report(
-            examples=len(data.train),
-            val_examples=len(data.val),
-            val_accuracy=accuracy,
-        )
-    )
+        train(config, data, console=TimedConsole(no))
+    print(watch.report(examples=len(data.train), val_examples=len(data.val)))
 
 
 def train_with_keras() -> None:
@@ -306,7 +301,7 @@ def train_with_keras() -> None:
             watch.end_updates()
 
         def on_epoch_end(self, epoch, logs=None):
-            watch.epoch()
+            watch.epoch(logs["val_accuracy"])
 
     model, config = build(case, data)
     rate = keras.optimizers.schedules.CosineDecay(
@@ -317,7 +312,7 @@ def train_with_keras() -> None:
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=["accuracy"],
     )
-    history = model.fit(
+    model.fit(
         x_train,
         y_train,
         batch_size=config.batch_size,
@@ -326,14 +321,7 @@ def train_with_keras() -> None:
         callbacks=[Timer()],
         verbose=2,  # what `fit` recommends where nobody watches
     )
-    accuracy = history.history["val_accuracy"][-1]
-    print(
-        watch.report(
-            examples=len(x_train),
-            val_examples=len(x_val),
-            val_accuracy=accuracy,
-        )
-    )
+    print(watch.report(examples=len(x_train), val_examples=len(x_val)))
 
 
 def build(case: Case, data):
