@@ -522,13 +522,13 @@ class Step:
 
     def per_second(self) -> float:
         """Returns steps per second."""
-        from zoo.training import precision
+        from zoo import backend
 
         def call():
             self._model.train_function(self._batches)
 
         # The rewrite by oneDNN is decided when a step is called.
-        with precision.rewriting(self._precision):
+        with backend.onednn_bfloat16(self._precision):
             return self._steps * calls_per_second(call)
 
 

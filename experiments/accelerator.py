@@ -157,11 +157,11 @@ def measure_device() -> dict[str, Any]:
 
     In float32 and in bfloat16: the most that a training step can reach.
     """
-    from zoo.training import precision
+    from zoo import backend
     from zoo.training.results import describe_machine
 
     device = describe_machine()["device"]
-    sizes = SIZES["gpu" if precision.has_accelerator() else "cpu"]
+    sizes = SIZES["gpu" if backend.has_accelerator() else "cpu"]
     rates = {name: max(_rate(size, name) for size in sizes) for name in FORMATS}
     return {"device": device, "flop_per_second": rates}
 

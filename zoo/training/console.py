@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import numpy as np
 
-from zoo import imagenet, metrics
+from zoo import backend, imagenet, metrics
 from zoo.commands import Target, command
 from zoo.config import DEFAULT_IMAGENET_MODEL, IMAGENET, TrainConfig
 from zoo.console import (
@@ -34,7 +34,7 @@ from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Diverged, join_and
 from zoo.resolve import LARGE_DATASET
 from zoo.runs import Run
-from zoo.training import losses, precision, transfer
+from zoo.training import losses, transfer
 from zoo.training.checkpoints import Checkpoints, TrainState
 from zoo.training.distributed import devices
 from zoo.training.model import enlarged_size
@@ -156,7 +156,7 @@ def print_header(
             **_suggest_weights(setup),
             "recipe": _describe_recipe(setup),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
-            f"{shared}{precision.in_words(resolved)}, "
+            f"{shared}{backend.describe_precision(resolved)}, "
             f"Keras {machine['keras']} on {machine['backend']}",
             "run": str(run.path),
             "tensorboard": tensorboard_command(config.runs_dir),

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 
 import zoo
-from zoo import metrics, model_metadata
+from zoo import backend, metrics, model_metadata
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.io import atomic_path
@@ -28,7 +28,7 @@ from zoo.models.inference import predict_batched
 from zoo.resolve import ResolvedConfig
 from zoo.run_files import FORMAT, format_checksums, sha256_of_text
 from zoo.runs import CHECKSUMS_FILE, Run, RunWriter
-from zoo.training import fused, precision
+from zoo.training import fused
 from zoo.training.checkpoints import Checkpoints, TrainState
 from zoo.training.model import build_model, frozen_layers, inference_model
 from zoo.training.setup import TrainSetup, attach_extractor
@@ -235,7 +235,7 @@ def save_result(
         checkpoints.restore_best(model, state.best.epoch)
     is_last = state.best.epoch == state.epoch
     best = last if is_last else _balanced_accuracy(setup, model)
-    if precision.is_mixed(setup.precision):
+    if backend.is_mixed_precision(setup.precision):
         weights = model.get_weights()
         model = build_model(setup.config, setup.dataset, setup.statistics)
         model.set_weights(weights)

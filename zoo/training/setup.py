@@ -35,7 +35,7 @@ from zoo.resolve import (
     resolve_names,
     steps_per_execution,
 )
-from zoo.training import batch_norm, optimizers, precision, transfer
+from zoo.training import batch_norm, optimizers, transfer
 from zoo.training.distributed import devices as distributed_devices
 from zoo.training.distributed.devices import DeviceSet
 from zoo.training.model import (
@@ -145,7 +145,7 @@ def prepare(
     )
     dataset, extractor = _extract_features(resolved, dataset, progress)
     number_format = number_format_of(config, started)
-    with precision.policy(number_format):
+    with backend.precision_policy(number_format):
         backbone = build_backbone(resolved, dataset)
     if backbone.compiled:
         compiled = with_compiled(config, backbone.compiled)
@@ -154,7 +154,7 @@ def prepare(
         )
     resolved = without_preprocessing(resolved, backbone)
     statistics, whose = _statistics(resolved, dataset, started)
-    with precision.policy(number_format):
+    with backend.precision_policy(number_format):
         model = build_model(resolved, dataset, statistics, backbone.model)
     batch_norm.check(model, resolved)
     distributed_devices.check_model(devices, model)
@@ -223,7 +223,7 @@ def number_format_of(
     """Returns what a run was computed in so far, else what is best here."""
     if started:
         return started["precision"]
-    return precision.resolve(config.precision)
+    return backend.resolve_precision(config.precision)
 
 
 def load_dataset(

@@ -19,7 +19,7 @@ from zoo.runs import Run, RunWriter
 from zoo.summaries import registry
 from zoo.summaries.events import SummaryWriter
 from zoo.training import callbacks as run_callbacks
-from zoo.training import knn, precision, results
+from zoo.training import knn, results
 from zoo.training.callbacks import Session
 from zoo.training.checkpoints import TrainState
 from zoo.training.console import (
@@ -233,7 +233,7 @@ def _session(
             bool(user_callbacks.callbacks),
             started,
         )
-        stack.enter_context(precision.rewriting(setup.precision))
+        stack.enter_context(backend.onednn_bfloat16(setup.precision))
         if state.step == 0 and config.uses_gradients:
             first = session.snapshot()
             print_initial_scores(console, first.logits, session.batch, setup)

@@ -45,7 +45,7 @@ def start(dtype):
         from keras.src.backend.common import dtypes
 
         dtypes.BIT64_TO_BIT32_DTYPE["float64"] = "float64"
-    from zoo.training import precision
+    from zoo import backend
 
     @contextlib.contextmanager
     def policy(_):
@@ -54,7 +54,7 @@ def start(dtype):
         keras.config.set_dtype_policy(dtype)
         yield
 
-    precision.policy = policy
+    backend.precision_policy = policy
 
 
 def table(folder, cases, **changes):

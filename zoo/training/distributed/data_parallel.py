@@ -17,8 +17,8 @@ from typing import TYPE_CHECKING
 import keras
 import numpy as np
 
+from zoo import backend
 from zoo.models.build import replace_layers
-from zoo.training import precision
 from zoo.training.checkpoints import variables_of
 from zoo.training.distributed.devices import DeviceSet
 from zoo.training.model import build_backbone, build_model, compile_model
@@ -102,7 +102,7 @@ def _build(
         classes: layer classes to use in place of others.
     """
     config, dataset = setup.config, setup.dataset
-    with precision.policy(setup.precision):
+    with backend.precision_policy(setup.precision):
         backbone = build_backbone(config, dataset).model
         backbone = replace_layers(backbone, classes or {})
         return build_model(config, dataset, setup.statistics, backbone)
