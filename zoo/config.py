@@ -13,7 +13,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from zoo import synonyms
+from zoo import errors
 from zoo.errors import UserError, close_matches
 from zoo.options import (
     ARGUMENTS,
@@ -448,7 +448,7 @@ def option_named(name: str) -> Option:
     """
     if name in OPTIONS:
         return OPTIONS[name]
-    meant = synonyms.FLAGS.get(name.lower())
+    meant = errors.FLAG_SYNONYMS.get(name.lower())
     close = [meant] if meant in OPTIONS else close_matches(name, OPTIONS)
     hint = f"did you mean --{close[0]}?" if close else "see --helpfull."
     raise UserError(f"there is no option --{name}; {hint}")

@@ -15,7 +15,7 @@ from collections.abc import Iterable
 
 from absl import flags
 
-from zoo import synonyms
+from zoo import errors
 from zoo.config import (
     BOOL,
     DEFAULTS,
@@ -198,7 +198,7 @@ class Command:
         name, equals, value = word.partition("=")
         if equals and name in self._all:
             return f"did you mean {shlex.quote(f'--{word}')}?"
-        data = synonyms.dataset(word)
+        data = errors.dataset_at(word)
         if data:
             return f"did you mean {shlex.quote(f'--dataset={data}')}?"
         from zoo.data.datasets import DATASETS
@@ -209,7 +209,7 @@ class Command:
 
     def _unknown(self, name: str) -> UserError:
         known = [*self._all, "flagfile"]
-        meant = synonyms.FLAGS.get(name.lower().replace("-", "_"))
+        meant = errors.FLAG_SYNONYMS.get(name.lower().replace("-", "_"))
         close = [meant] if meant in known else close_matches(name, known, 1)
         hint = (
             f"did you mean --{close[0]}?"

@@ -9,7 +9,7 @@ import sys
 import traceback
 
 import zoo
-from zoo import backend, synonyms
+from zoo import backend, errors
 from zoo.cli.output import (
     RealStderr,
     ignore_closed_readers,
@@ -185,7 +185,7 @@ def _with_underscores(argv: list[str]) -> list[str]:
 def _run(verb: str, argv: list[str]) -> int:
     argv = _with_underscores(argv)
     if verb not in VERBS:
-        meant = synonyms.COMMANDS.get(verb.lstrip("-").lower())
+        meant = errors.COMMAND_SYNONYMS.get(verb.lstrip("-").lower())
         close = [meant] if meant else close_matches(verb, VERBS, 1)
         hint = f"did you mean {close[0]}?" if close else ""
         raise UserError(

@@ -13,7 +13,7 @@ import shlex
 from collections.abc import Callable
 from pathlib import Path
 
-from zoo import synonyms
+from zoo import errors
 from zoo.config import WITH_PATH
 from zoo.errors import UserError, unknown_name_error
 
@@ -224,7 +224,7 @@ def find_dataset(name: str) -> tuple[DatasetInfo, str]:
             raise UserError(
                 f"{name} needs a path behind a colon; write {kind}:PATH."
             )
-    if suggestion := synonyms.dataset(name):
+    if suggestion := errors.dataset_at(name):
         raise UserError(
             f"there is no dataset {name!r}, but a path; did you mean "
             f"--dataset={shlex.quote(suggestion)}?"

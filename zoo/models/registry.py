@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any
 
-from zoo import synonyms
+from zoo import errors
 from zoo.errors import UserError, unknown_name_error
 from zoo.models import plugins
 
@@ -255,7 +255,7 @@ class Registry:
         if name in plugins.installed():
             return _installed_entry(name)
         raise unknown_name_error(
-            "model", name, self.names(), "zoo models", synonyms.models(name)
+            "model", name, self.names(), "zoo models", errors.models_like(name)
         )
 
     def add(self, entry: ModelEntry) -> None:
