@@ -29,7 +29,7 @@ from zoo.options import INT, Option, read_option
 from zoo.training.signals import NUMBERS, SIGNALED
 
 if TYPE_CHECKING:
-    from zoo.training.distributed.process_group import (
+    from zoo.training.process_group import (
         ProcessGroup,
         ProcessInfo,
     )
@@ -81,7 +81,7 @@ def read(command: Command, verb: str) -> ProcessInfo | None:
             f"--coordinator=auto detects {join_and(given[1:])}; leave "
             "that out, or give --coordinator=HOST:PORT."
         )
-    from zoo.training.distributed.process_group import ProcessInfo
+    from zoo.training.process_group import ProcessInfo
 
     if texts["coordinator"] == AUTO:
         return ProcessInfo(command=f"zoo {verb}")
@@ -230,7 +230,7 @@ def join(info: ProcessInfo | None) -> Iterator[ProcessGroup]:
     Args:
         info: how to join; `None` is a single process.
     """
-    from zoo.training.distributed.process_group import (
+    from zoo.training.process_group import (
         SINGLE_PROCESS,
         ProcessGroup,
         exit_code,

@@ -12,7 +12,7 @@ from zoo.run_store import RunStore, run_id_in, sweep_path_of
 from zoo.runs import SWEEP_FILE, Run, SweepFolder
 
 if TYPE_CHECKING:
-    from zoo.training.distributed.process_group import ProcessInfo
+    from zoo.training.process_group import ProcessInfo
 
 
 def run(argv: list[str]) -> int:
@@ -97,7 +97,7 @@ def _resume(command: Command, name: str, info: ProcessInfo | None) -> None:
     devices, runs_dir = _devices(command), command.values.runs_dir
     with redirect_stderr() as held, distributed.join(info) as group:
         if not group.is_first:
-            from zoo.training.distributed.replica import run_replica
+            from zoo.training.replica import run_replica
 
             return run_replica(group)
         run = _find(command, name)

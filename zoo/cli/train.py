@@ -25,7 +25,7 @@ from zoo.tuning.varied_option import (
 )
 
 if TYPE_CHECKING:
-    from zoo.training.distributed.process_group import ProcessInfo
+    from zoo.training.process_group import ProcessInfo
 
 
 def run_train(argv: list[str]) -> int:
@@ -119,7 +119,7 @@ def train(
     resolve_names(config)  # before Keras is imported, which takes seconds
     with redirect_stderr() as held, distributed.join(info) as group:
         if not group.is_first:
-            from zoo.training.distributed.replica import run_replica
+            from zoo.training.replica import run_replica
 
             return run_replica(group, config)
         from zoo.api_arguments import training_console

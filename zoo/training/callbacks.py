@@ -39,7 +39,7 @@ from zoo.summaries import layer_stats
 from zoo.summaries.events import SummaryWriter
 from zoo.summaries.inspector import ModelInspector, Snapshot
 from zoo.summaries.tensors import debug_text
-from zoo.training import batch_norm, optimizers
+from zoo.training import batch_norm, data_parallel, optimizers
 from zoo.training.checkpoints import (
     BestEpoch,
     Checkpoints,
@@ -47,7 +47,6 @@ from zoo.training.checkpoints import (
     TrainState,
 )
 from zoo.training.console import TrainingConsole
-from zoo.training.distributed import data_parallel
 from zoo.training.model import (
     Logs,
     backbone_of,

@@ -34,9 +34,8 @@ from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import Diverged, join_and
 from zoo.resolve import LARGE_DATASET
 from zoo.runs import Run
-from zoo.training import losses, transfer
+from zoo.training import data_parallel, losses, transfer
 from zoo.training.checkpoints import Checkpoints, TrainState
-from zoo.training.distributed import devices
 from zoo.training.model import enlarged_size
 from zoo.training.results import (
     COSMETIC_OPTIONS,
@@ -142,7 +141,7 @@ def print_header(
     """Prints what will be trained, on what, how and where."""
     config, source = setup.config, setup.source
     machine = resolved["machine"]
-    shared = devices.describe(machine, config.batch_size)
+    shared = data_parallel.describe_devices(machine, config.batch_size)
     console.print_fields(
         {
             "data": _describe_data(source),

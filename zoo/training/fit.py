@@ -21,9 +21,9 @@ from zoo.data import Dataset, pipeline
 from zoo.errors import UserError, join_and
 from zoo.models.inference import images_at_once
 from zoo.resolve import ResolvedConfig
+from zoo.training import data_parallel
 from zoo.training.checkpoints import TrainState
-from zoo.training.distributed import data_parallel
-from zoo.training.distributed.devices import no_distribution
+from zoo.training.data_parallel import no_distribution
 from zoo.training.setup import TrainSetup
 
 BATCH_HOOKS = (

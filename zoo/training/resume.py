@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     import keras
 
     from zoo.resolve import ResolvedConfig
-    from zoo.training.distributed.process_group import ProcessGroup
+    from zoo.training.process_group import ProcessGroup
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
 
@@ -70,10 +70,9 @@ def resume(
             Nothing was written then.
     """
     from zoo.training import callbacks as run_callbacks
-    from zoo.training import results, transfer
-    from zoo.training.distributed import replica
-    from zoo.training.distributed.process_group import SINGLE_PROCESS
+    from zoo.training import replica, results, transfer
     from zoo.training.fit import UserCallbacks
+    from zoo.training.process_group import SINGLE_PROCESS
     from zoo.training.setup import prepare
     from zoo.training.train import complete
 

@@ -35,9 +35,8 @@ from zoo.resolve import (
     resolve_names,
     steps_per_execution,
 )
-from zoo.training import batch_norm, optimizers, transfer
-from zoo.training.distributed import devices as distributed_devices
-from zoo.training.distributed.devices import DeviceSet
+from zoo.training import batch_norm, data_parallel, optimizers, transfer
+from zoo.training.data_parallel import DeviceSet
 from zoo.training.model import (
     adapt,
     backbone_of,
@@ -126,7 +125,7 @@ def prepare(
     """
     backend.check()
     _fix_randomness(config)
-    devices = distributed_devices.select_devices(config)
+    devices = data_parallel.select_devices(config)
     if started is None:
         config = resolve_names(config)
     from_arrays = dataset is not None
@@ -134,7 +133,7 @@ def prepare(
     source = load_dataset(config, dataset)
     show_activity(f"building {config.model}")
     resolved = resolve(config, source)
-    distributed_devices.check_batch_size(devices, resolved.batch_size)
+    data_parallel.check_batch_size(devices, resolved.batch_size)
     if devices.is_distributed and source.train.sample_weight is not None:
         raise UserError(
             f"{source.name} has weights of examples, which train on a single "
@@ -157,7 +156,7 @@ def prepare(
     with backend.precision_policy(number_format):
         model = build_model(resolved, dataset, statistics, backbone.model)
     batch_norm.check(model, resolved)
-    distributed_devices.check_model(devices, model)
+    data_parallel.check_model_on_devices(devices, model)
     transferred = None
     if config.weights is not None and started is None:
         origin = initial_weights.find(

@@ -19,7 +19,7 @@ from zoo.runs import Run, RunWriter
 from zoo.summaries import registry
 from zoo.summaries.events import SummaryWriter
 from zoo.training import callbacks as run_callbacks
-from zoo.training import knn, results
+from zoo.training import knn, replica, results
 from zoo.training.callbacks import Session
 from zoo.training.checkpoints import TrainState
 from zoo.training.console import (
@@ -30,12 +30,11 @@ from zoo.training.console import (
     print_initial_scores,
     print_summary,
 )
-from zoo.training.distributed import replica
-from zoo.training.distributed.process_group import (
+from zoo.training.fit import UserCallbacks, fit, training_batches
+from zoo.training.process_group import (
     SINGLE_PROCESS,
     ProcessGroup,
 )
-from zoo.training.fit import UserCallbacks, fit, training_batches
 from zoo.training.results import save_result, write_metrics
 from zoo.training.setup import TrainSetup, prepare
 from zoo.training.signals import StopRequest, listen

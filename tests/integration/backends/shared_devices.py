@@ -138,7 +138,7 @@ def masks(_):
     import keras
     import tensorflow as tf
 
-    from zoo.training.distributed import mirrored
+    from zoo.training import mirrored
 
     rows = tf.data.Dataset.from_tensor_slices(tf.ones((93, 40)))
     batches = tf.data.Dataset.zip(rows, tf.data.Dataset.range(93)).batch(45)

@@ -23,7 +23,7 @@ WORDS = [
 LONG = "--epochs=2000"
 FAILING = """
 import sys
-from zoo.training.distributed import replica
+from zoo.training import replica
 
 def fail(*args):
     raise ZeroDivisionError("the third epoch")

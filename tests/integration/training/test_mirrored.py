@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 from zoo.errors import UserError
-from zoo.training.distributed import mirrored
+from zoo.training import mirrored
 
 
 def shares(total, count):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from zoo.training.distributed.process_group import config_diff
+from zoo.training.process_group import config_diff
 
 OURS = {
     "started": "now",

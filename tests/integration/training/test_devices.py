@@ -5,7 +5,7 @@ import tensorflow as tf
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.training.distributed import devices
+from zoo.training import data_parallel
 from zoo.training.train import train
 
 
@@ -23,7 +23,7 @@ def test_a_batch_that_does_not_divide_evenly_is_told(
     count, processes, batch_size, words
 ):
     machine = {"devices": count, "processes": processes}
-    found = devices.describe(machine, batch_size)
+    found = data_parallel.describe_devices(machine, batch_size)
     assert found.endswith(words) and bool(found) == bool(words)
 
 

@@ -11,12 +11,11 @@ from zoo import backend
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.runs import Run
-from zoo.training import results
+from zoo.training import data_parallel, results
 from zoo.training.checkpoints import LAST, Checkpoints, TrainState
-from zoo.training.distributed import data_parallel
-from zoo.training.distributed.process_group import ProcessGroup
 from zoo.training.fit import fit, training_batches
 from zoo.training.model import Logs
+from zoo.training.process_group import ProcessGroup
 from zoo.training.setup import TrainSetup, prepare
 from zoo.training.signals import StopRequest, listen
 
