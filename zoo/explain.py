@@ -13,7 +13,7 @@ from zoo.api_result import Result
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, close_matches
 from zoo.evaluation import evaluate
-from zoo.features import hog
+from zoo.features import handcrafted
 from zoo.features.bag_of_visual_words import NEARNESS
 from zoo.models.inference import predict_batched
 from zoo.run_store import RunStore
@@ -198,7 +198,7 @@ def show_features(
         images = part.images[chosen].astype(np.float32)
         names = found.resolved["data"]["class_names"]
         return Result(
-            {"features": kind, "cells": hog.cell_histograms(images)},
+            {"features": kind, "cells": handcrafted.cell_histograms(images)},
             f"HoG of {len(images)} validation images of {found.name}",
             lambda: draw_hog(images, part.labels[chosen], names),
         )
@@ -254,7 +254,7 @@ def draw_hog(
         labels: int `[N]`.
         names: of the classes.
     """
-    histograms = hog.cell_histograms(images)
+    histograms = handcrafted.cell_histograms(images)
     pixels = drawing.to_rgb(drawing.to_pixels(images, 0, 255))
     shown = drawing.resize(pixels, SIDE)
     glyphs = np.stack(
@@ -264,11 +264,11 @@ def draw_hog(
     captions = []
     for label in labels:
         captions += [[(names[label], TEXT)], [("", TEXT)]]
-    cell = hog.cell_size(images.shape[1:])
+    cell = handcrafted.cell_size(images.shape[1:])
     return drawing.with_title(
         drawing.image_grid(tiles, captions, columns=4),
         f"HoG: in each cell of {cell} x {cell} pixels the strength of edges in "
-        f"{hog.NUM_ORIENTATIONS} directions.",
+        f"{handcrafted.NUM_ORIENTATIONS} directions.",
     )
 
 

@@ -86,14 +86,12 @@ def find(spec: str, data: Dataset, runs_dir: str) -> Extractor:
         UserError: there is none, or it does not fit the images.
     """
     shape = data.input_shape
-    if spec == "hog":
-        from zoo.features import hog
+    if spec in ("hog", "color_histogram"):
+        from zoo.features import handcrafted
 
-        return hog.build(shape)
-    if spec == "color_histogram":
-        from zoo.features import color_histogram
-
-        return color_histogram.build(shape, data.name)
+        if spec == "hog":
+            return handcrafted.build_hog(shape)
+        return handcrafted.build_color_histogram(shape, data.name)
     if spec == "bag_of_visual_words":
         from zoo.features import bag_of_visual_words
 

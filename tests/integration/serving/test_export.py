@@ -17,7 +17,7 @@ from scipy.special import softmax
 
 from zoo import model_metadata
 from zoo.errors import UserError
-from zoo.features import hog
+from zoo.features import handcrafted
 from zoo.runs import Run
 from zoo.serving import export as export_module
 from zoo.serving.export import (
@@ -379,7 +379,7 @@ def test_what_onnx_cannot_express_is_refused(tmp_path):
     for package in FORMATS["onnx"].packages:
         pytest.importorskip(package)
     # Keras finds the largest of floats by their bits, which ONNX has not.
-    edges = hog.build((16, 16, 3)).model
+    edges = handcrafted.build_hog((16, 16, 3)).model
     odd = with_probabilities(keras.Sequential([edges, keras.layers.Dense(2)]))
     with pytest.raises(UserError, match="small cannot be written as ONNX"):
         write_onnx(odd, tmp_path / "m.onnx", METADATA)

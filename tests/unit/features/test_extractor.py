@@ -6,13 +6,13 @@ import pytest
 from zoo.data import Split
 from zoo.errors import UserError
 from zoo.features import extractor as cache
-from zoo.features import hog
+from zoo.features import handcrafted
 from zoo.run_store import RunStore
 
 
 @pytest.fixture(scope="module")
 def extractor():
-    return hog.build((8, 8, 1))
+    return handcrafted.build_hog((8, 8, 1))
 
 
 @pytest.fixture

@@ -3,13 +3,13 @@
 import numpy as np
 
 from zoo.explain import draw_codebook, draw_glyphs, draw_hog, visual_words
-from zoo.features import bag_of_visual_words, hog
+from zoo.features import bag_of_visual_words, handcrafted
 
 
 def test_a_vertical_edge_has_an_upright_line():
     images = np.zeros((1, 16, 16, 1), np.float32)
     images[:, :, 9:] = 255
-    cells = hog.cell_histograms(images)[0]  # [2, 2, 9]
+    cells = handcrafted.cell_histograms(images)[0]  # [2, 2, 9]
     assert cells.shape == (2, 2, 9)
     # The gradient points to the right: orientation 0, in the right cells.
     assert cells[:, 1].argmax(axis=-1).tolist() == [0, 0]
@@ -24,7 +24,7 @@ def test_a_vertical_edge_has_an_upright_line():
 def test_a_horizontal_edge_has_a_level_line():
     images = np.zeros((1, 16, 16, 1), np.float32)
     images[:, 9:] = 255
-    cells = hog.cell_histograms(images)[0]
+    cells = handcrafted.cell_histograms(images)[0]
     glyph = draw_glyphs(cells, (80, 80))[..., 0]
     height, width = np.ptp(np.argwhere(glyph[40:, :40] > 128), axis=0)
     assert width > 3 * height

@@ -9,12 +9,7 @@ import keras
 import numpy as np
 import pytest
 
-from zoo.features import (
-    bag_of_visual_words,
-    color_histogram,
-    hog,
-    pretrained,
-)
+from zoo.features import bag_of_visual_words, handcrafted, pretrained
 
 LOADER = """
     import json, pathlib, sys
@@ -33,9 +28,12 @@ NAMES = ("hog", "hog_gray", "color_histogram", "bag_of_visual_words")
 def extractors(pictures, digits):
     shape = pictures.shape[1:]
     return {
-        "hog": (hog.build(shape), pictures),
-        "hog_gray": (hog.build((8, 8, 1)), digits[:4]),
-        "color_histogram": (color_histogram.build(shape, "pictures"), pictures),
+        "hog": (handcrafted.build_hog(shape), pictures),
+        "hog_gray": (handcrafted.build_hog((8, 8, 1)), digits[:4]),
+        "color_histogram": (
+            handcrafted.build_color_histogram(shape, "pictures"),
+            pictures,
+        ),
         "bag_of_visual_words": (bag_of_visual_words.fit(digits), digits[:4]),
     }
 
@@ -85,6 +83,9 @@ def test_keras_alone_loads_a_network_with_its_preparation(
 
 
 def test_nothing_in_an_extractor_is_trained(digits):
-    for extractor in (hog.build((8, 8, 1)), bag_of_visual_words.fit(digits)):
+    for extractor in (
+        handcrafted.build_hog((8, 8, 1)),
+        bag_of_visual_words.fit(digits),
+    ):
         assert not extractor.model.trainable_weights
         assert isinstance(extractor.model, keras.Model)

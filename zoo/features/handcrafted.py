@@ -1,8 +1,9 @@
-"""Histograms of oriented gradients (HoG): edges, cell by cell.
+"""Features by formula, of which nothing is fitted: edges and colors.
 
-Dalal and Triggs 2005, "Histograms of oriented gradients for human detection",
-without gamma correction and without a window. In each cell of 8x8 pixels the
-edges vote for one of 9 directions over half a turn, each with its strength;
+Histograms of oriented gradients (HoG) count edges, cell by cell: Dalal and
+Triggs 2005, "Histograms of oriented gradients for human detection", without
+gamma correction and without a window. In each cell of 8x8 pixels the edges
+vote for one of 9 directions over half a turn, each with its strength;
 each block of 2x2 neighboring cells is then normalized by L2-Hys: divided by
 its L2 norm, clipped at 0.2, divided by its norm again. Blocks overlap by a
 cell.
@@ -13,6 +14,11 @@ so that there are four cells at least. Pixels left over at the right and at the
 bottom are not used.
 
 Features: 32x32 pixels have 4x4 cells, 3x3 blocks, 3 * 3 * 4 * 9 = 324 numbers.
+
+The color histogram has the fraction of the pixels in each bin of colors. Red,
+green and blue are divided into 4 ranges of 64 values each, which makes
+4 * 4 * 4 = 64 bins (Swain and Ballard 1991, "Color indexing", with bins in
+RGB). The position of a pixel has no effect.
 """
 
 from __future__ import annotations
@@ -30,8 +36,8 @@ CLIP = 0.2
 EPSILON = 1e-5
 
 
-def build(input_shape: tuple[int, int, int]) -> Extractor:
-    """Returns the extractor for images `(H, W, C)`."""
+def build_hog(input_shape: tuple[int, int, int]) -> Extractor:
+    """Returns the extractor of edges for images `(H, W, C)`."""
     cell = cell_size(input_shape)
     image = keras.Input(input_shape, name="image")
     cells = _cells(_votes(image), cell)
@@ -162,3 +168,43 @@ def _normalize(blocks):
 def _unit_norm(x):
     squares = ops.sum(ops.square(x), axis=-1, keepdims=True)
     return x / ops.sqrt(squares + EPSILON**2)
+
+
+NUM_RANGES = 4  # of each channel
+RANGE_WIDTH = 256 // NUM_RANGES
+
+
+def build_color_histogram(
+    input_shape: tuple[int, int, int], data_name: str
+) -> Extractor:
+    """Returns the extractor of colors for images `(H, W, C)`.
+
+    Args:
+        input_shape: of the images.
+        data_name: name of the dataset, for the error.
+
+    Raises:
+        UserError: the images do not have three channels.
+    """
+    height, width, channels = input_shape
+    if channels != 3:
+        what = "is gray" if channels == 1 else f"has {channels}"
+        raise UserError(
+            "--features=color_histogram needs images with three channels, and "
+            f"{data_name} {what}; use --features=hog."
+        )
+    image = keras.Input(input_shape, name="image")
+    bins = ops.clip(ops.floor(image / RANGE_WIDTH), 0, NUM_RANGES - 1)
+    bins = ops.reshape(ops.cast(bins, "int32"), (-1, height * width, 3))
+    # The count of a bin is a product of two: [B, 4, N] by [B, N, 16].
+    red = ops.one_hot(bins[..., 0], NUM_RANGES)
+    others = bins[..., 1] * NUM_RANGES + bins[..., 2]
+    green_and_blue = ops.one_hot(others, NUM_RANGES**2)
+    counts = ops.matmul(ops.transpose(red, (0, 2, 1)), green_and_blue)
+    vector = keras.layers.Flatten(name="features")(counts / (height * width))
+    return Extractor(
+        "color_histogram",
+        f"fractions of pixels in {NUM_RANGES**3} bins of red, green and blue",
+        keras.Model(image, vector, name="color_histogram"),
+        {"kind": "color_histogram", "ranges": NUM_RANGES},
+    )
