@@ -60,16 +60,16 @@ SUMMARIES = (
         "scalars", "loss, accuracy, learning rate, throughput", default=True),
     SummarySpec(
         "logits", "histograms of logits and margins",
-        "zoo.summaries.tensors:write_logits", default=True),
+        "zoo.summaries.layer_stats:write_logits", default=True),
     SummarySpec(
         "weights", "histograms of the weights of each layer",
-        "zoo.summaries.tensors:write_weights", default=True),
+        "zoo.summaries.layer_stats:write_weights", default=True),
     SummarySpec(
         "gradients", "histograms of gradients, and update-to-weight ratios",
-        "zoo.summaries.tensors:write_gradients"),
+        "zoo.summaries.layer_stats:write_gradients"),
     SummarySpec(
         "activations", "histograms of hidden activations, and dead units",
-        "zoo.summaries.tensors:write_activations"),
+        "zoo.summaries.layer_stats:write_activations"),
     SummarySpec(
         "inputs", "augmented and preprocessed training images",
         "zoo.summaries.images:write_inputs", ends_only=True,

@@ -38,7 +38,7 @@ from zoo.runs import Run, RunWriter
 from zoo.summaries import layer_stats
 from zoo.summaries.events import SummaryWriter
 from zoo.summaries.inspector import ModelInspector, Snapshot
-from zoo.summaries.tensors import debug_text
+from zoo.summaries.layer_stats import debug_text
 from zoo.training import batch_norm, data_parallel, optimizers
 from zoo.training.checkpoints import (
     BestEpoch,

@@ -12,7 +12,7 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import crc32c
 from tensorboard.summary.writer.record_writer import RecordWriter
 from tensorboard.util import tensor_util
 
-from zoo.summaries import events, tabs, tensors
+from zoo.summaries import events, layer_stats, tabs
 from zoo.summaries.events import EventWriter
 
 
@@ -58,7 +58,7 @@ def test_starting_anew_leaves_no_older_event_file(tmp_path):
 
 def test_the_histogram_of_logits_counts_every_logit(tmp_path, snapshot):
     writer = EventWriter(tmp_path)
-    tensors.write_logits(writer, snapshot())
+    layer_stats.write_logits(writer, snapshot())
     writer.close()
     ((step, buckets),) = read(tmp_path)["logits"]
     assert step == 3
@@ -77,7 +77,7 @@ def test_the_config_is_written_once_without_empty_options(tmp_path, snapshot):
 
 
 def test_the_debugging_print_shows_predictions_above_the_truth(snapshot):
-    text = tensors.debug_text(snapshot(), 0.5, "val")
+    text = layer_stats.debug_text(snapshot(), 0.5, "val")
     assert text.splitlines() == [
         "step 3: training accuracy 0.5000, validation accuracy 0.7500 (3 of 4)",
         "  predicted 0 1 1 2",
