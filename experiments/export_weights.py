@@ -41,7 +41,7 @@ from zoo.console import format_count, format_shape
 from zoo.data.datasets import find_dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
-from zoo.evaluation.test_log import recorded_test_result
+from zoo.evaluation.test_set import recorded_test_result
 from zoo.models import MODELS
 from zoo.models.inference import predict_batched
 from zoo.pretrained import FACTS, PretrainedRun

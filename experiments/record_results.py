@@ -35,7 +35,7 @@ from zoo.evaluation.statistics import (
     format_p_value,
     seed_stats,
 )
-from zoo.evaluation.test_log import recorded_test_result
+from zoo.evaluation.test_set import recorded_test_result
 from zoo.io import atomic_write
 from zoo.models.registry import NO_OPTIONS
 from zoo.run_store import RunStore

@@ -13,7 +13,7 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.datasets import find_dataset
 from zoo.data.tfds import CIFAR10, prepared_builder
-from zoo.evaluation.test_log import EvaluationLog
+from zoo.evaluation.test_set import EvaluationLog
 from zoo.metrics import difference_ci
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train

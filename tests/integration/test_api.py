@@ -15,9 +15,9 @@ import pytest
 
 import zoo
 from zoo.data import Dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
+from zoo.evaluation.test_set import load_test_split
 from zoo.models.inference import predict_batched
 
 ROOT = Path(__file__).parents[2]

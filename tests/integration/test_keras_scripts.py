@@ -10,7 +10,7 @@ import pytest
 from keras import layers
 
 import zoo
-from zoo.data.test_split import load_test_split
+from zoo.evaluation.test_set import load_test_split
 
 pytestmark = pytest.mark.slow
 

@@ -1,7 +1,7 @@
 """Datasets and their splits, divided by a hash of the pixels.
 
 A `Dataset` has the examples to train on and those to validate on. It never has
-the test examples, which only `zoo.data.test_split` loads. An example is an
+the test examples, which only `zoo.evaluation.test_set` loads. An example is an
 image or a vector: a point in the plane, or features of an image.
 
 Splits go by the rank of a hash of the pixels, class by class. They depend on

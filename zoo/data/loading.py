@@ -49,7 +49,7 @@ def load_dataset(
 ) -> Dataset:
     """Loads the training and validation images of a dataset.
 
-    Test images are never loaded; see `zoo.data.test_split`.
+    Test images are never loaded; see `zoo.evaluation.test_set`.
 
     Args:
         name: one of `zoo datasets`, with a path where it ends in a colon.

@@ -5,6 +5,6 @@ misclassified.py  the misclassified examples with the largest losses
 compare.py        several runs on the same validation examples
 external.py       a run on another dataset than its own
 statistics.py     seeds of one config, and tests of differences
-test_log.py       the log of evaluations on test sets
+test_set.py       test images, and the log of evaluations on them
 landscape/        the loss as a function of the weights
 """

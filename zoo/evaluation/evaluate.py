@@ -20,10 +20,10 @@ from zoo.console import show_activity
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
 from zoo.data.datasets import find_dataset
-from zoo.data.test_split import load_test_split
 from zoo.data.transforms import draw_labels
 from zoo.errors import UserError, join_or
-from zoo.evaluation import test_log
+from zoo.evaluation import test_set
+from zoo.evaluation.test_set import load_test_split
 from zoo.models.inference import ModelLoader, predict_batched
 from zoo.options import suggest_choice
 from zoo.runs import Run
@@ -111,7 +111,7 @@ def evaluate_runs(
     check_same_task(runs)
     check_tta(tta)
     if split == "test":
-        test_log.check_readable(runs, runs_dir)
+        test_set.check_readable(runs, runs_dir)
     cache = cache or SplitCache()
     loader = ModelLoader()
     results = [
@@ -119,9 +119,9 @@ def evaluate_runs(
         for run in runs
     ]
     if split != "test":
-        return test_log.add_counts(runs, results, runs_dir)
+        return test_set.add_counts(runs, results, runs_dir)
     test_sets = [cache.fingerprint(run, split) for run in runs]
-    return test_log.log_results(runs, results, test_sets, runs_dir)
+    return test_set.log_results(runs, results, test_sets, runs_dir)
 
 
 @backend.fixed_settings()
@@ -136,7 +136,7 @@ def evaluate_validation(
     With a loader, the model is that of the run until the next one is loaded.
     """
     evaluated = _evaluate(run, "val", cache, loader=loader)
-    (result,) = test_log.add_counts([run], [evaluated.result], runs_dir)
+    (result,) = test_set.add_counts([run], [evaluated.result], runs_dir)
     return dataclasses.replace(evaluated, result=result)
 
 

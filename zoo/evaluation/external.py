@@ -36,9 +36,8 @@ from zoo.data.loading import (
     load_dataset,
     open_reader,
 )
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError, close_matches, join_and
-from zoo.evaluation import evaluate, test_log
+from zoo.evaluation import evaluate, test_set
 from zoo.evaluation.compare import check_plot_path
 from zoo.evaluation.new_accuracy import (
     fit_accuracies,
@@ -46,6 +45,7 @@ from zoo.evaluation.new_accuracy import (
     render_plot,
     save_plot,
 )
+from zoo.evaluation.test_set import load_test_split
 from zoo.evaluation.text import format_classes, format_corrected
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
@@ -131,7 +131,7 @@ def evaluate_external(
     target = None if plot is None else check_plot_path(plot)
     for run in runs:
         _check_run(run, name)
-    test_log.check_readable(runs, runs_dir)
+    test_set.check_readable(runs, runs_dir)
     mapped = [_load_mapped(run, name, split, data_dir) for run in runs]
     results = [
         _evaluate(run, found, runs_dir)
@@ -139,9 +139,9 @@ def evaluate_external(
     ]
     if mapped[0].external.split in (TEST, ALL):
         prints = [found.fingerprint for found in mapped]
-        results = test_log.log_results(runs, results, prints, runs_dir, name)
+        results = test_set.log_results(runs, results, prints, runs_dir, name)
     else:
-        results = test_log.add_counts(runs, results, runs_dir, name)
+        results = test_set.add_counts(runs, results, runs_dir, name)
     if target is not None:
         save_plot(results, target)
     return results
@@ -231,7 +231,7 @@ def original_accuracy(run: Run, runs_dir: str) -> dict[str, Any] | None:
         interval; `None` if no validation examples were held out and the test
         set was never evaluated.
     """
-    recorded = test_log.recorded_test_result(run, runs_dir)
+    recorded = test_set.recorded_test_result(run, runs_dir)
     split = "test"
     if recorded is None:
         split, count = "val", run.resolved["data"]["val"]
@@ -575,7 +575,7 @@ def _format_head(results: Sequence[dict]) -> str:
     ]
     if first["split"] in (TEST, ALL):
         count = max(result["test_evaluations"] for result in results)
-        lines.append(test_log.describe_count(count))
+        lines.append(test_set.describe_count(count))
     return "\n".join(lines)
 
 

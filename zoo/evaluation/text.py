@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo.console import format_interval, format_percent, format_table
-from zoo.evaluation import test_log
+from zoo.evaluation import test_set
 from zoo.evaluation.evaluate import SPLITS, TOP_K
 from zoo.evaluation.statistics import format_seeds
 
@@ -57,7 +57,7 @@ def _format_head(result: dict) -> str:
             "training"
         )
     if result["split"] == "test":
-        text += f"\n{test_log.describe_count(result['test_evaluations'])}"
+        text += f"\n{test_set.describe_count(result['test_evaluations'])}"
     return text
 
 
@@ -237,7 +237,7 @@ def _format_score(config: dict, name: str) -> str:
 def _format_test_evaluations(results: Sequence[dict]) -> str:
     """Returns the count of evaluations, and intervals corrected for it."""
     count = max(result["test_evaluations"] for result in results)
-    lines = [test_log.describe_count(count)]
+    lines = [test_set.describe_count(count)]
     for result in results:
         if text := format_corrected(result):
             lines.append(f"{result['run']}: {text}")

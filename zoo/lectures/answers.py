@@ -24,7 +24,7 @@ from zoo.evaluation.statistics import (
     paired_bootstrap,
     seed_stats,
 )
-from zoo.evaluation.test_log import recorded_test_result
+from zoo.evaluation.test_set import recorded_test_result
 from zoo.models.inference import predict_batched
 from zoo.run_store import RunStore
 from zoo.runs import Run, RunGroup

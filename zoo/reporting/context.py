@@ -17,9 +17,9 @@ from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import Finding
 from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import UserError
-from zoo.evaluation import evaluate, test_log
+from zoo.evaluation import evaluate, test_set
 from zoo.evaluation.statistics import config_hash
-from zoo.evaluation.test_log import EvaluationLog, log_dir
+from zoo.evaluation.test_set import EvaluationLog, log_dir
 from zoo.models.inference import ModelLoader
 from zoo.runs import Run
 
@@ -243,7 +243,7 @@ def _test_result(
         "test_evaluations": count,
     }
     if "correct" in result:
-        result["corrected"] = test_log.corrected_ci(result, count)
+        result["corrected"] = test_set.corrected_ci(result, count)
     return result
 
 

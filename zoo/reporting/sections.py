@@ -31,7 +31,7 @@ from zoo.errors import UserError, join_and
 from zoo.evaluation import compare
 from zoo.evaluation.compare import format_value
 from zoo.evaluation.statistics import BOOKKEEPING_OPTIONS, all_options
-from zoo.evaluation.test_log import describe_count
+from zoo.evaluation.test_set import describe_count
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
 from zoo.reporting.context import ReportContext, without_paths

@@ -16,7 +16,7 @@ from zoo.console import (
     tensorboard_command,
 )
 from zoo.errors import join_and
-from zoo.evaluation.test_log import describe_count
+from zoo.evaluation.test_set import describe_count
 from zoo.runs import Run, RunGroup, SweepFolder
 from zoo.training.console import TrainingConsole
 from zoo.tuning.jobs import RunResult

@@ -40,7 +40,7 @@ from zoo.config import format_option
 from zoo.console import pluralize
 from zoo.errors import Interrupted, Lost, UserError
 from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
-from zoo.evaluation.test_log import EvaluationLog, log_dir, recorded_test_result
+from zoo.evaluation.test_set import EvaluationLog, log_dir, recorded_test_result
 from zoo.io import remove_temporary_files
 from zoo.run_store import RunStore, check_backend, default_name, new_id
 from zoo.runs import RESULT_FILE, SWEEP_FILE, Run, RunWriter, SweepFolder

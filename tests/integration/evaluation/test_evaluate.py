@@ -13,7 +13,7 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics
-from zoo.evaluation.test_log import EvaluationLog, describe_count, ordinal
+from zoo.evaluation.test_set import EvaluationLog, describe_count, ordinal
 from zoo.evaluation.text import format_result
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole

@@ -9,7 +9,7 @@ from keras import layers
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics
-from zoo.evaluation.test_log import EvaluationLog
+from zoo.evaluation.test_set import EvaluationLog
 from zoo.evaluation.text import format_result, format_results
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train

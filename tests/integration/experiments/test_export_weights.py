@@ -11,9 +11,9 @@ from experiments import export_weights, record_results
 from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
+from zoo.evaluation.test_set import load_test_split
 from zoo.pretrained import PretrainedRun
 from zoo.runs import Run
 from zoo.training.console import TrainingConsole

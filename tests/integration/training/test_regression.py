@@ -13,9 +13,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate
+from zoo.evaluation.test_set import load_test_split
 from zoo.evaluation.text import format_result
 from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume

@@ -15,7 +15,7 @@ from keras import layers
 from PIL import Image
 
 import zoo
-from zoo.data.test_split import load_test_split
+from zoo.evaluation.test_set import load_test_split
 
 MODELS = ("mlp", "lenet5")
 

@@ -8,8 +8,8 @@ from PIL import Image
 
 from zoo.data import load_dataset
 from zoo.data.folder import split_of_name
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 
 def save(path, pixels, **options):

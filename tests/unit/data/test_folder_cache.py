@@ -9,8 +9,8 @@ from PIL import Image
 
 from zoo.data import folder, image_files, load_dataset, parallel_decoding
 from zoo.data.loading import download
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 
 @pytest.fixture

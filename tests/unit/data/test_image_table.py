@@ -5,8 +5,8 @@ import pytest
 from PIL import Image
 
 from zoo.data import load_dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 
 def write(folder, text, count=24):

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from zoo.data import arrays, load_dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 
 def random_images(count, seed=0, shape=(6, 5, 3)):

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from zoo.data import load_dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 GOOD = "".join(
     f"{i},{-i / 2},{'red' if i % 2 else 'blue'}\n" for i in range(40)

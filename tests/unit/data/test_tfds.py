@@ -15,9 +15,9 @@ from zoo.data import arrays, load_dataset, tfds
 from zoo.data.cache import resolve_data_dir
 from zoo.data.datasets import find_dataset
 from zoo.data.loading import download
-from zoo.data.test_split import load_test_split
 from zoo.data.tfds import prepared_builder
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 SVHN, _ = find_dataset("svhn")
 SIZES = {"train": 60, "test": 20, "extra": 5}

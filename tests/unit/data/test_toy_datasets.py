@@ -5,8 +5,8 @@ import pytest
 
 from zoo.data import load_dataset
 from zoo.data.datasets import find_dataset
-from zoo.data.test_split import load_test_split
 from zoo.data.toy_datasets import BUMPS, NOISE_STD, bumps
+from zoo.evaluation.test_set import load_test_split
 
 POINTS = ("moons", "circles", "spiral", "xor")
 POINT_FINGERPRINTS = {

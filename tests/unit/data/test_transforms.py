@@ -11,10 +11,10 @@ from scipy.stats import chisquare
 from zoo.config import TrainConfig, parse_option
 from zoo.data import Dataset, load_dataset
 from zoo.data.dataset import Split
-from zoo.data.test_split import load_test_split
 from zoo.data.transforms import draw_labels, randomize_labels
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
+from zoo.evaluation.test_set import load_test_split
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 

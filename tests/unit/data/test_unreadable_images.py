@@ -10,8 +10,8 @@ from PIL import Image
 
 from zoo.config import TrainConfig
 from zoo.data import folder, image_files, load_dataset
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
+from zoo.evaluation.test_set import load_test_split
 
 RANDOM = np.random.default_rng(0)
 

@@ -12,9 +12,9 @@ from scipy.stats import pearsonr
 
 from tests.unit.data_checks.conftest import save, textures
 from zoo.data import load_dataset, near_duplicates
-from zoo.data.test_split import load_test_split
 from zoo.data_checks import inspect, read_folder
 from zoo.data_checks.stats import thumbnail
+from zoo.evaluation.test_set import load_test_split
 
 
 @pytest.fixture(scope="module")

@@ -6,7 +6,6 @@ from PIL import Image
 
 from zoo.data import load_dataset
 from zoo.data.dataset import Split
-from zoo.data.test_split import load_test_split
 from zoo.errors import UserError
 from zoo.evaluation.external import (
     ExternalSplit,
@@ -14,6 +13,7 @@ from zoo.evaluation.external import (
     map_classes,
     match_channels,
 )
+from zoo.evaluation.test_set import load_test_split
 
 KNOWN = ("airplane", "fire truck", "T-shirt/top")
 

@@ -11,7 +11,7 @@ import pytest
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.evaluation.test_log import FILE_NAME, EvaluationLog, log_dir
+from zoo.evaluation.test_set import FILE_NAME, EvaluationLog, log_dir
 from zoo.runs import Run
 
 ROOT = Path(__file__).parents[3]
@@ -62,7 +62,7 @@ def test_a_run_whose_folder_was_moved_has_its_log_beside_it(run, tmp_path):
 
 WRITER = """
 import sys
-from zoo.evaluation.test_log import EvaluationLog
+from zoo.evaluation.test_set import EvaluationLog
 log = EvaluationLog(sys.argv[1])
 for i in range(int(sys.argv[3])):
     run = {"run": f"{sys.argv[2]}-{i}", "padding": "x" * 20_000}
@@ -165,7 +165,7 @@ def test_what_was_returned_is_kept_when_its_writer_is_killed(log, after):
 KILLED_IN_THE_MIDDLE = """
 import os, signal, sys
 from zoo import io
-from zoo.evaluation import test_log
+from zoo.evaluation import test_set
 class Os:
     def __getattr__(self, name):
         return getattr(os, name)
@@ -174,7 +174,7 @@ class Os:
         os.kill(os.getpid(), signal.SIGKILL)
 io.os = Os()
 line = {"dataset": "digits", "test_set": "11", "runs": [{"run": "torn"}]}
-test_log.EvaluationLog(sys.argv[1]).append([line])
+test_set.EvaluationLog(sys.argv[1]).append([line])
 """
 
 

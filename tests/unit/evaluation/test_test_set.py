@@ -13,7 +13,7 @@ from PIL import Image
 import zoo
 from zoo.data import load_dataset
 from zoo.data.preprocess import fit_statistics
-from zoo.data.test_split import load_test_split
+from zoo.evaluation.test_set import load_test_split
 
 
 def imported(source):
@@ -73,12 +73,12 @@ def reached(start):
 def test_no_chain_of_imports_leads_from_training_to_the_test_split():
     found = reached("zoo.training")
     assert {"zoo.data.loading", "zoo.models", "zoo.summaries"} <= found
-    assert "zoo.data.test_split" not in found
+    assert "zoo.evaluation.test_set" not in found
     assert not [name for name in found if name.startswith("zoo.evaluation")]
 
 
 def test_a_chain_of_imports_that_leads_there_would_be_found():
-    assert "zoo.data.test_split" in reached("zoo.evaluation")
+    assert "zoo.evaluation.test_set" in reached("zoo.evaluation")
 
 
 def test_a_use_of_the_public_function_would_be_found():

@@ -1,5 +1,9 @@
-"""The log of test-set evaluations: `test_evaluations.jsonl` beside the runs.
+"""The test set: its images, and the log of evaluations on it.
 
+Training, and all that it imports, never imports this module: test images are
+loaded when the user asks for the test split, and never otherwise.
+
+`test_evaluations.jsonl`, beside the runs, is the log of test-set evaluations.
 A test set gives an unbiased estimate once. Who evaluates on it, changes
 something and evaluates again starts to select by it, and part of a better
 score is luck. So every evaluation on a test set is logged before its result
@@ -25,6 +29,16 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
+from zoo.data.dataset import Split
+from zoo.data.loading import (
+    TEST,
+    TRAIN,
+    DatasetReader,
+    find_groups,
+    open_reader,
+    train_test_indices,
+)
+from zoo.data.transforms import filter_split, find_labels
 from zoo.evaluation.statistics import config_hash
 from zoo.io import JsonlFile
 from zoo.metrics import CONFIDENCE, binomial_ci
@@ -269,3 +283,43 @@ def ordinal(number: int) -> str:
     is_teen = number % 100 in (11, 12, 13)
     suffixes = {1: "st", 2: "nd", 3: "rd"}
     return f"{number}{'th' if is_teen else suffixes.get(number % 10, 'th')}"
+
+
+def load_test_split(
+    name: str,
+    *,
+    data_dir: str | None = None,
+    image_size: int | tuple[int, int] | None = None,
+    resize: str = "crop",
+    group_by: str | None = None,
+    classes: Sequence[str] = (),
+    skip_unreadable: bool = False,
+) -> Split:
+    """Loads the test split of a dataset.
+
+    Args:
+        name: one of `zoo datasets`, with a path where it ends in a colon.
+        data_dir: as in `load_dataset`.
+        image_size: as for the training images.
+        resize: as for the training images.
+        group_by: as for the training images.
+        classes: names of the classes that were trained on; all by default.
+        skip_unreadable: as in `load_dataset`.
+
+    Raises:
+        UserError: there is no such dataset, or it cannot be read.
+    """
+    _, reader = open_reader(name, data_dir, image_size, skip_unreadable, resize)
+    split = _read_test_split(reader, group_by)
+    if not classes:
+        return split
+    return filter_split(split, find_labels(classes, reader.class_names, name))
+
+
+def _read_test_split(reader: DatasetReader, group_by: str | None) -> Split:
+    if TEST in reader.split_sizes:
+        return reader.read(TEST)[0]
+    everything, hashes = reader.read(TRAIN)
+    groups = find_groups(reader, everything, hashes, group_by)
+    _, held_out = train_test_indices(reader, everything, hashes, groups)
+    return everything.take(held_out)
