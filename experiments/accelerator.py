@@ -22,7 +22,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from zoo.cli.reproduce import read_flags
+from zoo.cli.lecture import read_flags
 from zoo.config import DEFAULTS
 from zoo.console import format_table
 from zoo.errors import Interrupted, UserError

@@ -25,7 +25,7 @@ from typing import Any
 from benchmarks.results import cpu_model
 from experiments import figures
 from zoo import metrics, recipes
-from zoo.cli.reproduce import read_flags
+from zoo.cli.lecture import read_flags
 from zoo.config import TrainConfig
 from zoo.console import format_count, format_duration
 from zoo.errors import UserError

@@ -22,8 +22,8 @@ import numpy as np
 
 from experiments import figures
 from experiments.figures import Figure
+from zoo.cli.lecture import read_flags
 from zoo.cli.output import redirect_stderr
-from zoo.cli.reproduce import read_flags
 from zoo.config import DEFAULTS
 from zoo.errors import Interrupted, UserError
 from zoo.io import atomic_write

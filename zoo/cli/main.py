@@ -83,6 +83,7 @@ FILES = {
     "export": "trained_runs",
     "lecture": "lecture",
     "play": "lecture",
+    "reproduce": "lecture",
     "train": "train",
     "vary": "train",
 }

@@ -9,7 +9,7 @@ from experiments import figures
 from experiments.figures import __main__ as command
 from experiments.figures import learning, toy
 from zoo import recipes
-from zoo.cli.reproduce import read_flags
+from zoo.cli.lecture import read_flags
 from zoo.data import toy_datasets
 from zoo.errors import UserError
 from zoo.runs import Run

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import accelerator
-from zoo.cli.reproduce import read_flags
+from zoo.cli.lecture import read_flags
 from zoo.errors import UserError
 from zoo.tuning import suites
 

@@ -9,8 +9,8 @@ import pytest
 
 from experiments import record_results
 from zoo import pretrained, recipes
+from zoo.cli.lecture import read_flags
 from zoo.cli.main import main
-from zoo.cli.reproduce import read_flags
 from zoo.errors import UserError
 from zoo.tuning import suites
 from zoo.tuning.jobs import RunResult
