@@ -32,10 +32,9 @@ from zoo.tuning.retrain import (
     has_interval,
     recipe_names,
 )
-from zoo.tuning.search import Search
 from zoo.tuning.space import format_values
 from zoo.tuning.sweep_config import NUM_KEPT, SweepConfig
-from zoo.tuning.trials import CSV_FILE, Trial, rank_trials, trial_name
+from zoo.tuning.trials import CSV_FILE, Search, Trial, rank_trials, trial_name
 
 NUM_SHOWN = 10  # trials in the table at the end
 

@@ -60,10 +60,10 @@ from zoo.tuning.retrain import (
     has_interval,
     summarize_retraining,
 )
-from zoo.tuning.search import Search
 from zoo.tuning.space import format_values
 from zoo.tuning.sweep_config import NUM_KEPT, PATHS, SweepConfig
 from zoo.tuning.trials import (
+    Search,
     Trial,
     rank_trials,
     trial_config,
