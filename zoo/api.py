@@ -485,8 +485,7 @@ def diagnose(run: RunLike = "last", *, runs_dir: str = RUNS_DIR) -> Result:
         runs_dir: Folder in which runs are found by name.
     """
     from zoo import diagnostics
-    from zoo.diagnostics.findings import as_json, format_findings
-    from zoo.diagnostics.run_stats import RunStats
+    from zoo.diagnostics.findings import RunStats, as_json, format_findings
 
     stats = RunStats.of(find_run(run, runs_dir))
     findings = diagnostics.diagnose(stats)

@@ -24,8 +24,7 @@ from zoo.console import (
 )
 from zoo.data.datasets import find_dataset
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.findings import as_json, format_findings
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import RunStats, as_json, format_findings
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import check_split, check_tta
 from zoo.evaluation.landscape import DEFAULTS as LANDSCAPE_DEFAULTS

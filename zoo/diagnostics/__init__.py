@@ -1,8 +1,7 @@
 """Problems in a run and what to try next, from the metrics that it recorded.
 
-    run_stats.py             what a run recorded, and what rules ask about it
-    findings.py              findings, their severity and advice; as text
-                             and as JSON
+    findings.py              what a run recorded, and findings on it: their
+                             severity and advice, as text and as JSON
     optimization_rules.py    rules on inputs, initial weights, learning rate
                              and layers
     learning_curve_rules.py  rules on learning curves and predictions
@@ -15,8 +14,14 @@ from __future__ import annotations
 
 from zoo.diagnostics import learning_curve_rules as curves
 from zoo.diagnostics import optimization_rules as optimization
-from zoo.diagnostics.findings import ERROR, INFO, WARNING, Finding, Rule
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import (
+    ERROR,
+    INFO,
+    WARNING,
+    Finding,
+    Rule,
+    RunStats,
+)
 
 __all__ = [
     "ERROR",

@@ -10,6 +10,7 @@ from zoo.diagnostics.findings import (
     WARNING,
     Changes,
     Finding,
+    RunStats,
     longer,
     propose,
     scaled_learning_rate,
@@ -17,7 +18,6 @@ from zoo.diagnostics.findings import (
     target,
 )
 from zoo.diagnostics.optimization_rules import MAX_UPDATE_RATIO
-from zoo.diagnostics.run_stats import RunStats
 
 MIN_PROGRESS = 0.1  # of the way from the majority baseline to perfect
 IMBALANCED_FRACTION = 0.6  # of examples in the largest class

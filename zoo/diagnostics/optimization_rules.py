@@ -10,13 +10,13 @@ from zoo.diagnostics.findings import (
     WARNING,
     Changes,
     Finding,
+    RunStats,
     one_digit,
     option_value,
     propose,
     scaled_learning_rate,
     tag,
 )
-from zoo.diagnostics.run_stats import RunStats
 from zoo.errors import join_and
 
 # Inputs as the network sees them.

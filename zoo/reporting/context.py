@@ -14,8 +14,7 @@ from zoo.config import DEFAULTS
 from zoo.console import format_count
 from zoo.data import Split
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.findings import Finding
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import Finding, RunStats
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, test_set
 from zoo.evaluation.statistics import config_hash

@@ -29,8 +29,7 @@ from zoo.console import (
 from zoo.data import Dataset
 from zoo.data.arrays import dark_pixels_warning
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.findings import INFO, Finding, headline
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import INFO, Finding, RunStats, headline
 from zoo.errors import Diverged, join_and
 from zoo.resolve import LARGE_DATASET
 from zoo.runs import Run

@@ -13,7 +13,7 @@ import pytest
 
 from zoo.cli.main import main
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import RunStats
 from zoo.run_store import RunStore
 
 pytestmark = pytest.mark.slow

@@ -10,8 +10,7 @@ import pytest
 
 from zoo.cli import train as verb
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.findings import INFO
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import INFO, RunStats
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 

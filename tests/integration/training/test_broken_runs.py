@@ -16,8 +16,7 @@ from sklearn.datasets import load_digits
 from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.findings import INFO
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import INFO, RunStats
 from zoo.errors import Diverged
 from zoo.models import register_model
 from zoo.run_store import RunStore

@@ -11,7 +11,7 @@ from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.transforms import draw_labels
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import RunStats
 from zoo.errors import Interrupted
 from zoo.evaluation import evaluate, statistics
 from zoo.run_store import RunStore

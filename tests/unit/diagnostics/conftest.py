@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from zoo.diagnostics.run_stats import RunStats
+from zoo.diagnostics.findings import RunStats
 
 CONFIG = {
     "model": "mlp",
