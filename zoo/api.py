@@ -42,10 +42,10 @@ from zoo.api_arguments import (
     training_console,
     values_text,
 )
-from zoo.api_result import Result, RunList, checks_result, sweep_result
 from zoo.commands import Target
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError
+from zoo.results import Result, RunList, checks_result, sweep_result
 from zoo.run_store import RunStore
 from zoo.runs import Run
 

@@ -9,13 +9,13 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from zoo import backend
-from zoo.api_result import Result
 from zoo.config import DEFAULTS
 from zoo.errors import UserError, close_matches
 from zoo.evaluation import evaluate
 from zoo.features import handcrafted
 from zoo.features.bag_of_visual_words import NEARNESS
 from zoo.models.inference import predict_batched
+from zoo.results import Result
 from zoo.run_store import RunStore
 from zoo.runs import Run
 from zoo.summaries import drawing, explanations

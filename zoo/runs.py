@@ -38,7 +38,7 @@ import zipfile
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from zoo import backend, io, notebook_html, run_files
+from zoo import backend, io, results, run_files
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, WITH_PATH, TrainConfig
 from zoo.errors import Locked, UserError
@@ -91,7 +91,7 @@ class Run:
         return self.name if is_below else str(self.path)
 
     def _repr_html_(self) -> str:
-        return notebook_html.run(self)
+        return results.run_html(self)
 
     @property
     def config(self) -> TrainConfig:

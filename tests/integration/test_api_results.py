@@ -9,9 +9,9 @@ from PIL import Image
 from scipy.special import softmax
 
 import zoo
-from zoo.api_result import Result
 from zoo.cli.main import main
 from zoo.data import load_dataset
+from zoo.results import Result
 
 
 @pytest.fixture(scope="session")

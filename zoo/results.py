@@ -1,28 +1,107 @@
-"""What notebooks show of runs and results: HTML of tables, curves, text.
+"""What the functions of `zoo` return: numbers by name, a text, a figure.
 
-Colors are those of the notebook's own text, so that it is legible on a light
-and on a dark page.
+Notebooks show results and runs as HTML: tables, curves, text. Colors are those
+of the notebook's own text, so that it is legible on a light and on a dark page.
 """
 
 from __future__ import annotations
 
 import base64
+import dataclasses
 import html
 import io
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from zoo.errors import UserError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from PIL.Image import Image
+
     from zoo.runs import Run
+
+
+class RunList(list["Run"]):
+    """Runs, which a notebook shows as a table."""
+
+    def _repr_html_(self) -> str:
+        """Returns the table, for notebooks."""
+        return runs_html(self)
+
+
+class Result(dict):
+    """Numbers by name, as `--json` prints them, with a text and a figure.
+
+    Printed, or shown in a notebook, it is the text that the command prints.
+
+    Args:
+        values: The numbers.
+        text: The text, or a function that returns it.
+        draw: Draws the figure, uint8 `[H, W, 3]`; there is none if not given.
+    """
+
+    def __init__(
+        self,
+        values: Mapping[str, Any],
+        text: str | Callable[[], str],
+        draw: Callable[[], np.ndarray] | None = None,
+    ):
+        super().__init__(values)
+        self._text = text
+        self._draw = draw
+
+    def __str__(self) -> str:
+        return self._text if isinstance(self._text, str) else self._text()
+
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        printer.text(str(self))
+
+    def _repr_html_(self) -> str:
+        """Returns the text and the figure, for notebooks."""
+        return text_html(str(self), self.image)
+
+    @property
+    def image(self) -> Image | None:
+        """The figure, which a notebook shows; `None` if there is none."""
+        from PIL import Image
+
+        return None if self._draw is None else Image.fromarray(self._draw())
+
+
+def checks_result(results: Sequence[Any]) -> Result:
+    """Returns what `zoo.check` found, a line for each check."""
+    width = max(len(result.name) for result in results)
+    lines = [
+        f"{result.name:<{width}} {'ok' if result.ok else 'not ok':<7} "
+        f"{result.text}"
+        for result in results
+    ]
+    rows = [dataclasses.asdict(result) for result in results]
+    is_ok = all(result.ok for result in results)
+    return Result({"ok": is_ok, "checks": rows}, "\n".join(lines))
+
+
+def sweep_result(
+    name: str, result: Mapping[str, Any], objective: str
+) -> Result:
+    """Returns what `zoo.sweep` found, a line for each of the best trials."""
+    lines = [f"{name}: {result['trials']} trials, {result['status']}"]
+    for best in result["best"]:
+        values = " ".join(f"{k}={v}" for k, v in best["values"].items())
+        lines.append(
+            f"best trial: {best['trial']}, {values}, {objective} "
+            f"{best['score']:.4f}"
+        )
+    return Result(result, "\n".join(lines))
+
 
 WIDTH, HEIGHT = 360, 120  # of a curve, in pixels
 COLORS = ("#1f77b4", "#ff7f0e")
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+def _table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Returns a table; without a head if there are no columns."""
     head = ""
     if columns:
@@ -37,7 +116,7 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     return f"<table>{head}<tbody>{body}</tbody></table>"
 
 
-def curves(series: Mapping[str, Sequence[float | None]], title: str) -> str:
+def _curves(series: Mapping[str, Sequence[float | None]], title: str) -> str:
     """Returns curves over the epochs as SVG; empty if nothing is finite.
 
     Args:
@@ -80,7 +159,7 @@ def curves(series: Mapping[str, Sequence[float | None]], title: str) -> str:
     )
 
 
-def text(content: str, image: Any = None) -> str:
+def text_html(content: str, image: Any = None) -> str:
     """Returns a text as it is printed, and a figure of Pillow below it."""
     block = f'<pre style="white-space:pre">{html.escape(content)}</pre>'
     if image is None:
@@ -100,15 +179,15 @@ RUN_COLUMNS = (
 )
 
 
-def run(found: Run) -> str:
+def run_html(found: Run) -> str:
     """Returns the facts and the learning curves of a run."""
     try:
         cells, history = _run_row(found), found.history
     except UserError as error:
-        return text(str(error))
-    facts = table((), zip(RUN_COLUMNS, cells, strict=True))
+        return text_html(str(error))
+    facts = _table((), zip(RUN_COLUMNS, cells, strict=True))
     plots = [
-        curves(
+        _curves(
             {
                 name: [row.get(name) for row in history]
                 for name in (column, f"val_{column}")
@@ -120,9 +199,9 @@ def run(found: Run) -> str:
     return facts + "".join(plots)
 
 
-def runs(found: Iterable[Run]) -> str:
+def runs_html(found: Iterable[Run]) -> str:
     """Returns a table with a row for each run."""
-    return table(RUN_COLUMNS, map(_run_row, found))
+    return _table(RUN_COLUMNS, map(_run_row, found))
 
 
 def _run_row(found: Run) -> tuple[str, ...]:
