@@ -651,7 +651,7 @@ def inspect(data: Data, *, data_dir: str | None = None) -> Result:
     """
     from zoo import data_checks
     from zoo.console import expand_commands
-    from zoo.data_checks import contact_sheet, text
+    from zoo.data_checks import report as data_report
 
     name = make_dataset(data, None, None, {"data_dir": data_dir})[0]
     if name is None:
@@ -663,9 +663,9 @@ def inspect(data: Data, *, data_dir: str | None = None) -> Result:
         stats = data_checks.read_dataset(name, data_dir)
     findings = data_checks.inspect(stats)
     return Result(
-        text.as_json(stats, findings, None),
-        expand_commands(text.format_report(stats, findings)),
-        lambda: contact_sheet.draw(stats),
+        data_report.as_json(stats, findings, None),
+        expand_commands(data_report.format_report(stats, findings)),
+        lambda: data_report.draw_contact_sheet(stats),
     )
 
 

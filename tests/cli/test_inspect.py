@@ -11,7 +11,7 @@ from PIL import Image
 from tests.unit.data_checks.conftest import make, save, textures
 from zoo.api_arguments import dataset_name
 from zoo.cli.main import main
-from zoo.data_checks.contact_sheet import tile
+from zoo.data_checks.report import tile
 
 
 @pytest.fixture(scope="session")

@@ -338,15 +338,9 @@ def run_inspect(argv: list[str]) -> int:
 def _inspect(
     command: Command, dataset: str, folder: Path | None, sheet: Path
 ) -> str:
-    from zoo.data_checks import (
-        contact_sheet,
-        inspect,
-        read_dataset,
-        read_folder,
-        text,
-    )
+    from zoo.data_checks import inspect, read_dataset, read_folder, report
 
-    contact_sheet.check_path(sheet, folder)
+    report.check_sheet_path(sheet, folder)
     if folder is not None:
         stats = read_folder(str(folder))
     else:
@@ -354,12 +348,12 @@ def _inspect(
     findings = inspect(stats)
     kept = sheet.exists() and not command.values.overwrite
     if not kept:
-        contact_sheet.write(sheet, stats)
+        report.write_contact_sheet(sheet, stats)
     if command.values.json:
-        return json.dumps(text.as_json(stats, findings, str(sheet)), indent=1)
+        return json.dumps(report.as_json(stats, findings, str(sheet)), indent=1)
     output = "exists; --overwrite replaces it" if kept else "is written"
-    report = expand_commands(text.format_report(stats, findings))
-    return f"{report}\n\ncontact sheet {sheet} {output}"
+    text = expand_commands(report.format_report(stats, findings))
+    return f"{text}\n\ncontact sheet {sheet} {output}"
 
 
 def _contact_sheet_path(

@@ -1,10 +1,10 @@
 """Checks of images before anything is trained on them.
 
-stats.py            what is recorded of every image, from a folder of image
-                    files or from any other dataset
-checks.py           rules: a function from `DatasetStats` to findings each
-contact_sheet.py    a plot with a few images of each class
-text.py             statistics and findings as text and as JSON
+stats.py     what is recorded of every image, from a folder of image
+             files or from any other dataset
+checks.py    rules: a function from `DatasetStats` to findings each
+report.py    statistics and findings as text and as JSON, and a contact
+             sheet with a few images of each class
 """
 
 from zoo.data_checks.checks import inspect

@@ -20,7 +20,7 @@ from zoo import backend, metrics
 from zoo.commands import Target
 from zoo.console import expand_command, format_table, pluralize
 from zoo.data import Split
-from zoo.data_checks.contact_sheet import tile
+from zoo.data_checks.report import tile
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import (
     check_split,
