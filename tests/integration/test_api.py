@@ -113,7 +113,7 @@ def test_a_person_trains_on_arrays_of_their_own(tmp_path):
     assert run.resolved["data"]["class_names"] == ["dark", "bright"]
     assert run.metrics["best_val_accuracy"] >= 0.9
     with pytest.raises(zoo.UserError, match="arrays"):
-        evaluate.evaluate_run(run, "val")
+        evaluate.evaluate_runs([run], "val")[0]
 
 
 def test_a_registered_model_of_ones_own_is_trained(tmp_path, table_of_models):
@@ -525,7 +525,7 @@ def test_the_saved_model_gives_the_scored_logits_where_there_is_no_zoo(
     for logits in np.load(tmp_path / "logits.npy"):
         np.testing.assert_allclose(logits, scored, rtol=1e-4, atol=1e-4)
         right = int((logits.argmax(axis=1) == sealed.labels).sum())
-        assert right == evaluate.evaluate_run(trained, "test")["correct"]
+        assert right == evaluate.evaluate_runs([trained], "test")[0]["correct"]
 
 
 def test_float_pixels_are_not_cut_to_whole_numbers(trained):
@@ -537,7 +537,7 @@ def test_float_pixels_are_not_cut_to_whole_numbers(trained):
 
 
 def test_scores_can_be_read_as_json(trained):
-    text = json.dumps(evaluate.evaluate_run(trained, "val"))
+    text = json.dumps(evaluate.evaluate_runs([trained], "val")[0])
     assert json.loads(text)["examples"] == 144
 
 

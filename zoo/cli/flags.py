@@ -106,6 +106,12 @@ class Command:
                 name, option.help, option.group, option.common
             )
 
+    def define_runs(self, data_dir: bool = True) -> None:
+        """Defines the flags by which runs are found, and their data."""
+        if data_dir:
+            self.text("data_dir", None, DATA_DIR)
+        self.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+
     def parse(self, argv: list[str]) -> list[str] | None:
         """Parses the words after the command.
 

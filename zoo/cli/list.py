@@ -13,7 +13,7 @@ from pathlib import Path
 from zoo import recipes
 from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
-from zoo.config import DEFAULTS, OPTIONS, parse_option
+from zoo.config import OPTIONS, parse_option
 from zoo.console import (
     expand_commands,
     format_count,
@@ -151,7 +151,7 @@ RUN_HEADS = ("run", "status", "epochs", "best on validation")
 def run_runs(argv: list[str]) -> int:
     """Lists the runs, oldest first; returns the exit code."""
     command = Command("zoo runs", "List the runs, oldest first.")
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs(data_dir=False)
     command.switch("json", "print JSON")
     command.switch("trials", "also list the trials of sweeps")
     if command.parse(argv) is None:

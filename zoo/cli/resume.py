@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from zoo.cli import distributed, multirun, sweep
 from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import redirect_stderr
-from zoo.config import DEFAULTS, parse_option
+from zoo.config import parse_option
 from zoo.run_store import RunStore, run_id_in, sweep_path_of
 from zoo.runs import SWEEP_FILE, Run, SweepFolder
 
@@ -24,7 +24,7 @@ def run(argv: list[str]) -> int:
         "finished one. RUN is a name, a unique prefix, a folder or `last`.",
         words=("[RUN]",),
     )
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs(data_dir=False)
     command.text(
         "epochs",
         None,

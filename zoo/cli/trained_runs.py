@@ -15,7 +15,6 @@ from typing import Any, TextIO
 from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import print_error, redirect_stderr
 from zoo.commands import Target
-from zoo.config import DEFAULTS
 from zoo.console import (
     Progress,
     format_duration,
@@ -80,7 +79,7 @@ def run_evaluate(argv: list[str]) -> int:
         "averages the logits of an image and its mirror image, flip_shift six "
         "views (Jordan 2024)",
     )
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs(data_dir=False)
     command.switch("json", "print JSON")
     words = command.parse(argv)
     if words is None:
@@ -170,8 +169,7 @@ def run_compare(argv: list[str]) -> int:
         "the seed are one config; a group's name stands for its runs.",
         words=("RUN...",),
     )
-    command.text("data_dir", None, DATA_DIR)
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs()
     command.text(
         "plot", None, "write the learning curves to this PNG, replacing it"
     )
@@ -234,7 +232,7 @@ def run_diagnose(argv: list[str]) -> int:
         "most severe first, and what to try next.",
         words=("[RUN]",),
     )
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs(data_dir=False)
     command.switch("json", "print JSON")
     given = command.parse(argv)
     if given is None:
@@ -264,8 +262,7 @@ def run_misclassified(argv: list[str]) -> int:
     command.text("count", "40", COUNT.help)
     command.text("split", "val", "examples to evaluate: val or train")
     command.text("out", None, "folder to write to (default: RUN/misclassified)")
-    command.text("data_dir", None, DATA_DIR)
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs()
     words = command.parse(argv)
     if words is None:
         return 0
@@ -320,8 +317,7 @@ def run_landscape(argv: list[str]) -> int:
         default = shown.partition("=")[2]
         help = f"{option.help} (default {default})"
         command.text(name, default, help)
-    command.text("data_dir", None, DATA_DIR)
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs()
     words = command.parse(argv)
     if words is None:
         return 0
@@ -430,8 +426,7 @@ def run_report(argv: list[str]) -> int:
     )
     command.text("out", None, "file to write")
     command.switch("overwrite", "replace the file of --out if it exists")
-    command.text("data_dir", None, DATA_DIR)
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs()
     words = command.parse(argv)
     if words is None:
         return 0
@@ -473,7 +468,7 @@ def run_predict(argv: list[str]) -> int:
         words=("IMAGE...",),
     )
     command.text("top", "2", "number of classes to print, most likely first")
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs(data_dir=False)
     command.switch("json", "print JSON")
     command.text("out", None, "CSV file to write, a row for each image")
     command.switch("overwrite", "replace an existing file")
@@ -563,8 +558,7 @@ def run_export(argv: list[str]) -> int:
         "out", None, "file or folder to write (default: RUN/exports/NAME)"
     )
     command.switch("overwrite", "replace an existing export")
-    command.text("data_dir", None, DATA_DIR)
-    command.text("runs_dir", DEFAULTS["runs_dir"], "folder of the run folders")
+    command.define_runs()
     words = command.parse(argv)
     if words is None:
         return 0

@@ -231,3 +231,11 @@ def find_dataset(name: str) -> tuple[DatasetInfo, str]:
         )
     known = [info.name + "PATH" * info.name.endswith(":") for info in DATASETS]
     raise unknown_name_error("dataset", name, known, "zoo datasets")
+
+
+def is_hflip_safe(name: str) -> bool:
+    """Whether a horizontal flip is known to preserve the class of a dataset."""
+    try:
+        return find_dataset(name)[0].hflip_safe
+    except UserError:
+        return False  # a dataset of the user's, by another name

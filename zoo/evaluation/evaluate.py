@@ -19,7 +19,7 @@ from zoo.config import DEFAULTS
 from zoo.console import show_activity
 from zoo.data import Dataset, Split, load_dataset
 from zoo.data.dataset import fingerprint
-from zoo.data.datasets import find_dataset
+from zoo.data.datasets import is_hflip_safe
 from zoo.data.transforms import draw_labels
 from zoo.errors import UserError, join_or
 from zoo.evaluation import test_set
@@ -69,13 +69,6 @@ def check_split(split: str, allow_test: bool = True) -> None:
     known = [name for name in SPLITS if allow_test or name != "test"]
     if split not in known:
         raise UserError(f"unknown --split={split}; choose {join_or(known)}.")
-
-
-def evaluate_run(
-    run: Run, split: str, runs_dir: str = DEFAULTS["runs_dir"]
-) -> dict[str, Any]:
-    """Returns the metrics of one run; see `evaluate_runs`."""
-    return evaluate_runs([run], split, runs_dir)[0]
 
 
 @backend.fixed_settings()
@@ -160,7 +153,7 @@ def _evaluate(
     else:
         outputs, averaged = predict_views(model, part.images, tta)
         augmented["tta"] = tta_metrics(averaged, part.labels, tta)
-        augmented["tta"]["mirror_safe"] = _is_mirror_safe(run)
+        augmented["tta"]["mirror_safe"] = is_hflip_safe(run.config.dataset)
     if part.labels.dtype.kind == "f":
         values = regression_metrics(outputs, part.labels)
     else:
@@ -263,14 +256,6 @@ def tta_metrics(
         **_accuracy("", metrics.count_correct(logits, labels), len(labels)),
         "negative_log_likelihood": metrics.cross_entropy(logits, labels),
     }
-
-
-def _is_mirror_safe(run: Run) -> bool:
-    """Whether mirror images are known to be of the same class."""
-    try:
-        return find_dataset(run.config.dataset)[0].hflip_safe
-    except UserError:
-        return False  # a dataset of the user's, by another name
 
 
 def _accuracy(prefix: str, correct: int, examples: int) -> dict[str, Any]:

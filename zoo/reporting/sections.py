@@ -24,7 +24,7 @@ from zoo.console import (
     format_shape,
     pluralize,
 )
-from zoo.data.datasets import DatasetInfo, find_dataset
+from zoo.data.datasets import DatasetInfo, find_dataset, is_hflip_safe
 from zoo.diagnostics import findings as diagnostics_text
 from zoo.diagnostics.findings import ERROR, INFO, WARNING
 from zoo.errors import UserError, join_and
@@ -422,16 +422,12 @@ class _StoredDataset:
     @classmethod
     def of(cls, run: Run) -> _StoredDataset:
         data = run.resolved["data"]
-        try:
-            hflip_safe = find_dataset(data["name"])[0].hflip_safe
-        except UserError:
-            hflip_safe = False
         return cls(
             data["name"],
             range(data["train"]),
             data["task"],
             len(data["input_shape"]) == 1,
-            hflip_safe,
+            is_hflip_safe(data["name"]),
             tuple(data["input_shape"]),
             range(data["val"]),
         )

@@ -11,8 +11,6 @@ import dataclasses
 import importlib
 from collections.abc import Callable, Iterable
 
-from zoo.errors import UserError, close_matches, join_or
-
 # Words for several kinds at once.
 GROUPS = ("default", "all", "none")
 
@@ -138,20 +136,6 @@ SUMMARIES = (
 # fmt: on
 
 NAMES = tuple(spec.name for spec in SUMMARIES)
-
-
-def check_names(names: Iterable[str]) -> None:
-    """Raises `UserError` for a name that is neither a kind nor a group."""
-    names = tuple(names)
-    known = GROUPS + NAMES
-    for name in names:
-        if name not in known:
-            close = close_matches(name, known, 1)
-            hint = f"did you mean {close[0]}? C" if close else "c"
-            raise UserError(
-                f"--summaries={','.join(names)}: unknown summary {name!r}; "
-                f"{hint}hoose {join_or(known)}."
-            )
 
 
 def select(

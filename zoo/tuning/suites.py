@@ -149,16 +149,6 @@ def describe_suites() -> str:
     return "\n".join(lines)
 
 
-def recipes_without_suite() -> list[str]:
-    """Returns the names of recipes that no suite lists."""
-    listed = {
-        suite.recipe(label)
-        for suite in list_suites().values()
-        for label in suite.labels
-    }
-    return [r.name for r in recipes.list_recipes() if r.name not in listed]
-
-
 def check_data(
     suite: Suite, read: ReadFlags, data_dir: str | None = None
 ) -> None:

@@ -112,7 +112,7 @@ def test_each_engine_scores_the_runs_of_both_alike(
     words = ["jax", "tf", "--json", f"--runs_dir={runs_dir}"]
     on_other = json.loads(zoo("evaluate", *words))["runs"]
     for run, there in zip((on_jax, on_tensorflow), on_other, strict=True):
-        here = evaluate.evaluate_run(run, "val", str(runs_dir))
+        here = evaluate.evaluate_runs([run], "val", str(runs_dir))[0]
         assert there["accuracy"] == here["accuracy"]
         assert there["loss"] == pytest.approx(here["loss"], rel=1e-5)
 

@@ -44,7 +44,7 @@ def test_two_runs_are_compared_by_mcnemar(two, weak, strong):
 
 
 def test_each_run_has_the_accuracy_and_interval_of_evaluate(two, weak):
-    alone = evaluate.evaluate_run(weak, "val")
+    alone = evaluate.evaluate_runs([weak], "val")[0]
     found = two["runs"][0]
     for name in ("correct", "accuracy", "accuracy_low", "accuracy_high"):
         assert found[name] == alone[name]
@@ -148,7 +148,7 @@ def test_runs_that_predict_numbers_are_compared_by_squared_error(make):
     first = make("bumps", **options)
     second = make("bumps-longer", **{**options, "steps": 60})
     found = compare.compare_runs([first, second])
-    errors = [evaluate.evaluate_run(run, "val") for run in (first, second)]
+    errors = evaluate.evaluate_runs([first, second], "val")
     for row, error in zip(found["runs"], errors, strict=True):
         expected = error["mean_squared_error"]
         assert row["mean_squared_error"] == pytest.approx(expected)

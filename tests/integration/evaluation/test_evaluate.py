@@ -54,7 +54,7 @@ def evaluated(run):
     logits = np.float64(run.load_model().predict(part.images, verbose=0))
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))
     chances = weights / weights.sum(axis=1, keepdims=True)
-    return part.labels, chances, evaluate.evaluate_run(run, "val")
+    return part.labels, chances, evaluate.evaluate_runs([run], "val")[0]
 
 
 def test_every_score_agrees_with_scikit_learn(evaluated):
@@ -92,7 +92,7 @@ def test_the_loss_is_what_was_minimized(tmp_path):
         runs_dir=str(tmp_path),
     )  # fmt: skip
     run = train(config, console=TrainingConsole(quiet=True))
-    result = evaluate.evaluate_run(run, "val")
+    result = evaluate.evaluate_runs([run], "val")[0]
     assert result["loss"] == pytest.approx(run.metrics["val_loss"], rel=1e-4)
     assert result["loss"] != result["negative_log_likelihood"]
 
@@ -102,14 +102,19 @@ def test_ten_classes_have_no_top_5(evaluated):
 
 
 def test_validation_metrics_log_nothing(copies, tmp_path):
-    assert evaluate.evaluate_run(copies[0], "val")["test_evaluations"] == 0
+    assert (
+        evaluate.evaluate_runs([copies[0]], "val")[0]["test_evaluations"] == 0
+    )
     assert EvaluationLog(tmp_path).read() == []
 
 
 def test_each_test_set_evaluation_is_counted_and_its_interval_wider(
     copies, tmp_path
 ):
-    told = [evaluate.evaluate_run(run, "test", str(tmp_path)) for run in copies]
+    told = [
+        evaluate.evaluate_runs([run], "test", str(tmp_path))[0]
+        for run in copies
+    ]
     assert [result["test_evaluations"] for result in told] == [1, 2, 3]
     first, second, third = (result["corrected"] for result in told)
     assert first["accuracy_low"] == pytest.approx(told[0]["accuracy_low"])
@@ -118,7 +123,7 @@ def test_each_test_set_evaluation_is_counted_and_its_interval_wider(
     assert third["accuracy_low"] < second["accuracy_low"]
     assert third["accuracy_high"] > second["accuracy_high"]
     assert (
-        evaluate.evaluate_run(copies[0], "val", str(tmp_path))[
+        evaluate.evaluate_runs([copies[0]], "val", str(tmp_path))[0][
             "test_evaluations"
         ]
         == 3
@@ -141,14 +146,14 @@ def test_each_config_counts_once(copies, tmp_path):
 
 
 def test_a_run_outside_runs_dir_has_its_log_beside_it(copies, tmp_path):
-    evaluate.evaluate_run(copies[0], "test", str(tmp_path / "other"))
+    evaluate.evaluate_runs([copies[0]], "test", str(tmp_path / "other"))[0]
     assert len(EvaluationLog(tmp_path).read()) == 1
 
 
 def test_an_evaluation_that_cannot_be_logged_is_not_returned(copies, tmp_path):
     EvaluationLog(tmp_path).path.mkdir()
     with pytest.raises(UserError, match="cannot be read"):
-        evaluate.evaluate_run(copies[0], "test", str(tmp_path))
+        evaluate.evaluate_runs([copies[0]], "test", str(tmp_path))[0]
 
 
 def test_a_run_on_other_images_is_not_evaluated(copies, tmp_path):
@@ -158,7 +163,7 @@ def test_a_run_on_other_images_is_not_evaluated(copies, tmp_path):
     path.with_name("SHA256SUMS").unlink(missing_ok=True)
     path.write_text(json.dumps(resolved))
     with pytest.raises(UserError, match="not those"):
-        evaluate.evaluate_run(copies[0], "test", str(tmp_path))
+        evaluate.evaluate_runs([copies[0]], "test", str(tmp_path))[0]
     assert EvaluationLog(tmp_path).read() == []
 
 

@@ -82,7 +82,7 @@ def test_where_the_run_was_exported_is_not_told(run, exported):
 def test_the_test_score_is_the_ledger_s_and_no_other(run, exported, tmp_path):
     assert exported.facts["test"] is None
     assert "| not evaluated |" in export_weights.card(exported)
-    result = evaluate.evaluate_run(run, "test", run.config.runs_dir)
+    result = evaluate.evaluate_runs([run], "test", run.config.runs_dir)[0]
     again = export_weights.export(run, run.config.runs_dir, tmp_path)
     test = load_test_split("digits")
     logits = run.load_model().predict(test.images, verbose=0)

@@ -57,7 +57,7 @@ def nearest(runs_dir):
 
 
 def test_the_saved_model_takes_raw_pixels_and_scores_as_the_run_did(on_hog):
-    scored = evaluate.evaluate_run(on_hog, "val")
+    scored = evaluate.evaluate_runs([on_hog], "val")[0]
     reached = on_hog.metrics["best_val_accuracy"]
     assert scored["accuracy"] == pytest.approx(reached)
     assert on_hog.load_model().input_shape == (None, 8, 8, 1)
@@ -200,7 +200,7 @@ def test_learning_by_heart_takes_no_update_and_is_complete(nearest):
 
 
 def test_what_was_remembered_scores_the_same_from_its_folder(nearest):
-    scored = evaluate.evaluate_run(nearest, "val")
+    scored = evaluate.evaluate_runs([nearest], "val")[0]
     reached = nearest.metrics["val_accuracy"]
     assert scored["accuracy"] == pytest.approx(reached)
     assert scored["loss"] == pytest.approx(nearest.metrics["val_loss"], 1e-4)
@@ -215,7 +215,7 @@ def test_its_only_row_and_point_are_those_of_update_0(nearest):
 
 def test_the_nearest_example_of_a_training_image_is_itself(runs_dir):
     run = trained(runs_dir, model="knn", model_arg={"neighbors": 1})
-    assert evaluate.evaluate_run(run, "train")["accuracy"] == 1
+    assert evaluate.evaluate_runs([run], "train")[0]["accuracy"] == 1
 
 
 def test_a_memory_without_validation_images_is_complete(runs_dir):

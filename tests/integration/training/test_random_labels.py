@@ -73,7 +73,7 @@ def test_a_warning_comes_before_training(trained):
 
 def test_the_test_split_is_scored_by_its_true_labels(trained):
     run, _ = trained
-    result = evaluate.evaluate_run(run, "test", str(run.path.parent))
+    result = evaluate.evaluate_runs([run], "test", str(run.path.parent))[0]
     # 360 images: more than a third right would be no chance.
     assert result["accuracy"] < 1 / 3
     assert "random_labels" not in result
@@ -81,7 +81,7 @@ def test_the_test_split_is_scored_by_its_true_labels(trained):
 
 def test_training_examples_are_scored_by_true_and_by_random_labels(trained):
     run, _ = trained
-    result = evaluate.evaluate_run(run, "train", str(run.path.parent))
+    result = evaluate.evaluate_runs([run], "train", str(run.path.parent))[0]
     assert result["accuracy"] < 1 / 3
     assert result["random_labels"]["accuracy"] > 0.9
     assert result["random_labels"]["changed"] > 75
@@ -166,6 +166,6 @@ def test_features_are_learned_from_with_the_random_labels(tmp_path):
         TrainConfig(**options, runs_dir=str(tmp_path)),
         console=TrainingConsole(quiet=True),
     )
-    result = evaluate.evaluate_run(run, "train", str(tmp_path))
+    result = evaluate.evaluate_runs([run], "train", str(tmp_path))[0]
     # The nearest neighbour of a training example is itself.
     assert result["random_labels"]["accuracy"] == 1

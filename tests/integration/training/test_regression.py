@@ -76,7 +76,7 @@ def test_the_console_speaks_of_numbers(trained):
 
 
 def test_a_test_score_is_error_and_share_explained(trained):
-    result = evaluate.evaluate_run(trained[0], "test")
+    result = evaluate.evaluate_runs([trained[0]], "test")[0]
     sealed = load_test_split("bumps")
     error = squared_error(trained[0], sealed)
     assert result["examples"] == len(sealed) == 150

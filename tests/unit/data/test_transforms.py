@@ -75,7 +75,7 @@ def test_a_run_on_some_classes_is_scored_on_these(tmp_path):
     )
     run = train(config, console=TrainingConsole(quiet=True))
     images, labels = expected(load_test_split("digits"))
-    found = evaluate.evaluate_run(run, "test", str(tmp_path))
+    found = evaluate.evaluate_runs([run], "test", str(tmp_path))[0]
     answers = run.load_model().predict(images, verbose=0).argmax(axis=1)
     assert found["examples"] == len(labels)
     assert found["correct"] == (answers == labels).sum()

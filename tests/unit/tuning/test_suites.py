@@ -21,7 +21,12 @@ CASES = [(s, budget) for s in SUITES.values() for budget in suites.BUDGETS]
 
 
 def test_every_recipe_is_in_a_suite():
-    assert suites.recipes_without_suite() == []
+    listed = {
+        suite.recipe(label)
+        for suite in suites.list_suites().values()
+        for label in suite.labels
+    }
+    assert {recipe.name for recipe in recipes.list_recipes()} <= listed
 
 
 @pytest.mark.parametrize(

@@ -54,7 +54,7 @@ def test_the_center_is_what_the_run_is_evaluated_at(name, request):
     )
     line = scan_landscape(run, wanted)["line"]
     for split in ("train", "val"):
-        evaluated = evaluate.evaluate_run(run, split)
+        evaluated = evaluate.evaluate_runs([run], split)[0]
         assert line[split]["loss"][1] == pytest.approx(
             evaluated["loss"], rel=1e-6
         )
@@ -119,7 +119,7 @@ def test_a_path_leads_from_one_run_to_another(linear, trained, runs_dir):
     )
     path = scan_landscape(linear, wanted, str(runs_dir))["path"]
     for run, index in ((linear, 0), (other, -1)):
-        evaluated = evaluate.evaluate_run(run, "val")["loss"]
+        evaluated = evaluate.evaluate_runs([run], "val")[0]["loss"]
         found = path["val"]["loss"][index]
         assert found == pytest.approx(evaluated, rel=1e-6)
 
