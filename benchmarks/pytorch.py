@@ -112,8 +112,8 @@ def tensors(split, mean, std):
     import torch
     from torch.utils.data import TensorDataset
 
-    centred = ((split.images - mean) / std).astype(np.float32)
-    channels_first = np.ascontiguousarray(centred.transpose(0, 3, 1, 2))
+    centered = ((split.images - mean) / std).astype(np.float32)
+    channels_first = np.ascontiguousarray(centered.transpose(0, 3, 1, 2))
     labels = torch.from_numpy(split.labels.astype(np.int64))
     return TensorDataset(torch.from_numpy(channels_first), labels)
 

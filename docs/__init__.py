@@ -1,1 +1,1 @@
-"""How the pictures in README are made."""
+"""How the screenshots in README are made."""

@@ -1,4 +1,4 @@
-"""TensorBoard in a headless Chromium, for pictures and for tests.
+"""TensorBoard in a headless Chromium, for screenshots and for tests.
 
 Needs Chromium, its driver and the extra `browser`. TensorBoard draws most of
 its page inside shadow roots and one part in a frame; what is looked for here

@@ -25,12 +25,12 @@ from PIL import Image
 from docs import browser
 
 HERE = Path(__file__).parent
-COLOURS = 64  # of a picture's palette; charts need no more
+COLORS = 64  # of a screenshot's palette; charts need no more
 SETTLED = 3  # seconds in which a card has been drawn to its end
 
 
 @dataclasses.dataclass(frozen=True)
-class Picture:
+class Screenshot:
     """A run, and what is shown of it.
 
     Attributes:
@@ -45,28 +45,28 @@ class Picture:
 
 
 MLP = "--model=mlp --dataset=digits"
-PICTURES = {
-    "healthy": Picture("--model=lenet5 --dataset=digits", "^(logits|loss)$"),
-    "overfitting": Picture(
+SCREENSHOTS = {
+    "healthy": Screenshot("--model=lenet5 --dataset=digits", "^(logits|loss)$"),
+    "overfitting": Screenshot(
         f"{MLP} --train_examples=150 --dropout=0 --schedule=constant "
         "--epochs=160 --summary_every=40",
         "^(accuracy|loss)$",
     ),
-    "exploding": Picture(
+    "exploding": Screenshot(
         f"{MLP} --activation=leaky_relu --batch_size=full --optimizer=sgd "
         "--learning_rate=1 --warmup_epochs=0 --schedule=constant --epochs=15",
         "^(loss|weights/hidden2)$",
         log=True,
     ),
-    "dead": Picture(
+    "dead": Screenshot(
         f"{MLP} --learning_rate=0.1 --warmup_epochs=0 --schedule=constant "
         "--epochs=10 --summaries=default,activations",
         "^(dead_units/hidden1_activation|loss)$",
     ),
-    "lr_sgd": Picture(
+    "lr_sgd": Screenshot(
         "--recipe=lecture/low_contrast_lr_sgd", "^(confusion|logits)$"
     ),
-    "lr_adam_ms1": Picture(
+    "lr_adam_ms1": Screenshot(
         "--recipe=lecture/low_contrast_lr_adam_ms1", "^(confusion|logits)$"
     ),
 }
@@ -93,14 +93,14 @@ def _zoo(*words: str, folder: Path | None = None) -> None:
     )
 
 
-def shoot(board: browser.Board, picture: Picture) -> Image.Image:
-    """Returns the cards with a picture's tags."""
-    board.open("timeseries", tagFilter=picture.tags, smoothing="0")
+def shoot(board: browser.Board, screenshot: Screenshot) -> Image.Image:
+    """Returns the cards with a screenshot's tags."""
+    board.open("timeseries", tagFilter=screenshot.tags, smoothing="0")
     board.wait(lambda: len(board.find("card-view")) > 1, "cards")
     # The table below a curve says nothing that the curve does not.
     _click(board, "metrics-dashboard-settings-component input[type=checkbox]")
     _click(board, "[aria-label='Toggle settings side pane']")
-    if picture.log:
+    if screenshot.log:
         _click(board, "[title='More line chart options']")
         _click(board, "[aria-label^='Toggle Y-axis log scale']")
     time.sleep(SETTLED)
@@ -117,19 +117,19 @@ def shoot_report(board: browser.Board, page: Path) -> Image.Image:
 
 
 def make(name: str, folder: Path) -> Image.Image:
-    """Trains the run of a picture, and returns the picture."""
+    """Trains the run of a screenshot, and returns the screenshot."""
     if name == "report":
         # From within, so that its commands are those of a run at home.
         _zoo("train", *REPORT.split(), folder=folder)
         page = folder / "runs" / "lenet5-mnist" / "report.html"
         with browser.browsing("about:blank", WIDTH, HEIGHT) as board:
             return shoot_report(board, page)
-    train(name, PICTURES[name].flags, folder)
+    train(name, SCREENSHOTS[name].flags, folder)
     with (
         browser.serving(folder / name) as address,
         browser.browsing(address, 1300, 900) as board,
     ):
-        return shoot(board, PICTURES[name])
+        return shoot(board, SCREENSHOTS[name])
 
 
 def _click(board: browser.Board, selector: str) -> None:
@@ -138,14 +138,14 @@ def _click(board: browser.Board, selector: str) -> None:
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Makes the pictures that are named, or all; returns the exit code."""
+    """Makes the screenshots that are named, or all; returns the exit code."""
     parser = argparse.ArgumentParser(
         "python -m docs.screenshots",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("names", nargs="*", metavar="NAME")
-    known = [*PICTURES, "report"]
+    known = [*SCREENSHOTS, "report"]
     names = parser.parse_args(argv).names or known
     if wrong := browser.missing() or ", ".join(set(names) - set(known)):
         print(f"docs.screenshots: {wrong}", file=sys.stderr)
@@ -154,7 +154,7 @@ def main(argv: list[str] | None = None) -> int:
         for name in names:
             image = make(name, Path(folder)).convert("RGB")
             path = HERE / "images" / f"{name}.png"
-            image.quantize(COLOURS).save(path, optimize=True)
+            image.quantize(COLORS).save(path, optimize=True)
             print(f"{path.name}: {path.stat().st_size / 1000:.0f} kB")
     return 0
 
