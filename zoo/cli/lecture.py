@@ -28,8 +28,9 @@ def run_lecture(argv: list[str]) -> int:
         "zoo lecture [NAME [STEP]]",
         "Go through a lecture: for each step a question, its commands, what "
         "to look at in TensorBoard, and the answer, computed from the runs "
-        "just made. Without NAME, list the lectures. The same command goes on "
-        "where it stopped. Without a terminal, the steps are printed.",
+        "just made. Without NAME, list the lectures. The same command "
+        "continues where it stopped. Without a terminal, the steps are "
+        "printed.",
         ("[NAME]", "[STEP]"),
     )
     command.switch("yes", "run every command, and wait for no answer")

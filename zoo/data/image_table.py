@@ -186,8 +186,8 @@ def _weights(rows: list[dict[str, str]], path: Path) -> np.ndarray | None:
         weights = np.array([np.nan])
     if not (np.isfinite(weights) & (weights >= 0)).all():
         raise UserError(
-            f"csv:{path} has a sample_weight that is no number of 0 or more; "
-            "give each row one."
+            f"csv:{path} has a sample_weight that is not a number of 0 or "
+            "more; give each row one."
         )
     return weights
 

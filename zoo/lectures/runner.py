@@ -201,7 +201,7 @@ class LectureSession:
         return Run(self._root / folder, folder)
 
     def _wants_more(self) -> bool:
-        text = self._ask("Enter goes on, q stops> ")
+        text = self._ask("Enter continues, q stops> ")
         return not text.strip().lower().startswith("q")
 
     # Commands.

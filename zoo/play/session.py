@@ -189,7 +189,7 @@ class PlaySession:
         """Ends the present run and begins another; returns its command.
 
         Raises:
-            UserError: The values are invalid; the present run goes on.
+            UserError: The values are invalid; the present run continues.
         """
         config = build_config(values, self.runs_dir)
         resolve_names(config)

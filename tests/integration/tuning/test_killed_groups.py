@@ -88,7 +88,7 @@ def test_an_interrupted_group_says_so_and_is_resumed_by_name(tmp_path):
     _, err = process.communicate()
     assert process.returncode == 130
     assert err.startswith("zoo: stopped with ") and err.count("\n") == 1
-    assert f"zoo resume g --runs_dir={tmp_path}` goes on." in err
+    assert f"zoo resume g --runs_dir={tmp_path}` continues." in err
     resumed = subprocess.run(
         [sys.executable, "-m", "zoo", "resume", tmp_path / "g"],
         cwd=ROOT,

@@ -72,7 +72,7 @@ def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
         ("path,label\n0.png,a\nno.png,b\n", "no.png"),
         (
             "path,label,weight\n0.png,a,1\n1.png,b,-1\n",
-            "sample_weight that is no number of 0 or more",
+            "sample_weight that is not a number of 0 or more",
         ),
     ],
 )
