@@ -105,6 +105,7 @@ def typed(tmp_path, capfd):
     return type_
 
 
+@pytest.mark.report
 def test_a_run_leaves_its_page_and_says_where(typed, tmp_path):
     code, page, said = typed()
     assert code == 0
@@ -112,6 +113,7 @@ def test_a_run_leaves_its_page_and_says_where(typed, tmp_path):
     assert "Validation accuracy</p>" in page and "completed" in page
 
 
+@pytest.mark.report
 def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
     def fail(*words):
         raise ZeroDivisionError("as a bug would")
@@ -125,6 +127,7 @@ def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
     assert RunStore(str(tmp_path)).find("a").status == "completed"
 
 
+@pytest.mark.report
 def test_a_run_that_diverges_leaves_a_page_that_says_so(typed):
     code, page, said = typed(
         "--model=mlp", "--model_arg=hidden=8", "--learning_rate=1e30"

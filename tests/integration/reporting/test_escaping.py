@@ -109,6 +109,7 @@ def test_names_of_runs_classes_and_data_are_escaped_on_a_page(
         assert str(escape(EVIL)) in page.text
 
 
+@pytest.mark.report
 def test_names_of_files_and_folders_are_escaped_on_a_page(tmp_path):
     random = np.random.default_rng(0)
     for label in ("<b>cat", "dog\"'&"):
