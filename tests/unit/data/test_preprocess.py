@@ -1,8 +1,6 @@
 """Statistics of the training inputs, and extra features, in the model."""
 
 import json
-import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
@@ -199,37 +197,6 @@ def test_statistics_can_be_read_from_a_model_that_normalizes_in_one_layer():
     resolved = json.loads((path / "resolved.json").read_text())
     wanted = Statistics.from_json(resolved["statistics"])
     np.testing.assert_equal(vars(statistics_of_layers(layers)), vars(wanted))
-
-
-LOAD = """
-import sys, keras, numpy as np
-for path in sys.argv[2:]:
-    model = keras.models.load_model(path + ".keras")
-    batch = np.load(path + "_in.npy")
-    np.save(path + "_out.npy", model.predict(batch, verbose=0))
-    if "zoo" in sys.modules: sys.exit(1)
-"""
-
-
-@pytest.mark.slow
-def test_saved_stages_load_in_a_keras_that_has_no_zoo(tmp_path):
-    images, batch = random_images(), random_images(4, seed=1)
-    paths, kept = [], []
-    for mean_subtraction in SUBTRACTIONS:
-        path = tmp_path / mean_subtraction
-        model = as_model(fit_statistics(images, mean_subtraction, "std"))
-        model.save(f"{path}.keras")
-        np.save(f"{path}_in.npy", batch)
-        kept.append(model.predict(batch, verbose=0))
-        paths.append(str(path))
-    subprocess.run(
-        [sys.executable, "-P", "-c", LOAD, "", *paths],
-        cwd=tmp_path,
-        check=True,
-        capture_output=True,
-    )
-    for path, before in zip(paths, kept, strict=True):
-        np.testing.assert_array_equal(np.load(f"{path}_out.npy"), before)
 
 
 X = np.random.default_rng(0).normal(size=(7, 3)).astype("float32")

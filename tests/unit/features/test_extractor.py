@@ -1,12 +1,13 @@
 """Features on disk: computed once, for these images and this extractor."""
 
+import keras
 import numpy as np
 import pytest
 
 from zoo.data import Split
 from zoo.errors import UserError
+from zoo.features import bag_of_visual_words, handcrafted
 from zoo.features import extractor as cache
-from zoo.features import handcrafted
 from zoo.run_store import RunStore
 
 
@@ -102,3 +103,12 @@ def test_a_folder_that_cannot_be_written_is_one_sentence(
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(UserError, match="choose another --runs_dir"):
         computed(split, extractor, tmp_path / "file")
+
+
+def test_nothing_in_an_extractor_is_trained(digits):
+    for extractor in (
+        handcrafted.build_hog((8, 8, 1)),
+        bag_of_visual_words.fit(digits),
+    ):
+        assert not extractor.model.trainable_weights
+        assert isinstance(extractor.model, keras.Model)

@@ -4,10 +4,6 @@ It stands apart from the contract of the other models: nothing in it is
 learned by gradients.
 """
 
-import subprocess
-import sys
-import textwrap
-
 import keras
 import numpy as np
 import pytest
@@ -89,34 +85,6 @@ def test_nothing_is_trained_and_the_last_layer_is_named_logits():
 
 def test_without_classes_it_ends_at_the_flattened_input():
     assert create_model("knn", 0, (8, 8, 1)).output_shape == (None, 64)
-
-
-LOADER = """
-    import sys
-    sys.modules["zoo"] = None  # as where the zoo is not installed
-    import keras, numpy as np
-    saved = np.load("knn.npz")
-    logits = keras.models.load_model("knn.keras")(saved["vectors"]).numpy()
-    assert np.abs(logits - saved["logits"]).max() < 1e-5
-"""
-
-
-# Keras's own saving, with NumPy 2.4.
-@pytest.mark.filterwarnings(
-    "ignore:__array__ implementation:DeprecationWarning"
-)
-@pytest.mark.slow
-def test_keras_alone_loads_it(split, tmp_path):
-    vectors, labels = split
-    model = trained(vectors[:100], labels[:100], neighbors=5)
-    logits = model.predict_on_batch(vectors[:20])
-    model.save(tmp_path / "knn.keras")
-    np.savez(tmp_path / "knn.npz", vectors=vectors[:20], logits=logits)
-    command = [sys.executable, "-c", textwrap.dedent(LOADER)]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

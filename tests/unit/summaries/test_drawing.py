@@ -107,7 +107,7 @@ def test_a_long_title_takes_more_lines():
 def test_pictures_need_neither_a_display_nor_matplotlib():
     program = (
         "import sys; sys.modules['matplotlib'] = None; import numpy as np\n"
-        "from zoo.summaries import animation, images, projector, toy_plots\n"
+        "from zoo.summaries import animation, images, tabs, toy_plots\n"
         "images.draw_confusion(np.eye(3, dtype=int), ('a', 'b', 'c'))\n"
     )
     bare = {k: v for k, v in os.environ.items() if k != "DISPLAY"}
