@@ -104,11 +104,22 @@ def folder(trained, tmp_path):
 
 @pytest.fixture(scope="session")
 def read(trained):
-    """Returns a function: the page about runs, by name and folder."""
+    """Returns a function: the page about runs, by name and folder.
 
-    def make(*names, folder=trained):
+    A page about the runs as they were trained is drawn once.
+    """
+    drawn = {}
+
+    def draw(names, folder):
         found = [RunStore(str(folder)).find(name) for name in names]
         return Page(render(collect_all(found, str(folder))))
+
+    def make(*names, folder=None):
+        if folder is not None:
+            return draw(names, folder)
+        if names not in drawn:
+            drawn[names] = draw(names, trained)
+        return drawn[names]
 
     return make
 

@@ -40,12 +40,12 @@ def test_a_run_that_repeats_another_names_it(read, folder, spoil):
     assert "Based on the run first; changed options: l2." in words
 
 
-def test_a_network_with_convolutions_shows_what_it_looks_at(read, folder):
-    page = read("filters", folder=folder)
+def test_a_network_with_convolutions_shows_what_it_looks_at(read):
+    page = read("filters")
     shown = [attrs.get("alt", "") for tag, attrs in page.tags if tag == "img"]
     assert "Grad-CAM of 10 validation images" in shown
     assert [alt for alt in shown if alt.startswith("Patches")] == [
         "Patches that excite conv1",
         "Patches that excite conv2",
     ]
-    assert "What it looks at" not in read("digits", folder=folder).words
+    assert "What it looks at" not in read("digits").words
