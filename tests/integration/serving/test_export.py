@@ -5,6 +5,7 @@ import errno
 import importlib.util
 import json
 import os
+import runpy
 import subprocess
 import sys
 import tempfile
@@ -89,22 +90,21 @@ def test_integers_that_change_predictions_are_not_kept(run, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
-def test_the_python_code_of_a_run_prints_its_predictions(colors, tmp_path):
+def test_the_python_code_of_a_run_prints_its_predictions(
+    colors, tmp_path, monkeypatch, capfd
+):
     made = export(colors, "python", str(tmp_path / "code"))
     found = FORMATS["python"].load(made.path)(COLORS)
     difference = found["logits"] - logits_of(colors, COLORS)
     assert np.abs(difference).max() < 1e-6
     np.save(tmp_path / "x.npy", np.full((2, 16, 16, 3), (250, 30, 30), "u1"))
-    done = subprocess.run(
-        [sys.executable, "-I", made.path / "model.py", tmp_path / "x.npy"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-    )
-    assert done.returncode == 0, done.stderr
+    monkeypatch.setitem(sys.modules, "zoo", None)  # as where it is not
+    monkeypatch.setattr(sys, "argv", ["model.py", str(tmp_path / "x.npy")])
+    runpy.run_path(str(made.path / "model.py"), run_name="__main__")
+    printed = capfd.readouterr().out
     script = (made.path / "model.py").read_text()
     assert "layers.Dense(3, name=" in script and "import zoo" not in script
-    assert [line.split()[1] for line in done.stdout.splitlines()] == ["red"] * 2
+    assert [line.split()[1] for line in printed.splitlines()] == ["red"] * 2
 
 
 def test_a_layer_that_is_not_of_keras_has_no_plain_code(tmp_path):

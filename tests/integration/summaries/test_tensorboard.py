@@ -1,14 +1,12 @@
 """What a real TensorBoard server shows of a run folder."""
 
 import json
-import re
-import subprocess
-import sys
 import urllib.parse
 import urllib.request
 from math import cos, pi
 
 import pytest
+from tensorboard import program
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
@@ -16,6 +14,10 @@ from tensorboard.backend.event_processing.event_accumulator import (
 from zoo.config import TrainConfig
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
+
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:html5lib's sanitizer is deprecated"
+)
 
 # The tags of one run, with the steps of their points: 1,293 training images
 # in batches of 8 are 162 updates an epoch, and a long epoch has a point of
@@ -48,28 +50,19 @@ def run(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def server(run):
-    """The address of a TensorBoard that watches the folder of all runs."""
-    process = subprocess.Popen(
-        [
-            sys.executable, "-m", "tensorboard.main",
-            "--logdir", str(run.path.parents[1]),
+    """The address of a TensorBoard that watches the folder of all runs.
+
+    It serves in a thread: as a process it would import TensorFlow again.
+    """
+    board = program.TensorBoard()
+    board.configure(
+        argv=[
+            "tensorboard", "--logdir", str(run.path.parents[1]),
             "--host", "127.0.0.1", "--port", "0",
             "--load_fast", "false", "--reload_interval", "0",
-        ],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
+        ]
     )  # fmt: skip
-    said = ""
-    for line in process.stderr:
-        said += line
-        if found := re.search(r"http://127\.0\.0\.1:\d+/", line):
-            break
-    else:
-        pytest.fail(f"TensorBoard did not start: {said}")
-    yield found.group(0)
-    process.terminate()
-    process.communicate()
+    return board.launch()
 
 
 def ask(server, path, **query):
