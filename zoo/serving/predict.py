@@ -12,7 +12,7 @@ from typing import Any, overload
 
 import numpy as np
 
-from zoo import backend, metrics, model_metadata, notebook_html
+from zoo import backend, metrics, model_metadata, results
 from zoo.config import DEFAULTS
 from zoo.console import (
     Progress,
@@ -114,7 +114,7 @@ class Predictions(Sequence[Prediction]):
 
     def _repr_html_(self) -> str:
         """Returns the text, for notebooks."""
-        return notebook_html.text(str(self))
+        return results.text_html(str(self))
 
     def table(self) -> str:
         """Returns a line per example: its file, and the classes."""
