@@ -1,6 +1,7 @@
 """Runs with --features, and runs that learn by heart, from end to end."""
 
 import json
+import shutil
 import subprocess
 import sys
 import textwrap
@@ -119,9 +120,9 @@ def test_features_of_a_run_that_has_features_itself_are_those(runs_dir, on_hog):
     assert run.resolved["features"]["size"] == 36
 
 
-def test_the_last_run_is_remembered_by_its_name(runs_dir):
+def test_the_last_run_is_remembered_by_its_name(runs_dir, on_hog):
     folder = runs_dir / "apart"
-    trained(folder, model="lr", epochs=1, run_name="first")
+    shutil.copytree(on_hog.path, folder / "first")
     run = trained(folder, model="lr", features="last", epochs=1)
     assert run.config.features == "first"
 
