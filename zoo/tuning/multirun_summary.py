@@ -22,6 +22,7 @@ from zoo.console import (
     format_interval,
     format_percent,
     format_table,
+    show_activity,
 )
 from zoo.errors import UserError, join_and
 from zoo.evaluation import compare
@@ -64,6 +65,7 @@ class MultirunProgress:
         self._began = clock()
         self._done = 0
         self._best: tuple[float, str] | None = None
+        self._show_activity()
 
     def ended(
         self, label: str, status: str, metrics: dict[str, Any], reason: str = ""
@@ -87,6 +89,11 @@ class MultirunProgress:
             seconds = (self._clock() - self._began) / self._done * left
             parts.append(f"about {format_duration(math.ceil(seconds))} left")
         self._print("; ".join(parts))
+        self._show_activity()
+
+    def _show_activity(self) -> None:
+        if self._done < self._total:
+            show_activity(f"training, {self._done} of {self._total} runs done")
 
 
 def _describe_end(status: str, metrics: dict[str, Any], reason: str) -> str:

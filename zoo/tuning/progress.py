@@ -195,6 +195,8 @@ class SweepProgress:
         self._num_workers = num_workers
         self._began = time.monotonic()
         self._time_left: TimeLeft | None = None
+        self._bar: tuple[str, int, int | None, str] | None = None
+        self._num_retrained = 0
         self._has_ended = folder.result.get("status") == "completed"
 
     def begin(self, search: Search, retrained: list[RetrainedRun]) -> None:
@@ -221,6 +223,9 @@ class SweepProgress:
             self._console.print(
                 f"resuming after {pluralize(len(trials), 'trial')}"
             )
+        self._num_retrained = len(retrained)
+        if not self._has_ended:
+            self._show_trials(search.trials())
 
     def trained(self, result: RunResult) -> None:
         """Counts a training; after the first one, prints the time left."""
@@ -228,6 +233,7 @@ class SweepProgress:
         self._time_left.add(result)
         if is_first and (text := self._time_left.format()):
             self._console.print_fields({"time": text})
+            self._show_bar()
 
     def trial(self, trial: Trial, trials: list[Trial]) -> None:
         """Prints the result of a trial, and the progress of the sweep."""
@@ -243,8 +249,7 @@ class SweepProgress:
         self._console.print(
             f"{trial_name(trial.number)}  {format_values(trial.values)}  {text}"
         )
-        total, details = self._settings.trials, self._details(trials)
-        self._console.show_progress("trials", len(trials), total, details, True)
+        self._show_trials(trials)
 
     def retrain(self, best: Trial) -> None:
         """Prints which runs follow the last trial."""
@@ -257,6 +262,7 @@ class SweepProgress:
             text += f"; the default recipe of {settings.config.model} with "
             text += "the same"
         self._console.print_fields({"retrain": text})
+        self._show_retrained()
 
     def retrained(self, run: RetrainedRun) -> None:
         """Prints the result of a retrained run."""
@@ -265,6 +271,8 @@ class SweepProgress:
             text = f"{self._settings.objective} {run.score:.4f}"
         name = run.run.removeprefix(f"{self._folder.name}/")
         self._console.print(f"{name}  {text}")
+        self._num_retrained += 1
+        self._show_retrained()
 
     def end(self, trials: list[Trial], result: dict[str, Any]) -> None:
         """Prints the best trials, the failed ones, and what to do next.
@@ -296,6 +304,22 @@ class SweepProgress:
                 )
         text = format_results(self._folder, settings, best[:1], result)
         self._console.print(text)
+
+    def _show_trials(self, trials: list[Trial]) -> None:
+        details = self._details(trials)
+        self._bar = "trials", len(trials), self._settings.trials, details
+        self._show_bar()
+
+    def _show_retrained(self) -> None:
+        total = Budget.of(self._settings).retrained
+        details = self._time_left.format()
+        self._bar = "retrained", self._num_retrained, total, details
+        self._show_bar()
+
+    def _show_bar(self) -> None:
+        """Shows the bar again, which every line removes."""
+        if self._bar:
+            self._console.show_progress(*self._bar, force=True)
 
     def _details(self, trials: list[Trial]) -> str:
         """Returns the best trial so far and the time left."""

@@ -13,7 +13,7 @@ from zoo.errors import Interrupted, UserError
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
-from zoo.tuning import multirun, workers
+from zoo.tuning import multirun, multirun_summary, workers
 from zoo.tuning.jobs import RunResult
 from zoo.tuning.multirun import MultirunConfig, seeds_from
 from zoo.tuning.multirun_summary import MultirunProgress, format_summary
@@ -270,3 +270,12 @@ def test_progress_tells_the_best_and_the_time_that_is_left():
         "10 s left",
         "3 of 3  c; accuracy 95.00 % in 9 s; best so far: this one",
     ]
+
+
+def test_a_terminal_shows_how_many_runs_are_done_until_all_are(monkeypatch):
+    shown = []
+    monkeypatch.setattr(multirun_summary, "show_activity", shown.append)
+    progress = MultirunProgress(2, str, lambda: 0.0)
+    progress.ended("a", "diverged", {})
+    progress.ended("b", "diverged", {})
+    assert shown == [f"training, {done} of 2 runs done" for done in (0, 1)]

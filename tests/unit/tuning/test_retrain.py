@@ -60,6 +60,29 @@ def run(folder, also=result_of, workers=1):
     return done, out.getvalue(), trials
 
 
+class Bars(TrainingConsole):
+    """A console that keeps how far its bars were."""
+
+    def __init__(self):
+        super().__init__(io.StringIO())
+        self.shown = []
+
+    def show_progress(self, text, done, total, details="", force=False):
+        self.shown.append((text, done, total))
+
+
+def test_a_bar_is_shown_from_the_first_trial_to_the_last_retrained_run(
+    tmp_path,
+):
+    asked, bars = settings(tmp_path, trials=2), Bars()
+    folder = begin(asked)
+    progress = SweepProgress(bars, folder, asked, 1)
+    run_sweep(folder, asked, progress, run_jobs=run_jobs)
+    trials = [("trials", done, 2) for done in range(3)]
+    retrained = [("retrained", done, 6) for done in range(7)]
+    assert list(dict.fromkeys(bars.shown)) == [*trials, *retrained]
+
+
 @pytest.mark.parametrize("tuner", ["random", "grid", "hyperband", "bayesian"])
 @pytest.mark.parametrize("workers", [1, 3])
 def test_the_best_trial_is_trained_again_with_fresh_seeds(
