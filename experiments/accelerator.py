@@ -22,7 +22,6 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from zoo.cli.lecture import read_flags
 from zoo.config import DEFAULTS
 from zoo.console import format_table
 from zoo.errors import Interrupted, UserError
@@ -70,7 +69,7 @@ def _train(flags: argparse.Namespace) -> int:
     suite = suites.find_suite(SUITE)
     if not flags.whole:
         suite = dataclasses.replace(suite, labels=suite.labels[:NUM_SHORT])
-    suites.check_data(suite, read_flags, flags.data_dir)
+    suites.check_data(suite, flags.data_dir)
     device = _measure_in_subprocess()
     if device["device"] == "cpu" and flags.budget == "full":
         raise UserError(
@@ -78,9 +77,7 @@ def _train(flags: argparse.Namespace) -> int:
             "reproduce cifar10` takes an hour, and `zoo doctor` lists the GPUs."
         )
     root = suites.run_folder(suite, flags.budget, flags.runs_dir)
-    suite_run = suites.SuiteRun(
-        suite, flags.budget, 1, root, read_flags, flags.data_dir
-    )
+    suite_run = suites.SuiteRun(suite, flags.budget, 1, root, flags.data_dir)
     suite_run.train(1, _say)
     rows = {
         label: speed(group.run(group.members[0]), device["flop_per_second"])

@@ -25,7 +25,6 @@ from typing import Any
 from benchmarks.results import cpu_model
 from experiments import figures
 from zoo import metrics, recipes
-from zoo.cli.lecture import read_flags
 from zoo.config import TrainConfig
 from zoo.console import format_count, format_duration
 from zoo.errors import UserError
@@ -156,7 +155,7 @@ def record(run: Run, runs_dir: str) -> tuple[str, dict[str, Any]]:
 
 def recipe_options(name: str) -> dict[str, Any]:
     """Returns what a recipe sets, by option, as JSON has it."""
-    return identifying_options(read_flags([f"--recipe={name}"]))
+    return identifying_options(recipes.read_config(name))
 
 
 def identifying_options(config: TrainConfig) -> dict[str, Any]:
@@ -403,7 +402,7 @@ def _budget(name: str) -> str:
     source = recipes.published(name)
     if source is None:
         return ""
-    config = read_flags([f"--recipe={name}"])
+    config = recipes.read_config(name)
     number, unit = source.length.split()
     own = config.epochs if unit == "epochs" else config.steps
     is_shorter = own < int(number.replace(",", ""))

@@ -19,9 +19,9 @@ _MODULES = {
     "zoo.api": (
         "check", "compare", "describe", "diagnose", "evaluate", "export",
         "inspect", "landscape", "list_datasets", "list_runs", "load_run",
-        "misclassified", "predict", "report", "resume", "sweep",
-        "train", "vary",
+        "misclassified", "predict", "report", "resume", "train",
     ),
+    "zoo.api_groups": ("reproduce", "sweep", "vary"),
     "zoo.backend": ("quiet",),
     "zoo.config": ("TrainConfig",),
     "zoo.data": ("Dataset", "load_dataset"),

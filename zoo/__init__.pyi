@@ -16,8 +16,11 @@ from zoo.api import (
     predict,
     report,
     resume,
-    sweep,
     train,
+)
+from zoo.api_groups import (
+    reproduce,
+    sweep,
     vary,
 )
 from zoo.backend import quiet
@@ -78,6 +81,7 @@ __all__ = [
     "quiet",
     "register_model",
     "report",
+    "reproduce",
     "resume",
     "show_features",
     "sweep",

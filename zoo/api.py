@@ -1,4 +1,4 @@
-"""Every command of `zoo` as a Python function.
+"""Every command of `zoo` as a Python function; `api_groups` has some too.
 
     import zoo
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
@@ -36,16 +36,13 @@ from zoo.api_arguments import (
     given_split,
     make_config,
     make_dataset,
-    make_placement,
     register,
-    space_text,
     training_console,
-    values_text,
 )
 from zoo.commands import Target
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.config import DEFAULTS
 from zoo.errors import UserError
-from zoo.results import Result, RunList, checks_result, sweep_result
+from zoo.results import Result, RunList, checks_result
 from zoo.run_store import RunStore
 from zoo.runs import Run
 
@@ -54,7 +51,6 @@ if TYPE_CHECKING:
 
     from zoo.serving.predict import Predictions
     from zoo.train_options import TrainOptions
-    from zoo.tuning.cluster import ClusterConfig
 
 RUNS_DIR = DEFAULTS["runs_dir"]
 
@@ -194,178 +190,6 @@ def check(
         raise UserError("zoo.check takes data by name or as arrays (x, y).")
     results = sanity_checks.check(make_config(model, name, options))
     return checks_result(results)
-
-
-# Several runs.
-
-
-def sweep(
-    model: str | TrainConfig = "lenet5",
-    data: Data | None = None,
-    *,
-    space: Mapping[str, Any] | None = None,
-    tuner: str = "random",
-    trials: int | None = None,
-    executions: int = 1,
-    objective: str | None = None,
-    select_epoch: str = "best",
-    retrain_seeds: int = 3,
-    keep: str = "best",
-    workers: int | str | None = None,
-    cluster: str | ClusterConfig | None = None,
-    sweep_name: str | None = None,
-    verbose: bool = True,
-    **options: Unpack[TrainOptions],
-) -> Result:
-    """Searches for good hyperparameters; each trial is an ordinary run.
-
-        zoo.sweep("mlp", space={"learning_rate": "log:1e-4:1e-1"}, trials=8)
-
-    Trials are trained in processes of their own, so a script calls it below
-    `if __name__ == "__main__":`. The same call with the same `sweep_name`
-    resumes a sweep. GPUs are left to the trials: this process has none
-    afterwards, unless it has used them before.
-
-    Args:
-        model: Name of a model, or a `TrainConfig`.
-        data: As `zoo.train` takes it.
-        space: Values of each option that is searched: a list, or a range as
-            text, such as `"0:0.5"`, `"0:0.5:0.1"` or `"log:1e-4:1e-1"`. By
-            default the search space of the model.
-        tuner: `random`, `grid`, `bayesian` or `hyperband`.
-        trials: Number of trials; by default 12, or the whole grid.
-        executions: Number of seeds of each trial.
-        objective: `val_accuracy` or `val_loss`.
-        select_epoch: Epoch whose value is the score: `best` or `last`.
-        retrain_seeds: Number of new seeds with which the best trial is
-            retrained.
-        keep: Whose models are kept: `best` or `all`.
-        workers: Number of trials that are trained at once, or `auto`; 1 by
-            default, and on a cluster as many as fit.
-        cluster: Address of a Ray cluster that trains the trials, `HOST:PORT`
-            or `auto`, or a `zoo.tuning.cluster.ClusterConfig` with the GPUs
-            and cores of a trial. All nodes must share `runs_dir`.
-        sweep_name: Name of the folder.
-        verbose: Whether to print the progress.
-        **options: Fields of `TrainConfig` that all trials share.
-
-    Returns:
-        The contents of `result.json`.
-    """
-    from zoo.training.console import TrainingConsole
-    from zoo.tuning.workers import hide_gpus, require_single_device
-
-    options = dict(options)
-    config = make_config(
-        model, make_dataset(data, None, None, options, model)[0], options
-    )
-    require_single_device(config)
-    hide_gpus()
-    from zoo.tuning.sweep import open_folder, run_placed_sweep
-    from zoo.tuning.sweep_config import resolve_sweep
-
-    settings = resolve_sweep(
-        config,
-        tuple(space_text(*pair) for pair in (space or {}).items()),
-        tuner=tuner,
-        trials=trials,
-        executions=executions,
-        objective=objective,
-        select_epoch=select_epoch,
-        factor=None,
-        keep=keep,
-        retrain_seeds=retrain_seeds,
-    )
-    folder = run_placed_sweep(
-        lambda: open_folder(settings, sweep_name),
-        settings,
-        TrainingConsole(quiet=not verbose),
-        make_placement(workers, cluster),
-        config.runs_dir,
-    )
-    result = folder.result
-    return sweep_result(folder.name, result, settings.objective)
-
-
-def vary(
-    run: RunLike | TrainConfig = "last",
-    *,
-    seeds: int | None = None,
-    folds: int | None = None,
-    workers: int | str | None = None,
-    cluster: str | ClusterConfig | None = None,
-    verbose: bool = True,
-    runs_dir: str = RUNS_DIR,
-    **options: Any,
-) -> Result:
-    """Varies one option of a run, and compares the results.
-
-        zoo.vary("last", learning_rate=[1e-4, 1e-3, 1e-2])
-        zoo.vary("last", seeds=5)  # or folds=5
-
-    Each value is an ordinary run, trained in a process of its own, so a
-    script calls it below `if __name__ == "__main__":`. The same call again
-    resumes what was interrupted, and repeats nothing.
-
-    Args:
-        run: The run to vary, or a `TrainConfig`.
-        seeds: Number of seeds of each value.
-        folds: Number of folds of a cross-validation, in the place of a list:
-            each run is validated on another part of the training examples.
-        workers: Number of runs that are trained at once, or `auto`; 1 by
-            default, and on a cluster as many as fit.
-        cluster: Ray cluster that trains the runs, as `zoo.sweep` takes it.
-        verbose: Whether to print the progress.
-        runs_dir: Folder of the runs.
-        **options: Fields of `TrainConfig`. A list gives the values of the
-            varied option; the others are changed in all runs.
-
-    Raises:
-        UserError: there is no list, or more than one.
-    """
-    from zoo.resolve import resolve_names
-    from zoo.training.console import TrainingConsole
-    from zoo.tuning import multirun
-    from zoo.tuning.multirun_summary import format_summary
-    from zoo.tuning.varied_option import VariedOption
-    from zoo.tuning.workers import hide_gpus, require_single_device
-
-    lists = {k: v for k, v in options.items() if isinstance(v, list)}
-    if folds and (lists or seeds):
-        raise UserError(
-            f"folds={folds} and {next(iter(lists), 'seeds')} both ask for "
-            "several runs; give one of them."
-        )
-    if len(lists) > 1 or not (lists or seeds or folds):
-        raise UserError(
-            "zoo.vary needs one option with a list of values, as in "
-            "zoo.vary(run, learning_rate=[1e-3, 1e-2]), seeds=3, or folds=5."
-        )
-    varied = multirun.all_folds(folds) if folds else None
-    for name, values in lists.items():
-        varied = VariedOption.parse(name, values_text(values))
-    parent = None
-    if not isinstance(run, TrainConfig):
-        parent = find_run(run, runs_dir)
-    config = parent.config if parent else run
-    changes = {k: v for k, v in options.items() if k not in lists}
-    config = config.replace(
-        **{"runs_dir": runs_dir, "run_name": None, **changes}
-    )
-    require_single_device(config)
-    group = config.run_name
-    base = resolve_names(config.replace(run_name=None))
-    base = base.replace(run_name=group)
-    asked = multirun.MultirunConfig(
-        base, multirun.seeds_from(base.seed, seeds or 1), varied
-    )
-    multirun.find_multirun(asked)  # mistakes are refused before Keras loads
-    hide_gpus()
-    print_fn = TrainingConsole(quiet=not verbose).print
-    result = multirun.run_placed_multirun(
-        asked, parent, make_placement(workers, cluster), print_fn
-    )
-    return Result(result.summary, format_summary(result.summary))
 
 
 # Runs.

@@ -10,13 +10,20 @@ from __future__ import annotations
 import dataclasses
 import decimal
 import functools
+import os
 import pathlib
 import tomllib
+from collections.abc import Sequence
+from typing import Any
 
 from zoo.commands import command
+from zoo.config import OPTIONS, TrainConfig, parse_option
 from zoo.errors import UserError, join_or, unknown_name_error
 
 SWEEPS = "sweeps/"  # the folder of recipes of `zoo sweep`
+COMMENTS = ("#", "//")  # that a line of a flagfile starts with
+LENGTHS = ("epochs", "steps")  # options that exclude each other
+FILE_NAMES = "surrogateescape"  # keeps names of files that are not UTF-8
 HERE = pathlib.Path(__file__).resolve().parent
 
 
@@ -90,6 +97,88 @@ def _fitting(name: str, known: list[Recipe]) -> list[Recipe]:
     """Returns the recipe of a name, or those whose last part it is."""
     fits = [r for r in known if r.name == name]
     return fits or [r for r in known if r.name.rpartition("/")[2] == name]
+
+
+# Flagfiles
+
+
+def read_flagfiles(
+    argv: Sequence[str], outer: tuple[str, ...] = ()
+) -> list[str]:
+    """Replaces each `--flagfile=PATH` by the flags in that file.
+
+    Absl does the same, but reads the file in the encoding of the locale.
+
+    Args:
+        argv: words of the command line, or lines of a flagfile.
+        outer: flagfiles that these are lines of.
+
+    Raises:
+        UserError: a file cannot be read, or contains itself.
+    """
+    expanded, words = [], iter(argv)
+    for word in words:
+        flag, equals, path = word.lstrip("-").partition("=")
+        if not word.startswith("-") or flag != "flagfile":
+            expanded.append(word)
+            continue
+        path = os.path.expanduser((path if equals else next(words, "")).strip())
+        if not path or path in outer:
+            reason = "contains itself" if path else "names no file"
+            raise UserError(f"--flagfile={path} {reason}; give another one.")
+        expanded += read_flagfiles(_lines_of(path), (*outer, path))
+    return expanded
+
+
+def _lines_of(path: str) -> list[str]:
+    """Returns the lines of a flagfile that are not comments."""
+    try:
+        with open(path, encoding="utf-8", errors=FILE_NAMES) as file:
+            text = file.read()
+    except OSError as error:
+        raise UserError(
+            f"--flagfile={path} cannot be opened: {error.strerror}; `zoo "
+            "recipes` lists those that come with the zoo."
+        ) from None
+    lines = [line.strip() for line in text.splitlines()]
+    lines = [line for line in lines if line and not line.startswith(COMMENTS)]
+    flag_names = "".join(line.partition("=")[0] for line in lines)
+    if not flag_names.isprintable():
+        raise UserError(
+            f"--flagfile={path} is not a text file; give a file with one "
+            "flag a line."
+        )
+    return lines
+
+
+def read_config(name: str, flags: Sequence[str] = ()) -> TrainConfig:
+    """Returns the config of a recipe, as `zoo train --recipe=NAME` reads it.
+
+    Args:
+        name: of the recipe.
+        flags: `--option=value`, or `--option` of a switch, each of which
+            replaces what the recipe says.
+
+    Raises:
+        UserError: there is no such recipe or option, or a value is invalid.
+    """
+    values: dict[str, Any] = {}
+    for flag in [*read_flagfiles([f"--flagfile={find(name).path}"]), *flags]:
+        option, equals, text = flag.lstrip("-").partition("=")
+        if not equals:
+            is_off = option not in OPTIONS and option.startswith("no")
+            option, text = option[2 * is_off :], str(not is_off)
+        value = parse_option(option, text)
+        if option == "model_arg":
+            value = {**values.get(option, {}), **value}
+        # Of these the later one holds.
+        if option in LENGTHS:
+            values = {k: v for k, v in values.items() if k not in LENGTHS}
+        values[option] = value
+    return TrainConfig(**values)
+
+
+# Expected scores
 
 
 @dataclasses.dataclass(frozen=True)

@@ -22,7 +22,6 @@ import numpy as np
 
 from experiments import figures
 from experiments.figures import Figure
-from zoo.cli.lecture import read_flags
 from zoo.cli.output import redirect_stderr
 from zoo.config import DEFAULTS
 from zoo.errors import Interrupted, UserError
@@ -79,7 +78,7 @@ def _make(flags: argparse.Namespace) -> None:
             "--budget=smoke only checks that the figure can be made; leave out "
             "--keep."
         )
-    suites.check_data(figure.suite, read_flags, flags.data_dir)
+    suites.check_data(figure.suite, flags.data_dir)
     suffix = "" if flags.budget == "laptop" else f"-{flags.budget}"
     target = pathlib.Path(flags.runs_dir, "figures", f"{figure.name}{suffix}")
     target = target.with_suffix(".png")
@@ -126,7 +125,7 @@ def train(
     whole = suites.find_suite(figure.suite_name)
     root = suites.run_folder(whole, budget, runs_dir)
     suite_run = suites.SuiteRun(
-        figure.suite, budget, figure.seeds, root, read_flags, data_dir
+        figure.suite, budget, figure.seeds, root, data_dir
     )
     suite_run.train(1, say)
     for (label, seed), why in suite_run.failures.items():

@@ -373,6 +373,26 @@ def test_a_sweep_and_a_varied_option_return_their_results(tmp_path):
     assert len(varied["runs"]) == 2
 
 
+def test_suites_are_listed_and_others_refused(tmp_path):
+    listed = zoo.reproduce()
+    assert "seconds" in listed["lecture"] and "recipes: " in str(listed)
+    with pytest.raises(UserError, match="did you mean lecture"):
+        zoo.reproduce("lectur", runs_dir=str(tmp_path))
+    with pytest.raises(UserError, match="budget=tiny is not a budget"):
+        zoo.reproduce("lecture", "tiny", runs_dir=str(tmp_path))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.slow
+def test_a_suite_returns_the_runs_of_its_recipes(tmp_path):
+    options = {"verbose": False, "runs_dir": str(tmp_path)}
+    found = zoo.reproduce("plane", "smoke", **options)
+    (run,) = found["spiral_mlp"]["runs"]
+    assert run["status"] == "completed" and "spiral_mlp" in str(found)
+    again = zoo.reproduce("plane", "smoke", **options)  # trains nothing
+    assert again["spiral_mlp"]["runs"] == [run]
+
+
 def test_a_sweep_and_a_varied_option_reach_for_the_cluster(
     tmp_path, monkeypatch
 ):
@@ -386,6 +406,9 @@ def test_a_sweep_and_a_varied_option_reach_for_the_cluster(
     options["cluster"] = "nowhere"
     with pytest.raises(UserError, match="nowhere is not an address"):
         zoo.vary(config, l2=[0.0, 0.1], **options)
+    del options["steps"]
+    with pytest.raises(UserError, match="nowhere is not an address"):
+        zoo.reproduce("lecture", **options)
     assert list(tmp_path.iterdir()) == []
 
 

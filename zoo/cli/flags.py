@@ -8,7 +8,6 @@ values in one place, with the same error messages.
 from __future__ import annotations
 
 import dataclasses
-import os
 import shlex
 import textwrap
 from collections.abc import Iterable
@@ -26,12 +25,11 @@ from zoo.config import (
     parse_option,
 )
 from zoo.errors import UserError, close_matches
+from zoo.recipes import LENGTHS, read_flagfiles
 from zoo.summaries import registry
 
 HELP_COLUMNS = 80
 HELP_FLAGS = ("--help", "-h", "-help", "--helpfull")
-COMMENTS = ("#", "//")  # that a line of a flagfile starts with
-NAMES = "surrogateescape"  # keeps names of files that are not UTF-8
 TITLES = {"": "Command", **GROUPS}
 DATA_DIR = (
     "where the data are, if they were moved: the PATH of folder:, npz:, csv: "
@@ -172,7 +170,7 @@ class Command:
             else:
                 given[name] = parse_option(name, value)
         # One of the two, typed, overrides the other of a flagfile.
-        for name, other in (("epochs", "steps"), ("steps", "epochs")):
+        for name, other in (LENGTHS, LENGTHS[::-1]):
             if name in self._typed and other not in self._typed:
                 given.pop(other, None)
         return TrainConfig(**given)
@@ -249,53 +247,6 @@ def expand_flagfile(argv: list[str], name: str, path_of) -> list[str]:
             raise UserError(f"--{name} needs a value; write --{name}=NAME.")
         files.append(f"--flagfile={path_of(value)}")
     return [*files, *rest]
-
-
-def read_flagfiles(argv: list[str], outer: tuple[str, ...] = ()) -> list[str]:
-    """Replaces each `--flagfile=PATH` by the flags in that file.
-
-    Absl does the same, but reads the file in the encoding of the locale.
-
-    Args:
-        argv: words of the command line, or lines of a flagfile.
-        outer: flagfiles that these are lines of.
-
-    Raises:
-        UserError: a file cannot be read, or contains itself.
-    """
-    expanded, words = [], iter(argv)
-    for word in words:
-        flag, equals, path = word.lstrip("-").partition("=")
-        if not word.startswith("-") or flag != "flagfile":
-            expanded.append(word)
-            continue
-        path = os.path.expanduser((path if equals else next(words, "")).strip())
-        if not path or path in outer:
-            reason = "contains itself" if path else "names no file"
-            raise UserError(f"--flagfile={path} {reason}; give another one.")
-        expanded += read_flagfiles(_lines_of(path), (*outer, path))
-    return expanded
-
-
-def _lines_of(path: str) -> list[str]:
-    """Returns the lines of a flagfile that are not comments."""
-    try:
-        with open(path, encoding="utf-8", errors=NAMES) as file:
-            text = file.read()
-    except OSError as error:
-        raise UserError(
-            f"--flagfile={path} cannot be opened: {error.strerror}; `zoo "
-            "recipes` lists those that come with the zoo."
-        ) from None
-    lines = [line.strip() for line in text.splitlines()]
-    lines = [line for line in lines if line and not line.startswith(COMMENTS)]
-    flag_names = "".join(line.partition("=")[0] for line in lines)
-    if not flag_names.isprintable():
-        raise UserError(
-            f"--flagfile={path} is not a text file; give a file with one "
-            "flag a line."
-        )
-    return lines
 
 
 def _example(name: str) -> str:

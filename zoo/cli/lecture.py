@@ -7,10 +7,10 @@ import sys
 import webbrowser
 from importlib.util import find_spec
 
-from zoo.cli import multirun, train
+from zoo.cli import multirun
 from zoo.cli.flags import Command
 from zoo.cli.output import redirect_stderr
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.config import DEFAULTS
 from zoo.errors import UserError, join_and, join_or
 from zoo.lectures import table
 from zoo.options import INT, Option, read_option
@@ -162,33 +162,18 @@ def run_reproduce(argv: list[str]) -> int:
 
 
 def _reproduce(name: str, command: Command) -> int:
-    suite = suites.find_suite(name)
-    budget = command.values.budget
-    if budget not in suites.BUDGETS:
-        raise UserError(
-            f"--budget={budget} is not a budget; choose "
-            f"{join_or(suites.BUDGETS)}."
-        )
-    num_seeds = read_option("seeds", SEEDS, command.values.seeds)
+    values = command.values
+    num_seeds = read_option("seeds", SEEDS, values.seeds)
     placement = multirun.read_placement(command)
-    data_dir = command.values.data_dir
-    runs_dir = command.values.runs_dir or DEFAULTS["runs_dir"]
-    suites.check_data(suite, read_flags, data_dir)
-    root = suites.run_folder(suite, budget, runs_dir)
-    print(f"suite      {suite.name}: {suite.description}")
-    print(f"budget     {budget}")
-    print(f"runs       {root}", flush=True)
+    runs_dir = values.runs_dir or DEFAULTS["runs_dir"]
+    suite_run = suites.open_suite(
+        name, values.budget, num_seeds, runs_dir, values.data_dir
+    )
+    print(f"suite      {name}: {suite_run.suite.description}")
+    print(f"budget     {values.budget}")
+    print(f"runs       {suite_run.root}", flush=True)
     with redirect_stderr():
-        suite_run = suites.SuiteRun(
-            suite, budget, num_seeds, root, read_flags, data_dir
-        )
         with open_workers(placement, runs_dir, _print) as where:
             run_jobs, num_workers = where
             suite_run.train(num_workers(suite_run.num_runs), _print, run_jobs)
         return 2 if suites.print_results(suite_run, _print) else 0
-
-
-def read_flags(flags: list[str]) -> TrainConfig:
-    """Returns the config of flags such as `--recipe=mnist/lr`."""
-    config, _ = train.read(flags)
-    return config

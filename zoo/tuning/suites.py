@@ -13,14 +13,14 @@ import dataclasses
 import pathlib
 import shlex
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from zoo import recipes
 from zoo.config import TrainConfig
 from zoo.console import format_table, pluralize
 from zoo.data import cache, datasets, tfds
-from zoo.errors import UserError, unknown_name_error
+from zoo.errors import UserError, join_or, unknown_name_error
 from zoo.resolve import resolve_names
 from zoo.runs import NOT_STARTED, Run, RunGroup
 from zoo.tuning import workers
@@ -38,8 +38,6 @@ BUDGETS = ("smoke", "laptop", "full")
 CURVES = "curves.png"
 _OTHERS = "default"  # in a table of flags: all experiments not named there
 
-# Reads flags, such as `--recipe=mnist/lr`, as the command line does.
-ReadFlags = Callable[[Sequence[str]], TrainConfig]
 Print = Callable[[str], None]
 
 
@@ -57,14 +55,9 @@ class Experiment:
     recipe: str
     flags: tuple[str, ...]
 
-    def config(self, read: ReadFlags, *more: str) -> TrainConfig:
-        """Returns the config of the recipe with the budget's flags.
-
-        Args:
-            read: Reads flags.
-            more: Further flags.
-        """
-        return read([f"--recipe={self.recipe}", *self.flags, *more])
+    def config(self, *more: str) -> TrainConfig:
+        """Returns the config of the recipe, with a budget's and more flags."""
+        return recipes.read_config(self.recipe, [*self.flags, *more])
 
 
 @dataclasses.dataclass(frozen=True)
@@ -149,9 +142,7 @@ def describe_suites() -> str:
     return "\n".join(lines)
 
 
-def check_data(
-    suite: Suite, read: ReadFlags, data_dir: str | None = None
-) -> None:
+def check_data(suite: Suite, data_dir: str | None = None) -> None:
     """Checks that a suite's datasets are on disk, before anything is trained.
 
     Missing data is neither downloaded nor replaced: that is the user's choice.
@@ -161,7 +152,7 @@ def check_data(
     """
     data_folder = cache.resolve_data_dir(data_dir)
     for experiment in suite.experiments("full"):
-        source, _ = datasets.find_dataset(experiment.config(read).dataset)
+        source, _ = datasets.find_dataset(experiment.config().dataset)
         if source.tfds_name and not tfds.is_prepared(source, data_folder):
             raise UserError(
                 f"{source.name} is not in {data_folder}; download its "
@@ -211,7 +202,6 @@ class SuiteRun:
         num_seeds: Seeds of each recipe, at least; existing runs of further
             seeds count too.
         root: Folder of all the runs.
-        read: Reads flags.
         data_dir: Folder of tensorflow-datasets, if given.
         groups: Runs of each experiment whose config is valid.
         failures: Why runs failed or diverged, by label and seed.
@@ -221,7 +211,6 @@ class SuiteRun:
     budget: str
     num_seeds: int
     root: pathlib.Path
-    read: ReadFlags
     data_dir: str | None = None
     groups: dict[str, Multirun] = dataclasses.field(default_factory=dict)
     failures: dict[tuple[str, int], str] = dataclasses.field(
@@ -264,6 +253,25 @@ class SuiteRun:
                 experiment, spec = result.request.key
                 self._report(progress, experiment, spec.config.seed, result)
 
+    def results(self) -> dict[str, dict[str, Any]]:
+        """Returns the runs of each experiment, by its label, and their mean.
+
+        Where there are none, `failed` says why.
+        """
+        found: dict[str, dict[str, Any]] = {}
+        for experiment in self.experiments:
+            label = experiment.label
+            if label in self.groups:
+                found[label] = summarize(self.groups[label])
+            else:
+                found[label] = {"failed": self.failure(label)}
+        return found
+
+    def failure(self, label: str) -> str:
+        """Returns why an experiment has no runs."""
+        why = [why for (name, _), why in self.failures.items() if name == label]
+        return why[0] if why else "not started"
+
     def _lock(self):
         try:
             self.root.mkdir(parents=True, exist_ok=True)
@@ -282,7 +290,7 @@ class SuiteRun:
         )
 
     def _run_paths(self, experiment: Experiment) -> list[str]:
-        config = experiment.config(self.read)
+        config = experiment.config()
         return [
             run_path(config, experiment.label, seed)
             for seed in seeds_from(config.seed, self.num_seeds)
@@ -292,7 +300,7 @@ class SuiteRun:
         self, progress: MultirunProgress
     ) -> Iterator[RunRequest | None]:
         for experiment in self.experiments:
-            label, config = experiment.label, experiment.config(self.read)
+            label, config = experiment.label, experiment.config()
             while config.weights and self._waits_for(config.weights):
                 yield None  # until the run that it starts from has ended
             try:
@@ -329,9 +337,9 @@ class SuiteRun:
 
         A run that is not of this suite is the same for all seeds.
         """
-        name = experiment.config(self.read).weights
+        name = experiment.config().weights
         for other in self.experiments:
-            config = other.config(self.read)
+            config = other.config()
             if config.run_name == name:
                 path = run_path(config, other.label, seed)
                 return RunGroup(self.root, name).run(path).name
@@ -345,7 +353,7 @@ class SuiteRun:
                 were trained.
         """
         flags = [f"--data_dir={self.data_dir}"] if self.data_dir else []
-        asked = experiment.config(self.read, f"--runs_dir={self.root}", *flags)
+        asked = experiment.config(f"--runs_dir={self.root}", *flags)
         config = resolve_names(asked.replace(run_name=None))
         label = experiment.label
         group = RunGroup(self.root / label, label)
@@ -406,6 +414,40 @@ class SuiteRun:
         progress.ended(shown, result.status, result.metrics, reason)
 
 
+def open_suite(
+    name: str,
+    budget: str,
+    num_seeds: int,
+    runs_dir: str,
+    data_dir: str | None = None,
+) -> SuiteRun:
+    """Finds a suite and its data, before anything is trained.
+
+    Args:
+        name: Name of the suite.
+        budget: One of `BUDGETS`.
+        num_seeds: Seeds of each recipe.
+        runs_dir: Folder of the runs.
+        data_dir: Folder of tensorflow-datasets.
+
+    Raises:
+        UserError: There is no such suite or budget, or a dataset is missing.
+    """
+    suite = find_suite(name)
+    if budget not in BUDGETS:
+        raise UserError(
+            f"--budget={budget} is not a budget; choose {join_or(BUDGETS)}."
+        )
+    check_data(suite, data_dir)
+    root = run_folder(suite, budget, runs_dir)
+    return SuiteRun(suite, budget, num_seeds, root, data_dir)
+
+
+def run_folder(suite: Suite, budget: str, runs_dir: str) -> pathlib.Path:
+    """Returns the folder of a suite's runs."""
+    return pathlib.Path(runs_dir, f"suite-{suite.name}-{budget}")
+
+
 HEADER = ("recipe", "seeds", "training", "validation", "95% interval")
 HEADER += ("loss", "seconds", "expected", "")
 
@@ -419,12 +461,8 @@ def print_results(suite_run: SuiteRun, print_fn: Print) -> bool:
         label = experiment.label
         multirun = suite_run.groups.get(label)
         if multirun is None:
-            reasons = [
-                why for (name, _), why in suite_run.failures.items()
-                if name == label
-            ]  # fmt: skip
-            why = reasons[0] if reasons else "not started"
-            rows.append((label, "", *["-"] * 6, f"failed: {why}"))
+            why = f"failed: {suite_run.failure(label)}"
+            rows.append((label, "", *["-"] * 6, why))
             failed = True
             continue
         found = summarize(multirun)
@@ -519,8 +557,3 @@ def _remark(label: str, found: dict[str, Any], suite_run: SuiteRun) -> str:
         elif row["status"] == "stopped_early":
             remarks.append("stopped early")
     return "; ".join(dict.fromkeys(remarks))
-
-
-def run_folder(suite: Suite, budget: str, runs_dir: str) -> pathlib.Path:
-    """Returns the folder of a suite's runs."""
-    return pathlib.Path(runs_dir, f"suite-{suite.name}-{budget}")

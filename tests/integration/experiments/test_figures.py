@@ -9,7 +9,6 @@ from experiments import figures
 from experiments.figures import __main__ as command
 from experiments.figures import learning, toy
 from zoo import recipes
-from zoo.cli.lecture import read_flags
 from zoo.data import toy_datasets
 from zoo.errors import UserError
 from zoo.runs import Run
@@ -201,7 +200,7 @@ def test_the_parts_of_a_fitted_function_add_up_to_the_prediction(tmp_path):
 @pytest.mark.parametrize("name", NAMES)
 def test_every_figure_is_made_with_the_smoke_budget(name, tmp_path, capfd):
     try:
-        suites.check_data(figures.find(name).suite, read_flags)
+        suites.check_data(figures.find(name).suite)
     except UserError as error:
         pytest.skip(str(error))
     words = [name, "--budget=smoke", f"--runs_dir={tmp_path}"]

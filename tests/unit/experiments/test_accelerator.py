@@ -6,7 +6,6 @@ from types import SimpleNamespace
 import pytest
 
 from experiments import accelerator
-from zoo.cli.lecture import read_flags
 from zoo.errors import UserError
 from zoo.tuning import suites
 
@@ -59,7 +58,7 @@ def test_without_data_nothing_is_measured(tmp_path, monkeypatch, capsys):
 @pytest.mark.slow
 def test_it_runs_at_the_smallest_scale_on_a_processor(tmp_path, capfd):
     try:
-        suites.check_data(suites.find_suite("cifar10"), read_flags)
+        suites.check_data(suites.find_suite("cifar10"))
     except UserError as error:
         pytest.skip(str(error))
     words = ["--budget=smoke", "--whole", f"--runs_dir={tmp_path}"]

@@ -9,7 +9,7 @@ import pytest
 
 from experiments import record_results
 from zoo import pretrained, recipes
-from zoo.cli.lecture import read_flags
+from zoo.cli import train
 from zoo.cli.main import main
 from zoo.errors import UserError
 from zoo.tuning import suites
@@ -36,7 +36,20 @@ def test_every_recipe_is_valid_with_every_budget(suite, budget):
     for experiment in suite.experiments(budget):
         name = experiment.recipe
         assert recipes.find(name).name == name
-        assert experiment.config(read_flags).model
+        assert experiment.config().model
+
+
+@pytest.mark.parametrize("recipe", recipes.list_recipes(), ids=lambda r: r.name)
+def test_python_reads_a_recipe_as_the_command_line_does(recipe):
+    typed = [f"--recipe={recipe.name}", "--steps=3", "--noskip_unreadable"]
+    config, _ = train.read([*typed, "--model_arg=a=1", "--model_arg=b=2"])
+    flags = [*typed[1:], "--model_arg=a=1", "--model_arg=b=2"]
+    assert recipes.read_config(recipe.name, flags) == config
+
+
+def test_a_flag_that_is_no_option_is_refused_beside_a_recipe():
+    with pytest.raises(UserError, match="no option --epochz"):
+        recipes.read_config("lr_sgd", ["--epochz=3"])
 
 
 @pytest.mark.parametrize("suite", SUITES.values(), ids=SUITES)
@@ -54,7 +67,7 @@ def test_the_nearest_flags_count():
         "",
         {"smoke": {"default": "--steps=3", "xor_relu": "--steps=7"}},
     )
-    steps = [e.config(read_flags).steps for e in made.experiments("smoke")]
+    steps = [e.config().steps for e in made.experiments("smoke")]
     assert steps == [3, 7]
     assert [e.flags for e in made.experiments("full")] == [(), ()]
 
@@ -76,7 +89,7 @@ def test_an_unknown_suite_is_refused_with_the_nearest_name():
 
 def test_missing_data_is_refused_with_both_ways_on(tmp_path):
     with pytest.raises(UserError) as caught:
-        suites.check_data(suites.find_suite("svhn"), read_flags, str(tmp_path))
+        suites.check_data(suites.find_suite("svhn"), str(tmp_path))
     assert "`zoo download svhn`" in str(caught.value)
     assert "zoo reproduce street_digits" in str(caught.value)
 
@@ -189,7 +202,7 @@ class Worker:
 
 def run_suite(root, worker, seeds=1, suite=SMALL):
     lines = []
-    made = SuiteRun(suite, "laptop", seeds, root / "suite", read_flags)
+    made = SuiteRun(suite, "laptop", seeds, root / "suite")
     made.train(1, lines.append, worker.work)
     failed = suites.print_results(made, lines.append)
     return failed, "\n".join(lines)
@@ -332,7 +345,7 @@ TRANSFER = suites.Suite("transfer", "", ("lenet5_0to4", "filters_10"), "", {})
 
 def test_every_seed_starts_from_a_source_run_of_its_own(tmp_path):
     worker = Worker()
-    made = SuiteRun(TRANSFER, "laptop", 3, tmp_path / "suite", read_flags)
+    made = SuiteRun(TRANSFER, "laptop", 3, tmp_path / "suite")
     requests = []
 
     def work(found, workers, log):
@@ -370,7 +383,7 @@ def test_every_recipe_has_an_expected_range_and_a_time(name):
 @pytest.mark.parametrize("name", SUITES)
 def test_every_recipe_runs_with_the_smoke_budget(name, tmp_path, capfd):
     try:
-        suites.check_data(suites.find_suite(name), read_flags)
+        suites.check_data(suites.find_suite(name))
     except UserError as error:
         pytest.skip(str(error))
     flags = ["--budget=smoke", f"--runs_dir={tmp_path}"]
