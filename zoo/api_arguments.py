@@ -152,6 +152,12 @@ def make_dataset(
             f"val_fraction={options['val_fraction']} has no effect with "
             "validation_data; leave one of them out."
         )
+    if isinstance(model, str):
+        from zoo.models import MODELS
+
+        MODELS.find(model)  # a mistake is told before anything is read
+    elif model is not None and not isinstance(model, TrainConfig):
+        _check_model_or_builder(model)
     given = model.as_dict() if isinstance(model, TrainConfig) else {}
     given |= options
     name = store_examples(
@@ -325,11 +331,7 @@ def register(model: Any, name: str | None = None) -> str:
 
     from zoo.models import MODELS, register_model
 
-    if not (isinstance(model, keras.Model) or callable(model)):
-        raise UserError(
-            f"{model!r:.60} is not a model; give a name, a keras.Model, or a "
-            "function build(input_shape, num_classes)."
-        )
+    _check_model_or_builder(model)
     if name is None:
         own = getattr(model, "name", None) or getattr(model, "__name__", "")
         name = re.sub(r"\W", "_", str(own)).strip("_") or "model"
@@ -338,6 +340,19 @@ def register(model: Any, name: str | None = None) -> str:
     MODELS.discard(name)
     register_model(name, builder, takes_vectors=True)
     return name
+
+
+def _check_model_or_builder(model: Any) -> None:
+    import keras
+
+    is_layer = isinstance(model, keras.Layer)
+    if isinstance(model, keras.Model) or callable(model) and not is_layer:
+        return
+    shown = f"the layer {model.name}" if is_layer else f"{model!r:.60}"
+    raise UserError(
+        f"{shown} is not a model; give a name, a keras.Model, or a function "
+        "build(input_shape, num_classes)."
+    )
 
 
 def check_model(run: Run) -> None:
@@ -373,7 +388,13 @@ class _Cloner:
         is_sequential = isinstance(model, keras.Sequential)
         if not is_sequential and not hasattr(model, "operations"):
             return model  # a subclass, whose layers are copied later
-        copy = keras.models.clone_model(model)
+        # What it was compiled with is read from the original; a loss of the
+        # user's own could not be copied.
+        compiled, model.compiled = model.compiled, False
+        try:
+            copy = keras.models.clone_model(model)
+        finally:
+            model.compiled = compiled
         if model.built and copy.built:
             copy.set_weights(model.get_weights())
         return copy

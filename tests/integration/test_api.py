@@ -272,6 +272,8 @@ def test_a_builder_may_be_changed_and_trained_again(tmp_path):
     [
         ({"model": "lenet"}, "did you mean lenet5"),
         ({"model": 7}, "7 is not a model"),
+        ({"model": 7, "data": arrays(60)}, "7 is not a model"),
+        ({"model": "lenet", "data": arrays(60)}, "did you mean lenet5"),
         ({"data": "mnits"}, "did you mean mnist"),
         ({"data": 7}, "7 is not a dataset"),
         ({"dropuot": 0.5}, "did you mean dropout"),

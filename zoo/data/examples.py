@@ -136,13 +136,24 @@ def open_examples(
         raise UserError(
             f"{name} is a generator, whose end is not known; give {KINDS}."
         )
+    if isinstance(data, tuple | list):
+        raise UserError(
+            f"{name} has {len(data)} parts; give (x, y) or "
+            "(x, y, sample_weight)."
+        )
     raise UserError(
         f"{data!r:.60} is not a dataset; give a name, a path, {KINDS}."
     )
 
 
 def _of_arrays(data: Any, name: str) -> Examples:
-    x, y, *rest = (np.asarray(part) for part in data)
+    try:
+        x, y, *rest = (np.asarray(part) for part in data)
+    except ValueError:  # rows of several lengths
+        raise UserError(
+            f"the parts of {name} are no arrays: their items have several "
+            "shapes; give images of one size, and one label for each."
+        ) from None
     weight = rest[0] if rest else None
     if x.ndim < 3 or x.ndim > 4 or x.ndim == 4 and x.shape[3] > 4:
         check_pixels(x, f"x of {name}")

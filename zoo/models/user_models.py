@@ -16,6 +16,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
+import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -525,7 +526,9 @@ def compiled_options(
     """
     if not model.compiled:
         return {}
-    config = model.get_compile_config() or {}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of a lambda, which is refused below
+        config = model.get_compile_config() or {}
     _check_metrics(name, config, classifies)
     return {
         **_optimizer_options(name, model.optimizer),
@@ -645,6 +648,8 @@ def _named(serialized: Any) -> tuple[str, dict[str, Any]]:
     if not isinstance(serialized, dict):
         return str(serialized), {}
     values = serialized.get("config")
+    if serialized.get("class_name") == "__lambda__":
+        return "lambda", {}
     if serialized.get("class_name") == "function" or isinstance(values, str):
         return str(values), {}
     return str(serialized.get("class_name")), values or {}

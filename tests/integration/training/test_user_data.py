@@ -408,7 +408,11 @@ def generator():
         (endless, "repeats without end"),
         (generator, "generator"),
         (lambda: two_classes()[0], "without labels"),
-        (lambda: [1, 2, 3, 4], "is not a dataset"),
+        (lambda: [1, 2, 3, 4], "has 4 parts"),
+        (
+            lambda: ([np.eye(n) for n in (2, 3, 4)], [0, 1, 0]),
+            "several shapes",
+        ),
         (lambda: {"a": two_classes()}, "has the parts a"),
         (lambda: (two_classes()[0], [0, 1]), "60 images and y 2 labels"),
         (lambda: (two_classes()[0] * 2, two_classes()[1]), "between 0 and"),

@@ -410,6 +410,10 @@ def test_a_subclass_is_trained_and_saved_without_its_class(tmp_path):
     assert run.metrics["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
 
 
+def own_loss(labels, logits):
+    return keras.ops.mean(logits)
+
+
 def compiled_with(
     optimizer="adam", loss="sparse_categorical_crossentropy", **more
 ):
@@ -482,6 +486,8 @@ def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
             "CosineDecay",
         ),
         ({"loss": "binary_crossentropy"}, "binary_crossentropy"),
+        ({"loss": lambda y, logits: logits}, "the loss lambda"),
+        ({"loss": own_loss}, "the loss own_loss"),
         ({"metrics": [keras.metrics.AUC()]}, "AUC"),
         ({"weighted_metrics": ["accuracy"]}, "weighted_metrics"),
     ],
