@@ -107,8 +107,8 @@ def build_model(
         body, config.norm_bias_factor, config.entry.name
     )
     freeze(body, config.freeze, config.entry.name)
-    # Keras refuses paths and colons in a name.
-    name = re.sub(r"\W+", "_", config.model)
+    # Keras refuses paths and colons in a name, TensorFlow a "_" at its start.
+    name = re.sub(r"\W+", "_", config.model).strip("_")
     return with_auxiliary_heads(inputs, body(x), name=name)
 
 

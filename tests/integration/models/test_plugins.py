@@ -56,6 +56,11 @@ def test_a_model_of_a_file_is_trained_and_evaluated(capsys):
     assert run.config.model == "net.py:build"
 
 
+def test_a_path_from_the_root_is_a_model_too(folder):
+    path = folder / "net.py"
+    assert main(["train", f"--model={path}:build", *QUICK]) == 0
+
+
 def test_a_run_does_not_continue_with_a_changed_file(folder, capsys):
     from zoo.training.console import TrainingConsole
     from zoo.training.train import train
