@@ -27,11 +27,14 @@ import os
 import pathlib
 import threading
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo.console import format_bytes, show_activity
 from zoo.errors import UserError, is_out_of_memory, join_or
 from zoo.io import read_error
+
+if TYPE_CHECKING:
+    import keras
 
 ENV_VARIABLE = "KERAS_BACKEND"
 DEFAULT = "tensorflow"
@@ -312,7 +315,7 @@ def quiet() -> None:
 
 
 @fixed_settings()
-def read_model(path: pathlib.Path):
+def read_model(path: pathlib.Path) -> keras.Model:
     """Returns the Keras model in a file.
 
     Raises:

@@ -36,13 +36,16 @@ import posixpath
 import shlex
 import zipfile
 from collections.abc import Callable, Iterable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from zoo import backend, io, results, run_files
 from zoo.commands import Target, command
 from zoo.config import DEFAULTS, WITH_PATH, TrainConfig
 from zoo.errors import Locked, UserError
 from zoo.run_files import ENDED, FORMAT, GROUP_FORMAT, INVALID
+
+if TYPE_CHECKING:
+    import keras
 
 GROUP_FILE = "group.json"
 SWEEP_FILE = "sweep.json"
@@ -159,7 +162,7 @@ class Run:
         """Whether a trained model is saved."""
         return (self.path / "model.keras").exists()
 
-    def load_model(self):
+    def load_model(self) -> keras.Model:
         """Returns the trained Keras model: raw pixels in, logits out.
 
         Raises:

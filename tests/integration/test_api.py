@@ -10,8 +10,10 @@ import venv
 import zipfile
 from pathlib import Path
 
+import nbformat
 import numpy as np
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 import zoo
 from zoo.data import Dataset
@@ -480,6 +482,38 @@ def test_type_checkers_see_the_installed_functions_and_their_options(
     assert re.search(r"script\.py:6:.*num_classes", text), done.stdout
     assert re.search(r"script\.py:7:.*epochz", text), done.stdout
     assert re.search(r"script\.py:8:.*adamm", text), done.stdout
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("checker", ["mypy", "basedpyright"])
+@pytest.mark.parametrize("name", ["own_model_and_data", "your_own_images"])
+def test_type_checkers_find_no_error_in_a_notebook(
+    installed, tmp_path, checker, name
+):
+    pytest.importorskip(checker)
+    notebook = nbformat.read(ROOT / f"notebooks/{name}.ipynb", as_version=4)
+    cells = [cell.source for cell in notebook.cells if cell.cell_type == "code"]
+    code = TransformerManager().transform_cell("\n\n".join(cells))
+    code = re.sub(r"get_ipython\(\)\.run_line_magic\(.*\)", "pass", code)
+    (tmp_path / "script.py").write_text(code)
+    # Keras and scikit-learn have no types of their own.
+    settings = {"typeCheckingMode": "standard", "useLibraryCodeForTypes": False}
+    (tmp_path / "pyrightconfig.json").write_text(json.dumps(settings))
+    words = {
+        "mypy": [
+            f"--python-executable={installed}",
+            "--cache-dir=/dev/null",
+            "--ignore-missing-imports",
+        ],
+        "basedpyright": [f"--pythonpath={installed}", "--level=error"],
+    }
+    done = subprocess.run(
+        [sys.executable, "-m", checker, *words[checker], "script.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout
 
 
 # What is imported, and when.
