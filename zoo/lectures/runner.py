@@ -51,11 +51,11 @@ PrintFn = Callable[[str], None]
 
 
 def find_function(name: str) -> Callable[..., str]:
-    """Returns the function of an answer, of runs or without any."""
-    from zoo.lectures import answers, calculations
+    """Returns the function of an answer."""
+    from zoo.lectures import answers, calculations, network_answers
 
-    without_runs = getattr(calculations, name, None)
-    return without_runs or getattr(answers, name)
+    modules = (calculations, network_answers, answers)
+    return next(getattr(m, name) for m in modules if hasattr(m, name))
 
 
 class LectureSession:

@@ -39,7 +39,7 @@ PLACEHOLDER = re.compile(r"\{(\w+)\}")
 
 @dataclasses.dataclass(frozen=True)
 class Answer:
-    """A function of `answers.py` with its arguments.
+    """A function that answers, with its arguments.
 
     Attributes:
         function: Name of the function.

@@ -286,7 +286,7 @@ def test_convolution_sizes_follow_the_formula():
 
 
 def test_margins_are_those_of_a_loop():
-    from zoo.lectures.answers import margins
+    from zoo.lectures.network_answers import margins
 
     random = np.random.default_rng(0)
     outputs, labels = random.normal(size=(6, 4)), random.integers(0, 4, 6)
@@ -298,7 +298,7 @@ def test_margins_are_those_of_a_loop():
 
 
 def test_a_linear_function_leaves_no_variance():
-    from zoo.lectures.answers import nonlinear_fraction
+    from zoo.lectures.network_answers import nonlinear_fraction
 
     random = np.random.default_rng(0)
     inputs = random.normal(size=(50, 3))
