@@ -315,4 +315,17 @@ def index(lectures: Sequence[Lecture]) -> str:
         f"| [{one.name}]({one.name}.md) | {len(one.steps)} | {one.title} |"
         for one in lectures
     ]
+    lines += [
+        "",
+        "## Every question",
+        "",
+        "| question | command |",
+        "| --- | --- |",
+    ]
+    lines += [
+        f"| {question} | `zoo lecture {one.name} {number}` |"
+        for one in lectures
+        for number, step in enumerate(one.steps, 1)
+        for question in step.questions
+    ]
     return "\n".join([*lines, ""])

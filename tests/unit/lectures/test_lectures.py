@@ -253,7 +253,14 @@ def test_pages_have_every_step_and_question():
     for step in one.steps:
         assert step.title in page and all(q in page for q in step.questions)
         assert all(str(command) in page for command in step.commands)
-    assert "(svhn.md)" in table.index([one])
+
+
+def test_the_list_of_lectures_has_every_question_with_its_command():
+    one = table.load("svhn", stand_in=True)
+    page = table.index([one])
+    assert "(svhn.md)" in page
+    assert "| Which one is learning? | `zoo lecture svhn 4` |" in page
+    assert all(q in page for step in one.steps for q in step.questions)
 
 
 def test_the_documentation_has_a_page_of_every_lecture():
