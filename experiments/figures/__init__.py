@@ -110,6 +110,23 @@ FIGURES = (
         (9.0, 3.1),
     ),
     Figure(
+        "svm",
+        "margin of a linear support vector machine by its L2",
+        "Two moons and a linear support vector machine: the boundary, and the "
+        "margin between the dashed lines, where the logits of the two classes "
+        "differ by less than 1. The stronger the L2, the smaller the weights "
+        "and the wider the margin, and the more points lie inside it.",
+        "toy.draw_margins",
+        "svm",
+        {
+            "svm_l2_0001": "L2 of 0.001",
+            "svm_l2_001": "L2 of 0.01",
+            "svm_l2_01": "L2 of 0.1",
+        },
+        "half a minute",
+        (9.0, 3.5),
+    ),
+    Figure(
         "folding",
         "a linear map and ReLU fold the plane until a line separates it",
         "A layer of four ReLUs folds the plane along the dashed lines, and "

@@ -158,6 +158,49 @@ def _scores(loaded: LoadedRun) -> str:
     return ", ".join(parts)
 
 
+def draw_margins(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws one panel per recipe: the boundary of an SVM, and its margin."""
+    panels = figure.subplots(1, len(runs), sharex=True, sharey=True)
+    for panel, (title, group) in zip(panels, runs.items(), strict=True):
+        loaded = load_run(group[0])
+        axes = Axes.around(loaded.inputs, WIDTH, HEIGHT)
+        maps = toy_plots.logits_on_grid(loaded.inspector, axes)
+        show_predictions(panel, axes, maps)
+        x, y = np.moveaxis(axes.grid(GRID, GRID).reshape(GRID, GRID, 2), -1, 0)
+        panel.contour(
+            x, y, maps[..., 1] - maps[..., 0], levels=(-1, 1),
+            colors="0.2", linestyles="--", linewidths=1,
+        )  # fmt: skip
+        show_points(panel, loaded.inputs, loaded)
+        width, inside = margin(loaded)
+        panel.set_title(f"{title}: {width:.2f} wide")
+        panel.set_xlabel(
+            f"{100 * inside:.0f}% inside it or wrong\n{_scores(loaded)}"
+        )
+    handles, names = panels[0].get_legend_handles_labels()
+    figure.legend(
+        handles, names, loc="outside lower center", ncols=2, markerscale=1.3
+    )
+
+
+def margin(loaded: LoadedRun) -> tuple[float, float]:
+    """Returns the width of a linear classifier's margin, and what it misses.
+
+    Returns:
+        The distance of the lines on which the logits of the two classes differ
+        by 1, in units of the inputs; and the fraction of training points that
+        are between them or on the wrong side.
+    """
+    origin_and_axes = np.array([[0, 0], [1, 0], [0, 1]], np.float32)
+    at_origin, *along = np.subtract(
+        *loaded.inspector.logits(origin_and_axes).astype(np.float64).T
+    )
+    width = 2 / float(np.hypot(*(np.array(along) - at_origin)))
+    first, second = loaded.inspector.logits(loaded.inputs).T
+    ahead = np.where(loaded.labels == 1, second - first, first - second)
+    return width, float((ahead < 1).mean())
+
+
 def draw_folding(figure: Any, runs: dict[str, list[Run]]) -> None:
     """Draws the plane and the folded plane."""
     (group,) = runs.values()

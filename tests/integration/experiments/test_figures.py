@@ -1,5 +1,7 @@
 """Figures of the lectures: the stored files, and the numbers behind them."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -206,6 +208,24 @@ def test_every_figure_is_made_with_the_smoke_budget(name, tmp_path, capfd):
     words = [name, "--budget=smoke", f"--runs_dir={tmp_path}"]
     assert command.main(words) == 0, capfd.readouterr().err
     assert (tmp_path / "figures" / f"{name}-smoke.png").stat().st_size > 10_000
+
+
+def test_the_margin_is_two_over_the_length_of_the_weights():
+    weights = np.array([[1.0, 4.0], [0.0, 4.0]])  # they differ by (3, 4)
+
+    def logits(points):
+        return points @ weights + [0.0, 2.0]
+
+    # The second class is ahead by 2, 7, -3 and, by far too little, 0.5.
+    points = np.array([[0, 0], [-1, 2], [1, -2], [-0.5, 0]])
+    loaded = SimpleNamespace(
+        inspector=SimpleNamespace(logits=logits),
+        inputs=points,
+        labels=np.array([1, 1, 0, 1]),
+    )
+    width, inside = toy.margin(loaded)
+    assert width == pytest.approx(2 / 5)
+    assert inside == 0.25
 
 
 def test_a_histogram_of_logits_keeps_its_counts_as_areas():
