@@ -99,6 +99,15 @@ def test_readme_is_short():
     assert len(README.splitlines()) <= 130
 
 
+def test_files_of_the_package_have_700_lines_at_most():
+    long = {
+        path.relative_to(ROOT).as_posix()
+        for path in (ROOT / "zoo").rglob("*.py")
+        if len(path.read_text().splitlines()) > 700
+    }
+    assert long <= {"zoo/lectures/answers.py"}
+
+
 def test_ci_runs_the_tests_and_builds_the_documentation():
     assert "\nmake test " in README
     script = (ROOT / ".ci/run").read_text()
