@@ -34,7 +34,7 @@ class Goal:
 GOALS = (
     Goal(Case("lr", 128, epochs=8, rounds=3), (0.92,)),
     Goal(Case("mlp", 128, epochs=4, rounds=3), (0.97,)),
-    Goal(Case("lenet5", 128, epochs=10, rounds=3), (0.98, 0.99)),
+    Goal(Case("lenet5", 128, epochs=20, rounds=2), (0.98, 0.99)),
     Goal(
         Case("resnet20", 128, epochs=8, dataset="cifar10", rounds=1),
         (0.60, 0.75),
