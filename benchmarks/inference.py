@@ -175,9 +175,9 @@ def zoo_tasks(case: Case, data) -> Iterator[Tasks]:
             epochs=None, steps=1, batch_size=32, summaries=("none",)
         )
         run = zoo.train(config, data, verbose=False)
-        run = Loaded(run.path, run.name, run.load_model())
+        run = Loaded(run.path, run.name, model=run.load_model())
         parts = evaluate.SplitCache()
-        parts.keep(run, data)
+        parts.add(run, data)
         yield {
             "evaluate": lambda: evaluate.evaluate_validation(
                 run, parts, runs_dir
