@@ -1,6 +1,8 @@
-"""The notebooks run as they stand, and are kept without outputs."""
+"""The notebooks run as they stand, and are kept with small outputs."""
 
 import ast
+import base64
+import io
 import re
 from pathlib import Path
 
@@ -8,6 +10,7 @@ import nbformat
 import numpy as np
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
+from PIL import Image
 
 from docs import notebooks
 from zoo.data.street_digits import render
@@ -57,23 +60,96 @@ def test_every_notebook_has_its_smoke_scale():
 
 
 @each
-def test_it_is_kept_stripped(path):
+def test_it_is_kept_in_its_form(path):
     text = path.read_text()
-    assert notebooks.stripped(text) == text
+    assert notebooks.tidied(text) == text
 
 
-def test_stripping_takes_away_what_a_session_left():
-    cell = nbformat.v4.new_code_cell("1 + 1", execution_count=7)
-    cell.outputs = [nbformat.v4.new_output("stream", text="2")]
-    cell.metadata = {"tags": ["parameters"], "colab": {"height": 40}}
+@each
+def test_its_outputs_are_kept_where_they_are_small(path):
+    outputs = [one for cell in code(read(path)) for one in cell.outputs]
+    assert all(notebooks.size(one) <= 30_000 for one in outputs)
+    assert sum(map(notebooks.size, outputs)) <= 200_000
+
+
+def tidied_outputs(*outputs, **metadata):
+    """Returns what is kept of the outputs of a cell, and the cell."""
+    cell = nbformat.v4.new_code_cell("1 + 1", execution_count=7, **metadata)
+    cell.outputs = list(outputs)
     worked = nbformat.v4.new_notebook(cells=[cell])
     worked.metadata = {"kernelspec": {"name": "mine", "display_name": "me"}}
-    kept = nbformat.reads(notebooks.stripped(nbformat.writes(worked)), 4)
-    assert kept.cells[0].source == "1 + 1"
-    assert kept.cells[0].outputs == []
-    assert kept.cells[0].execution_count is None
-    assert kept.cells[0].metadata == {"tags": ["parameters"]}
+    kept = nbformat.reads(notebooks.tidied(nbformat.writes(worked)), 4)
     assert kept.metadata == notebooks.METADATA
+    return kept.cells[0].outputs, kept.cells[0]
+
+
+def new_output(**data):
+    return nbformat.v4.new_output(
+        "display_data", data={k.replace("_", "/"): v for k, v in data.items()}
+    )
+
+
+def test_tidying_takes_away_what_a_session_left():
+    metadata = {"tags": ["parameters"], "colab": {"height": 40}}
+    outputs, cell = tidied_outputs(metadata=metadata)
+    assert (cell.source, outputs) == ("1 + 1", [])
+    assert cell.execution_count is None
+    assert cell.metadata == {"tags": ["parameters"]}
+
+
+def test_warnings_and_errors_are_not_kept():
+    warning = nbformat.v4.new_output("stream", name="stderr", text="oh")
+    error = nbformat.v4.new_output("error", ename="E", evalue="", traceback=[])
+    assert tidied_outputs(warning, error)[0] == []
+
+
+@pytest.mark.parametrize(
+    "text, kept",
+    [
+        ("in /home/me/zoo/runs/lr", "in lr"),
+        ("'/content/a/b.png' and 'c/d.png'", "'b.png' and 'c/d.png'"),
+        (r"C:\Users\me\x.png", "x.png"),
+        ("10/tmp is 1/2 of https://home/x/y", "10/tmp is 1/2 of https://home/x/y"),
+    ],
+)  # fmt: skip
+def test_folders_of_a_machine_are_not_kept(text, kept):
+    (output,), _ = tidied_outputs(new_output(text_plain=text))
+    assert output.data == {"text/plain": kept}
+
+
+def test_a_line_that_was_written_over_is_kept_once():
+    progress = nbformat.v4.new_output(
+        "stream", name="stdout", text="1/2\r2/2\ndone\n"
+    )
+    assert tidied_outputs(progress)[0][0].text == "2/2\ndone\n"
+
+
+def test_of_an_image_and_its_name_the_image_is_kept():
+    figure = new_output(text_plain="<Figure>", image_png=png(4))
+    assert set(tidied_outputs(figure)[0][0].data) == {"image/png"}
+
+
+def test_a_large_image_loses_colors_and_one_that_stays_large_is_left_out():
+    (small,), _ = tidied_outputs(new_output(image_png=png(120)))
+    assert notebooks.size(small) < notebooks.MAX_OUTPUT < len(png(120))
+    (note,), _ = tidied_outputs(new_output(image_png=png(400)))
+    assert note.data["text/plain"].startswith("[left out: image/png of ")
+
+
+def test_the_largest_of_many_outputs_are_left_out():
+    tables = [new_output(text_html="x" * n) for n in range(20_000, 29_000, 800)]
+    outputs, _ = tidied_outputs(*tables)
+    assert sum(map(notebooks.size, outputs)) <= notebooks.MAX_NOTEBOOK
+    kept = ["text/html" in one.data for one in outputs]
+    assert kept == sorted(kept, reverse=True) and any(kept)
+
+
+def png(side):
+    """Returns an image of noise in base64, incompressible."""
+    pixels = np.random.default_rng(0).integers(0, 256, (side, side, 3), "uint8")
+    written = io.BytesIO()
+    Image.fromarray(pixels).save(written, "PNG")
+    return base64.b64encode(written.getvalue()).decode()
 
 
 @each
