@@ -127,6 +127,10 @@ def parse_resolved(text: str) -> dict[str, Any]:
         _check_structure(resolved, _RESOLVED)
         random_labels = resolved["data"].get("random_labels")
         _check_structure(random_labels, (dict, type(None)))
+        majority = resolved["data"].get("majority", {})
+        _check_structure(majority, dict)
+        for accuracy in majority.values():
+            _check_structure(accuracy, _NUMBER)
     return resolved
 
 

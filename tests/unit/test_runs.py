@@ -133,3 +133,12 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         RunStore(str(tmp_path)).runs()
+
+
+def test_a_majority_baseline_that_is_no_number_is_corrupt(tmp_path):
+    run = make(tmp_path, "a")
+    resolved = run.resolved
+    resolved["data"]["majority"] = {"train": 0.1, "val": [[]]}
+    (run.path / "resolved.json").write_text(json.dumps(resolved))
+    with pytest.raises(UserError, match="resolved.json cannot be read"):
+        _ = run.resolved
