@@ -185,6 +185,7 @@ CASES = (
     Case("mlp", 32, epochs=2, bfloat16=False, rounds=2),
     Case("lenet5", 32, epochs=2, bfloat16=False, rounds=2),
     _large("resnet20", "cifar10", 512, 128),
+    _large("airbench94", "cifar10", 512, 128),
     _large("wrn16_4", "cifar10", 256, 64, rounds=2),
     _large("wrn28_10", "digits", 256, 64, rounds=2),
 )

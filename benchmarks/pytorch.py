@@ -11,6 +11,7 @@ import re
 from collections.abc import Callable
 
 import numpy as np
+import torch
 from torch import nn
 from torch.nn import functional as F
 
@@ -28,9 +29,6 @@ def train() -> None:
     """Trains once; prints a report."""
     given = task()
     watch = Stopwatch(given["started"])
-    import torch
-    from torch import nn
-
     watch.note("imported")
     case = Case(**given["case"])
     data = load_images(given["images"], case)
@@ -77,8 +75,6 @@ def train_epoch(
 
 def test(dataloader, model, loss_fn) -> float:
     """Returns the accuracy, 0..1, on all that a loader has."""
-    import torch
-
     size = len(dataloader.dataset)
     model.eval()
     test_loss, correct = 0.0, 0.0
@@ -109,7 +105,6 @@ def loaders(data, batch_size: int):
 
 def tensors(split, mean, std):
     """Returns a `TensorDataset` of float32 `[N, C, H, W]` and labels `[N]`."""
-    import torch
     from torch.utils.data import TensorDataset
 
     centered = ((split.images - mean) / std).astype(np.float32)
@@ -132,6 +127,8 @@ def build(name: str, input_shape: tuple[int, ...], num_classes: int):
     """
     if name in BUILDERS:
         return BUILDERS[name](input_shape, num_classes)
+    if name == "airbench94":
+        return AirBench(input_shape, num_classes)
     if found := re.fullmatch(r"resnet(\d+)", name):
         return ResNet(input_shape, num_classes, int(found[1]))
     if found := re.fullmatch(r"wrn(\d+)_(\d+)", name):
@@ -305,3 +302,43 @@ class WideResNet(nn.Module):
         out = self.group3(self.group2(self.group1(self.conv1(x))))
         out = F.relu(self.bn(out))
         return self.fc(out.mean(dim=(2, 3)))
+
+
+class ShiftNorm(nn.BatchNorm2d):
+    """Batch norm that shifts and does not scale."""
+
+    def __init__(self, maps: int):
+        super().__init__(maps, eps=1e-5, momentum=0.4, affine=False)
+        self.bias = nn.Parameter(torch.zeros(maps))
+
+
+class AirBench(nn.Module):
+    """The network of 94 % on CIFAR-10: a fixed layer, then three groups."""
+
+    def __init__(self, input_shape: tuple[int, ...], num_classes: int):
+        super().__init__()
+        channels = input_shape[2]
+        maps = 8 * channels
+        self.register_buffer("kernel", torch.randn(maps, channels, 2, 2))
+        self.bias = nn.Parameter(torch.zeros(maps))
+        widths = [maps, 64, 256, 256]
+        self.groups = nn.Sequential(
+            *(
+                nn.Sequential(
+                    conv3x3(old, new),
+                    nn.MaxPool2d(2),
+                    ShiftNorm(new),
+                    nn.GELU(approximate="tanh"),
+                    conv3x3(new, new),
+                    ShiftNorm(new),
+                    nn.GELU(approximate="tanh"),
+                )
+                for old, new in zip(widths[:-1], widths[1:], strict=True)
+            )
+        )
+        self.fc = nn.Linear(widths[-1], num_classes, bias=False)
+
+    def forward(self, x):
+        out = F.conv2d(x, self.kernel, self.bias)
+        out = self.groups(F.gelu(out, approximate="tanh"))
+        return self.fc(out.amax(dim=(2, 3)) / 9)
