@@ -43,6 +43,7 @@ _SWEEP_RESULT = {
     "lost": [dict],
 }
 _RESOLVED = {
+    "started": str,
     "config": {"model": str, "dataset": str, "seed": int},
     "machine": {"backend": str},
     "precision": str,
@@ -61,8 +62,14 @@ _RESOLVED = {
     "features": (dict, type(None)),
     "weights": (dict, type(None)),
     "frozen": [str],
-    "statistics": {"mean_subtraction": str, "scale": str},
+    "statistics": {
+        "mean_subtraction": str,
+        "scale": str,
+        "mean": (*_NUMBER, list),
+        "std": (*_NUMBER, list),
+    },
     "parameters": {"trainable": int, "total": int},
+    "multiply_adds": int,
 }
 _LAYER_STATS = [
     {
@@ -125,9 +132,17 @@ def parse_resolved(text: str) -> dict[str, Any]:
     _check_structure(resolved, {"format": int})
     if resolved["format"] == FORMAT:
         _check_structure(resolved, _RESOLVED)
-        random_labels = resolved["data"].get("random_labels")
+        data = resolved["data"]
+        if data["task"] == "classification" and not data["class_names"]:
+            raise ValueError("no names of classes")
+        if [] in (
+            resolved["statistics"]["mean"],
+            resolved["statistics"]["std"],
+        ):
+            raise ValueError("an empty mean or standard deviation")
+        random_labels = data.get("random_labels")
         _check_structure(random_labels, (dict, type(None)))
-        majority = resolved["data"].get("majority", {})
+        majority = data.get("majority", {})
         _check_structure(majority, dict)
         for accuracy in majority.values():
             _check_structure(accuracy, _NUMBER)

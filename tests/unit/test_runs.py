@@ -135,10 +135,25 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(
         RunStore(str(tmp_path)).runs()
 
 
-def test_a_majority_baseline_that_is_no_number_is_corrupt(tmp_path):
+@pytest.mark.parametrize(
+    ("place", "value"),
+    [
+        (("data", "majority"), {"train": 0.1, "val": [[]]}),
+        (("data", "class_names"), []),
+        (("statistics", "mean"), []),
+        (("multiply_adds",), []),
+        (("started",), []),
+    ],
+    ids=lambda value: "/".join(value) if isinstance(value, tuple) else "",
+)
+def test_a_value_of_another_type_is_corrupt(tmp_path, place, value):
     run = make(tmp_path, "a")
     resolved = run.resolved
-    resolved["data"]["majority"] = {"train": 0.1, "val": [[]]}
+    *outer, key = place
+    part = resolved
+    for name in outer:
+        part = part[name]
+    part[key] = value
     (run.path / "resolved.json").write_text(json.dumps(resolved))
     with pytest.raises(UserError, match="resolved.json cannot be read"):
         _ = run.resolved
