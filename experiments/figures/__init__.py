@@ -173,6 +173,41 @@ FIGURES = (
         (8.0, 4.8),
     ),
     Figure(
+        "optimizers",
+        "training loss by step of four optimizers on MNIST",
+        "A network of 784, 256 and 10 units on MNIST, in batches of 64, with "
+        "the learning rate that was the best of a search for each optimizer, "
+        "which the header of its recipe has.",
+        "learning.draw_optimizers",
+        "optimizers",
+        {
+            "mnist_sgd": "SGD",
+            "mnist_momentum": "momentum",
+            "mnist_rmsprop": "RMSProp",
+            "mnist_adam": "Adam",
+        },
+        "a minute",
+        (8.0, 4.8),
+    ),
+    Figure(
+        "random_labels",
+        "epochs until labels are fitted, by how many of them are random",
+        "Digits, a network of 512 hidden units, and from none to all of the "
+        "training labels drawn at random. Fitted is a training accuracy of "
+        "99%.",
+        "learning.draw_random_labels",
+        "random_labels",
+        {
+            "random_labels_0": "0%",
+            "random_labels_25": "25%",
+            "random_labels_50": "50%",
+            "random_labels_75": "75%",
+            "random_labels_100": "100%",
+        },
+        "two minutes",
+        (9.6, 4.2),
+    ),
+    Figure(
         "activations",
         "activation functions and their derivatives",
         "Six activation functions, and their derivatives by automatic "
@@ -258,6 +293,26 @@ FIGURES = (
         },
         "ten minutes",
         (12.0, 8.5),
+    ),
+    Figure(
+        "means",
+        "two by two: optimizer and mean subtraction, three seeds",
+        "Synthetic house numbers and a linear classifier: two optimizers, with "
+        "and without the mean of each image subtracted, each at the best "
+        "learning rate of a search. Points are means of three seeds, bars "
+        "Student's 95% confidence intervals. Each effect is averaged over the "
+        "other choice, seed by seed.",
+        "learning.draw_means",
+        "street_digits",
+        {
+            "street_lr_sgd": "SGD, raw pixels",
+            "street_lr_adam": "Adam, raw pixels",
+            "street_lr_sgd_ms1": "SGD, mean subtracted",
+            "street_lr_adam_ms1": "Adam, mean subtracted",
+        },
+        "three minutes",
+        (8.0, 4.6),
+        seeds=3,
     ),
     Figure(
         "logits",

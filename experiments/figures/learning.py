@@ -22,6 +22,8 @@ from zoo.evaluation.landscape.scan import (
     is_convex,
     sample,
 )
+from zoo.evaluation.statistics import SeedStats, seed_stats
+from zoo.lectures.answers import first_fitted_epoch
 from zoo.runs import Run
 from zoo.summaries import drawing
 from zoo.summaries.images import first_dense
@@ -115,6 +117,61 @@ def suite_row(title: str, group: Sequence[Run]) -> tuple[str, ...]:
     )
 
 
+def draw_means(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws the four recipes of two by two, and both effects."""
+    panel = figure.subplots()
+    scores = np.array(
+        [
+            [run.metrics["best_val_accuracy"] for run in group]
+            for group in runs.values()
+        ]
+    )
+    over = [seed_stats(list(row), 0, 1) for row in scores]
+    for index, optimizer in enumerate(("SGD", "Adam")):
+        chosen = [over[index], over[2 + index]]
+        panel.errorbar(
+            np.arange(2) + 0.04 * index,
+            [one.mean for one in chosen],
+            np.transpose(
+                [(one.mean - one.low, one.high - one.mean) for one in chosen]
+            ),
+            marker="o",
+            capsize=4,
+            color=COLORS[index],
+            linestyle=LINE_STYLES[index],
+            label=optimizer,
+        )
+    panel.set_xlim(-0.5, 1.5)
+    panel.set_xticks([0, 1], ["raw pixels", "mean subtracted"])
+    panel.set_ylabel("validation accuracy")
+    panel.grid(color="0.9")
+    panel.legend(loc="upper left")
+    mean, optimizer = effects(scores)
+    panel.set_title(
+        "\n".join(
+            f"effect of {name}: {100 * one.mean:+.1f} points "
+            f"({100 * one.low:+.1f} to {100 * one.high:+.1f})"
+            for name, one in (("the mean", mean), ("the optimizer", optimizer))
+        )
+    )
+
+
+def effects(scores: np.ndarray) -> tuple[SeedStats, SeedStats]:
+    """Returns the effect of the second and of the first of two choices.
+
+    Args:
+        scores: `[4, seeds]`: neither; the first; the second; both.
+    """
+    neither, first, second, both = scores
+    return tuple(
+        seed_stats(list(effect), -1, 1)
+        for effect in (
+            (second + both - neither - first) / 2,
+            (first + both - neither - second) / 2,
+        )
+    )
+
+
 def draw_cost(figure: Any, runs: dict[str, list[Run]]) -> None:
     """Draws recorded accuracies against multiply-adds; needs no run."""
     panels = figure.subplots(1, len(COST_SUITES))
@@ -187,6 +244,64 @@ def draw_sgd(figure: Any, runs: dict[str, list[Run]]) -> None:
     panel.set_xlabel("training images")
     panel.set_ylabel("training loss")
     panel.legend()
+
+
+def draw_optimizers(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws the training loss by step, one line per recipe."""
+    panel = figure.subplots()
+    for index, (title, group) in enumerate(runs.items()):
+        steps, losses = tensors(group[0].path / "train", "loss")
+        last = group[0].metrics
+        rate = group[0].resolved["config"]["learning_rate"]
+        panel.plot(
+            steps,
+            losses,
+            color=COLORS[index],
+            linestyle=LINE_STYLES[index],
+            label=f"{title}, learning rate {rate:g}: validation "
+            f"{100 * last['val_accuracy']:.1f}%",
+        )
+    panel.set_yscale("log")
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter("{x:g}")
+    panel.xaxis.set_major_formatter("{x:,.0f}")
+    panel.grid(color="0.9", which="both")
+    panel.set_xlabel("training steps")
+    panel.set_ylabel("training loss")
+    panel.legend()
+
+
+def draw_random_labels(figure: Any, runs: dict[str, list[Run]]) -> None:
+    """Draws training accuracy by epoch, and epochs to fit by recipe."""
+    curves, ends = figure.subplots(1, 2)
+    fractions, epochs, scores = [], [], []
+    for index, (title, (run, *_)) in enumerate(runs.items()):
+        rows = run.history
+        curves.plot(
+            [row["epoch"] for row in rows],
+            [row["accuracy"] for row in rows],
+            color=COLORS[index],
+            linestyle=LINE_STYLES[index % len(LINE_STYLES)],
+            label=title,
+        )
+        fractions.append(100 * run.config.randomize_labels)
+        epochs.append(first_fitted_epoch(run) or np.nan)
+        scores.append(100 * run.metrics["val_accuracy"])
+    curves.set_xscale("log")
+    curves.xaxis.set_major_formatter("{x:g}")
+    curves.set_xlabel("epochs")
+    curves.set_ylabel("training accuracy")
+    curves.legend(title="random labels", loc="lower right")
+    ends.plot(fractions, epochs, "o-", color=COLORS[0])
+    ends.set_ylim(bottom=0)
+    ends.set_xlabel("percent of labels that are random")
+    ends.set_ylabel("epochs until fitted", color=COLORS[0])
+    other = ends.twinx()
+    other.plot(fractions, scores, "s--", color=COLORS[1])
+    other.set_ylim(0, 100)
+    other.set_ylabel("validation accuracy, percent", color=COLORS[1])
+    for panel in (curves, ends):
+        panel.grid(color="0.9")
 
 
 def curve(run: Run) -> tuple[np.ndarray, np.ndarray]:

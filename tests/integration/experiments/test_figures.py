@@ -228,6 +228,17 @@ def test_the_margin_is_two_over_the_length_of_the_weights():
     assert inside == 0.25
 
 
+def test_effects_of_two_by_two_are_differences_averaged_over_the_other():
+    # Neither, the optimizer, the mean, both; two seeds.
+    scores = np.array([[0.1, 0.2], [0.2, 0.3], [0.5, 0.4], [0.6, 0.7]])
+    mean, optimizer = learning.effects(scores)
+    assert mean.mean == pytest.approx((0.4 + 0.3) / 2)
+    assert optimizer.mean == pytest.approx((0.1 + 0.2) / 2)
+    # Student's t for one degree of freedom, from a table.
+    half = 12.706 * np.std([0.4, 0.3], ddof=1) / np.sqrt(2)
+    assert mean.high - mean.mean == pytest.approx(half, rel=1e-4)
+
+
 def test_a_histogram_of_logits_keeps_its_counts_as_areas():
     # Edges and counts as TensorBoard stores them, by hand.
     histogram = np.array([[-2.0, 0.0, 6.0], [0.0, 0.5, 1.0], [0.5, 1.5, 3.0]])
