@@ -77,7 +77,10 @@ def test_the_views_do_not_depend_on_how_many_images_there_are(
     whole = evaluate.predict_views(linear, images, "flip_shift")[1]
     monkeypatch.setattr(evaluate, "NUM_IMAGES", 7)
     parts = evaluate.predict_views(linear, images, "flip_shift")[1]
-    np.testing.assert_allclose(parts, whole, rtol=1e-6)
+    # Logits near zero are sums of large terms, which batches of another size
+    # add in another order.
+    largest = np.abs(whole).max()
+    np.testing.assert_allclose(parts, whole, rtol=1e-6, atol=1e-6 * largest)
 
 
 @pytest.mark.parametrize("kind", evaluate.SHIFTS)
