@@ -275,12 +275,12 @@ FIGURES = (
     Figure(
         "suite",
         "training and validation accuracy, one change at a time",
-        "Synthetic house numbers, and the runs of the lecture in its order up "
-        "to the first convolution: one thing is changed at a time. Below, the "
-        "ends of the curves beside the lecture's own figures, which are of "
-        "photographs (SVHN) and of 20,000 steps. The learning rate of each "
-        "linear classifier is the best of a search, which the header of its "
-        "recipe has. Times are of a machine that was shared.",
+        "Synthetic house numbers, and the runs of the lecture in its order: "
+        "one thing is changed at a time. Below, the ends of the curves beside "
+        "the lecture's own figures, which are of photographs (SVHN) and of "
+        "20,000 steps. The learning rate of each linear classifier is the best "
+        "of a search, which the header of its recipe has. Times are of a "
+        "machine that was shared.",
         "learning.draw_suite",
         "street_digits",
         {
@@ -290,9 +290,12 @@ FIGURES = (
             "street_lr_sgd_ms1": "lr, mean subtracted, SGD",
             "street_lr_adam_ms1": "lr, mean subtracted, Adam",
             "street_cnn_cf_adam_ms1": "cnn_cf",
+            "street_cnn_cnf_adam_ms1": "cnn_cnf",
+            "street_cnn_cpncpnff_adam_ms1": "cnn_cpncpnff",
+            "street_cnn_cpncpnfdf_adam_ms1": "cnn_cpncpnfdf",
         },
-        "ten minutes",
-        (12.0, 8.5),
+        "twenty minutes",
+        (12.0, 9.5),
     ),
     Figure(
         "means",
