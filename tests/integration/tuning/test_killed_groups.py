@@ -96,4 +96,4 @@ def test_an_interrupted_group_says_so_and_is_resumed_by_name(tmp_path):
         text=True,
     )
     assert resumed.returncode == 0, resumed.stderr
-    assert "there already" in resumed.stdout
+    assert "exist already" in resumed.stdout
