@@ -419,7 +419,10 @@ def predict(
         runs_dir: Folder in which runs are found by name.
 
     Returns:
-        A sequence of predictions with the array `probabilities`, `[N, K]`.
+        A sequence with an item for each example, which has its `name`, and
+        `classes` and `probabilities` of its top classes; for all `N` examples
+        together `probabilities`, float64 `[N, K]`, and `labels`, int64 `[N]`,
+        the most probable class of each.
 
     Raises:
         UserError: the run is a regression, or the examples do not fit it.
