@@ -14,7 +14,7 @@ import secrets
 import shutil
 import tempfile
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from zoo import backend, io, pretrained
@@ -83,19 +83,37 @@ class RunStore:
             found, key=lambda s: (run_id_in(s.path / SWEEP_FILE), s.path)
         )
 
+    def unreadable(self) -> list[str]:
+        """Returns the names of folders whose contents this user may not read.
+
+        Whether they are runs cannot be told: no other method returns them.
+        """
+        refused: list[OSError] = []
+        for _ in self._walk(refused.append):
+            pass
+        names = [pathlib.Path(error.filename) for error in refused]
+        return sorted(p.relative_to(self._root).as_posix() for p in names)
+
     def _folders_with(self, file_name: str) -> list[tuple[pathlib.Path, str]]:
         """Returns path and name of each folder that holds such a file."""
-        root = self._root
         self._check_access()
-        folders = [path.parent for path in root.rglob(file_name)]
-        names = [folder.relative_to(root).as_posix() for folder in folders]
         return [
-            (folder, name)
-            for folder, name in zip(folders, names, strict=True)
-            if not any(
-                part.startswith(".") for part in pathlib.PurePath(name).parts
-            )
+            (folder, folder.relative_to(self._root).as_posix())
+            for folder, files in self._walk()
+            if file_name in files
         ]
+
+    def _walk(
+        self, refused: Callable[[OSError], None] | None = None
+    ) -> Iterator[tuple[pathlib.Path, list[str]]]:
+        """Yields each folder with the names of its files; runs have no inner.
+
+        Folders whose names begin with a dot are left out.
+        """
+        for folder, inner, files in os.walk(self._root, onerror=refused):
+            is_run = "config.json" in files
+            inner[:] = [] if is_run else [i for i in inner if i[0] != "."]
+            yield pathlib.Path(folder), files
 
     def _check_access(self) -> None:
         """Raises `UserError` for a folder that this user may not read.
@@ -155,6 +173,9 @@ class RunStore:
             raise UserError(
                 f"{name} is a folder but not a run: it has no config.json."
             )
+        if name.rstrip("/") in self.unreadable():
+            denied = PermissionError(errno.EACCES, "")
+            raise io.read_error(self._root / name, denied)
         if not known:
             raise UserError(
                 f"there is no run {name!r}, and none at all in "

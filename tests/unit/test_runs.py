@@ -9,6 +9,7 @@ import sys
 import pytest
 
 from zoo import pretrained
+from zoo.cli.list import run_runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore
@@ -133,6 +134,26 @@ def test_a_folder_that_may_not_be_read_is_not_called_empty(
     monkeypatch.setattr(os, "scandir", refuse)
     with pytest.raises(UserError, match="cannot be read: Permission denied"):
         RunStore(str(tmp_path)).runs()
+
+
+def test_a_run_that_may_not_be_read_is_listed_and_hides_no_other(
+    tmp_path, monkeypatch, capsys
+):
+    make(tmp_path, "mine"), make(tmp_path, "theirs")
+    scandir = os.scandir
+
+    def refuse(path):
+        if os.path.basename(path) == "theirs":
+            raise PermissionError(errno.EACCES, "", str(path))
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    run_runs([f"--runs_dir={tmp_path}"])
+    rows = [line.split()[:2] for line in capsys.readouterr().out.splitlines()]
+    assert ["theirs", "unreadable"] in rows
+    assert "mine" in dict(rows)
+    with pytest.raises(UserError, match="theirs cannot be read: Permission"):
+        RunStore(str(tmp_path)).find("theirs")
 
 
 @pytest.mark.parametrize(

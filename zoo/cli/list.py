@@ -8,6 +8,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+from collections.abc import Sequence
 from pathlib import Path
 
 from zoo import recipes
@@ -157,19 +158,21 @@ def run_runs(argv: list[str]) -> int:
     if command.parse(argv) is None:
         return 0
     runs_dir = command.values.runs_dir
-    found = RunStore(runs_dir).runs()
+    store = RunStore(runs_dir)
+    found = store.runs()
+    unreadable = [_row(name, "unreadable") for name in store.unreadable()]
     if command.values.json:
-        print(json.dumps([_run_row(run) for run in found], indent=1))
+        print(json.dumps([*map(_run_row, found), *unreadable], indent=1))
         return 0
-    folders = RunStore(runs_dir).sweeps()
+    folders = store.sweeps()
     if not command.values.trials:
         found = [run for run in found if sweep_path_of(run.path) is None]
-    if found:
-        rows = [_run_cells(_run_row(run)) for run in found]
+    rows = [_run_cells(row) for row in (*map(_run_row, found), *unreadable)]
+    if rows:
         print_table(RUN_HEADS, rows, right=(2,))
     for folder in folders:
         print(_describe_sweep(folder))
-    if not found and not folders:
+    if not rows and not folders:
         print(f"no runs in {runs_dir}; `zoo train` makes one.")
     return 0
 
@@ -193,11 +196,15 @@ def _run_row(found: Run) -> dict:
         history = found.history
     except UserError:
         history, status = [], CORRUPT
+    return _row(found.name, status, history)
+
+
+def _row(name: str, status: str, history: Sequence[dict] = ()) -> dict:
     best = max(history, key=_sort_key, default=None)
     if best and best["val_loss"] is None:
         best = None
     return {
-        "run": found.name,
+        "run": name,
         "status": status,
         "epochs": int(history[-1]["epoch"]) if history else 0,
         "best_epoch": int(best["epoch"]) if best else None,
