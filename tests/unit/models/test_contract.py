@@ -1,9 +1,9 @@
 """What every model of the zoo promises, tried on each that learns.
 
-A model joins these tests by standing in the table. Large ones build and give
-logits here like the others; what trains them is marked slow, and of the
-heaviest everything is. What learns by heart has promises of its own. They
-hold on every engine of Keras: `make test-jax` tries them on JAX.
+A model joins these tests by standing in the table. What builds or trains a
+large one is marked slow, and so is what a smaller one of the same family
+shows. What learns by heart has promises of its own. They hold on every engine
+of Keras: `make test-jax` tries them on JAX.
 """
 
 import functools
@@ -24,6 +24,7 @@ HEAVY = (
 )
 LARGE = (*HEAVY, "wrn40_4", "wrn16_8", "wrn28_10")
 DEEP = ("plain20", "resnet20", "densenet40_12")  # small, but many layers
+WIDER = ("wrn16_4", "wrn28_2")  # built as wrn16_1 is
 SMALL = [name for name in NAMES if name not in LARGE]
 GREY, COLOR, TINY = (28, 28, 1), (32, 32, 3), (8, 8, 1)
 CASES = [
@@ -124,7 +125,7 @@ def test_the_contract_covers_the_whole_table():
     assert len(CASES) == 8 + 27 * 3 - 4
 
 
-@pytest.mark.parametrize("name, shape", slowly(CASES, HEAVY))
+@pytest.mark.parametrize("name, shape", slowly(CASES, (*LARGE, *WIDER)))
 def test_logits_are_float32_finite_and_not_softmaxed(name, shape):
     model = create_model(name, 7, shape)
     logits = output(model, some_images(shape))
@@ -134,7 +135,7 @@ def test_logits_are_float32_finite_and_not_softmaxed(name, shape):
     assert not np.allclose(logits.sum(axis=1), 1, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, HEAVY))
+@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
 def test_features_are_one_vector_and_logits_a_dense_layer(name):
     model = small_model(name)
     assert len(model.get_layer("features").output.shape) == 2
@@ -143,7 +144,7 @@ def test_features_are_one_vector_and_logits_a_dense_layer(name):
     assert not model.compiled
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", slowly(SMALL, WIDER))
 def test_no_classes_ends_at_the_same_features(name):
     whole = small_model(name)
     body = create_model(name, 0, least_shape(name))
@@ -152,7 +153,7 @@ def test_no_classes_ends_at_the_same_features(name):
     np.testing.assert_array_equal(output(body, images), output(head, images))
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, LARGE))
+@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
 def test_every_trainable_weight_gets_a_gradient(name):
     model = small_model(name)
     found = gradients_of(model, some_images(least_shape(name), 8), np.arange(8))
@@ -162,7 +163,7 @@ def test_every_trainable_weight_gets_a_gradient(name):
         assert np.any(gradient != 0), weight.path
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, LARGE))
+@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
 def test_the_same_seed_gives_the_same_weights_and_another_others(name):
     shape = least_shape(name)
     first, again, other = (
@@ -176,7 +177,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(name):
             assert not np.array_equal(one, two), one.path
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, HEAVY))
+@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
 def test_no_two_layers_share_a_seed(name):
     model = create_model(name, 10, least_shape(name), **dropout_of(name, 0.5))
     seeds = []
@@ -189,7 +190,7 @@ def test_no_two_layers_share_a_seed(name):
     assert len(seeds) == len(set(seeds))
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", slowly(SMALL, WIDER))
 def test_predictions_are_repeatable_with_dropout_and_batch_norm(name):
     given = dropout_of(name, 0.5)
     if "norm" in builder_options(MODELS.find(name)):
@@ -208,7 +209,15 @@ def test_predictions_are_repeatable_with_dropout_and_batch_norm(name):
     slowly(
         # Of the bottleneck nets the narrowest, resnet50, learns for all.
         [name for name in NAMES if not name.startswith("wrn50")],
-        (*LARGE, *DEEP, "wrn16_1", "wrn16_4", "wrn28_2", "lenet5_1998"),
+        (
+            *LARGE,
+            *DEEP,
+            *WIDER,
+            "wrn16_1",
+            "lenet5_1998",
+            "alexnet_lite",
+            "airbench94",
+        ),
     ),
 )
 def test_eight_examples_can_be_learned_by_heart(name):
@@ -227,7 +236,7 @@ def test_eight_examples_can_be_learned_by_heart(name):
     assert after < before / 10
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, HEAVY))
+@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
 def test_an_unknown_option_is_refused_with_the_known_ones(name):
     with pytest.raises(UserError, match="initializer, l1 and l2") as error:
         create_model(name, wobble=3)
@@ -235,7 +244,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones(name):
     assert name in str(error.value)
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, HEAVY))
+@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
 def test_layer_names_are_stable_and_fit_for_files(name):
     names = [layer.name for layer in small_model(name).layers]
     again = create_model(name, 10, least_shape(name))
