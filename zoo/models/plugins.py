@@ -22,7 +22,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-from zoo.errors import UserError, close_matches
+from zoo.errors import UserError, close_matches, is_out_of_memory
 
 GROUP = "zoo.models"
 SUFFIX = ".py:"
@@ -67,7 +67,17 @@ def load_file(name: str) -> Callable:
         close = close_matches(function, known, 1)
         hint = f"did you mean {close[0]}?" if close else "define it there."
         raise UserError(f"{file.name} has no function {function}; {hint}")
-    return as_builder(found)
+
+    @functools.wraps(found)
+    def build(*args: Any, **kwargs: Any) -> Any:
+        try:
+            return found(*args, **kwargs)
+        except Exception as error:  # whatever the user's own code raises
+            if isinstance(error, UserError) or is_out_of_memory(error):
+                raise
+            raise _failure(file, error) from error
+
+    return as_builder(build)
 
 
 @functools.lru_cache
@@ -85,14 +95,17 @@ def _run_file(file: Path, mtime_ns: int) -> Any:
         spec.loader.exec_module(module)
     except Exception as error:  # whatever the user's own code raises
         del sys.modules[name]
-        text = str(error).strip().split("\n")[0].rstrip(".")
-        line = _line_of(error, file)
-        raise UserError(
-            f"{file}{line} fails with {type(error).__name__}: {text}."
-        ) from error
+        raise _failure(file, error) from error
     finally:
         sys.path.remove(str(file.parent))
     return module
+
+
+def _failure(file: Path, error: Exception) -> UserError:
+    """Builds the error for what the code of a file raised."""
+    text = str(error).strip().split("\n")[0].rstrip(".")
+    line = _line_of(error, file)
+    return UserError(f"{file}{line} fails with {type(error).__name__}: {text}.")
 
 
 def _line_of(error: Exception, file: Path) -> str:
@@ -180,6 +193,8 @@ class HyperModelBuilder:
     def _call(self, hp: Any) -> Any:
         try:
             return self._build(hp)
+        except UserError:
+            raise
         except Exception as error:  # whatever the user's own code raises
             text = str(error).strip().split("\n")[0].rstrip(".")
             raise UserError(

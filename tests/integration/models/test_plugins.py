@@ -85,6 +85,11 @@ def test_a_run_does_not_continue_with_a_changed_file(folder, capsys):
         ("other.py:build", "def build(:\n", "line 1, fails with SyntaxError"),
         ("other.py:build", "\n1 / 0\n", "line 2, fails with ZeroDivision"),
         ("other.py:build", "build = 3\n", "no function build"),
+        (
+            "other.py:build",
+            FILE.replace("Dense(width", "Dense(-width"),
+            "line 7, fails with ValueError",
+        ),
     ],
 )
 def test_a_file_that_gives_no_model_is_explained(
