@@ -79,7 +79,7 @@ def split_parts(
                 "and validation and test if there."
             )
         parts = {known[key]: part for key, part in data.items()}
-    elif _is_pair(data) and all(map(_is_pair, data)):
+    elif _is_pair(data) and all(map(_has_examples, data)):
         parts = {TRAIN: data[0], TEST: data[1]}
     for split_name, part in ((VAL, validation_data), (TEST, test_data)):
         if part is None:
@@ -95,6 +95,17 @@ def split_parts(
 
 def _is_pair(data: Any) -> bool:
     return isinstance(data, tuple | list) and len(data) == 2
+
+
+def _has_examples(part: Any) -> bool:
+    """Whether one of two parts is a pair (x, y), and not two labels."""
+    return _is_pair(part) and _num_dimensions(part[0]) >= 2
+
+
+def _num_dimensions(value: Any) -> int:
+    if isinstance(value, tuple | list):
+        return 1 + (_num_dimensions(value[0]) if value else 0)
+    return np.ndim(value)
 
 
 # What is given, as batches.
