@@ -77,6 +77,17 @@ def table_of_models():
     MODELS._entries[:] = before
 
 
+@pytest.fixture(autouse=True, scope="module")
+def forget_registered_models():
+    """Takes out of the table of models what the tests of a file registered."""
+    yield
+    if "zoo.models" in sys.modules:
+        from zoo.models import MODELS
+
+        built_in = [e for e in MODELS._entries if not e.registered]
+        MODELS._entries[:] = built_in
+
+
 @pytest.fixture(autouse=True)
 def leave_operations_as_they_were():
     """Ends what `--deterministic` does to TensorFlow for a whole process."""
