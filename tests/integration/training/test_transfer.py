@@ -210,7 +210,7 @@ def test_statistics_of_a_mean_image_of_another_size_are_not_kept(tmp_path):
 
 
 def test_a_network_with_global_average_takes_images_of_any_size(tmp_path):
-    small = {"model": "inception", "model_arg": {}, "steps": 1}
+    small = {"model": "resnet8", "model_arg": {}, "steps": 1}
     trained_on(pictures(1), tmp_path, **small)
     setup = begun_on(pictures(1, side=12), tmp_path)
     assert "logits" in setup.transferred.copied

@@ -217,7 +217,10 @@ def test_alexnet_lite_counts_as_derived_by_hand(totals):
     assert found["trainable"] == convolutions + dense
 
 
-BIG = ("wrn50_2", "wrn50_3", "densenet_bc100_12")
+BIG = (
+    *("wrn50_2", "wrn50_3", "densenet_bc100_12"),
+    *("efficientnet_lite1", "efficientnet_lite2"),
+)
 
 
 @pytest.mark.parametrize(

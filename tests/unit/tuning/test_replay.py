@@ -46,7 +46,15 @@ def at_write(monkeypatch, count, error):
     return calls
 
 
-@pytest.fixture(scope="module", params=TUNERS)
+@pytest.fixture(
+    scope="module",
+    params=[
+        pytest.param(name, marks=pytest.mark.slow)
+        if name in ("grid", "hyperband")
+        else name
+        for name in TUNERS
+    ],
+)
 def undisturbed(request, tmp_path_factory):
     """A tuner, and what its sweep comes to when nothing happens."""
     asked = settings(tmp_path_factory.mktemp("runs"), tuner=request.param)
