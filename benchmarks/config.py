@@ -169,10 +169,18 @@ class Case:
 
 
 def _large(
-    model: str, dataset: str, train: int, val: int, rounds: int = 3
+    model: str,
+    dataset: str,
+    train: int,
+    val: int,
+    rounds: int = 3,
+    batch_size: int = 128,
 ) -> Case:
     """Returns the case of a network too large for a full dataset."""
-    return Case(model, 128, 3, dataset, train, val, 1.15, 1.8, rounds=rounds)
+    limits = (1.15, 1.8)
+    return Case(
+        model, batch_size, 3, dataset, train, val, *limits, rounds=rounds
+    )
 
 
 # One training takes less than a minute on two idle cores.
@@ -185,7 +193,7 @@ CASES = (
     Case("mlp", 32, epochs=2, bfloat16=False, rounds=2),
     Case("lenet5", 32, epochs=2, bfloat16=False, rounds=2),
     _large("resnet20", "cifar10", 512, 128),
-    _large("airbench94", "cifar10", 512, 128),
+    _large("airbench94", "cifar10", 2_000, 128, batch_size=1000),
     _large("wrn16_4", "cifar10", 256, 64, rounds=2),
     _large("wrn28_10", "digits", 256, 64, rounds=2),
 )
