@@ -330,11 +330,13 @@ def build(case: Case, data):
 
     from zoo.data import preprocess
     from zoo.resolve import resolve
-    from zoo.training.model import build_model
+    from zoo.training.model import adapt, build_model
 
     config = resolve(case.config(runs_dir="runs"), data)
     keras.utils.set_random_seed(config.seed)
     statistics = preprocess.fit_statistics(
         data.train.images, config.mean_subtraction, config.scale
     )
-    return build_model(config, data, statistics), config
+    model = build_model(config, data, statistics)
+    adapt(model, config, data, statistics)
+    return model, config
