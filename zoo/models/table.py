@@ -58,6 +58,15 @@ FINE_TUNING = {
     "epochs": 7,
     "augment": "crop_flip",
 }
+# The first layers see edges and colors, which photographs share, in the largest
+# maps, which take the longest.
+LITE_TUNING = {
+    **FINE_TUNING,
+    "freeze": "batch_norm,stem*,stage1*,stage2*",
+    "learning_rate": 3e-4,
+    "label_smoothing": 0.1,
+    "epochs": 8,
+}
 # Level, image side, and factors on width and depth of EfficientNet-Lite.
 LITE = ((0, 224, 1.0, 1.0), (1, 240, 1.0, 1.1), (2, 260, 1.1, 1.2))
 
@@ -378,7 +387,7 @@ TABLE = (
             unsupported_reason="has batch normalization and ReLU6 throughout",
             recipe_small=recipe(SLOWER_ADAM, 32, 20),
             recipe_large=recipe(NESTEROV, 128, 60, **CROP),
-            recipe_transfer=FINE_TUNING,
+            recipe_transfer=LITE_TUNING,
             search_space=RATE_DECAY_SPACE,
         )
         for level, side, width, depth in LITE
