@@ -13,6 +13,7 @@ import pytest
 
 import zoo
 from tests.conftest import tfds_folder
+from zoo import recipes
 
 pytestmark = [pytest.mark.data, pytest.mark.slow]
 OPTIONS = {"batch_size": 32, "summaries": ("scalars",), "verbose": False}
@@ -67,3 +68,17 @@ def test_a_network_with_convolutions_reads_what_the_linear_one_does_not(train):
     linear = train("lr", mean_subtraction="image", epochs=30)
     network = train("lenet5", mean_subtraction="image", epochs=30)
     assert network > 1.5 * linear
+
+
+def test_a_network_of_synthetic_digits_alone_reads_most_real_ones(
+    house_numbers, tmp_path
+):
+    run = zoo.train(
+        recipes.read_config("street_digits/street_cnn_cpncpnfdf_shifted", []),
+        runs_dir=str(tmp_path),
+        verbose=False,
+    )
+    with np.load(house_numbers) as file:
+        images, labels = file["x"], file["y"]
+    logits = run.load_model().predict(images, verbose=0)
+    assert np.mean(logits.argmax(axis=1) == labels) > 0.6
