@@ -88,11 +88,16 @@ class RunStore:
 
         Whether they are runs cannot be told: no other method returns them.
         """
-        refused: list[OSError] = []
-        for _ in self._walk(refused.append):
+        errors: list[OSError] = []
+        for _ in self._walk(errors.append):
             pass
-        names = [pathlib.Path(error.filename) for error in refused]
-        return sorted(p.relative_to(self._root).as_posix() for p in names)
+        paths = [
+            pathlib.Path(error.filename)
+            for error in errors
+            # Else it was removed meanwhile, or there are no runs at all.
+            if not isinstance(error, FileNotFoundError | NotADirectoryError)
+        ]
+        return sorted(p.relative_to(self._root).as_posix() for p in paths)
 
     def _folders_with(self, file_name: str) -> list[tuple[pathlib.Path, str]]:
         """Returns path and name of each folder that holds such a file."""
@@ -104,14 +109,14 @@ class RunStore:
         ]
 
     def _walk(
-        self, refused: Callable[[OSError], None] | None = None
+        self, on_error: Callable[[OSError], None] | None = None
     ) -> Iterator[tuple[pathlib.Path, list[str]]]:
         """Yields each folder with the names of its files; runs have no inner.
 
         Folders whose names begin with a dot are left out.
         """
-        for folder, inner, files in os.walk(self._root, onerror=refused):
-            is_run = "config.json" in files
+        for folder, inner, files in os.walk(self._root, onerror=on_error):
+            is_run = {"config.json", "resolved.json"} <= set(files)
             inner[:] = [] if is_run else [i for i in inner if i[0] != "."]
             yield pathlib.Path(folder), files
 

@@ -156,6 +156,19 @@ def test_a_run_that_may_not_be_read_is_listed_and_hides_no_other(
         RunStore(str(tmp_path)).find("theirs")
 
 
+def test_a_missing_folder_of_runs_has_no_runs_and_none_unreadable(
+    tmp_path, capsys
+):
+    run_runs([f"--runs_dir={tmp_path / 'runs'}"])
+    assert capsys.readouterr().out.startswith("no runs in ")
+
+
+def test_another_program_s_config_json_hides_no_run(tmp_path):
+    make(tmp_path, "a")
+    (tmp_path / "config.json").write_text("{}")
+    assert "a" in [run.name for run in RunStore(str(tmp_path)).runs()]
+
+
 @pytest.mark.parametrize(
     ("place", "value"),
     [
