@@ -177,9 +177,16 @@ def _large(
     batch_size: int = 128,
 ) -> Case:
     """Returns the case of a network too large for a full dataset."""
-    limits = (1.15, 1.8)
     return Case(
-        model, batch_size, 3, dataset, train, val, *limits, rounds=rounds
+        model,
+        batch_size,
+        epochs=3,
+        dataset=dataset,
+        train_examples=train,
+        val_examples=val,
+        min_ratio_to_keras=1.15,
+        min_ratio_to_keras_bfloat16=1.8,
+        rounds=rounds,
     )
 
 

@@ -25,6 +25,7 @@ HEAVY = (
 LARGE = (*HEAVY, "wrn40_4", "wrn16_8", "wrn28_10")
 DEEP = ("plain20", "resnet20", "densenet40_12")  # small, but many layers
 WIDER = ("wrn16_4", "wrn28_2")  # built as wrn16_1 is
+SLOW = (*LARGE, *WIDER)
 SMALL = [name for name in NAMES if name not in LARGE]
 GREY, COLOR, TINY = (28, 28, 1), (32, 32, 3), (8, 8, 1)
 CASES = [
@@ -125,7 +126,7 @@ def test_the_contract_covers_the_whole_table():
     assert len(CASES) == 8 + 27 * 3 - 4
 
 
-@pytest.mark.parametrize("name, shape", slowly(CASES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name, shape", slowly(CASES, SLOW))
 def test_logits_are_float32_finite_and_not_softmaxed(name, shape):
     model = create_model(name, 7, shape)
     logits = output(model, some_images(shape))
@@ -135,7 +136,7 @@ def test_logits_are_float32_finite_and_not_softmaxed(name, shape):
     assert not np.allclose(logits.sum(axis=1), 1, atol=1e-3)
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name", slowly(NAMES, SLOW))
 def test_features_are_one_vector_and_logits_a_dense_layer(name):
     model = small_model(name)
     assert len(model.get_layer("features").output.shape) == 2
@@ -153,7 +154,7 @@ def test_no_classes_ends_at_the_same_features(name):
     np.testing.assert_array_equal(output(body, images), output(head, images))
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name", slowly(NAMES, SLOW))
 def test_every_trainable_weight_gets_a_gradient(name):
     model = small_model(name)
     found = gradients_of(model, some_images(least_shape(name), 8), np.arange(8))
@@ -163,7 +164,7 @@ def test_every_trainable_weight_gets_a_gradient(name):
         assert np.any(gradient != 0), weight.path
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name", slowly(NAMES, SLOW))
 def test_the_same_seed_gives_the_same_weights_and_another_others(name):
     shape = least_shape(name)
     first, again, other = (
@@ -177,7 +178,7 @@ def test_the_same_seed_gives_the_same_weights_and_another_others(name):
             assert not np.array_equal(one, two), one.path
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name", slowly(NAMES, SLOW))
 def test_no_two_layers_share_a_seed(name):
     model = create_model(name, 10, least_shape(name), **dropout_of(name, 0.5))
     seeds = []
@@ -210,9 +211,8 @@ def test_predictions_are_repeatable_with_dropout_and_batch_norm(name):
         # Of the bottleneck nets the narrowest, resnet50, learns for all.
         [name for name in NAMES if not name.startswith("wrn50")],
         (
-            *LARGE,
+            *SLOW,
             *DEEP,
-            *WIDER,
             "wrn16_1",
             "lenet5_1998",
             "alexnet_lite",
@@ -236,7 +236,7 @@ def test_eight_examples_can_be_learned_by_heart(name):
     assert after < before / 10
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name", slowly(NAMES, SLOW))
 def test_an_unknown_option_is_refused_with_the_known_ones(name):
     with pytest.raises(UserError, match="initializer, l1 and l2") as error:
         create_model(name, wobble=3)
@@ -244,7 +244,7 @@ def test_an_unknown_option_is_refused_with_the_known_ones(name):
     assert name in str(error.value)
 
 
-@pytest.mark.parametrize("name", slowly(NAMES, (*LARGE, *WIDER)))
+@pytest.mark.parametrize("name", slowly(NAMES, SLOW))
 def test_layer_names_are_stable_and_fit_for_files(name):
     names = [layer.name for layer in small_model(name).layers]
     again = create_model(name, 10, least_shape(name))
