@@ -101,10 +101,12 @@ def train(
     """
     from zoo.training.train import train as train_config
 
+    config = make_config(model, None, options)  # before anything is read
     name, dataset = make_dataset(
         data, validation_data, test_data, options, model, verbose=verbose
     )
-    config = make_config(model, name, options)
+    if name is not None:
+        config = config.replace(dataset=name)
     return train_config(
         config,
         dataset,

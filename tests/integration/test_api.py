@@ -10,6 +10,7 @@ import venv
 import zipfile
 from pathlib import Path
 
+import keras
 import nbformat
 import numpy as np
 import pytest
@@ -632,3 +633,15 @@ def test_a_quiet_tensorflow_prints_only_errors():
     told = [line for line in printed if "an error" not in line]
     assert sorted(told) == ["still here", "still there"]
     assert len(printed) == 3
+
+
+def test_a_mistake_in_an_option_is_told_before_data_are_read():
+    class Unread(keras.utils.PyDataset):
+        def __len__(self):
+            return 1
+
+        def __getitem__(self, index):
+            raise AssertionError("read")
+
+    with pytest.raises(UserError, match="no option 'epoch'.*epochs"):
+        zoo.train("lr", Unread(), epoch=3)

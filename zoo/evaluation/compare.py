@@ -170,8 +170,14 @@ def group_label(index: int) -> str:
 
 
 def _check_same_examples(cache: SplitCache, first: Run, other: Run) -> None:
-    """Raises `UserError` if two runs have other validation examples."""
+    """Raises `UserError` if two runs have other validation examples.
+
+    Image files are the same examples at every size: a test that is paired by
+    file asks whether the size matters.
+    """
     if cache.fingerprint(first, "val") == cache.fingerprint(other, "val"):
+        return
+    if _have_same_files(cache, first, other):
         return
     for name in SPLIT_OPTIONS:
         values = [getattr(run.config, name) for run in (first, other)]
@@ -184,6 +190,21 @@ def _check_same_examples(cache: SplitCache, first: Run, other: Run) -> None:
     raise UserError(
         f"{first.name} and {other.name} cannot be compared, because their "
         f"validation examples differ: {reason}."
+    )
+
+
+def _have_same_files(cache: SplitCache, first: Run, other: Run) -> bool:
+    """Whether two runs validate on the same image files, in the same order."""
+    ours, theirs = (cache.load(run, "val") for run in (first, other))
+    classes, other_classes = (
+        run.resolved["data"]["class_names"] for run in (first, other)
+    )
+    return (
+        first.config.dataset == other.config.dataset
+        and classes == other_classes
+        and bool(ours.file_names)
+        and ours.file_names == theirs.file_names
+        and np.array_equal(ours.labels, theirs.labels)
     )
 
 

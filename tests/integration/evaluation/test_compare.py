@@ -11,6 +11,7 @@ from scipy.stats import binomtest
 from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import compare, evaluate
+from zoo.lectures.runner import write_example_images
 
 
 @pytest.fixture(scope="session")
@@ -131,6 +132,22 @@ def test_runs_on_other_validation_examples_are_refused(
     with pytest.raises(UserError, match="validation examples differ") as caught:
         compare.compare_runs([weak, make(name, **options)])
     assert why in str(caught.value)
+
+
+def test_the_same_image_files_are_compared_at_two_sizes(make, tmp_path):
+    folder = tmp_path / "photos"
+    write_example_images(folder)
+    small, large = (
+        make(f"{size}", dataset=f"folder:{folder}", image_size=size)
+        for size in (8, 16)
+    )
+    found = compare.compare_runs([small, large])
+    assert found["different_options"]["image_size"] == [[8], [16]]
+    by_file = [
+        evaluate.evaluate_runs([run], "val")[0]["accuracy"]
+        for run in (small, large)
+    ]
+    assert [row["accuracy"] for row in found["runs"]] == by_file
 
 
 def test_fewer_training_images_leave_the_validation_images_the_same(weak, make):
