@@ -33,11 +33,11 @@ METADATA = {
     },
     "language_info": {"name": "python"},
 }
-MAX_OUTPUT = 30_000  # bytes, as stored
-MAX_NOTEBOOK = 200_000  # of all outputs together
+MAX_OUTPUT = 70_000  # bytes, as stored
+MAX_NOTEBOOK = 300_000  # of all outputs together
 NUM_COLORS = 64  # of an image that is too large in full color
 TIMEOUT = 1200  # seconds, of one cell
-# The best of these is kept of an output that has several.
+# Of an output that has several, the first of these that is small enough is kept.
 KINDS = ("image/png", "image/gif", "text/html", "text/plain")
 # An absolute path, of which the last part says enough.
 MACHINE_PATH = re.compile(
@@ -89,16 +89,23 @@ def _tidy_output(output: Any) -> Any:
         return _small(kept, "text")
     if kind not in ("execute_result", "display_data"):
         return None  # warnings and errors
-    name = next((name for name in KINDS if name in output.data), None)
-    if name is None:
+    forms = [
+        nbformat.v4.new_output(
+            kind, data={name: _tidy_value(name, output.data[name])}
+        )
+        for name in KINDS
+        if name in output.data
+    ]
+    if not forms:
         return None
-    value = output.data[name]
-    if name == "image/png" and len(value) > MAX_OUTPUT:
-        value = _with_fewer_colors(value)
-    elif name.startswith("text/"):
-        value = _without_machine(value)
-    kept = nbformat.v4.new_output(kind, data={name: value})
-    return _small(kept, name)
+    fitting = (form for form in forms if size(form) <= MAX_OUTPUT)
+    return next(fitting, None) or _small(forms[0], next(iter(forms[0].data)))
+
+
+def _tidy_value(kind: str, value: str) -> str:
+    if kind == "image/png" and len(value) > MAX_OUTPUT:
+        return _with_fewer_colors(value)
+    return _without_machine(value) if kind.startswith("text/") else value
 
 
 def _small(output: Any, kind: str) -> Any:

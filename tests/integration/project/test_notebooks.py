@@ -130,14 +130,19 @@ def test_of_an_image_and_its_name_the_image_is_kept():
 
 
 def test_a_large_image_loses_colors_and_one_that_stays_large_is_left_out():
-    (small,), _ = tidied_outputs(new_output(image_png=png(120)))
-    assert notebooks.size(small) < notebooks.MAX_OUTPUT < len(png(120))
+    (small,), _ = tidied_outputs(new_output(image_png=png(180)))
+    assert notebooks.size(small) < notebooks.MAX_OUTPUT < len(png(180))
     (note,), _ = tidied_outputs(new_output(image_png=png(400)))
     assert note.data["text/plain"].startswith("[left out: image/png of ")
 
 
+def test_of_a_table_that_is_too_large_its_text_is_kept():
+    table = new_output(text_html="x" * 100_000, text_plain="a table")
+    assert tidied_outputs(table)[0][0].data == {"text/plain": "a table"}
+
+
 def test_the_largest_of_many_outputs_are_left_out():
-    tables = [new_output(text_html="x" * n) for n in range(20_000, 29_000, 800)]
+    tables = [new_output(text_html="x" * n) for n in range(30_000, 39_000, 800)]
     outputs, _ = tidied_outputs(*tables)
     assert sum(map(notebooks.size, outputs)) <= notebooks.MAX_NOTEBOOK
     kept = ["text/html" in one.data for one in outputs]
