@@ -228,7 +228,11 @@ def random_labels(stats: RunStats) -> Finding | None:
 
 
 def overfitting(stats: RunStats) -> Finding | None:
-    """A gap between training and validation, or a rising validation loss."""
+    """A rising validation loss, or a gap between training and validation.
+
+    The gap alone is called by its own name: a network may have the larger gap
+    and be the better one.
+    """
     rows = [r for r in stats.history if r.get("val_loss") is not None]
     if len(rows) < 3 or stats.status == "diverged" or stats.random_labels:
         return None
@@ -254,7 +258,8 @@ def overfitting(stats: RunStats) -> Finding | None:
     return Finding(
         "overfitting",
         WARNING if is_rising or (gap or 0) > LARGE_ACCURACY_GAP else INFO,
-        f"overfitting: {' and '.join(signs)}",
+        f"{'overfitting' if is_rising else 'generalization gap'}: "
+        f"{' and '.join(signs)}",
         "loss, train against val",
         propose(
             stats,
