@@ -33,11 +33,11 @@ METADATA = {
     },
     "language_info": {"name": "python"},
 }
-MAX_OUTPUT = 70_000  # bytes, as stored
-MAX_NOTEBOOK = 300_000  # of all outputs together
+MAX_OUTPUT = 80_000  # bytes, as stored
+MAX_NOTEBOOK = 400_000  # of all outputs together
 NUM_COLORS = 64  # of an image that is too large in full color
 TIMEOUT = 1200  # seconds, of one cell
-# Of an output that has several, the first of these that is small enough is kept.
+# Of an output that has several, the first that is small enough is kept.
 KINDS = ("image/png", "image/gif", "text/html", "text/plain")
 # An absolute path, of which the last part says enough.
 MACHINE_PATH = re.compile(

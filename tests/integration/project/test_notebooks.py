@@ -68,8 +68,8 @@ def test_it_is_kept_in_its_form(path):
 @each
 def test_its_outputs_are_kept_where_they_are_small(path):
     outputs = [one for cell in code(read(path)) for one in cell.outputs]
-    assert all(notebooks.size(one) <= 30_000 for one in outputs)
-    assert sum(map(notebooks.size, outputs)) <= 200_000
+    assert all(notebooks.size(one) <= notebooks.MAX_OUTPUT for one in outputs)
+    assert sum(map(notebooks.size, outputs)) <= notebooks.MAX_NOTEBOOK
 
 
 def tidied_outputs(*outputs, **metadata):
@@ -130,8 +130,8 @@ def test_of_an_image_and_its_name_the_image_is_kept():
 
 
 def test_a_large_image_loses_colors_and_one_that_stays_large_is_left_out():
-    (small,), _ = tidied_outputs(new_output(image_png=png(180)))
-    assert notebooks.size(small) < notebooks.MAX_OUTPUT < len(png(180))
+    (small,), _ = tidied_outputs(new_output(image_png=png(190)))
+    assert notebooks.size(small) < notebooks.MAX_OUTPUT < len(png(190))
     (note,), _ = tidied_outputs(new_output(image_png=png(400)))
     assert note.data["text/plain"].startswith("[left out: image/png of ")
 
@@ -142,7 +142,7 @@ def test_of_a_table_that_is_too_large_its_text_is_kept():
 
 
 def test_the_largest_of_many_outputs_are_left_out():
-    tables = [new_output(text_html="x" * n) for n in range(30_000, 39_000, 800)]
+    tables = [new_output(text_html="x" * n) for n in range(40_000, 49_000, 800)]
     outputs, _ = tidied_outputs(*tables)
     assert sum(map(notebooks.size, outputs)) <= notebooks.MAX_NOTEBOOK
     kept = ["text/html" in one.data for one in outputs]
