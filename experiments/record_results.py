@@ -18,6 +18,7 @@ from __future__ import annotations
 import argparse
 import json
 import pathlib
+import statistics
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
@@ -231,6 +232,8 @@ def without_time(row: dict[str, Any]) -> dict[str, Any]:
 def compare_best(recorded: Mapping[str, Sequence[Run]]) -> dict[str, str]:
     """Compares the two best recipes of each suite on the same images.
 
+    Of a suite of several datasets those of the most frequent one.
+
     Args:
         recorded: Runs by recipe.
 
@@ -245,8 +248,14 @@ def compare_best(recorded: Mapping[str, Sequence[Run]]) -> dict[str, str]:
             for label in suite.labels
             if suite.recipe(label) in recorded
         }
+        datasets = [runs[0].config.dataset for runs in groups.values()]
+        if not datasets:
+            continue
+        dataset = statistics.mode(datasets)
         scored = sorted(
-            (_best_accuracy(runs), label) for label, runs in groups.items()
+            (_best_accuracy(runs), label)
+            for label, runs in groups.items()
+            if runs[0].config.dataset == dataset
         )[-2:]
         if len(scored) < 2 or scored[0][0] < 0:
             continue
