@@ -143,8 +143,8 @@ class _Writer:
         self._weights: dict[str, np.ndarray] = {}
         self._same: dict[int, int] = {}  # tensors of inner and outer models
         self._calls = list(self._walk(model))
-        self._layer_names: dict[int, str] = {}
-        self._used = Counter(call.operation.name for call in self._calls)
+        self._layer_names: set[str] = set()
+        self._used = Counter(id(call.operation) for call in self._calls)
 
     def write(self) -> tuple[list[str], dict[str, np.ndarray]]:
         """Returns the lines of `build`, and arrays by name."""
@@ -277,24 +277,28 @@ class _Writer:
                 "Keras, so that no plain code can make it; export with "
                 "--format=keras."
             )
-        if self._used[layer.name] > 1:
+        if self._used[id(layer)] > 1:
             raise UserError(
-                f"{layer.name} is called more than once, or shares its name, "
-                "which cannot be written as code; export with --format=keras."
+                f"{layer.name} is called more than once, which cannot be "
+                "written as code; export with --format=keras."
             )
+        # An inner model may have a name of the outer one, one model may not.
+        layer_name = self._unique(layer.name, self._layer_names)
         for number, weight in enumerate(layer.weights):
-            self._weights[f"{layer.name}/{number}"] = np.asarray(weight)
+            self._weights[f"{layer_name}/{number}"] = np.asarray(weight)
         config = layer.get_config()
         if isinstance(layer, keras.layers.Normalization):
             # Its statistics are arguments, and no weights.
             for name in ("mean", "variance"):
                 if config[name] is not None:
                     config[name] = np.asarray(config[name], np.float32)
-        arguments = self._arguments(layer, config)
-        arguments.append(f'name="{layer.name}"')
+        arguments = self._arguments(layer, layer_name, config)
+        arguments.append(f'name="{layer_name}"')
         return f"layers.{kind.__name__}({', '.join(arguments)})"
 
-    def _arguments(self, layer, config: dict[str, Any]) -> list[str]:
+    def _arguments(
+        self, layer, layer_name: str, config: dict[str, Any]
+    ) -> list[str]:
         """Returns the arguments that are not Keras's defaults."""
         parameters = inspect.signature(type(layer).__init__).parameters
         positional = True
@@ -309,13 +313,13 @@ class _Writer:
                 continue
             value = _plain(layer, name, config[name])
             if parameter.default is parameter.empty and positional:
-                arguments.append(self._value(value, f"{layer.name}/{name}"))
+                arguments.append(self._value(value, f"{layer_name}/{name}"))
                 continue
             positional = False
             if name == "activation" and value == "linear":
                 value = None  # as people leave it out
             if not _is_default(value, parameter.default):
-                text = self._value(value, f"{layer.name}/{name}")
+                text = self._value(value, f"{layer_name}/{name}")
                 arguments.append(f"{name}={text}")
         return arguments
 

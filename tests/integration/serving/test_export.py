@@ -120,6 +120,20 @@ def test_a_layer_that_is_not_of_keras_has_no_plain_code(tmp_path):
     assert not (tmp_path / "m").exists()
 
 
+def test_plain_code_tells_layers_of_one_name_apart(tmp_path):
+    inner = keras.Sequential(
+        [keras.Input((3,)), keras.layers.Dense(2, name="features")]
+    )
+    image = keras.Input((4,))
+    outer = keras.layers.Dense(3, name="features")(image)
+    model = with_probabilities(keras.Model(image, inner(outer)))
+    FORMATS["python"].write(model, tmp_path / "m", METADATA)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    found = FORMATS["python"].load(tmp_path / "m")(x)["logits"]
+    wanted = model.predict(x, verbose=0)["logits"]
+    assert np.abs(found - wanted).max() < 1e-6
+
+
 def test_a_folder_of_something_else_is_not_replaced(colors, tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(UserError, match="holds no model.py"):
