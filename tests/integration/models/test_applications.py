@@ -1,5 +1,7 @@
 """`keras:NAME`: networks of keras.applications, raw pixels in."""
 
+import inspect
+
 import keras
 import numpy as np
 import pytest
@@ -41,6 +43,19 @@ def test_the_preprocessing_of_a_family_is_inside(name):
     module = getattr(keras.applications, MODULES[name])
     expected = plain(module.preprocess_input(pixels()))
     np.testing.assert_allclose(whole(pixels()), expected, atol=1e-4, rtol=1e-3)
+
+
+def test_every_network_gets_pixels_as_its_own_preprocessing_makes_them():
+    builders = applications._builders()
+    assert len(builders) >= 35
+    for builder in builders.values():
+        image = keras.Input((8, 8, 3))
+        inside = keras.Model(image, applications._preprocess(builder, image))
+        module = inspect.getmodule(builder)
+        expected = module.preprocess_input(pixels(side=8))
+        np.testing.assert_allclose(
+            inside(pixels(side=8)), expected, atol=1e-4, err_msg=str(builder)
+        )
 
 
 @pytest.fixture(scope="module")
