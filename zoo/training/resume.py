@@ -129,17 +129,7 @@ def resume(
             )
             state = TrainState(run_id=run_id(run))
         else:
-            console.print(
-                f"resuming {run.name} after {pluralize(state.epoch, 'epoch')}, "
-                f"{pluralize(state.step, 'step')}"
-            )
-            for name in corrupt:
-                console.print(f"{name} is corrupt; writing it again")
-            for place in lost:
-                console.print(
-                    f"the event file in {run.path / place} is gone or cut "
-                    "short; a new one begins"
-                )
+            _print_restored(console, run, state, corrupt, lost)
             if is_lost:
                 console.print(
                     f"{checkpoints.best_path(state.best.epoch)} is corrupt or "
@@ -149,6 +139,35 @@ def resume(
             run_callbacks.write_rows(writer, state)
         return complete(
             setup, run, state, console, user_callbacks, until_epoch, stop, group
+        )
+
+
+def _print_restored(
+    console: TrainingConsole,
+    run: Run,
+    state: TrainState,
+    corrupt: Iterable[str],
+    lost: Iterable[str],
+) -> None:
+    """Prints where a run continues, and what of it is written again.
+
+    Args:
+        console: where to print.
+        run: the run.
+        state: of the checkpoint.
+        corrupt: names of files that the checkpoint can restore.
+        lost: folders whose event file is not as the checkpoint noted it.
+    """
+    console.print(
+        f"resuming {run.name} after {pluralize(state.epoch, 'epoch')}, "
+        f"{pluralize(state.step, 'step')}"
+    )
+    for name in corrupt:
+        console.print(f"{name} is corrupt; writing it again")
+    for place in lost:
+        console.print(
+            f"the event file in {run.path / place} is gone or cut short; a "
+            "new one begins"
         )
 
 
