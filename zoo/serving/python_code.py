@@ -219,8 +219,8 @@ class _Writer:
             for name, value in call.kwargs.items()
             if name not in ("training", "mask") and value is not None
         }
-        arguments = [self._value(value) for value in call.args]
-        arguments += [f"{k}={self._value(v)}" for k, v in kwargs.items()]
+        arguments = [self._argument(value) for value in call.args]
+        arguments += [f"{k}={self._argument(v)}" for k, v in kwargs.items()]
         if isinstance(operation, keras.layers.Layer):
             expression = self._layer(operation)
             if len(arguments) == 1:
@@ -332,19 +332,28 @@ class _Writer:
             return f"{arguments[0]}[{arguments[1]}]"
         function = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", kind).lower()
         function = {"truedivide": "true_divide"}.get(function, function)
-        if not hasattr(keras.ops, function):
+        modules = {"ops": keras.ops, "ops.image": keras.ops.image}
+        prefix = next((p for p in modules if hasattr(modules[p], function)), "")
+        if not prefix:
             raise UserError(
                 f"{operation.name} is an operation {kind}, which has no "
                 "function in keras.ops; export with --format=keras."
             )
-        parameters = inspect.signature(getattr(keras.ops, function)).parameters
+        called = getattr(modules[prefix], function)
+        parameters = inspect.signature(called).parameters
         config = operation.get_config()
         for name, parameter in parameters.items():
             if name in config and name != "name":
                 value = config[name]
                 if not _is_default(value, parameter.default):
                     arguments.append(f"{name}={self._value(value)}")
-        return f"ops.{function}({', '.join(arguments)})"
+        return f"{prefix}.{function}({', '.join(arguments)})"
+
+    def _argument(self, value: Any) -> str:
+        """Returns what a call is given, as code: a list is no tensor there."""
+        text = self._value(value)
+        is_array = not isinstance(value, list) and text.startswith("[")
+        return f'np.array({text}, "{value.dtype.name}")' if is_array else text
 
     def _value(self, value: Any, key: str = "") -> str:
         """Returns a value as code; large arrays are stored."""
@@ -369,7 +378,9 @@ class _Writer:
         array = np.asarray(keras.ops.convert_to_numpy(value))
         if array.size <= MAX_INLINE:
             numbers = repr(array.tolist())
-            return numbers if array.ndim <= 1 else f"np.array({numbers})"
+            if array.ndim <= 1:
+                return numbers
+            return f'np.array({numbers}, "{array.dtype}")'
         stored = self._unique(key or "constant", set(self._weights))
         self._weights[stored] = array
         return f'WEIGHTS["{stored}"]'

@@ -134,6 +134,19 @@ def test_plain_code_tells_layers_of_one_name_apart(tmp_path):
     assert np.abs(found - wanted).max() < 1e-6
 
 
+def test_plain_code_has_the_constants_and_functions_of_operations(tmp_path):
+    image = keras.Input((4, 4, 1))
+    patches = keras.ops.image.extract_patches(image, size=2, strides=2)
+    scaled = patches * np.array([1, 2, 3, 4], np.float32)
+    logits = keras.layers.Dense(2)(keras.layers.Flatten()(scaled))
+    model = with_probabilities(keras.Model(image, logits))
+    FORMATS["python"].write(model, tmp_path / "m", METADATA)
+    x = np.random.default_rng(0).normal(size=(5, 4, 4, 1)).astype(np.float32)
+    found = FORMATS["python"].load(tmp_path / "m")(x)["logits"]
+    wanted = model.predict(x, verbose=0)["logits"]
+    assert np.abs(found - wanted).max() < 1e-5
+
+
 def test_a_folder_of_something_else_is_not_replaced(colors, tmp_path):
     (tmp_path / "mine").mkdir()
     with pytest.raises(UserError, match="holds no model.py"):
