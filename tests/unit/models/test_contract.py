@@ -7,6 +7,7 @@ of Keras: `make test-jax` tries them on JAX.
 """
 
 import functools
+import gc
 
 import keras
 import numpy as np
@@ -46,6 +47,19 @@ def slowly(cases, slow):
         pytest.param(*one, marks=pytest.mark.slow if one[0] in slow else ())
         for one in ((c,) if isinstance(c, str) else c for c in cases)
     ]
+
+
+@pytest.fixture(autouse=True)
+def freed(request):
+    """Frees the memory of a large model when its test ends.
+
+    Models refer to themselves, and Python collects such circles late: all of
+    them together would take more than ten gigabytes.
+    """
+    yield
+    if request.node.get_closest_marker("slow"):
+        small_model.cache_clear()
+        gc.collect()
 
 
 @functools.cache
