@@ -45,6 +45,7 @@ QUIETLY = ["-q", "-p", "no:cacheprovider", "-p", "no:xdist"]
 QUIETLY += ["-W", "ignore::pytest.PytestAssertRewriteWarning"]
 CONTEXT_LINES = 2
 CPU_SECONDS = 240
+WALL_SECONDS = 600  # a mutant may wait for ever, without using the CPU
 MOST_TESTS = 150
 
 
@@ -265,6 +266,8 @@ def child(path, source, tests, answer):
     import pytest
 
     resource.setrlimit(resource.RLIMIT_CPU, (CPU_SECONDS, CPU_SECONDS + 5))
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    signal.alarm(WALL_SECONDS)
     null = os.open(os.devnull, os.O_WRONLY)
     os.dup2(null, 1)
     os.dup2(null, 2)
