@@ -100,7 +100,7 @@ def main(argv: list[str] | None = None) -> int:
             name, row = record(run, flags.runs_dir)
             add(results, name, without_time(row) if flags.shared else row)
             recorded.setdefault(name, []).append(run)
-        comparisons |= compare_best(recorded)
+        comparisons |= compare_best(recorded, results)
     except UserError as error:
         print(f"zoo: {error}", file=sys.stderr)
         return 2
@@ -229,17 +229,20 @@ def without_time(row: dict[str, Any]) -> dict[str, Any]:
     return {**row, "wall_seconds": None, "examples_per_second": None}
 
 
-def compare_best(recorded: Mapping[str, Sequence[Run]]) -> dict[str, str]:
+def compare_best(
+    recorded: Mapping[str, Sequence[Run]], results: Mapping[str, Any]
+) -> dict[str, str]:
     """Compares the two best recipes of each suite on the same images.
 
     Of a suite of several datasets those of the most frequent one.
 
     Args:
         recorded: Runs by recipe.
+        results: All results by recipe.
 
     Returns:
-        A sentence by suite; none for a suite with fewer than two recipes
-        that can be compared.
+        A sentence by suite; none for a suite with results of other recipes
+        too, or with fewer than two recipes that can be compared.
     """
     found = {}
     for suite in suites.list_suites().values():
@@ -248,9 +251,10 @@ def compare_best(recorded: Mapping[str, Sequence[Run]]) -> dict[str, str]:
             for label in suite.labels
             if suite.recipe(label) in recorded
         }
-        datasets = [runs[0].config.dataset for runs in groups.values()]
-        if not datasets:
+        known = {x for x in suite.labels if suite.recipe(x) in results}
+        if not groups or set(groups) != known:
             continue
+        datasets = [runs[0].config.dataset for runs in groups.values()]
         dataset = statistics.mode(datasets)
         scored = sorted(
             (_best_accuracy(runs), label)
