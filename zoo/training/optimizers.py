@@ -219,9 +219,10 @@ class _Averaged:
 #     d = 0.95^every * (k / N)^3
 #
 # At first the weights are left as they are; towards the end steps are averaged
-# over many. The last step ends at the slow copy too. The copies are variables
-# of the optimizer, so that checkpoints have them. The running averages of batch
-# norm are not averaged: they follow the weights within a few steps.
+# over many. The last step ends at the slow copy too, if it has moved by then.
+# The copies are variables of the optimizer, so that checkpoints have them. The
+# running averages of batch norm are not averaged: they follow the weights
+# within a few steps.
 
 SLOW_DECAY = 0.95  # of the slow copy, at the end of training, a step
 
@@ -248,8 +249,10 @@ class _Lookahead:
         done = ops.cast(self.iterations, "int32")
         is_time = (done % self.every == 0) | (done >= self.total_steps)
         fraction = slow_fraction(done, self.every, self.total_steps)
-        # A place between two multiples, at the end, has the copy alone.
-        fraction = ops.where(done % self.every == 0, fraction, 1.0)
+        # A place between two multiples, at the end, has the copy alone, unless
+        # training was so short that this is still what it started with.
+        last = float(self.total_steps >= self.every)
+        fraction = ops.where(done % self.every == 0, fraction, last)
         for slow, variable in zip(
             self._slow, self._trainable_variables, strict=True
         ):

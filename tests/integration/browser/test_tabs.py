@@ -78,7 +78,7 @@ def test_the_graph_shows_the_layers(board):
 def test_the_projector_shows_every_held_out_example(board):
     board.open("projector")
     board.wait(lambda: board.read(".numDataPoints") == ["144"], "144 points")
-    assert {"label", "answer", "right"} <= words(board.read("paper-item"))
+    assert {"label", "prediction", "correct"} <= words(board.read("paper-item"))
     assert board.read("#scatter canvas", "width")[0] > 300
 
 

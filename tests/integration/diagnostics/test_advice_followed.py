@@ -101,7 +101,7 @@ CASES = {
         "--model=mlp --dataset=spiral --activation=none --epochs=30",
         ("linear_model",),
     ),
-    "warm-up too long": Case(f"{SGD} --warmup_epochs=500", ("warmup",)),
+    "warm-up too long": Case(f"{SGD} --warmup_epochs=8", ("warmup",)),
     "gradients clipped to nothing": Case(
         f"{SGD} --clip_norm=1e-4", ("clipping",)
     ),

@@ -187,6 +187,16 @@ def test_lookahead_is_that_of_the_paper_in_numpy():
         np.testing.assert_allclose(weights, fast, rtol=1e-5)
 
 
+def test_training_that_is_shorter_than_a_lookahead_keeps_its_weights():
+    config = TrainConfig(optimizer="sgd", lookahead_every=3)
+    weights = keras.Variable(np.float32([1.0, -2.0]))
+    ours = optimizers.make_optimizer(config, 0.1, total_steps=2)
+    ours.build([weights])
+    for _ in range(2):
+        ours.apply([keras.ops.ones(2)])
+    np.testing.assert_allclose(weights, [0.8, -2.2], rtol=1e-6)
+
+
 def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
     """Against the rule of Torch, with coupled decay, in NumPy.
 
