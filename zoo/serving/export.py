@@ -106,7 +106,9 @@ def _export(run: Run, chosen: Format, path: Path) -> Export:
         metadata = model_metadata.describe(run)
         with replacing(path) as temporary:
             show_activity(f"writing {temporary.name}")
-            inputs = (calibration_examples(run),) * chosen.is_quantized
+            inputs = ()
+            if chosen.is_quantized:
+                inputs = (calibration_examples(run),)
             chosen.write(
                 with_probabilities(model), temporary, metadata, *inputs
             )

@@ -81,6 +81,17 @@ def test_a_lite_model_predicts_in_its_own_runtime(
         assert json.loads(file.read("about.json"))["class_names"][3] == "3"
 
 
+def test_only_integers_need_the_training_images(run, tmp_path):
+    def unavailable(run):
+        raise UserError("gone")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(export_module, "calibration_examples", unavailable)
+        export(run, "keras", str(tmp_path / "m.keras"))
+        with pytest.raises(UserError, match="gone"):
+            export(run, "tflite_int8", str(tmp_path / "m.tflite"))
+
+
 def test_integers_that_change_predictions_are_not_kept(run, tmp_path):
     wrong = np.zeros((20, 8, 8, 1), np.float32)
     with pytest.MonkeyPatch.context() as patch:
