@@ -30,6 +30,7 @@ from zoo.api_arguments import (
     RunLike,
     array_or_paths,
     check_model,
+    check_option_names,
     data_again,
     find_run,
     find_runs,
@@ -101,12 +102,11 @@ def train(
     """
     from zoo.training.train import train as train_config
 
-    config = make_config(model, None, options)  # before anything is read
+    check_option_names(options)  # before anything is read
     name, dataset = make_dataset(
         data, validation_data, test_data, options, model, verbose=verbose
     )
-    if name is not None:
-        config = config.replace(dataset=name)
+    config = make_config(model, name, options)
     return train_config(
         config,
         dataset,

@@ -94,15 +94,20 @@ def find_runs(
     ]
 
 
-def make_config(
-    model: Model, dataset: str | None, options: Mapping[str, Any]
-) -> TrainConfig:
-    """Returns the config of a training."""
+def check_option_names(options: Iterable[str]) -> None:
+    """Raises `UserError` for a name that is no field of `TrainConfig`."""
     for name in options:
         if name not in DEFAULTS:
             raise unknown_name_error(
                 "option", name, DEFAULTS, "zoo train --helpfull"
             )
+
+
+def make_config(
+    model: Model, dataset: str | None, options: Mapping[str, Any]
+) -> TrainConfig:
+    """Returns the config of a training."""
+    check_option_names(options)
     changes = dict(options)
     if dataset is not None:
         changes["dataset"] = dataset

@@ -21,6 +21,7 @@ from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.evaluation.test_set import load_test_split
+from zoo.lectures.runner import write_example_images
 from zoo.models.inference import predict_batched
 
 ROOT = Path(__file__).parents[2]
@@ -645,3 +646,12 @@ def test_a_mistake_in_an_option_is_told_before_data_are_read():
 
     with pytest.raises(UserError, match="no option 'epoch'.*epochs"):
         zoo.train("lr", Unread(), epoch=3)
+
+
+def test_an_option_of_image_files_goes_with_a_folder(tmp_path):
+    write_example_images(tmp_path / "photos")
+    run = zoo.train(
+        "lr", str(tmp_path / "photos"), group_by="near_duplicates",
+        steps=1, summaries=("none",), runs_dir=str(tmp_path), verbose=False,
+    )  # fmt: skip
+    assert run.config.group_by == "near_duplicates"
