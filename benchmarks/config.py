@@ -109,6 +109,7 @@ class Case:
         min_ratio_to_keras_bfloat16: the same in bfloat16.
         bfloat16: whether bfloat16 is measured too.
         rounds: Maximum number of rounds.
+        model_args: arguments of the model, as in `--model_arg`.
     """
 
     model: str
@@ -121,6 +122,7 @@ class Case:
     min_ratio_to_keras_bfloat16: float | None = None
     bfloat16: bool = True
     rounds: int = 5
+    model_args: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -156,6 +158,7 @@ class Case:
         """Returns the config, explicit so that a peer can do the same."""
         return TrainConfig(
             model=self.model,
+            model_arg=self.model_args,
             dataset=self.dataset,
             optimizer="adam",
             learning_rate=1e-3,

@@ -35,7 +35,9 @@ def train() -> None:
     watch.note("loaded")
     torch.manual_seed(0)
     train_loader, test_loader = loaders(data, case.batch_size)
-    model = build(case.model, data.input_shape, data.num_classes)
+    model = build(
+        case.model, data.input_shape, data.num_classes, **case.model_args
+    )
     loss_fn = nn.CrossEntropyLoss()
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3)
     scheduler = torch.optim.lr_scheduler.CosineAnnealingLR(
@@ -116,11 +118,12 @@ def tensors(split, mean, std):
 DROPOUT = 0.2  # of `mlp`, as in the default recipe of the zoo
 
 
-def build(name: str, input_shape: tuple[int, ...], num_classes: int):
+def build(name: str, input_shape: tuple[int, ...], num_classes: int, **args):
     """Returns a network by its name in the zoo.
 
     Args:
         input_shape: `(H, W, C)`, as the zoo says it.
+        args: `width` of `airbench94`.
 
     Raises:
         UserError: there is no such network here.
@@ -128,7 +131,7 @@ def build(name: str, input_shape: tuple[int, ...], num_classes: int):
     if name in BUILDERS:
         return BUILDERS[name](input_shape, num_classes)
     if name == "airbench94":
-        return AirBench(input_shape, num_classes)
+        return AirBench(input_shape, num_classes, **args)
     if found := re.fullmatch(r"resnet(\d+)", name):
         return ResNet(input_shape, num_classes, int(found[1]))
     if found := re.fullmatch(r"wrn(\d+)_(\d+)", name):
@@ -315,13 +318,15 @@ class ShiftNorm(nn.BatchNorm2d):
 class AirBench(nn.Module):
     """The network of 94 % on CIFAR-10: a fixed layer, then three groups."""
 
-    def __init__(self, input_shape: tuple[int, ...], num_classes: int):
+    def __init__(
+        self, input_shape: tuple[int, ...], num_classes: int, width: int = 64
+    ):
         super().__init__()
         channels = input_shape[2]
         maps = 8 * channels
         self.register_buffer("kernel", torch.randn(maps, channels, 2, 2))
         self.bias = nn.Parameter(torch.zeros(maps))
-        widths = [maps, 64, 256, 256]
+        widths = [maps, width, 4 * width, 4 * width]
         self.groups = nn.Sequential(
             *(
                 nn.Sequential(
