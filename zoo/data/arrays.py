@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from zoo.errors import UserError
+from zoo.errors import UserError, join_and
 
 MAX_IN_MEMORY_BYTES = 2**30
 CHUNK_BYTES = 2**23  # read at a time by loops over all rows
@@ -222,7 +222,7 @@ class LabelEncoding:
 
     Attributes:
         class_names: One name per class.
-        values: The label of each class, ascending: numbers or text.
+        values: The label of each class: numbers or text.
         note: Sentence about what was changed; empty if nothing was.
     """
 
@@ -238,7 +238,8 @@ class LabelEncoding:
 
         Args:
             y: classes 0..K-1 or 1..K, text, or one-hot rows `[N, K]`.
-            class_names: names of the classes 0..K-1, if they are known.
+            class_names: names of the classes 0..K-1, if they are known, or of
+                the classes in their order where the labels are text.
             what: name of the labels in error messages.
 
         Raises:
@@ -252,7 +253,9 @@ class LabelEncoding:
         else:
             flat = _flat_labels(y, what)
             values = np.unique(flat)
-            if flat.dtype.kind == "U":
+            if flat.dtype.kind == "U" and class_names is not None:
+                values = _named_values(values, class_names, what)
+            elif flat.dtype.kind == "U":
                 note = f"{what} is text: the classes are sorted by name."
             elif class_names is not None and values[-1] < len(class_names):
                 values = np.arange(len(class_names))
@@ -274,38 +277,79 @@ class LabelEncoding:
         labels = np.arange(len(values))
         return cls(check_classes(labels, class_names, what), values, note)
 
-    def encode(self, y: np.ndarray, what: str) -> np.ndarray:
+    def encode(
+        self, y: np.ndarray, what: str, names: Sequence[str] | None = None
+    ) -> np.ndarray:
         """Returns class indices, int32 `[N]`.
 
         Args:
             y: labels of the kind that the training labels have.
             what: name of the labels in error messages.
+            names: names of the classes 0..K-1 of these labels, if they are
+                known: the same class may have another number in training.
 
         Raises:
             UserError: a label is of no class of the training labels.
         """
+        if names is not None:
+            y = _as_names(y, names, what)
         if is_one_hot(y) and y.shape[1] == len(self.values):
             return y.argmax(axis=1).astype(np.int32)
         flat = _flat_labels(y, what)
+        known = self.values
         is_text = flat.dtype.kind == "U"
-        if is_text != (self.values.dtype.kind == "U"):
-            named = is_text and np.isin(flat, self.class_names).all()
-            if not named:
+        if is_text != (known.dtype.kind == "U"):
+            if is_text and np.isin(flat, self.class_names).any():
+                known = np.array(self.class_names)
+            else:
                 kinds = ("numbers", "text")
                 raise UserError(
                     f"{what} holds {kinds[is_text]} and the training labels "
                     f"{kinds[not is_text]}; give both as the same."
                 )
-            flat = self.values[[self.class_names.index(x) for x in flat]]
-        unknown = ~np.isin(flat, self.values)
+        unknown = ~np.isin(flat, known)
         if unknown.any():
-            known = ", ".join(str(value) for value in self.values[:5])
-            more = ", ..." if len(self.values) > 5 else ""
+            some = ", ".join(str(value) for value in known[:5])
+            more = ", ..." if len(known) > 5 else ""
             raise UserError(
                 f"{what} has the class {flat[unknown][0]}, and the training "
-                f"data only {known}{more}."
+                f"data only {some}{more}."
             )
-        return np.searchsorted(self.values, flat).astype(np.int32)
+        order = np.argsort(known)
+        places = np.searchsorted(known, flat, sorter=order)
+        return order[places].astype(np.int32)
+
+
+def _named_values(
+    values: np.ndarray, class_names: Sequence[str], what: str
+) -> np.ndarray:
+    """Returns labels that are text in the order of the class names."""
+    names = np.char.strip(np.array(class_names, str))
+    unknown = ~np.isin(values, names)
+    if unknown.any():
+        raise UserError(
+            f"{what} has the class {values[unknown][0]}, which is no class "
+            f"name; the class names are {join_and(names[:5].tolist())}"
+            f"{' and more' if len(names) > 5 else ''}."
+        )
+    _check_all_present(values, names, what)
+    return names
+
+
+def _as_names(y: np.ndarray, names: Sequence[str], what: str) -> np.ndarray:
+    """Returns labels as names of classes, those that are text as they are."""
+    if is_one_hot(y) and y.shape[1] == len(names):
+        numbers = y.argmax(axis=1)
+    else:
+        numbers = _flat_labels(y, what)
+        if numbers.dtype.kind == "U":
+            return numbers
+    if numbers.size and numbers.max() >= len(names):
+        raise UserError(
+            f"{what} has the class {numbers.max()}, and there are "
+            f"{len(names)} class names; number the classes from 0."
+        )
+    return np.array(names, str)[numbers]
 
 
 def is_one_hot(y: np.ndarray) -> bool:
@@ -336,7 +380,7 @@ def _flat_labels(y: np.ndarray, what: str) -> np.ndarray:
         if all(isinstance(label, str | bytes) for label in y):
             y = np.array([_text(label) for label in y])
     elif y.dtype.kind == "S":
-        y = np.char.decode(y, "utf-8")
+        y = np.array([_text(label) for label in y.flat]).reshape(y.shape)
     if y.dtype.kind == "U" and y.ndim == 1:
         return np.char.strip(y)
     if y.dtype.kind == "b" and y.ndim == 1:
@@ -345,7 +389,12 @@ def _flat_labels(y: np.ndarray, what: str) -> np.ndarray:
 
 
 def _text(label: str | bytes) -> str:
-    return label.decode() if isinstance(label, bytes) else label
+    if isinstance(label, str):
+        return label
+    try:
+        return label.decode()
+    except UnicodeDecodeError:
+        return label.decode("latin-1")  # which has a character for each byte
 
 
 def _check_labels(y: np.ndarray, what: str) -> np.ndarray:

@@ -89,6 +89,7 @@ def _store(
         read[split_name] = _read_part(part, split_name, partial, notes, verbose)
     names = examples[TRAIN].class_names
     encoding = LabelEncoding.of(read[TRAIN].labels, names, "y of data")
+    has_names = names is not None or encoding.values.dtype.kind == "U"
     if encoding.note:
         notes.append(encoding.note)
     shape = read[TRAIN].shape[1:]
@@ -102,7 +103,8 @@ def _store(
                 f"{tuple(part.shape[1:])}, those of the training data "
                 f"{tuple(shape)}."
             )
-        labels[split_name] = encoding.encode(part.labels, argument)
+        own_names = examples[split_name].class_names if has_names else None
+        labels[split_name] = encoding.encode(part.labels, argument, own_names)
         digest.update(f"{split_name} {part.shape}".encode())
         digest.update(b"".join(part.hashes) + labels[split_name].tobytes())
         if part.sample_weight is not None:
@@ -286,6 +288,19 @@ def _missing(name: str, folder: Path) -> UserError:
     )
 
 
+def stored_names(data_dir: str | None) -> set[str]:
+    """Returns the names of all datasets from Python in the cache."""
+    folder = _folder(data_dir)
+    children = folder.iterdir() if folder.is_dir() else ()
+    return {f"{PREFIX}{child.name}" for child in children}
+
+
+def discard(name: str, data_dir: str | None) -> None:
+    """Removes a dataset of the cache."""
+    folder = _folder(data_dir) / name.removeprefix(PREFIX)
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 def copy(name: str, other: str, data_dir: str | None) -> None:
     """Copies a dataset of the cache under the name of an equal one.
 
@@ -337,18 +352,41 @@ def read_split(
             f"the examples of {name} have the shape {tuple(shape)}, those of "
             f"the training data {tuple(input_shape)}."
         )
-    values = np.arange(len(class_names))
-    if all(label.isascii() and label.isdecimal() for label in class_names):
-        values = np.array([int(label) for label in class_names])
-    encoding = LabelEncoding(tuple(class_names), values)
+    encoding = _encoding_of(tuple(class_names))
+    own_names = examples.class_names
+    if own_names and not set(own_names) <= set(class_names):
+        # Numbers that serve as names are no names to compare with.
+        own_names = None if _first_of(class_names) is not None else own_names
     joined = np.concatenate(images)
-    encoded = encoding.encode(_joined_labels(labels, name), name)
+    encoded = encoding.encode(_joined_labels(labels, name), name, own_names)
     if len(joined) != len(encoded):
         raise UserError(
             f"{name} has {len(joined):,} images and {len(encoded):,} labels; "
             "give one label for each image."
         )
     return Split(joined, encoded)
+
+
+def _encoding_of(class_names: tuple[str, ...]) -> LabelEncoding:
+    """Returns how labels become classes, from the names of the classes.
+
+    Labels are names, or numbers from 0; from 1, if the names are 1 to K. Names
+    that are numbers in another order say nothing about numbers.
+    """
+    values = np.arange(len(class_names))
+    if all(name.isascii() and name.isdecimal() for name in class_names):
+        first = _first_of(class_names)
+        values = np.array(class_names) if first is None else values + first
+    return LabelEncoding(class_names, values)
+
+
+def _first_of(class_names: Sequence[str]) -> int | None:
+    """Returns 0 or 1 where the names count from that on, else `None`."""
+    for first in (0, 1):
+        numbers = range(first, first + len(class_names))
+        if list(class_names) == list(map(str, numbers)):
+            return first
+    return None
 
 
 def fraction_in_training(part: Split, name: str, data_dir: str | None) -> float:
