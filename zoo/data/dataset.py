@@ -477,15 +477,17 @@ def _subset_sums(sizes: Sequence[int]) -> list[range | _BitSet]:
 
 
 def group_keys(
-    file_names: Sequence[str], group_by: str | None
+    file_names: Sequence[str], group_by: str | None, class_depth: int = 0
 ) -> list[str] | None:
-    """Returns one key per file; files with equal keys stay together.
+    """Returns one key per image; images with equal keys stay together.
 
     Args:
         file_names: paths relative to the folder that was read, with `/`.
-        group_by: `folder` for the folder of a file below that of its class,
-            or a regular expression whose match in the path (its first group,
-            if it has one) is the key; `None` for no groups.
+        group_by: a regular expression, whose first group or, without one,
+            whose match in the path is the key; `folder`, the folder of the
+            file; or `None`.
+        class_depth: number of folders that lead to the images of a class and
+            are no groups themselves: 2 for `train/CLASS/`.
 
     Raises:
         UserError: the expression is invalid, or an image has no key.
@@ -498,7 +500,7 @@ def group_keys(
             "have none; use it with --dataset=folder:PATH."
         )
     if group_by == "folder":
-        return [_folder_key(name) for name in file_names]
+        return [_folder_key(name, class_depth) for name in file_names]
     try:
         pattern = re.compile(group_by)
     except re.error as error:
@@ -509,15 +511,19 @@ def group_keys(
     return [_pattern_key(pattern, name) for name in file_names]
 
 
-def _folder_key(name: str) -> str:
+def _folder_key(name: str, class_depth: int) -> str:
     """Returns the folder of a file, which must be below that of its class."""
     folder = PurePosixPath(name).parent
-    # CLASS/FOLDER/file, or train/CLASS/FOLDER/file.
-    if len(folder.parts) < (3 if folder.parts[0] == "train" else 2):
+    if len(folder.parts) <= class_depth:
+        where = "in no folder"
+        if class_depth:
+            where = (
+                "directly in the folder of its class, so that the whole class "
+                "would be one group"
+            )
         raise UserError(
-            f"--group_by=folder: {name} is directly in the folder of its "
-            "class, so that the whole class would be one group; put the "
-            "images of each object in a sub-folder of their own."
+            f"--group_by=folder: {name} is {where}; put the images of each "
+            "object in a sub-folder of their own."
         )
     return str(folder)
 

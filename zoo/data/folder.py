@@ -95,6 +95,7 @@ def read(request: ReadRequest) -> DatasetReader:
         write_cache=with_remedy()(reader.write_cache),
         read_thumbnails=with_remedy()(reader.read_thumbnails),
         notes=lambda: (*notes, *reader.notes()),
+        class_depth=len(layout.roots[TRAIN].relative_to(root).parts) + 1,
     )
 
 
@@ -530,13 +531,17 @@ class FileReader:
         return path.as_posix()  # a table may name files anywhere
 
 
-def _file_state(path: Path) -> tuple[int, int]:
-    """Returns size in bytes and time of a file; a broken link has neither."""
+def _file_state(path: Path) -> tuple[int, int, int]:
+    """Returns size in bytes and times of a file, -1 for a broken link.
+
+    The second time is that of its last change of any kind, which includes that
+    of its name: two files of one size may be exchanged.
+    """
     try:
         status = path.stat()
     except OSError:
-        return -1, -1
-    return status.st_size, status.st_mtime_ns
+        return -1, -1, -1
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
 def _spec(metadata: dict[str, Any]) -> ImageSpec:

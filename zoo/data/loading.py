@@ -199,6 +199,8 @@ class DatasetReader:
         read_thumbnails: Function from the name of a split to gray images,
             uint8 `[N, 32, 32]`, made from the images before resizing; `None`
             where images do not come from files.
+        class_depth: Number of folders, below the one that was read, that lead
+            to the training images of a class.
     """
 
     class_names: tuple[str, ...]
@@ -209,6 +211,7 @@ class DatasetReader:
     write_cache: Callable[[str], None] = lambda split_name: None
     notes: Callable[[], tuple[str, ...]] = lambda: ()
     read_thumbnails: Callable[[str], np.ndarray] | None = None
+    class_depth: int = 0
 
 
 def open_reader(
@@ -244,8 +247,26 @@ def find_groups(
         UserError: images have no names or no files, or a name does not match.
     """
     if group_by != NEAR_DUPLICATES or reader.read_thumbnails is None:
-        return group_keys(everything.file_names, group_by)
+        keys = group_keys(everything.file_names, group_by, reader.class_depth)
+        if group_by == "folder":
+            _check_folders(keys, everything, reader)
+        return keys
     return near_duplicates.find_groups(reader.read_thumbnails(TRAIN), hashes)
+
+
+def _check_folders(
+    keys: Sequence[str], everything: Split, reader: DatasetReader
+) -> None:
+    """Refuses folders that hold one whole class each."""
+    pairs = set(zip(keys, everything.labels.tolist(), strict=True))
+    if len(pairs) == len(reader.class_names) > 1:
+        key, label = min(pairs)
+        raise UserError(
+            f"--group_by=folder: all images of the class "
+            f"{reader.class_names[label]} are in the folder {key}, and so for "
+            "each class, which cannot be split; put the images of each object "
+            "in a sub-folder of their own."
+        )
 
 
 def train_test_indices(

@@ -389,15 +389,26 @@ def test_without_a_rule_there_are_no_groups():
 
 def test_files_of_one_folder_are_a_group():
     names = ["cat/tom/1.png", "cat/tom/2.png", "cat/kit/1.png", "dog/tom/1.png"]
-    keys = group_keys(names, "folder")
+    keys = group_keys(names, "folder", class_depth=1)
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
 
 
-@pytest.mark.parametrize("name", ["cat/1.png", "train/cat/1.png"])
-def test_a_class_folder_itself_is_no_group(name):
-    with pytest.raises(UserError, match=f"{name} is directly in the folder"):
-        group_keys([name], "folder")
+@pytest.mark.parametrize(
+    ("name", "class_depth", "reason"),
+    [
+        ("cat/1.png", 1, "directly in the folder of its class"),
+        ("Train/cat/1.png", 2, "directly in the folder of its class"),
+        ("1.png", 0, "in no folder"),
+    ],
+)
+def test_a_class_folder_itself_is_no_group(name, class_depth, reason):
+    with pytest.raises(UserError, match=f"{name} is {reason}"):
+        group_keys([name], "folder", class_depth)
+
+
+def test_a_class_may_be_called_train():
+    assert group_keys(["train/obj/0.png"], "folder", 1) == ["train/obj"]
 
 
 def test_a_match_is_the_key():

@@ -15,7 +15,7 @@ from zoo.evaluation.test_set import load_test_split
 
 @pytest.fixture
 def place(tmp_path, monkeypatch):
-    """A folder with 24 pictures of each of two classes, which is many."""
+    """A folder with 25 pictures of each of two classes, which is many."""
     monkeypatch.setattr(folder, "MIN_CACHED_FILES", 40)
     random = np.random.default_rng(0)
     for label in ("cat", "dog"):
@@ -24,6 +24,10 @@ def place(tmp_path, monkeypatch):
             pixels = random.integers(0, 256, (6, 8, 3), np.uint8)
             path = tmp_path / "pictures" / label / f"{i}.png"
             Image.fromarray(pixels).save(path)
+        # Of one size and time in both classes.
+        path = path.with_name("0.bmp")
+        Image.fromarray(pixels).save(path)
+        os.utime(path, (1, 1))
     return tmp_path
 
 
@@ -57,7 +61,7 @@ def test_what_is_kept_is_what_is_read_without(place, monkeypatch):
 
 
 def test_few_pictures_are_not_kept(place, monkeypatch):
-    monkeypatch.setattr(folder, "MIN_CACHED_FILES", 49)
+    monkeypatch.setattr(folder, "MIN_CACHED_FILES", 51)
     load(place)
     assert not (place / "kept").exists()
 
@@ -83,9 +87,19 @@ def move_a_file(folder):
     (folder / "dog" / "3.png").rename(folder / "cat" / "moved.png")
 
 
+def exchange_two_files(folder):
+    first, second = folder / "cat" / "0.bmp", folder / "dog" / "0.bmp"
+    first.rename(folder / "other")
+    second.rename(first)
+    (folder / "other").rename(second)
+
+
 @pytest.mark.parametrize(
     "change",
-    [change_a_file, change_its_time, add_a_file, remove_a_file, move_a_file],
+    [
+        *(change_a_file, change_its_time, add_a_file, remove_a_file),
+        *(move_a_file, exchange_two_files),
+    ],
 )
 def test_a_folder_that_changed_is_read_anew_and_kept_once(
     place, change, capsys, monkeypatch
@@ -153,7 +167,7 @@ def test_training_keeps_no_test_pictures(place):
 
 def test_prepare_keeps_all(place):
     where = {"data_dir": str(place / "kept")}
-    assert download(f"folder:{place}/pictures", **where) == {"train": 48}
+    assert download(f"folder:{place}/pictures", **where) == {"train": 50}
     assert len(kept(place)) == 1
 
 
