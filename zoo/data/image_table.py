@@ -12,6 +12,7 @@ import dataclasses
 import hashlib
 import io
 import os
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -32,13 +33,14 @@ PATH_COLUMNS = (
 )
 LABEL_COLUMNS = ("label", "labels", "class", "class_name", "target", "y")
 SPLIT_COLUMNS = ("split", "part", "subset")
-WEIGHT_COLUMNS = ("sample_weight", "weight")
+WEIGHT_COLUMNS = ("sample_weight",)
 SPLIT_OF_WORD = {
     **dict.fromkeys(("train", "training"), TRAIN),
     **dict.fromkeys(("val", "valid", "validation", "dev"), VAL),
     **dict.fromkeys(("test", "testing"), TEST),
 }
 DIGEST_CHARS = 16
+MAX_HEADER_BYTES = 10_000
 
 
 def first_of(columns: Iterable[str], names: Iterable[str]) -> str | None:
@@ -74,13 +76,20 @@ def find_columns(columns: Iterable[str], what: str) -> dict[str, str]:
 
 
 def is_table(path: Path) -> bool:
-    """Whether a CSV file begins with columns of paths and labels."""
+    """Whether a file begins with columns of paths and labels.
+
+    Also with another separator or encoding, which `read` refuses by name.
+    """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            columns = next(csv.reader(file), [])
-        return bool(find_columns(columns, str(path)))
-    except (OSError, ValueError, csv.Error):
+        with path.open("rb") as file:
+            line = file.readline(MAX_HEADER_BYTES)
+    except OSError:
         return False
+    line = line.lstrip(b"\xef\xbb\xbf\xff\xfe").replace(b"\0", b"")
+    words = re.split(r"\W+", line.decode("latin-1"))
+    return all(
+        first_of(words, names) for names in (PATH_COLUMNS, LABEL_COLUMNS)
+    )
 
 
 def read(request: ReadRequest) -> DatasetReader:
@@ -92,10 +101,15 @@ def read(request: ReadRequest) -> DatasetReader:
         by_split.setdefault(row["split"], []).append(row)
     if TRAIN not in by_split:
         raise UserError(f"csv:{path} has no row of the split train.")
+    is_numbers = all(
+        row["label"].isascii() and row["label"].isdecimal() for row in rows
+    )
     labels = {
-        split_name: _labels([row["label"] for row in part])
+        split_name: np.array([row["label"] for row in part])
         for split_name, part in by_split.items()
     }
+    if is_numbers:
+        labels = {key: part.astype(np.int64) for key, part in labels.items()}
     what = f"the column of labels of {path}"
     encoding = LabelEncoding.of(labels[TRAIN], None, what)
     files, weights = {}, {}
@@ -139,7 +153,11 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         text = path.read_text(encoding="utf-8-sig")
         table = csv.reader(io.StringIO(text), strict=True)
         lines = [line for line in table if any(map(str.strip, line))]
-    except (OSError, UnicodeError, csv.Error) as error:
+    except UnicodeError as error:
+        raise UserError(
+            f"csv:{path} is not in UTF-8; save it again in that encoding."
+        ) from error
+    except (OSError, csv.Error) as error:
         raise UserError(f"csv:{path} cannot be read: {error}.") from error
     if len(lines) < 2:
         raise UserError(
@@ -147,6 +165,12 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
             "path,label, and a line for each image."
         )
     columns = lines[0]
+    if len(columns) == 1 and (mark := re.search(r"[;\t|]", columns[0])):
+        name = {";": "semicolons", "\t": "tabs", "|": "bars"}[mark[0]]
+        raise UserError(
+            f"csv:{path} has {name} between its columns; save it again with "
+            "commas."
+        )
     found = find_columns(columns, f"csv:{path}")
     places = {key: columns.index(name) for key, name in found.items()}
     rows = []
@@ -169,12 +193,6 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
         row["split"] = SPLIT_OF_WORD[word.lower()]
         rows.append(row)
     return rows
-
-
-def _labels(texts: list[str]) -> np.ndarray:
-    """Returns labels as numbers where all are whole numbers, else as text."""
-    is_numbers = all(text.isascii() and text.isdecimal() for text in texts)
-    return np.array([int(t) for t in texts] if is_numbers else texts)
 
 
 def _weights(rows: list[dict[str, str]], path: Path) -> np.ndarray | None:
@@ -223,6 +241,12 @@ def store_frames(frames: Mapping[str, Any], data_dir: str | None) -> str:
     ]
     if not rows:
         raise UserError("data has no rows; give paths and labels.")
+    with_weight = {"sample_weight" in row for row in rows}
+    if len(with_weight) > 1:
+        raise UserError(
+            "one of the DataFrames has a column sample_weight and another has "
+            "none; give it to each, or to none."
+        )
     text = io.StringIO()
     writer = csv.DictWriter(text, list(rows[0]), restval="")
     writer.writeheader()
@@ -252,12 +276,41 @@ def _frame_rows(frame: Any, split_name: str | None) -> list[dict[str, Any]]:
         )
     columns = {str(name): list(frame[name]) for name in frame.columns}
     found = find_columns(columns, "the DataFrame")
+    if split_name is not None and "split" in found:
+        raise UserError(
+            f"the DataFrame of {split_name} has a column {found['split']}, "
+            "which is a split of its own; give one DataFrame with that column, "
+            "or several without it."
+        )
     rows = []
-    for cells in zip(*(columns[name] for name in found.values()), strict=True):
+    cells_of = (columns[name] for name in found.values())
+    for number, cells in enumerate(zip(*cells_of, strict=True)):
         row = dict(zip(found, cells, strict=True))
+        for key in ("path", "label"):
+            if _is_missing(row[key]):
+                raise UserError(
+                    f"row {number} of the DataFrame has no {key}; leave it "
+                    "out, as in data.dropna()."
+                )
+        if not isinstance(row["path"], (str, os.PathLike)):
+            raise UserError(
+                f"row {number} of the DataFrame has the path {row['path']!r}; "
+                "give paths as text."
+            )
         path = os.path.expanduser(os.fspath(row["path"]))
         row["path"] = os.path.abspath(path)
+        label = row["label"]
+        if isinstance(label, (float, np.floating)) and label == int(label):
+            row["label"] = int(label)
         if split_name is not None:
             row["split"] = split_name
         rows.append(row)
     return rows
+
+
+def _is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN or pandas's NA, as missing values are."""
+    try:
+        return cell is None or bool(cell != cell)
+    except TypeError:  # the truth of NA is not known
+        return True

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from zoo.data import load_dataset
+from zoo.data import image_table, load_dataset
 from zoo.errors import UserError
 from zoo.evaluation.test_set import load_test_split
 
@@ -68,10 +68,12 @@ def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
         ("path,label\n0.png\n", "row 2 .* has 1 cells"),
         ("path,label\n0.png,\n", "row 2 .* has no label"),
         ("path,label,split\n0.png,a,east\n", "is of the split east"),
+        ("path;label\n0.png;a\n", "has semicolons between its columns"),
+        ("path\tlabel\n0.png\ta\n", "has tabs between its columns"),
         ("path,label\n0.png,a\n1.png,a\n", "only one class"),
         ("path,label\n0.png,a\nno.png,b\n", "no.png"),
         (
-            "path,label,weight\n0.png,a,1\n1.png,b,-1\n",
+            "path,label,sample_weight\n0.png,a,1\n1.png,b,-1\n",
             "sample_weight that is not a number of 0 or more",
         ),
     ],
@@ -81,6 +83,108 @@ def test_what_is_no_table_of_images_is_explained(tmp_path, text, sentence):
     with pytest.raises(UserError, match=sentence) as error:
         load_dataset(name)
     assert str(error.value).endswith(".")
+
+
+def test_a_weight_in_grams_is_not_the_weight_of_an_example(tmp_path):
+    name = write(
+        tmp_path, rows("path,label,weight", lambda n: f"{n}.png,{n % 2},9")
+    )
+    assert load_dataset(name).train.sample_weight is None
+
+
+def test_a_split_of_one_kind_of_label_has_the_classes_of_all(tmp_path):
+    def line(n):
+        if n < 16:
+            return f"{n}.png,{'1x'[n % 2]},train"
+        return f"{n}.png,1,val"
+
+    data = load_dataset(write(tmp_path, rows("path,label,split", line)))
+    assert data.class_names == ("1", "x")
+    assert data.val.labels.tolist() == [0] * 8
+
+
+@pytest.mark.parametrize(
+    ("header", "encoding", "expected"),
+    [
+        ("path,label", "utf-8", True),
+        ("Path;Label", "utf-8", True),
+        ("file\tclass\tgröße", "latin-1", True),
+        ("image,label", "utf-16", True),
+        ("x,y,label", "utf-8", False),
+    ],
+)
+def test_a_table_of_images_is_known_by_its_first_line(
+    tmp_path, header, encoding, expected
+):
+    path = tmp_path / "t.csv"
+    path.write_text(f"{header}\n1,2,3\n", encoding=encoding)
+    assert image_table.is_table(path) == expected
+
+
+def test_another_encoding_is_named(tmp_path):
+    name = write(tmp_path, "", 2)
+    (tmp_path / "t.csv").write_bytes(
+        "path,label\n0.png,\u00e4\n".encode("latin-1")
+    )
+    with pytest.raises(UserError, match="is not in UTF-8"):
+        load_dataset(name)
+
+
+class Frame:
+    """What is used of a DataFrame of pandas."""
+
+    iloc = None
+
+    def __init__(self, **columns):
+        self._columns = columns
+        self.columns = list(columns)
+
+    def __getitem__(self, name):
+        return self._columns[name]
+
+
+def stored(tmp_path, **frames):
+    write(tmp_path, "", 12)
+    return image_table.store_frames(frames, str(tmp_path))
+
+
+def paths(tmp_path, count=12):
+    return [str(tmp_path / f"{n}.png") for n in range(count)]
+
+
+@pytest.mark.parametrize("labels", [[0.0, 1.0] * 6, [np.float32(1), 0] * 6])
+def test_labels_that_pandas_made_floats_are_whole_numbers(tmp_path, labels):
+    frame = Frame(path=paths(tmp_path), label=labels)
+    data = load_dataset(stored(tmp_path, train=frame))
+    assert data.class_names == ("0", "1")
+
+
+@pytest.mark.parametrize("missing", [None, float("nan")])
+@pytest.mark.parametrize("column", ["path", "label"])
+def test_a_row_without_path_or_label_is_named(tmp_path, column, missing):
+    columns = {"path": paths(tmp_path), "label": [0, 1] * 6}
+    columns[column] = [*columns[column][:5], missing, *columns[column][6:]]
+    with pytest.raises(UserError, match=f"row 5 .* has no {column}"):
+        stored(tmp_path, train=Frame(**columns))
+
+
+def test_splits_of_several_frames_are_not_those_of_a_column(tmp_path):
+    whole = Frame(
+        path=paths(tmp_path),
+        label=[0, 1] * 6,
+        split=["train"] * 6 + ["test"] * 6,
+    )
+    assert load_dataset(stored(tmp_path, train=whole)).num_test_examples == 6
+    with pytest.raises(UserError, match="column split"):
+        stored(tmp_path, train=whole, val=whole)
+
+
+def test_weights_are_given_for_all_frames_or_none(tmp_path):
+    plain = {"path": paths(tmp_path), "label": [0, 1] * 6}
+    weighted = Frame(**plain, sample_weight=[1.0] * 12)
+    for parts in ((weighted, Frame(**plain)), (Frame(**plain), weighted)):
+        with pytest.raises(UserError, match="another has none"):
+            stored(tmp_path, **dict(zip(("train", "val"), parts, strict=True)))
 
 
 @pytest.mark.data
