@@ -14,7 +14,12 @@ from typing import Any
 import numpy as np
 
 from zoo.data import image_files
-from zoo.data.arrays import MIN_WHITE, check_pixels, find_pixel_problem
+from zoo.data.arrays import (
+    MIN_WHITE,
+    check_pixels,
+    find_pixel_problem,
+    is_one_hot,
+)
 from zoo.data.image_table import LABEL_COLUMNS, WEIGHT_COLUMNS, first_of
 from zoo.data.loading import TEST, TRAIN, VAL
 from zoo.errors import UserError, join_and, join_or
@@ -137,7 +142,7 @@ def open_examples(
         return _of_hugging_face(
             data, name, _ImageReader(name, image_size, resize)
         )
-    if hasattr(data, "num_batches") and hasattr(data, "__getitem__"):
+    if hasattr(type(data), "num_batches") and hasattr(data, "__getitem__"):
         return _of_py_dataset(data, name)
     if isinstance(data, np.ndarray):
         raise UserError(
@@ -199,7 +204,7 @@ def _of_tf_data(data: Any, name: str) -> Examples:
         for element in data.as_numpy_iterator():
             x, y, weight = _fields(element, name)
             x, y = np.asarray(x), np.asarray(y)
-            if x.ndim == 4 or x.ndim == 3 and y.shape[:1] == x.shape[:1]:
+            if _is_batch(x, y):
                 yield x, y, weight
                 continue
             singles.append((x, y, weight))
@@ -212,8 +217,22 @@ def _of_tf_data(data: Any, name: str) -> Examples:
     return Examples(batches(), class_names=_names_of(data))
 
 
+def _is_batch(x: np.ndarray, y: np.ndarray) -> bool:
+    """Whether an element is a batch, and not a single image and its label."""
+    if x.ndim != 3 or y.shape[:1] != x.shape[:1]:
+        return x.ndim == 4
+    # [B, H, W] and [B], or [H, W, C] and one-hot [K], where K is H.
+    return x.shape[2] not in (1, 3, 4) or not is_one_hot(y[None])
+
+
 def _of_py_dataset(data: Any, name: str) -> Examples:
-    count = data.num_batches
+    try:
+        count = data.num_batches
+    except NotImplementedError:
+        raise UserError(
+            f"{name} is a PyDataset without __len__; define it as its number "
+            "of batches."
+        ) from None
     if count is None:
         raise UserError(
             f"{name} is a PyDataset without end, as its num_batches is None; "
@@ -330,7 +349,7 @@ class _ImageReader:
         self._name = name
         self._size = image_size
         self._resize = resize
-        self._mode: str | None = None
+        self._channels: int | None = None
 
     def stack(self, images: Iterable[Any]) -> np.ndarray:
         """Returns images or arrays as one array."""
@@ -338,9 +357,10 @@ class _ImageReader:
         if not hasattr(images[0], "convert"):
             return np.stack([np.asarray(image) for image in images])
         modes = {image.mode for image in images}
-        if self._mode is None:
-            self._mode = "L" if modes <= {"L", "1"} else "RGB"
-        if self._mode == "L" and not modes <= {"L", "1"}:
+        is_gray = modes <= set(image_files.GRAY_MODES)
+        if self._channels is None:
+            self._channels = 1 if is_gray else 3
+        if self._channels == 1 and not is_gray:
             raise UserError(
                 f"{self._name} begins with gray images and has others later; "
                 'convert all, as in image.convert("RGB").'
@@ -357,11 +377,13 @@ class _ImageReader:
         return np.stack(arrays)
 
     def _pixels(self, image: Any) -> np.ndarray:
-        image = image.convert(self._mode)
-        if self._size is not None:
-            size = image_files.height_and_width(self._size)
-            image = image_files.resize_image(image, size, self._resize)
-        return np.asarray(image)
+        name = f"an image of {self._name}"
+        pixels = image_files.to_pixels(image, self._channels, name)
+        if self._size is None:
+            return pixels
+        size = image_files.height_and_width(self._size)
+        spec = image_files.ImageSpec((*size, self._channels), self._resize)
+        return image_files.resize_to_spec(pixels, spec, name)
 
 
 # Pixels.

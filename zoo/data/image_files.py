@@ -188,12 +188,24 @@ def decode(path: Path, channels: int) -> np.ndarray:
     """
     with _open(path) as image:
         image.load()
-        transposition = TRANSPOSITIONS.get(_orientation(image))
-        image = _to_8_bits(image, path)
-        return _flatten(image, transposition, channels, path)
+        return to_pixels(image, channels, path)
 
 
-def _flatten(image, transposition: str | None, channels: int, path: Path):
+def to_pixels(image: Any, channels: int, name: Path | str) -> np.ndarray:
+    """Returns the pixels of an image of Pillow, as `decode` does of a file.
+
+    Args:
+        image: of Pillow.
+        channels: 1 for gray, 3 for red, green and blue.
+        name: name of the image in error messages.
+    """
+    transposition = TRANSPOSITIONS.get(_orientation(image))
+    return _flatten(_to_8_bits(image, name), transposition, channels, name)
+
+
+def _flatten(
+    image, transposition: str | None, channels: int, path: Path | str
+) -> np.ndarray:
     """Returns the pixels, uint8 `[H, W, C]`, of an image with 8 bits."""
     from PIL import Image
 
@@ -209,7 +221,7 @@ def _flatten(image, transposition: str | None, channels: int, path: Path):
     return pixels.reshape(*pixels.shape[:2], channels)
 
 
-def _check_visible(image, composite, path: Path) -> None:
+def _check_visible(image, composite, path: Path | str) -> None:
     """Refuses white on transparency, invisible on a white background."""
     low, high = image.getchannel("A").getextrema()
     bands = composite.getextrema()[:3]
@@ -364,7 +376,7 @@ def _num_frames(image) -> int:
         return 1
 
 
-def _to_8_bits(image, path: Path):
+def _to_8_bits(image, path: Path | str):
     """Returns an image with 8 bits per channel.
 
     16 bits are scaled by the range that they declare, 0..65535. Floats and
