@@ -3,7 +3,8 @@
 Keys of the dataset: `x` and `y`; `x_val` and `y_val`, `x_test` and `y_test`
 if there; or those of keras.datasets (`x_train`, ...) or MedMNIST
 (`train_images`, `train_labels`, ...); `class_names`, an array of text, if
-there, and `sample_weight`. Nothing is ever unpickled.
+there, and `sample_weight`. `X_valid` and the like are taken for `x_val`, and
+what is not used is told. Nothing is ever unpickled.
 Images that are too large for memory stay in a file that `numpy.savez` wrote,
 which does not compress: they are memory-mapped where they are.
 """
@@ -13,6 +14,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import os
+import re
 import struct
 import zipfile
 from collections.abc import Callable
@@ -41,6 +43,10 @@ from zoo.data.loading import (
 from zoo.errors import UserError, join_and, join_or
 
 SUFFIXES = (".npy", ".npz")
+SPLIT_OF_WORD = {
+    **dict.fromkeys(("valid", "validation", "dev"), VAL),
+    **{"training": TRAIN, "testing": TEST},
+}
 KEYS = {TRAIN: ("x", "y"), VAL: ("x_val", "y_val"), TEST: ("x_test", "y_test")}
 KERAS_KEYS = {**KEYS, TRAIN: ("x_train", "y_train")}
 MEDMNIST_KEYS = {
@@ -61,7 +67,7 @@ LOCAL_HEADER_BYTES = struct.calcsize(LOCAL_HEADER)
 def read(request: ReadRequest) -> DatasetReader:
     """Reads and checks all arrays of the file."""
     path = Path(request.path).expanduser()
-    arrays = read_archive(path, f"npz:{path}")
+    arrays, unused = _standard_keys(read_archive(path, f"npz:{path}"))
     keys = _find_keys(arrays)
     class_names = _class_names(arrays, str(path))
     splits, encoding = _make_splits(arrays, keys, class_names, str(path))
@@ -84,8 +90,34 @@ def read(request: ReadRequest) -> DatasetReader:
         labels_are_names=class_names is None and not is_text,
         resize=request.resize,
     )
-    notes = (*reader.notes(), *filter(None, [encoding.note]))
+    unused |= set(arrays) - {"class_names", "sample_weight"}
+    unused -= {key for split_name in splits for key in keys[split_name]}
+    note = (
+        f"{path} has {join_and(sorted(unused))} besides, which "
+        f"{'is' if len(unused) == 1 else 'are'} not used."
+    )
+    notes = [*reader.notes(), encoding.note, note if unused else ""]
+    notes = tuple(filter(None, notes))
     return dataclasses.replace(reader, notes=lambda: notes)
+
+
+def _standard_keys(
+    arrays: dict[str, np.ndarray],
+) -> tuple[dict[str, np.ndarray], set[str]]:
+    """Renames arrays such as `X_valid` to `x_val`.
+
+    Returns:
+        The arrays, and keys of others that would have the same name.
+    """
+    found, unused = {}, set()
+    for key in sorted(arrays, key=lambda key: (key != key.lower(), key)):
+        parts = re.split("(_)", key.lower())
+        name = "".join(SPLIT_OF_WORD.get(part, part) for part in parts)
+        if name in found:
+            unused.add(key)
+        else:
+            found[name] = arrays[key]
+    return found, unused
 
 
 def _find_keys(

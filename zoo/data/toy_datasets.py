@@ -15,6 +15,7 @@ every machine.
 from __future__ import annotations
 
 import csv
+import dataclasses
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -228,7 +229,24 @@ def read_points_file(request: ReadRequest) -> DatasetReader:
         [_numbers(line, header, path) for line in lines], np.float32
     )
     names, labels = _classes(lines, path)
-    return reader_in_memory({TRAIN: Split(points, labels)}, names)
+    notes = ()
+    if _is_index(header, points):
+        points = points[:, 1:]
+        notes = (
+            f"the first column of {path} counts the rows; it is left out.",
+        )
+    reader = reader_in_memory({TRAIN: Split(points, labels)}, names)
+    return dataclasses.replace(reader, notes=lambda: notes)
+
+
+def _is_index(header: list[str], points: np.ndarray) -> bool:
+    """Whether the first column is the index that pandas writes."""
+    return (
+        bool(header)
+        and not header[0].strip()
+        and points.shape[1] > 1
+        and np.array_equal(points[:, 0], np.arange(len(points)))
+    )
 
 
 def _read_lines(path: Path) -> list[Line]:

@@ -221,3 +221,50 @@ def test_no_memory_is_reserved_for_what_a_damaged_header_says(
             archive.writestr(name, text)
     with pytest.raises(UserError, match="x of .* is corrupt"):
         load_dataset(f"npz:{path}")
+
+
+def test_labels_that_are_text_keep_their_names(tmp_path):
+    words = np.array(["dog", "cat"] * 10)
+    x = X[:1].repeat(20, axis=0).copy()
+    x[:, 0, 0] = np.arange(20).reshape(20, *[1] * (x.ndim - 3))
+    name = save(tmp_path, x=x, y=words, class_names=["dog", "cat"])
+    dataset = load_dataset(name)
+    assert dataset.class_names == ("dog", "cat")
+    for split in (dataset.train, dataset.val):
+        color = split.images[:, 0, 0].reshape(len(split), -1)[:, 0]
+        assert [dataset.class_names[i] for i in split.labels] == [
+            words[i] for i in color
+        ]
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        ("X", "Y", "X_val", "Y_val", "X_test", "Y_test"),
+        ("x_train", "y_train", "x_valid", "y_valid", "X_test", "Y_test"),
+        (
+            "X_Train",
+            "Y_Train",
+            "x_validation",
+            "y_validation",
+            "x_testing",
+            "y_testing",
+        ),
+        (
+            *("train_images", "train_labels", "valid_images", "valid_labels"),
+            *("test_images", "test_labels"),
+        ),
+    ],
+)
+def test_splits_of_other_names_are_used(tmp_path, keys):
+    arrays = (X[:30], Y[:30], X[30:50], Y[30:50], X[50:], Y[50:])
+    data = load_dataset(save(tmp_path, **dict(zip(keys, arrays, strict=True))))
+    sizes = (len(data.train), len(data.val), data.num_test_examples)
+    assert sizes == (30, 20, 10)
+    assert not data.notes
+
+
+def test_what_is_not_used_is_told(tmp_path):
+    name = save(tmp_path, x=X, y=Y, x_extra=X, sample_weights=np.ones(60))
+    (note,) = load_dataset(name).notes
+    assert "sample_weights and x_extra besides, which are not used" in note

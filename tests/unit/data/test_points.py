@@ -110,3 +110,14 @@ def test_a_folder_is_no_file_of_points(tmp_path):
 def test_points_cannot_be_resized(name):
     with pytest.raises(UserError, match="--image_size=8 resizes images"):
         load_dataset(name(GOOD), image_size=8)
+
+
+def test_the_index_that_pandas_writes_is_no_coordinate(tmp_path):
+    lines = [f"{i},{i % 7}.5,{i % 3}.25,{'ab'[i % 2]}" for i in range(20)]
+    path = tmp_path / "p.csv"
+    path.write_text("\n".join([",x,y,label", *lines]))
+    data = load_dataset(f"points:{path}")
+    assert data.input_shape == (2,)
+    assert "counts the rows" in data.notes[0]
+    path.write_text("\n".join(["t,x,y,label", *lines]))
+    assert load_dataset(f"points:{path}").input_shape == (3,)
