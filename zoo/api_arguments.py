@@ -52,7 +52,7 @@ def dataset_name(data: str | os.PathLike[str]) -> str:
         return word
     if path.is_dir():
         return f"folder:{word}"
-    if path.suffix == ".npz" and path.is_file():
+    if path.suffix.lower() == ".npz" and path.is_file():
         return f"npz:{word}"
     if path.suffix.lower() == ".csv" and path.is_file():
         from zoo.data import image_table
@@ -152,11 +152,6 @@ def make_dataset(
         if data is None or isinstance(data, Dataset):
             return None, data
         return dataset_name(data), None
-    if validation_data is not None and options.get("val_fraction"):
-        raise UserError(
-            f"val_fraction={options['val_fraction']} has no effect with "
-            "validation_data; leave one of them out."
-        )
     if isinstance(model, str):
         from zoo.models import MODELS
 
@@ -165,6 +160,15 @@ def make_dataset(
         _check_model_or_builder(model)
     given = model.as_dict() if isinstance(model, TrainConfig) else {}
     given |= options
+    fraction = given.get("val_fraction", DEFAULTS["val_fraction"])
+    is_asked = "val_fraction" in options
+    if validation_data is not None and (
+        is_asked or fraction != DEFAULTS["val_fraction"]
+    ):
+        raise UserError(
+            f"val_fraction={fraction} does not go with "
+            "validation_data; leave one of them out."
+        )
     name = store_examples(
         data, validation_data, test_data, given, verbose=verbose
     )
@@ -186,7 +190,7 @@ def store_examples(
     parts = from_python.split_parts(data, validation_data, test_data)
     data_dir, size = options.get("data_dir"), options.get("image_size")
     resize = options.get("resize", DEFAULTS["resize"])
-    if image_table.is_frame(data):
+    if any(map(image_table.is_frame, parts.values())):
         return image_table.store_frames(parts, data_dir)
     examples = {
         split_name: from_python.open_examples(
@@ -208,14 +212,28 @@ def restore_examples(
     Returns:
         Whether they are those that the run was trained on.
     """
-    from zoo.data import load_dataset, user_data
+    from zoo.data import user_data
 
     config = run.config
     if isinstance(data, (str, os.PathLike)):
         return dataset_name(data) == config.dataset
+    known = user_data.stored_names(config.data_dir)
     name = store_examples(data, validation_data, test_data, config.as_dict())
     if name == config.dataset:
         return True
+    is_same = _has_same_images(run, name)
+    if is_same:
+        user_data.copy(name, config.dataset, config.data_dir)
+    if name.startswith(user_data.PREFIX) and name not in known:
+        user_data.discard(name, config.data_dir)
+    return is_same
+
+
+def _has_same_images(run: Run, name: str) -> bool:
+    """Whether a run was trained on the images of another dataset."""
+    from zoo.data import load_dataset, user_data
+
+    config = run.config
     if not config.dataset.startswith(user_data.PREFIX):
         return False
     dataset = load_dataset(
@@ -228,10 +246,7 @@ def restore_examples(
         train_examples=config.train_examples,
         classes=config.classes,
     )
-    if dataset.fingerprint != run.resolved["data"]["fingerprint"]:
-        return False
-    user_data.copy(name, config.dataset, config.data_dir)
-    return True
+    return dataset.fingerprint == run.resolved["data"]["fingerprint"]
 
 
 def data_again(
@@ -287,9 +302,12 @@ def given_split(run: Run, data: Data, split: str) -> Split | None:
 
     `None` where they are all the data of the run, which are in the cache then.
     """
-    is_whole = split != "test" and is_from_python(run)
-    if is_whole and restore_examples(run, data):
-        return None
+    if split != "test" and is_from_python(run):
+        try:
+            if restore_examples(run, data):
+                return None
+        except UserError:
+            pass  # such as a part that has only some of the classes
     return split_of_examples(run, data, split)
 
 
@@ -300,7 +318,7 @@ def split_of_examples(run: Run, examples: Examples, split: str) -> Split:
         UserError: the run was trained on a dataset that has a name, the
             examples do not fit it, or it was trained on them.
     """
-    from zoo.data import image_table, user_data
+    from zoo.data import Dataset, image_table, user_data
     from zoo.data.examples import open_examples
 
     data = run.resolved["data"]
@@ -311,6 +329,11 @@ def split_of_examples(run: Run, examples: Examples, split: str) -> Split:
         )
     if image_table.is_frame(examples):
         raise UserError("data is a DataFrame; give arrays (x, y).")
+    if isinstance(examples, Dataset):
+        raise UserError(
+            "data is a Dataset; give the examples of one split, such as "
+            "(data.val.images, data.val.labels)."
+        )
     found = open_examples(
         examples, "data", run.config.image_size, run.config.resize
     )

@@ -292,7 +292,15 @@ def test_a_builder_may_be_changed_and_trained_again(tmp_path):
                 "validation_data": arrays(9),
                 "val_fraction": 0.1,
             },
-            "has no effect with validation_data",
+            "does not go with validation_data",
+        ),
+        (
+            {
+                "data": arrays(60),
+                "validation_data": arrays(9),
+                "val_fraction": 0,
+            },
+            "val_fraction=0 does not go with validation_data",
         ),
         (
             {"data": arrays(60), "test_data": (arrays(3)[0], [0, 1, 2])},
