@@ -87,6 +87,8 @@ class Dataset:
             the source; `None` if there is no test split.
         notes: Sentences about files that were skipped and images that were
             changed while reading.
+        has_own_val: Whether the source has a validation split, so that it was
+            not cut from the training examples.
         fingerprint: SHA-256 of membership, pixels, labels, order and class
             names of both splits; the same on every machine.
     """
@@ -98,6 +100,7 @@ class Dataset:
     hflip_safe: bool
     num_test_examples: int | None
     notes: tuple[str, ...] = ()
+    has_own_val: bool = False
     fingerprint: str = dataclasses.field(init=False)
 
     def __post_init__(self):

@@ -89,9 +89,10 @@ def load_dataset(
     groups = find_groups(reader, everything, hashes, group_by)
     kept, held_out = train_test_indices(reader, everything, hashes, groups)
     train = everything.take(kept)
+    has_own_val = fold is None and VAL in reader.split_sizes
     if fold is not None:
         train, val = _fold(name, reader, train, fold, kept, hashes, groups)
-    elif VAL in reader.split_sizes and val_fraction:
+    elif has_own_val and val_fraction:
         val = reader.read(VAL)[0]
     else:
         train, val = train_val_split(
@@ -111,6 +112,7 @@ def load_dataset(
         hflip_safe=info.hflip_safe,
         num_test_examples=num_test,
         notes=reader.notes(),
+        has_own_val=has_own_val,
     )
     return subsample(select_classes(dataset, classes), train_examples)
 

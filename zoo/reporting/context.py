@@ -31,7 +31,7 @@ MAX_DECIMAL = 1e5
 
 # Neither inside a word, such as `images/s`, nor in an address.
 ABSOLUTE_PATH = re.compile(
-    r"(?<![\w.~/\\<])(?:~|[A-Za-z]:)?(?:[/\\][^\s'\"`/\\=,;<>]+)+"
+    r"(?<![\w.~/\\<+])(?:~|[A-Za-z]:)?(?:[/\\][^\s'\"`/\\=,;<>]+)+"
 )
 
 

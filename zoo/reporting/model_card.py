@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from zoo import backend
+from zoo.config import DEFAULTS
 from zoo.console import format_percent
 from zoo.errors import UserError
 from zoo.io import atomic_write
@@ -84,7 +85,7 @@ def _front_matter(run: ReportContext) -> str:
     if is_images:
         lines["pipeline_tag"] = CLASSIFICATION["type"]
         lines["tags"] = ["image-classification", *lines["tags"]]
-    results = _indexed_results(run)
+    results = _indexed_results(run) if is_images else []
     if results:
         lines["metrics"] = ["accuracy"]
         lines["model-index"] = [{"name": run.name, "results": results}]
@@ -184,7 +185,7 @@ def _limits(run: ReportContext) -> str:
         texts.append(
             f"It was trained on images of {height}x{width} pixels; others have "
             "to be resized to that as the training images were "
-            f"(`{run.config['resize']}`)."
+            f"(`{run.config.get('resize', DEFAULTS['resize'])}`)."
         )
     texts += [text for text in (_weakest_class(run), _confusion(run)) if text]
     if run.data["test"] and not run.test_result:
@@ -256,11 +257,15 @@ def _score_row(split: str, result: dict[str, Any]) -> tuple[str, ...]:
     if "accuracy" not in result:
         error = f"mean squared error {result['mean_squared_error']:.4g}"
         return split, error, "-", f"{result['examples']:,}"
-    ends = (result["accuracy_low"], result["accuracy_high"])
+    # Of the test set, the interval that holds for all evaluations on it.
+    interval = result.get("corrected", result)
+    low, high = interval["accuracy_low"], interval["accuracy_high"]
+    count = interval.get("test_evaluations", 1)
+    note = f", Bonferroni for {count} evaluations" if count > 1 else ""
     return (
         split,
         f"accuracy {format_percent(result['accuracy'])} %",
-        f"{format_percent(ends[0])} to {format_percent(ends[1])} %",
+        f"{format_percent(low)} to {format_percent(high)} %{note}",
         f"{result['examples']:,}",
     )
 

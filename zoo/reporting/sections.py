@@ -9,7 +9,7 @@ import dataclasses
 import datetime
 import math
 import shlex
-from collections.abc import Sequence
+from collections.abc import Sequence, Sized
 from typing import Any
 
 import numpy as np
@@ -301,13 +301,17 @@ def _split_text(config: dict, data: dict) -> str:
         return "passed as arrays"
     if not data["val"]:
         return "none"
+    if data.get("has_own_val"):
+        return "given with the data"
     group = f", grouped by {config['group_by']}" if config["group_by"] else ""
     part = f"{100 * config['val_fraction']:g}%"
     if config.get("fold"):
         part = f"fold {config['fold']}"
+    content = "pixels" if len(data["input_shape"]) == 3 else "values"
+    classes = ", stratified by class" if data["class_names"] else ""
     return (
-        f"{part} of the training examples, split by a hash of the pixels, "
-        f"stratified by class{group}"
+        f"{part} of the training examples, split by a hash of the {content}"
+        f"{classes}{group}"
     )
 
 
@@ -407,29 +411,41 @@ def _shape(shape: Sequence[int]) -> str:
 # Settings: the difference to the model's recipe, and how to repeat the run.
 
 
+class _StoredSplit(Sized):
+    """The number of examples of a split, which may have been weighted."""
+
+    sample_weight = None
+
+    def __init__(self, count: int):
+        self._count = count
+
+    def __len__(self) -> int:
+        return self._count
+
+
 @dataclasses.dataclass(frozen=True)
 class _StoredDataset:
     """What `resolve` asks of a `Dataset`, from a run folder."""
 
     name: str
-    train: range
+    train: _StoredSplit
     task: str
     has_vectors: bool
     hflip_safe: bool
     input_shape: tuple[int, ...]
-    val: range
+    val: _StoredSplit
 
     @classmethod
     def of(cls, run: Run) -> _StoredDataset:
         data = run.resolved["data"]
         return cls(
             data["name"],
-            range(data["train"]),
+            _StoredSplit(data["train"]),
             data["task"],
             len(data["input_shape"]) == 1,
             is_hflip_safe(data["name"]),
             tuple(data["input_shape"]),
-            range(data["val"]),
+            _StoredSplit(data["val"]),
         )
 
 

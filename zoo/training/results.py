@@ -86,6 +86,7 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         "data": {
             "name": source.name,
             "from_arrays": setup.from_arrays,
+            "has_own_val": source.has_own_val,
             "fingerprint": source.fingerprint,
             "train": len(source.train),
             "val": len(source.val),

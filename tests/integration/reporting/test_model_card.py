@@ -1,9 +1,12 @@
 """A model card: what the Hub indexes, and the figures of the report."""
 
 import json
+import shutil
 
+import numpy as np
 import pytest
 import yaml
+from scipy.stats import binomtest
 
 import zoo
 from zoo.errors import UserError
@@ -80,3 +83,53 @@ def test_no_path_of_the_machine_is_on_a_card(card, trained):
     _, text = card
     assert str(trained) not in text
     assert RunStore(str(trained)).find("digits").name in text
+
+
+def test_a_card_after_two_evaluations_has_the_interval_of_both(
+    trained, tmp_path
+):
+    runs = shutil.copytree(trained, tmp_path / "runs")
+    for _ in range(2):
+        zoo.evaluate("digits", "test", runs_dir=str(runs))
+    card = zoo.report("digits", out=tmp_path / "c.md", runs_dir=str(runs))
+    (line,) = (x for x in card.read_text().splitlines() if x[:7] == "| test ")
+    score, interval, count = (cell.strip() for cell in line.split("|")[2:5])
+    correct = round(float(score.split()[1]) / 100 * int(count))
+    low, high = binomtest(correct, int(count)).proportion_ci(0.975)
+    expected = f"{100 * low:.2f} to {100 * high:.2f} %"
+    assert interval == f"{expected}, Bonferroni for 2 evaluations"
+
+
+def test_weights_that_come_with_the_zoo_have_a_card(tmp_path):
+    front, _ = read(zoo.report("lr:mnist", out=tmp_path / "c.md"))
+    assert "lr" in front["tags"]
+
+
+def test_points_are_no_images(trained, tmp_path):
+    zoo.train("lr", "moons", epochs=1, run_name="m", runs_dir=str(tmp_path))
+    front, text = read(
+        zoo.report("m", out=tmp_path / "c.md", runs_dir=str(tmp_path))
+    )
+    assert "model-index" not in front
+    assert "split by a hash of the values, stratified by class" in text
+
+
+def test_a_validation_split_of_the_data_is_called_so(tmp_path):
+    x = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 1), np.uint8)
+    y = np.arange(90) % 3
+    run = zoo.train(
+        "lr",
+        (x[:60], y[:60]),
+        validation_data=(x[60:], y[60:]),
+        epochs=1,
+        data_dir=str(tmp_path / "data"),
+        runs_dir=str(tmp_path),
+    )
+    _, text = read(zoo.report(run, out=tmp_path / "c.md"))
+    assert "Validation split: given with the data" in text
+
+
+def test_a_knn_has_a_report(tmp_path):
+    run = zoo.train("knn", "digits", runs_dir=str(tmp_path))
+    assert "report.html" in {path.name for path in run.path.iterdir()}
+    zoo.report(run, out=tmp_path / "c.md")
