@@ -17,6 +17,7 @@ from zoo import metrics
 from zoo.commands import Target
 from zoo.config import OPTIONS
 from zoo.console import expand_commands, pluralize
+from zoo.data.augment import mixes_labels
 from zoo.runs import Run
 from zoo.summaries import registry
 
@@ -175,10 +176,10 @@ class RunStats:
         """Accuracy from the majority baseline, 0, to perfect, 1."""
         if self.train_accuracy is None or self.train_baseline is None:
             return None
-        values = [_progress(self.train_accuracy, self.train_baseline)]
+        values = [progress_above(self.train_accuracy, self.train_baseline)]
         # Dropout and augmentation keep the former low in a healthy run.
         if self.val_accuracy is not None and self.num_val:
-            values.append(_progress(self.val_accuracy, self.val_baseline))
+            values.append(progress_above(self.val_accuracy, self.val_baseline))
         return max(values)
 
     @cached_property
@@ -209,7 +210,8 @@ class RunStats:
         return self.history[-1].get(column) if self.history else None
 
 
-def _progress(accuracy: float, baseline: float) -> float:
+def progress_above(accuracy: float, baseline: float) -> float:
+    """Returns an accuracy on a scale from the baseline, 0, to perfect, 1."""
     if baseline >= 1:
         return float(accuracy >= 1)  # a single class leaves nothing to learn
     return (accuracy - baseline) / (1 - baseline)
@@ -314,6 +316,9 @@ def applies(stats: RunStats, name: str, value: Any) -> bool:
     if name in INHERITED_OPTIONS and config.get("weights"):
         return False
     if name == "early_stopping_patience" and not stats.num_val:
+        return False
+    augment = config.get("augment") or "none"
+    if name == "class_weight" and mixes_labels(augment):
         return False
     needs = OPTIONS[name].depends_on
     return not needs or config.get(needs[0]) in needs[1]

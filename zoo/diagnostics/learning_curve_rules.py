@@ -12,6 +12,7 @@ from zoo.diagnostics.findings import (
     Finding,
     RunStats,
     longer,
+    progress_above,
     propose,
     scaled_learning_rate,
     tag,
@@ -20,6 +21,8 @@ from zoo.diagnostics.findings import (
 from zoo.diagnostics.optimization_rules import MAX_UPDATE_RATIO
 
 MIN_PROGRESS = 0.1  # of the way from the majority baseline to perfect
+# The most that accuracy at chance level may be above it.
+MAX_CHANCE_PROGRESS = 0.2
 IMBALANCED_FRACTION = 0.6  # of examples in the largest class
 ONE_CLASS_FRACTION = 0.95  # of predictions in one class
 
@@ -164,6 +167,8 @@ def not_learning(stats: RunStats) -> Finding | None:
         return None
     if stats.random_labels or baseline >= 1:
         return None  # with a single class there is nothing to learn
+    if _is_above_chance(stats):
+        return None  # of many classes, a small accuracy may be far above it
     advice = "checking inputs against their labels"
     if not target(stats).from_arrays:
         advice = f"checks before training: `{target(stats).again('check')}`"
@@ -175,6 +180,21 @@ def not_learning(stats: RunStats) -> Finding | None:
         "loss",
         advice,
     )
+
+
+def _is_above_chance(stats: RunStats) -> bool:
+    """Whether an accuracy is significantly and twice above the baseline."""
+    for accuracy, baseline, count in (
+        (stats.train_accuracy, stats.train_baseline, stats.data["train"]),
+        (stats.val_accuracy, stats.val_baseline, stats.num_val),
+    ):
+        if accuracy is None or not count or accuracy < 2 * baseline:
+            continue
+        if metrics.binomial_ci(round(accuracy * count), count, 0.99).low > (
+            baseline
+        ):
+            return True
+    return False
 
 
 def unrelated_labels(stats: RunStats) -> Finding | None:
@@ -191,6 +211,8 @@ def unrelated_labels(stats: RunStats) -> Finding | None:
         return None
     if ci.low > stats.val_baseline or stats.train_accuracy <= ci.high:
         return None  # better than chance, or too few examples to tell
+    if progress_above(ci.high, stats.val_baseline) > MAX_CHANCE_PROGRESS:
+        return None  # so few that it may be far above chance
     return Finding(
         "unrelated_labels",
         ERROR,

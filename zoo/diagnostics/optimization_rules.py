@@ -257,15 +257,16 @@ def warmup(stats: RunStats) -> Finding | None:
         return None
     if stats.status not in ("completed", "stopped_early"):
         return None
+    shorter = length // 10 * 1.0
+    if stats.config.get("warmup_start"):
+        shorter = max(shorter, length / 10)  # without one it has no start
     return Finding(
         "warmup",
         _severity(stats),
         f"the learning rate was still warming up: {epochs:g} warm-up epochs, "
         f"{length} epochs of training",
         "learning_rate",
-        propose(
-            stats, ("a shorter warm-up", {"warmup_epochs": length // 10 * 1.0})
-        ),
+        propose(stats, ("a shorter warm-up", {"warmup_epochs": shorter})),
     )
 
 

@@ -186,6 +186,53 @@ def test_labels_are_not_doubted_where_few_examples_leave_it_open(stats, rows):
     assert "unrelated_labels" not in names(found)
 
 
+@pytest.mark.parametrize(
+    ("count", "baseline", "accuracy"), [(20, 0.35, 0.55), (200, 0.8, 0.85)]
+)
+def test_labels_are_not_doubted_by_an_interval_that_is_wide(
+    stats, rows, count, baseline, accuracy
+):
+    data = {"val": count, "majority": {"train": baseline, "val": baseline}}
+    found = stats(rows(*[(0.1, 0.99, 1.0, accuracy)] * 3), data=data)
+    assert "unrelated_labels" not in names(found)
+
+
+@pytest.mark.parametrize("classes", [100, 1000])
+def test_far_above_chance_among_many_classes_is_learning(stats, rows, classes):
+    data = {
+        "class_names": [str(label) for label in range(classes)],
+        "train": 45_000,
+        "val": 5_000,
+        "majority": {"train": 1 / classes, "val": 1 / classes},
+    }
+    learns = stats(
+        rows((4.2, 0.03, 4.1, 0.05), (4.0, 0.085, 3.95, 0.098)), data=data
+    )
+    assert "not_learning" not in names(learns)
+    chance = 1.1 / classes
+    stuck = stats(rows(*[(4.6, chance, 4.6, chance)] * 2), data=data)
+    assert "not_learning" in names(stuck)
+
+
+def test_no_class_weights_are_proposed_where_classes_are_mixed(stats, failing):
+    data = {"majority": {"train": 0.7, "val": 0.7}}
+    end = {"classes.predictions": [0.9, 0.1, 0, 0]}
+    for augment, flag in (("none", True), ("mixup", False)):
+        found = stats(failing, end=end, data=data, config={"augment": augment})
+        finding = next(
+            f for f in diagnose(found) if f.name == "class_imbalance"
+        )
+        assert ("--class_weight" in finding.advice) == flag
+
+
+def test_a_shorter_warmup_keeps_its_start(stats, failing):
+    config = {"warmup_epochs": 4.0, "warmup_start": 0.01}
+    finding = next(
+        f for f in diagnose(stats(failing, config=config)) if f.name == "warmup"
+    )
+    assert 0 < float(finding.advice.split("--warmup_epochs=")[1][:-1]) < 1
+
+
 def test_dead_units_are_counted_by_their_worst_layer(stats, failing):
     found = first(stats(failing, end={"hidden.features.dead": 0.97}))
     assert (found.name, found.severity) == ("dead_units", ERROR)
