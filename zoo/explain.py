@@ -73,8 +73,16 @@ def grad_cam(
         )
     logits = predict_batched(model, images)
     predicted = logits.argmax(axis=1)
-    chosen = predicted if classes is None else classes
-    chosen = np.broadcast_to(np.asarray(chosen), predicted.shape)
+    chosen = predicted if classes is None else np.asarray(classes)
+    if chosen.dtype.kind not in "ui" or chosen.shape not in (
+        *((), (1,)),
+        predicted.shape,
+    ):
+        raise UserError(
+            f"classes={classes!r} is neither one class nor one for each of the "
+            f"{len(images)} images; give whole numbers."
+        )
+    chosen = np.broadcast_to(chosen, predicted.shape)
     if chosen.min() < 0 or chosen.max() >= logits.shape[1]:
         raise UserError(
             f"classes={classes} is out of range: {found.name} has "

@@ -206,7 +206,11 @@ def runs_html(found: Iterable[Run]) -> str:
 
 def _run_row(found: Run) -> tuple[str, ...]:
     """Returns the cells of a run in a table, see `RUN_COLUMNS`."""
-    config, metrics = found.config, found.metrics
+    try:
+        config, metrics = found.config, found.metrics
+    except UserError:  # one corrupt run does not hide the others
+        empty = ("",) * (len(RUN_COLUMNS) - 4)
+        return (found.name, "", "", found.status, *empty)
     accuracy = metrics.get("best_val_accuracy")
     return (
         found.name,

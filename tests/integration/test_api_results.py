@@ -290,3 +290,32 @@ def test_a_notebook_shows_results_runs_and_lists(tmp_path):
     assert shown.startswith("<pre") and "accuracy" in shown
     wrong = zoo.misclassified(run)._repr_html_()
     assert "data:image/png;base64," in wrong
+
+
+def test_a_corrupt_run_does_not_hide_the_others_in_a_notebook(tmp_path):
+    for name in ("good", "bad"):
+        zoo.train(
+            *("lr", "moons"),
+            epochs=1,
+            run_name=name,
+            verbose=False,
+            runs_dir=str(tmp_path),
+        )
+    (tmp_path / "bad" / "metrics.json").write_text("[]")
+    page = zoo.list_runs(str(tmp_path))._repr_html_()
+    assert "<td>good</td><td>lr</td>" in page
+    assert "<td>bad</td>" in page and "<td>corrupt</td>" in page
+
+
+def test_classes_that_fit_no_image_are_explained(tmp_path):
+    run = zoo.train(
+        "cnn_c4k3-p-f",
+        steps=2,
+        summaries=("none",),
+        verbose=False,
+        runs_dir=str(tmp_path),
+    )
+    for classes in ([0, 1, 0], "a", [0.5]):
+        with pytest.raises(zoo.UserError, match="neither one class nor one"):
+            zoo.grad_cam(run, classes=classes)
+    assert zoo.grad_cam(run, classes=3)["classes"].tolist() == [3] * 24
