@@ -26,12 +26,15 @@ from zoo.evaluation.evaluate import (
 )
 from zoo.evaluation.statistics import (
     SCORE_LIMITS,
+    first_of_each_seed,
     format_p_value,
+    format_repeated,
     format_seeds,
     group_by_config,
     holm_correction,
     mcnemar_test,
     paired_bootstrap,
+    repeated_seeds,
     seed_stats,
     split_options,
     welch_p_value,
@@ -139,6 +142,10 @@ def compare_runs(
     groups = [
         [by_path[r.path] for r in group] for group in group_by_config(runs)
     ]
+    counted = [
+        [by_path[s.path] for s in first_of_each_seed(s.run for s in group)]
+        for group in groups
+    ]
     different, same = split_options([[s.run for s in g] for g in groups])
     is_regression = runs[0].resolved["data"].get("task") == "regression"
     score = "mean_squared_error" if is_regression else "accuracy"
@@ -149,7 +156,7 @@ def compare_runs(
         "fingerprint": cache.fingerprint(runs[0], "val"),
         "score": score,
         "configs": [
-            _config_entry(group_label(i), g, score)
+            _config_entry(group_label(i), g, counted[i], score)
             for i, g in enumerate(groups)
         ],
         "runs": [
@@ -159,7 +166,7 @@ def compare_runs(
         ],
         "different_options": different,
         "same_options": same,
-        "pairs": _pairwise_tests(groups, score),
+        "pairs": _pairwise_tests(counted, score),
     }
 
 
@@ -250,24 +257,35 @@ def _run_entry(
 
 
 def _config_entry(
-    label: str, group: Sequence[PerExampleScores], score: str
+    label: str,
+    group: Sequence[PerExampleScores],
+    counted: Sequence[PerExampleScores],
+    score: str,
 ) -> dict[str, Any]:
-    """Returns the score of a config: over seeds, or that of its one run."""
-    stats = seed_stats([s.mean for s in group], *SCORE_LIMITS[score])
+    """Returns the score of a config: over seeds, or that of its one run.
+
+    Args:
+        label: Of the config.
+        group: All of its runs.
+        counted: One run for each of their seeds.
+        score: Name of the score.
+    """
+    stats = seed_stats([s.mean for s in counted], *SCORE_LIMITS[score])
     entry = {
         "config": label,
         "runs": [s.run.name for s in group],
         "seeds": [s.run.resolved["config"]["seed"] for s in group],
+        "repeated": repeated_seeds([s.run for s in group]),
         "parameters": group[0].run.resolved["parameters"]["trainable"],
-        "loss": float(np.mean([s.loss for s in group])),
+        "loss": float(np.mean([s.loss for s in counted])),
         **dataclasses.asdict(stats),
         "interval": "Student, over seeds",
     }
-    if len(group) > 1:
+    if len(counted) > 1:
         return entry
     if score != "accuracy":
         return {**entry, "interval": None}
-    ci = _accuracy_ci(group[0])
+    ci = _accuracy_ci(counted[0])
     exact = {"low": ci.low, "high": ci.high}
     return {**entry, **exact, "interval": "Clopper-Pearson, over examples"}
 
@@ -349,6 +367,9 @@ def format_comparison(
     table = _markdown_table if markdown else format_table
     title = "## {}".format if markdown else str
     blocks = [headline(comparison), table(*config_table(comparison))]
+    names = [n for row in comparison["configs"] for n in row["repeated"]]
+    if names:
+        blocks.append(textwrap.fill(format_repeated(names)))
     kinds = {"different_options": "Options that differ"}
     if all_options:
         kinds["same_options"] = "Options that are the same"

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from zoo.config import DEFAULTS, TrainConfig
+from zoo.errors import join_and
 from zoo.metrics import CONFIDENCE
 from zoo.run_store import UNNAMED_OPTIONS
 from zoo.runs import Run
@@ -67,7 +68,8 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     """Returns the SHA-256, in hex, of a run's settings and data.
 
     Options that have their default are left out, so that an option which a
-    later version adds leaves the hash as it is in the log of evaluations.
+    later version adds leaves the hash as it is in the log of evaluations. The
+    layers of a user's model count, since its name says little.
 
     Args:
         run: Finished or not.
@@ -78,6 +80,8 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     if not with_seed:
         ours.pop("seed", None)
     content = [ours, run.resolved["data"]["fingerprint"]]
+    if architecture := run.resolved.get("architecture"):
+        content.append(architecture)
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -103,7 +107,10 @@ def split_options(
         where its runs agree, as they do on all but the seed and where they
         were written, which counts among the others.
     """
-    configs = [[all_options(run) for run in group] for group in groups]
+    configs = [
+        [{**all_options(run), "model": _model_name(run)} for run in group]
+        for group in groups
+    ]
     different, same = {}, {}
     for name in configs[0][0]:
         values = [_distinct(c[name] for c in group) for group in configs]
@@ -111,6 +118,13 @@ def split_options(
         table = same if is_same or name in BOOKKEEPING_OPTIONS else different
         table[name] = values
     return different, same
+
+
+def _model_name(run: Run) -> str:
+    """Returns the name of a model, with a digest of its layers if a user's."""
+    name = run.resolved["config"]["model"]
+    architecture = run.resolved.get("architecture")
+    return f"{name} ({architecture[:6]})" if architecture else name
 
 
 def _distinct(values: Iterable) -> list[Any]:
@@ -131,7 +145,8 @@ class SeedStats:
     Attributes:
         mean: Mean over seeds.
         std: Sample standard deviation over seeds; `None` for one seed.
-        low: Lower end of Student's interval of the mean; `None` for one seed.
+        low: Lower end of Student's interval of the mean; `None` for one seed,
+            and for equal scores, whose spread is not known to be 0.
         high: Upper end of it.
     """
 
@@ -160,6 +175,8 @@ def seed_stats(
     from scipy.stats import t
 
     std = float(np.std(scores, ddof=1))
+    if np.ptp(scores) == 0:
+        return SeedStats(mean, 0.0, None, None)
     margin = t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1) * std
     margin = float(margin) / math.sqrt(len(scores))
     return SeedStats(
@@ -197,6 +214,40 @@ def fold_stats(
     )
 
 
+def first_of_each_seed(runs: Iterable[Run]) -> list[Run]:
+    """Returns the runs of one config whose seed no run before them has.
+
+    A seed that is trained twice is the same training twice: it says nothing
+    about how scores vary between seeds.
+    """
+    by_seed: dict[int, Run] = {}
+    for run in runs:
+        by_seed.setdefault(run.resolved["config"]["seed"], run)
+    return list(by_seed.values())
+
+
+def repeated_seeds(runs: Sequence[Run]) -> list[str]:
+    """Returns the names of the runs that repeat the seed of another."""
+    counted = {run.path for run in first_of_each_seed(runs)}
+    return [run.name for run in runs if run.path not in counted]
+
+
+def format_repeated(names: Iterable[str]) -> str:
+    """Returns a sentence on runs that repeat a seed; empty without any."""
+    names = list(names)
+    if not names:
+        return ""
+    if len(names) == 1:
+        return (
+            f"{names[0]} repeats the seed of another run of its config and is "
+            "not counted again."
+        )
+    return (
+        f"{join_and(names)} repeat seeds of other runs of their config and are "
+        "not counted again."
+    )
+
+
 def summarize_seeds(
     runs: Sequence[Run], results: Sequence[dict[str, Any]]
 ) -> list[dict[str, Any]]:
@@ -212,10 +263,12 @@ def summarize_seeds(
     score = next(s for s in SCORE_LIMITS if s in results[0])
     rows = []
     for group in group_by_config(runs):
-        found = [by_path[run.path] for run in group]
+        counted = first_of_each_seed(group)
+        found = [by_path[run.path] for run in counted]
         row = {
             "runs": [run.name for run in group],
             "seeds": [run.resolved["config"]["seed"] for run in group],
+            "repeated": repeated_seeds(group),
             "score": score,
             **_seed_row(found, score),
         }

@@ -8,7 +8,7 @@ from typing import Any
 from zoo.console import format_interval, format_percent, format_table
 from zoo.evaluation import test_set
 from zoo.evaluation.evaluate import SPLITS, TOP_K
-from zoo.evaluation.statistics import format_seeds
+from zoo.evaluation.statistics import format_repeated, format_seeds
 
 MIRROR_NOTE = (
     "Half of the views are mirror images, which may be of another class here."
@@ -42,6 +42,9 @@ def format_results(results: Sequence[dict], configs: Sequence[dict]) -> str:
             blocks.append(
                 _format_configs(views, f" with {first['tta']['views']} views")
             )
+    repeated = [name for config in configs for name in config["repeated"]]
+    if repeated:
+        blocks.append(format_repeated(repeated))
     if first["split"] == "test":
         blocks.append(_format_test_evaluations(results))
     return "\n\n".join(blocks)

@@ -116,7 +116,7 @@ def seeds(*groups: Run) -> str:
         values = [r.metrics["best_val_accuracy"] for r in _members(group)]
         over = seed_stats(values, 0, 1)
         ends = "-"
-        if over.std is not None:
+        if over.low is not None:
             ends = f"{percent(over.low)} to {percent(over.high)}"
         rows.append(
             (name(group), str(len(values)), percent(over.mean),

@@ -7,7 +7,9 @@ its last layer alone, and `load_preprocessing` everything before that.
 
 from __future__ import annotations
 
+import hashlib
 import inspect
+import json
 import operator
 import os
 import pathlib
@@ -276,6 +278,32 @@ def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
             yield from _all_layers(layer)
         else:
             yield layer
+
+
+# Of a layer's config, what says nothing about what it computes.
+NAMELESS = ("name", "seed", "seed_generator", "build_config", "module")
+
+
+def architecture_digest(model: keras.Model) -> str:
+    """Returns the SHA-256 of the layers of a model, whatever they are called.
+
+    Two models of a user may have the same name; the digest tells them apart.
+    """
+    content = [
+        [type(layer).__name__, _without_names(layer.get_config())]
+        for layer in _all_layers(model)
+    ]
+    text = json.dumps(content, sort_keys=True, default=str)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _without_names(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        kept = {k: v for k, v in value.items() if k not in NAMELESS}
+        return {str(k): _without_names(v) for k, v in kept.items()}
+    if isinstance(value, list | tuple):
+        return [_without_names(item) for item in value]
+    return value
 
 
 def load_model(

@@ -23,7 +23,8 @@ from zoo import backend, metrics, model_metadata
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset
 from zoo.io import atomic_path
-from zoo.models import builder_options, plugins
+from zoo.models import MODELS, builder_options, plugins
+from zoo.models.build import architecture_digest
 from zoo.models.inference import predict_batched
 from zoo.resolve import ResolvedConfig
 from zoo.run_files import FORMAT, format_checksums, sha256_of_text
@@ -102,6 +103,7 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
             and setup.random_labels.to_json(),
         },
         "model_options": _model_options(config),
+        "architecture": _architecture(setup),
         "features": setup.extractor and setup.extractor.to_json(),
         "weights": setup.transferred and setup.transferred.to_json(),
         "frozen": [layer.name for layer in frozen_layers(model, config)],
@@ -116,6 +118,13 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         },
         "multiply_adds": setup.multiply_adds,
     }
+
+
+def _architecture(setup: TrainSetup) -> str | None:
+    """Returns the digest of a user's model; `None` of one of the table."""
+    if not MODELS.find(setup.config.model).registered:
+        return None
+    return architecture_digest(setup.backbone.model)
 
 
 def _majority(dataset: Dataset) -> dict[str, float | None]:

@@ -3,14 +3,16 @@
 import json
 from types import SimpleNamespace
 
+import keras
 import matplotlib.image
 import numpy as np
 import pytest
 from scipy.stats import binomtest
 
+import zoo
 from zoo.data import load_dataset
 from zoo.errors import UserError
-from zoo.evaluation import compare, evaluate
+from zoo.evaluation import compare, evaluate, statistics
 from zoo.lectures.runner import write_example_images
 
 
@@ -245,3 +247,52 @@ def test_training_is_dotted_beside_validation_in_its_color(weak):
     assert validation.get_color() == training.get_color()
     assert training.get_linestyle() != validation.get_linestyle() == "-"
     assert len(axes.get_legend().get_texts()) == 1
+
+
+def test_a_repeated_seed_counts_once(make, weak, weak_again):
+    copy = make("weak-copy")
+    found = compare.compare_runs([weak, copy, weak_again])
+    (config,) = found["configs"]
+    once = compare.compare_runs([weak, weak_again])["configs"][0]
+    for name in ("mean", "std", "low", "high"):
+        assert config[name] == once[name]
+    text = compare.format_comparison(found)
+    assert "weak-copy repeats the seed of another run" in text
+    alone = compare.compare_runs([weak, copy])["configs"][0]
+    assert (alone["std"], alone["interval"][:7]) == (None, "Clopper")
+    rows = evaluate_rows([weak, copy])
+    assert (rows[0]["std"], rows[0]["repeated"]) == (None, ["weak-copy"])
+
+
+def evaluate_rows(runs):
+    results = evaluate.evaluate_runs(runs, "val")
+    return statistics.summarize_seeds(runs, results)
+
+
+def test_models_of_one_name_and_other_layers_are_two_configs(tmp_path):
+    def trained(units, seed, name):
+        model = keras.Sequential(
+            [
+                keras.Input((8, 8, 1)),
+                keras.layers.Flatten(),
+                keras.layers.Dense(units, activation="relu"),
+                keras.layers.Dense(10),
+            ],
+            name="net",
+        )
+        return zoo.train(
+            model,
+            "digits",
+            steps=2,
+            seed=seed,
+            run_name=name,
+            summaries=("none",),
+            verbose=False,
+            runs_dir=str(tmp_path),
+        )
+
+    runs = [trained(8, 0, "a"), trained(64, 0, "b"), trained(8, 1, "c")]
+    found = compare.compare_runs(runs)
+    assert [row["runs"] for row in found["configs"]] == [["a", "c"], ["b"]]
+    first, second = found["different_options"]["model"]
+    assert first[0].startswith("net (") and first != second

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_ind
 
 from zoo.evaluation import compare, statistics
-from zoo.evaluation.statistics import config_hash, format_seeds
+from zoo.evaluation.statistics import config_hash, format_seeds, seed_stats
 
 
 def answers(both, only_first, only_second, neither):
@@ -191,3 +191,19 @@ def test_another_value_is_another_hash_and_another_seed_where_asked():
     }
     assert len(hashes) == 4
     assert config_hash(run_of()) == config_hash(run_of(seed=1))
+
+
+def test_the_layers_of_a_user_s_model_are_part_of_its_config():
+    run, other = run_of(), run_of()
+    other.resolved["architecture"] = "0" * 64
+    assert config_hash(run) != config_hash(other)
+
+
+def test_equal_scores_of_two_seeds_have_no_interval():
+    stats = seed_stats([0.9, 0.9])
+    assert (stats.mean, stats.std, stats.low, stats.high) == (
+        0.9,
+        0,
+        None,
+        None,
+    )
