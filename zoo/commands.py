@@ -83,8 +83,8 @@ class Target:
         name: below the folder of runs.
         runs_dir: that folder.
         backend: of Keras, on which it was trained; empty where not known.
-        from_arrays: whether its data were passed as arrays, so that no
-            command can read them again.
+        from_python: what was passed in Python, of `data` and `model`, so that
+            no command can load it again.
         data_dir: where its data are now, if they were moved.
         dataset: the same as a `--dataset`, for `train`; `None` if the
             `data_dir` says it.
@@ -93,7 +93,7 @@ class Target:
     name: str
     runs_dir: str = DEFAULTS[RUNS_DIR]
     backend: str = ""
-    from_arrays: bool = False
+    from_python: tuple[str, ...] = ()
     data_dir: str | None = None
     dataset: str | None = None
 
@@ -133,10 +133,10 @@ class Target:
         """Returns the command that repeats it with some options changed.
 
         Raises:
-            ValueError: its data were passed as arrays; a bug of ours.
+            ValueError: its data or model were passed in Python; a bug of ours.
         """
-        if self.from_arrays:
-            raise ValueError("no command reads arrays of a program again")
+        if self.from_python:
+            raise ValueError("no command loads what a program has passed")
         if self.dataset is not None:
             changes = {"dataset": self.dataset, **changes}
         elif self.data_dir is not None:
@@ -152,10 +152,13 @@ class Target:
     def resume(self, **flags: Any) -> str:
         """Returns how to resume it, as a command or in Python, in backquotes.
 
-        Data that were passed as arrays have to be passed again.
+        Data and a model that were passed in Python have to be passed again.
         """
-        if self.from_arrays:
-            return f"`zoo.resume(zoo.load_run({self.path!r}), data)` in Python"
+        if self.from_python:
+            again = ["data"] if "data" in self.from_python else []
+            again += ["model=model"] if "model" in self.from_python else []
+            run = f"zoo.load_run({self.path!r})"
+            return f"`zoo.resume({', '.join([run, *again])})` in Python"
         return f"`{self.typed('resume', **flags)}`"
 
     @property
@@ -169,10 +172,15 @@ class Target:
         return str(pathlib.Path(self.runs_dir, self.name))
 
 
-def _needs(found) -> tuple[str, bool]:
-    """Returns the backend of a run, and whether its data were arrays."""
+def _needs(found) -> tuple[str, tuple[str, ...]]:
+    """Returns the backend of a run, and what was passed to it in Python."""
     try:
         resolved = found.resolved
-        return resolved["machine"]["backend"], resolved["data"]["from_arrays"]
+        passed = {
+            "data": resolved["data"]["from_arrays"],
+            "model": resolved.get("model_from_python"),
+        }
+        given = tuple(name for name, is_passed in passed.items() if is_passed)
+        return resolved["machine"]["backend"], given
     except (AttributeError, UserError, KeyError, TypeError):
-        return "", False  # a group, a sweep, or a run that is corrupt
+        return "", ()  # a group, a sweep, or a run that is corrupt

@@ -663,3 +663,24 @@ def test_an_option_of_image_files_goes_with_a_folder(tmp_path):
         steps=1, summaries=("none",), runs_dir=str(tmp_path), verbose=False,
     )  # fmt: skip
     assert run.config.group_by == "near_duplicates"
+
+
+@pytest.mark.report
+def test_no_command_is_printed_that_needs_a_model_of_this_process(
+    tmp_path, capsys
+):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(10),
+        ]
+    )
+    run = zoo.train(
+        model, "digits", steps=2, run_name="own", runs_dir=str(tmp_path)
+    )
+    printed = capsys.readouterr().out + str(zoo.diagnose(run))
+    assert "zoo.train with" in printed and "--like" not in printed
+    page = (run.path / "report.html").read_text()
+    assert "zoo train --" not in page
+    assert "The model of this run was passed to" in page

@@ -280,16 +280,19 @@ def propose(
 
     Returns:
         "a lower learning rate: `zoo train --like=RUN --learning_rate=0.001`".
-        The command stands between backquotes. Where data were passed as
-        arrays, which no command can load, the options are listed instead.
+        The command stands between backquotes. Where data or the
+        model were passed in Python, which no command can load, the options
+        are listed instead.
     """
     for phrase, changes in proposals:
         changes = {n: v for n, v in changes.items() if applies(stats, n, v)}
         if not changes:
             continue
-        if target(stats).from_arrays:
+        if target(stats).from_python:
             values = ", ".join(f"{name}={v!r}" for name, v in changes.items())
-            return f"{phrase}: zoo.train with {values} on the same arrays"
+            return (
+                f"{phrase}: zoo.train with {values} on the same model and data"
+            )
         return f"{phrase}: `{target(stats).again(**changes)}`"
     return otherwise
 

@@ -170,7 +170,7 @@ def not_learning(stats: RunStats) -> Finding | None:
     if _is_above_chance(stats):
         return None  # of many classes, a small accuracy may be far above it
     advice = "checking inputs against their labels"
-    if not target(stats).from_arrays:
+    if not target(stats).from_python:
         advice = f"checks before training: `{target(stats).again('check')}`"
     return Finding(
         "not_learning",

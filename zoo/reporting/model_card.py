@@ -296,4 +296,6 @@ def _training(run: ReportContext) -> str:
         "Fingerprint of the data": run.data["fingerprint"],
     }
     lines = [f"- {name}: {text}" for name, text in facts.items() if text]
-    return "\n".join([*lines, "", "```sh", command, "```", ""])
+    if command is not None:
+        lines += ["", "```sh", command, "```"]
+    return "\n".join([*lines, ""])

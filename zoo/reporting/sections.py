@@ -476,6 +476,7 @@ def settings(run: ReportContext) -> dict[str, Any]:
     """Returns the difference to the recipe, the parent, and the commands."""
     diff, asked = recipe_diff(run.run), run.run.config.overrides()
     parent = run.resolved["parent"]
+    target = Target.of(run.run)
     return {
         "diff": diff
         and [
@@ -490,10 +491,11 @@ def settings(run: ReportContext) -> dict[str, Any]:
         "is_known": diff is not None,
         "parent": parent and parent["run"],
         "changed": ", ".join(parent["changed"]) if parent else "",
-        "command": without_paths(train_command(run.run)),
-        "repeat": None
-        if run.data["from_arrays"]
-        else without_paths(Target.of(run.run).again()),
+        "command": None
+        if target.from_python
+        else without_paths(train_command(run.run)),
+        "repeat": None if target.from_python else without_paths(target.again()),
+        "passed": join_and(target.from_python),
     }
 
 
@@ -583,7 +585,7 @@ def _seed_caveat(run: ReportContext) -> str:
     seed = run.config["seed"]
     text = f"This is a single run with seed {seed}; results vary between seeds"
     target = Target.of(run.run)
-    if target.from_arrays:
+    if target.from_python:
         return f"{text}."
     return f"{text}: `{target.again(seed=seed + 1)}`."
 

@@ -353,8 +353,8 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
     # A tenth of an absurd rate is absurd still.
     lower = float(f"{min(rate / 10, SAFE_LEARNING_RATE):.1g}")
     target = Target.of(run)
-    advice = f"learning_rate={lower} on the same arrays"
-    if not target.from_arrays:
+    advice = f"learning_rate={lower} on the same model and data"
+    if not target.from_python:
         advice = f"`{target.again(learning_rate=lower)}`"
     return (
         f"{run.name} diverged: {error}; {kept}. A lower learning rate often "
@@ -366,8 +366,8 @@ def out_of_memory(run: Run, config: TrainConfig) -> str:
     """Returns what was too large, what is kept, and the next thing to try."""
     target, batch_size = Target.of(run), config.batch_size // 2
     if config.uses_gradients and batch_size:
-        advice = f"batch_size={batch_size} on the same arrays"
-        if not target.from_arrays:
+        advice = f"batch_size={batch_size} on the same model and data"
+        if not target.from_python:
             advice = f"`{target.again(batch_size=batch_size)}`"
         advice = f"half the batch needs less: {advice}"
     else:
@@ -495,10 +495,10 @@ def next_commands(stats: RunStats, findings: list[Finding]) -> dict[str, str]:
         Up to three commands, by the labels before them: scores by class;
         the first proposal that is a command, or where there is none the same
         with more seeds; and the test set, if there is one and the run has no
-        trouble. No command reads data again that were passed as arrays.
+        trouble. No command loads again what was passed in Python.
     """
     target = Target(stats.run) if stats.target is None else stats.target
-    if target.from_arrays:
+    if target.from_python:
         export = target.typed("export", format="keras")
         return {"next": target.typed("diagnose"), "": export}
     has_val = bool(stats.num_val)

@@ -104,6 +104,7 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         },
         "model_options": _model_options(config),
         "architecture": _architecture(setup),
+        "model_from_python": _is_from_python(config.model),
         "features": setup.extractor and setup.extractor.to_json(),
         "weights": setup.transferred and setup.transferred.to_json(),
         "frozen": [layer.name for layer in frozen_layers(model, config)],
@@ -118,6 +119,13 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         },
         "multiply_adds": setup.multiply_adds,
     }
+
+
+def _is_from_python(name: str) -> bool:
+    """Whether a model is known to this process alone."""
+    if plugins.is_file_name(name) or name in plugins.installed():
+        return False
+    return MODELS.find(name).registered
 
 
 def _architecture(setup: TrainSetup) -> str | None:

@@ -371,8 +371,8 @@ def _lower(run: Run) -> float:
 
 def _again(run: Run, option: str, value: float) -> str:
     target = Target.of(run)
-    if target.from_arrays:
-        return f"zoo.train with {option}={value} on the same arrays"
+    if target.from_python:
+        return f"zoo.train with {option}={value} on the same model and data"
     return f"`{target.again(**{option: value})}`"
 
 

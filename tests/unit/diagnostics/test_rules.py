@@ -457,12 +457,12 @@ def test_options_that_a_model_lacks_are_not_proposed(stats, failing):
     assert "--learning_rate=0.0001" in found.command
 
 
-def test_no_command_is_proposed_where_data_were_arrays(stats):
+def test_no_command_is_proposed_where_something_was_passed_in_python(stats):
     given = stats(status="diverged")
-    target = Target("mlp-digits", from_arrays=True)
+    target = Target("mlp-digits", from_python=("data",))
     found = first(dataclasses.replace(given, target=target))
     assert found.command == ""
-    assert "learning_rate=0.0001 on the same arrays" in found.advice
+    assert "learning_rate=0.0001 on the same model and data" in found.advice
 
 
 @pytest.mark.parametrize(
