@@ -13,6 +13,7 @@ learning rate, however much it looks like `--l2`.
 from __future__ import annotations
 
 import difflib
+import errno
 import pathlib
 import re
 import sys
@@ -51,6 +52,12 @@ class Interrupted(Exception):
         self.code = inherited if code is None else code
 
 
+FULL_DISK = (
+    errno.ENOSPC,
+    errno.EFBIG,
+    getattr(errno, "EDQUOT", errno.ENOSPC),
+)
+
 # Backends raise the same kinds for other errors, too.
 _NO_MEMORY = re.compile(
     "RESOURCE_EXHAUSTED|out of memory|OOM when allocating|failed to allocate"
@@ -67,9 +74,19 @@ def is_out_of_memory(error: BaseException) -> bool:
     if isinstance(error, UserError) or not isinstance(error, Exception):
         return False
     kind = type(error).__name__
+    if is_full_disk(error):
+        return False
     return kind == "ResourceExhaustedError" or bool(
         kind.endswith(("Error", "Exception")) and _NO_MEMORY.search(str(error))
     )
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether a disk has no room, as Python or TensorFlow says it."""
+    if isinstance(error, OSError):
+        return error.errno in FULL_DISK
+    kind = type(error).__name__
+    return kind == "ResourceExhaustedError" and "No space left" in str(error)
 
 
 def close_matches(name: str, known: Iterable[str], count: int = 3) -> list[str]:

@@ -23,11 +23,11 @@ from zoo.errors import (
     Lost,
     UserError,
     close_matches,
+    is_full_disk,
     is_out_of_memory,
 )
 
 DONE, MISTAKE, DIVERGED, LOST, INTERRUPTED = 0, 2, 3, 4, 130
-FULL = (errno.ENOSPC, errno.EFBIG, getattr(errno, "EDQUOT", errno.ENOSPC))
 # What a system refuses for reasons of its own: rights, disks, limits.
 REFUSALS = (
     *(errno.EACCES, errno.EPERM, errno.EROFS, errno.EIO, errno.EBUSY),
@@ -140,10 +140,11 @@ def _answered(argv: list[str]) -> int:
     except Exception as error:
         if is_out_of_memory(error):
             return _complain(_out_of_memory(argv[0]), MISTAKE)
-        if isinstance(error, OSError) and error.errno in FULL:
+        if is_full_disk(error):
+            number = getattr(error, "errno", errno.ENOSPC)
             return _complain(
-                f"nothing more can be written: {os.strerror(error.errno)}; "
-                "free some space; a run that has started can be resumed.",
+                f"nothing more can be written: {os.strerror(number)}; free "
+                "some space; a run that has started can be resumed.",
                 MISTAKE,
             )
         if isinstance(error, OSError) and error.errno in REFUSALS:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import errno
 import math
 import os
 import re
@@ -18,7 +19,7 @@ import numpy as np
 
 from zoo import backend, metrics, model_metadata
 from zoo.console import format_bytes, format_shape, show_activity
-from zoo.errors import UserError
+from zoo.errors import UserError, is_full_disk
 from zoo.evaluation.evaluate import load_split
 from zoo.io import OTHER_OUT
 from zoo.runs import Run
@@ -399,6 +400,13 @@ def replacing(path: Path) -> Iterator[Path]:
             os.replace(path, old)
         os.replace(temporary, path)
         _remove(old)
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        raise UserError(
+            f"{path} cannot be written: {os.strerror(errno.ENOSPC)}; "
+            f"{OTHER_OUT}."
+        ) from error
     finally:
         _remove(temporary)
         if created and not any(path.parent.iterdir()):

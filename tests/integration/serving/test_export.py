@@ -17,7 +17,7 @@ import pytest
 from scipy.special import softmax
 
 from zoo import model_metadata
-from zoo.errors import UserError
+from zoo.errors import UserError, is_out_of_memory
 from zoo.features import handcrafted
 from zoo.runs import Run
 from zoo.serving import export as export_module
@@ -444,3 +444,17 @@ def test_packages_that_are_missing_are_named(monkeypatch, missing, said):
 def test_an_unknown_format_gets_the_nearest_name():
     with pytest.raises(UserError, match="did you mean saved_model"):
         find_format("savedmodel")
+
+
+def test_a_full_disk_that_tensorflow_meets_is_no_lack_of_memory(tmp_path):
+    class ResourceExhaustedError(Exception):
+        """As TensorFlow raises it for both."""
+
+    error = ResourceExhaustedError("file.pb; No space left on device")
+    assert not is_out_of_memory(error)
+    with (
+        pytest.raises(UserError, match="No space left on device; choose"),
+        replacing(tmp_path / "export"),
+    ):
+        raise error
+    assert not list(tmp_path.iterdir())

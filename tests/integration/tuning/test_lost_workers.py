@@ -115,7 +115,7 @@ def of_seeds(folder):
 def sweep(tmp_path_factory):
     root = tmp_path_factory.mktemp("undisturbed") / "runs"
     out = command(root, SWEEP)
-    assert "train      9 models: 5 in the search, then the best trial" in out
+    assert "9 models: 5 in the search, then the best trial" in out
     assert "3 epochs each, 27 in all" in out
     assert "time       about" in out
     return of_sweep(root / "s")
@@ -125,7 +125,7 @@ def sweep(tmp_path_factory):
 def seeds(tmp_path_factory):
     root = tmp_path_factory.mktemp("undisturbed") / "runs"
     out = command(root, SEEDS)
-    assert "10 to train, 2 side by side; 3 epochs each, 30 epochs in all" in out
+    assert "10 to train, 2 at once; 3 epochs each, 30 epochs in all" in out
     return of_seeds(root / "s")
 
 
