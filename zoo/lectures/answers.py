@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
@@ -61,14 +61,26 @@ def _validation(run: Run) -> metrics.Proportion:
     return metrics.binomial_ci(correct, examples)
 
 
-def compare(*runs: Run) -> str:
-    """Which differences between runs are significant, pair by pair."""
+def compare(*runs: Run, pairs: Iterable[tuple[Run, Run]] | None = None) -> str:
+    """Which differences between runs are significant, pair by pair.
+
+    Args:
+        runs: At least two, whose pairs are all tested together.
+        pairs: Those that are shown; all if `None`. Their p-values are
+            corrected for all pairs, since they are chosen by their scores.
+    """
     found = api.compare(*runs)
     names = {
         row["config"]: _name_of(row["runs"][0]) for row in found["configs"]
     }
+    labels = {row["run"]: row["config"] for row in found["runs"]}
+    shown = None
+    if pairs is not None:
+        shown = [{labels[run.name] for run in pair} for pair in pairs]
     return "\n".join(
-        _pair_sentence(pair, names, found) for pair in found["pairs"]
+        _pair_sentence(pair, names, found)
+        for pair in found["pairs"]
+        if shown is None or {pair["first"], pair["second"]} in shown
     )
 
 
@@ -90,9 +102,8 @@ def _pair_sentence(pair: dict, names: dict, found: dict) -> str:
 def ranking(*runs: Run) -> str:
     """Runs in the order of validation accuracy, neighbors tested."""
     order = sorted(runs, key=lambda r: -(r.metrics["best_val_accuracy"] or 0))
-    lines = [scores(*order)]
-    lines += [compare(*pair) for pair in itertools.pairwise(order)]
-    return "\n".join(lines)
+    neighbors = list(itertools.pairwise(order))
+    return "\n".join([scores(*order), compare(*order, pairs=neighbors)])
 
 
 def diagnose(*runs: Run) -> str:
@@ -132,7 +143,8 @@ def values(group: Run) -> str:
     if len(runs) < 2:
         return "Fewer than two values have a result."
     order = sorted(runs, key=lambda r: -(r.metrics["best_val_accuracy"] or 0))
-    return "\n".join([scores(*runs), compare(order[-1], order[0])])
+    ends = [(order[-1], order[0])]
+    return "\n".join([scores(*runs), compare(*order[::-1], pairs=ends)])
 
 
 def _members(group: Run) -> list[Run]:

@@ -2,9 +2,11 @@
 
 import contextlib
 import inspect
+import itertools
 import json
 import pathlib
 import re
+import types
 
 import numpy as np
 import pytest
@@ -12,7 +14,7 @@ import pytest
 from zoo.cli import train
 from zoo.cli.main import VERBS, main
 from zoo.errors import UserError
-from zoo.lectures import runner, table
+from zoo.lectures import answers, runner, table
 from zoo.lectures.runner import LectureSession, find_function
 from zoo.lectures.table import Answer, Command, Lecture, Step
 
@@ -326,3 +328,35 @@ def test_answers_without_runs_compute_what_they_say():
     assert float(error[1].rstrip(".")) < 1e-9
     table_ = answers.activation_derivatives()
     assert re.search(r"sigmoid +0\.007 +0\.197 +0\.249 +0\.197", table_)
+
+
+def test_a_pair_that_is_chosen_by_its_scores_is_tested_among_all(monkeypatch):
+    runs = [
+        types.SimpleNamespace(name=name, metrics={"best_val_accuracy": value})
+        for name, value in (("a", 0.7), ("b", 0.9), ("c", 0.8))
+    ]
+    asked = []
+
+    def compare(*given):
+        asked.append([run.name for run in given])
+        labels = dict(zip("ABC", given, strict=False))
+        pair = {"low": 0.0, "high": 0.2, "difference": 0.1, "better": None}
+        return {
+            "score": "accuracy",
+            "configs": [
+                {"config": k, "runs": [run.name]} for k, run in labels.items()
+            ],
+            "runs": [
+                {"config": k, "run": run.name} for k, run in labels.items()
+            ],
+            "pairs": [
+                {**pair, "first": one, "second": other, "p_corrected": 0.3}
+                for one, other in itertools.combinations(labels, 2)
+            ],
+        }
+
+    monkeypatch.setattr(answers.api, "compare", compare)
+    monkeypatch.setattr(answers, "scores", lambda *runs: "scores")
+    found = answers.ranking(*runs).splitlines()[1:]
+    assert [line.split(":")[0] for line in found] == ["c minus b", "a minus c"]
+    assert asked == [["b", "c", "a"]]
