@@ -496,9 +496,10 @@ def _accuracy(rows: Rows, part: str) -> str:
         )
         return f"{one.value:.4f} ({one.low:.4f} to {one.high:.4f})"
     over = seed_stats(values, *SCORE_LIMITS["accuracy"])
-    return (
-        f"{over.mean:.4f} ± {over.std:.4f} ({over.low:.4f} to {over.high:.4f})"
-    )
+    text = f"{over.mean:.4f} ± {over.std:.4f}"
+    if over.low is None:  # equal scores, whose interval is not known
+        return text
+    return f"{text} ({over.low:.4f} to {over.high:.4f})"
 
 
 def _outside(name: str, rows: Rows) -> list[str]:

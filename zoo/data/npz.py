@@ -3,7 +3,7 @@
 Keys of the dataset: `x` and `y`; `x_val` and `y_val`, `x_test` and `y_test`
 if there; or those of keras.datasets (`x_train`, ...) or MedMNIST
 (`train_images`, `train_labels`, ...); `class_names`, an array of text, if
-there, and `sample_weight`. `X_valid` and the like are taken for `x_val`, and
+there, and `sample_weight`. `X_valid` and the like stand for `x_val`, and
 what is not used is told. Nothing is ever unpickled.
 Images that are too large for memory stay in a file that `numpy.savez` wrote,
 which does not compress: they are memory-mapped where they are.

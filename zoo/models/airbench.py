@@ -30,7 +30,8 @@ Trainable parameters, 10 classes, 32x32x3:
     logits      256*10                                            2,560
                                                               1,971,352
 
-Running averages of batch norm are 2 * 2 * (64 + 256 + 256) = 2,304 more.
+Running averages of batch norm are 2 * 2 * (64 + 256 + 256) = 2,304 more. With
+the widths of airbench95, 128, 384 and 384, there are 4,604,440.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ import keras
 import numpy as np
 from keras import layers
 
+from zoo.errors import UserError
 from zoo.models.layers import (
     BATCH_NORM_EPSILON,
     Activation,
@@ -58,7 +60,7 @@ def build(
     input_shape: tuple[int, int, int],
     num_classes: int,
     *,
-    width: Size = 64,
+    width: Size | tuple[Size, ...] = 64,
     activation: Activation = "gelu_tanh",
     whitening: bool = True,
     identity: bool = True,
@@ -71,7 +73,8 @@ def build(
     """Builds airbench94 from images `[B, H, W, C]`.
 
     Args:
-        width: maps of the first group; the others have four times as many.
+        width: maps of the first group, of which the others have four times as
+            many; or those of each group, as `(128, 384, 384)` of airbench95.
         activation: the authors take GELU in its exact form.
         whitening: whether the first layer has a fixed kernel, which `adapt`
             measures; else it learns like the others.
@@ -86,9 +89,10 @@ def build(
     maps = 2 * PATCH * PATCH * input_shape[-1]
     x = make.conv(image, maps, PATCH, WHITENING, padding="valid")
     x = make.activate(x, f"{WHITENING}_activation")  # [B, 31, 31, 24]
-    x = _group(x, make, "group1", width)  # [B, 15, 15, 64]
-    x = _group(x, make, "group2", 4 * width)  # [B, 7, 7, 256]
-    x = _group(x, make, "group3", 4 * width)  # [B, 3, 3, 256]
+    widths = _checked_widths(width)
+    x = _group(x, make, "group1", widths[0])  # [B, 15, 15, 64]
+    x = _group(x, make, "group2", widths[1])  # [B, 7, 7, 256]
+    x = _group(x, make, "group3", widths[2])  # [B, 3, 3, 256]
     x = layers.GlobalMaxPooling2D(name="features")(x)  # [B, 256]
     x = layers.Rescaling(logit_scale, name="logit_scale")(x)
     logits = make.logits(x, num_classes, bias=False)  # [B, K]
@@ -100,6 +104,18 @@ def build(
     # Of this layer the kernel alone: its bias learns.
     model.get_layer(WHITENING).kernel.trainable = not whitening
     return model
+
+
+def _checked_widths(width: int | tuple[int, ...]) -> tuple[int, ...]:
+    widths = width
+    if isinstance(width, int):
+        widths = (width, 4 * width, 4 * width)
+    if len(widths) != 3:
+        raise UserError(
+            f"--model_arg=width={width} is not of three groups; write one "
+            "number, or three, as in --model_arg=width=(128,384,384)."
+        )
+    return widths
 
 
 def _group(x, make: LayerFactory, name: str, maps: int):

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from zoo.config import TrainConfig
+from zoo.errors import UserError
 from zoo.models import create_model
 from zoo.models.airbench import adapt, whitening_kernel, with_identity
 from zoo.training.model import backbone_of
@@ -112,3 +113,18 @@ def test_a_run_trains_behind_fixed_filters_that_whiten_its_own_images():
     np.testing.assert_allclose(
         layer.kernel, whitening_kernel(images), rtol=1e-3, atol=1e-4
     )
+
+
+def test_the_widths_of_all_groups_are_those_of_airbench95():
+    model = create_model("airbench94", 10, (32, 32, 3), width=(128, 384, 384))
+    trainable = sum(v.shape.num_elements() for v in model.trainable_variables)
+    # By hand: 24 + 175,360 + 1,770,240 + 2,654,976 + 3,840.
+    assert trainable == 4_604_440
+    narrow = create_model("airbench94", 10, SHAPE, width=2)
+    same = create_model("airbench94", 10, SHAPE, width=(2, 8, 8))
+    assert narrow.count_params() == same.count_params()
+
+
+def test_widths_that_are_not_three_are_refused():
+    with pytest.raises(UserError, match="not of three groups"):
+        create_model("airbench94", 10, SHAPE, width=(8, 8))
