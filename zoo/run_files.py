@@ -16,7 +16,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import io
-from zoo.config import TrainConfig
+from zoo.config import DEFAULTS, TrainConfig
 
 FORMAT = 1  # of a run folder; another one is refused
 GROUP_FORMAT = 1  # of group.json; another one is refused
@@ -127,7 +127,10 @@ def parse_config(text: str) -> TrainConfig:
 
 
 def parse_resolved(text: str) -> dict[str, Any]:
-    """Returns `resolved.json`; only `format` is checked of another format."""
+    """Returns `resolved.json`; only `format` is checked of another format.
+
+    An option that did not exist yet when the run was made has its default.
+    """
     resolved = json.loads(text)
     _check_structure(resolved, {"format": int})
     if resolved["format"] == FORMAT:
@@ -146,6 +149,9 @@ def parse_resolved(text: str) -> dict[str, Any]:
         _check_structure(majority, dict)
         for accuracy in majority.values():
             _check_structure(accuracy, _NUMBER)
+        # To JSON and back, so that defaults are lists where read values are.
+        defaults = json.loads(json.dumps(DEFAULTS))
+        resolved["config"] = {**defaults, **resolved["config"]}
     return resolved
 
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from zoo import pretrained
+from zoo import pretrained, run_files
 from zoo.cli.list import run_runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
@@ -191,3 +191,11 @@ def test_a_value_of_another_type_is_corrupt(tmp_path, place, value):
     (run.path / "resolved.json").write_text(json.dumps(resolved))
     with pytest.raises(UserError, match="resolved.json cannot be read"):
         _ = run.resolved
+
+
+def test_an_option_that_a_run_did_not_have_yet_has_its_default():
+    resolved = dict(pretrained.find("lr:mnist").resolved)
+    resolved["config"] = {**resolved["config"]}
+    resolved["config"].pop("label_smoothing", None)
+    found = run_files.parse_resolved(json.dumps(resolved))
+    assert found["config"]["label_smoothing"] is None
