@@ -316,7 +316,7 @@ class ShiftNorm(nn.BatchNorm2d):
 
 
 class AirBench(nn.Module):
-    """The network of 94 % on CIFAR-10: a fixed layer, then three groups."""
+    """The network of 94% on CIFAR-10: a fixed layer, then three groups."""
 
     def __init__(
         self, input_shape: tuple[int, ...], num_classes: int, width: int = 64

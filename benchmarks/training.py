@@ -222,7 +222,7 @@ def _results(rows: list[Row]) -> str:
 
 
 def accuracy_gap(ours: dict, theirs: dict) -> tuple[float, float]:
-    """Returns the 95 % interval of our accuracy minus the peer's, -1..1."""
+    """Returns the 95% interval of our accuracy minus the peer's, -1..1."""
     from zoo import metrics
 
     mine, others = (

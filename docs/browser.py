@@ -121,7 +121,7 @@ class Board:
         self._address = address
 
     def open(self, tab: str, **state: str) -> None:
-        """Opens a tab anew, `scalars` or another.
+        """Opens a tab, `scalars` or another, from its start.
 
         Args:
             tab: its name in TensorBoard's addresses.

@@ -69,7 +69,7 @@ of a single run is the exact one of Clopper and Pearson: it covers the sampling
 of the images alone. That of several seeds is Student's interval of their mean,
 after mean ± standard deviation: it covers the seeds alone. "Published" is the
 result of the source, and "budget" the training of the recipe, "of" that of the
-source where it is shorter. "Expected" tells whether our results lie in the
+source where it is shorter. "Expected" states whether our results lie in the
 range of `expected.toml`; with a reduced budget that range is the recipe's own
 and says nothing about the source. "Own source run each" means that every seed
 started from a source run of its own, which the spread includes.

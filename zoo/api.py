@@ -97,8 +97,10 @@ def train(
 
     Raises:
         UserError: something asked for cannot work; no run is made.
-        Diverged: the loss or a weight is not finite any more; the run is kept.
-        Interrupted: training was stopped by a signal; the run can be resumed.
+        zoo.errors.Diverged: the loss or a weight is not finite any more; the
+            run is kept.
+        zoo.errors.Interrupted: training was stopped by a signal; the run can
+            be resumed.
     """
     from zoo.training.train import train as train_config
 
@@ -448,7 +450,8 @@ def export(
 
     Args:
         run: A finished run of a classifier.
-        format: `keras`, `saved_model` or `onnx`.
+        format: `keras`, `saved_model`, `onnx`, `tflite`, `tflite_int8` or
+            `python`.
         out: Path to write to; by default inside the run folder.
         overwrite: Whether an existing export may be replaced.
         runs_dir: Folder in which runs are found by name.

@@ -92,7 +92,7 @@ def is_full_disk(error: BaseException) -> bool:
 def close_matches(name: str, known: Iterable[str], count: int = 3) -> list[str]:
     """Returns up to `count` known names similar to `name`, best first."""
     known = list(known)
-    close = difflib.get_close_matches(name.lower(), known, count, cutoff=0.5)
+    close = difflib.get_close_matches(name.lower(), known, count, cutoff=0.51)
     inside = [k for k in known if name and (name in k or k in name)]
     return list(dict.fromkeys([*close, *inside]))[:count]
 
@@ -226,17 +226,35 @@ COMMAND_SYNONYMS = {
 }  # fmt: skip
 
 # Networks that people ask for, and what there is of their kind.
+VALUE_SYNONYMS = {
+    **dict.fromkeys(("mse", "mean_squared_error", "l2"), "squared_error"),
+    **dict.fromkeys(
+        ("ce", "crossentropy", "sparse_categorical_crossentropy",
+         "categorical_crossentropy", "nll"), "cross_entropy"),
+}  # fmt: skip
+# Flags of one command that are looked for in another.
+FLAG_COMMANDS = {
+    "trials": "sweep", "tuner": "sweep", "space": "sweep",
+    "executions": "sweep", "retrain_seeds": "sweep", "objective": "sweep",
+    "folds": "train", "seeds": "train", "recipe": "train",
+    "tta": "evaluate", "split": "evaluate", "format": "export",
+    "suite": "reproduce", "budget": "reproduce",
+}  # fmt: skip
 MODEL_SYNONYMS = (
     (r"resnet[-_]?\d+.*|resnext.*|preact.*|se_?resnet.*|regnet.*",
      ("resnet20", "resnet50", "wrn16_4")),
     (r"wide_?resnet.*|wrn.*", ("wrn16_4", "wrn28_10")),
     (r"dense_?net.*", ("densenet40_12", "densenet_bc100_12")),
-    (r"(inception|xception|google).*", ("inception", "googlenet")),
+    (r"xception.*", ("keras:Xception", "inception")),
+    (r"(inception|google).*", ("inception", "googlenet")),
     (r"alex_?net.*|squeezenet.*", ("alexnet_lite", "alexnet")),
     (r"le_?net.*", ("lenet5", "lenet5_1998")),
-    (r"vgg.*", ("cnn_cpcpff", "cnn_cpncpnff", "resnet20")),
-    (r"(efficientnet|mobilenet|mnasnet|ghostnet|shufflenet).*",
-     ("resnet20", "densenet40_12")),
+    (r"vgg_?-?19.*", ("keras:VGG19", "cnn_cpncpnff")),
+    (r"vgg.*", ("keras:VGG16", "cnn_cpncpnff")),
+    (r"efficientnet.*", ("efficientnet_lite0",)),
+    (r"(mobilenet|mnasnet|ghostnet|shufflenet).*",
+     ("keras:MobileNetV2", "efficientnet_lite0")),
+    (r"convnext.*", ("keras:ConvNeXtTiny", "wrn16_4")),
     (r"(vit|deit|swin|beit|convnext|mixer|transformer).*",
      ("wrn16_4", "resnet50")),
     (r"(softmax|logistic|linear|logreg|lin).*", ("lr",)),

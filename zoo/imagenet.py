@@ -309,7 +309,7 @@ def _card(model: str, package: WeightsPackage) -> str:
         f"# `{model}:{IMAGENET}`\n\n"
         f"{model} with weights learned from ImageNet (ILSVRC 2012), from the "
         f"package {package.name}, {package.license}. Its authors state an "
-        f"accuracy of {package.accuracy:g} % on ImageNet's validation images; "
+        f"accuracy of {package.accuracy:g}% on ImageNet's validation images; "
         "it was not measured here. It takes raw pixels 0..255, of which it "
         f"subtracts {MEAN:g} and which it divides by {STD:g}.\n"
     )

@@ -11,7 +11,12 @@ import dataclasses
 from collections.abc import Callable
 from typing import Any
 
-from zoo.errors import UserError, close_matches, join_or
+from zoo.errors import (
+    VALUE_SYNONYMS,
+    UserError,
+    close_matches,
+    join_or,
+)
 from zoo.io import check_utf8
 
 # What int32 and float32 hold, in which backends count and compute.
@@ -231,13 +236,17 @@ def suggest_choice(name: str, choices: tuple[str, ...]) -> str:
         Such as "did you mean adam? Choose sgd, adam or rmsprop."
     """
     choose = f"hoose {join_or(choices)}."
-    if close := close_matches(name, choices, 1):
+    meant = VALUE_SYNONYMS.get(str(name).lower())
+    close = [meant] if meant in choices else close_matches(name, choices, 1)
+    if close:
         return f"did you mean {close[0]}? C{choose}"
     return f"c{choose}"
 
 
 def _type_error(name: str, option: Option, text: str) -> UserError:
     remedy = _allowed(option) or f"write for example {option.type.example}"
+    if not text:
+        return UserError(f"--{name}= needs a value; {remedy}.")
     return UserError(
         f"--{name}={text} is not {option.type.description}; {remedy}."
     )

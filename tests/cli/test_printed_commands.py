@@ -27,7 +27,7 @@ def commands_in(text):
     """Returns the words of each command in what was printed."""
     found = []
     for line in text.splitlines():
-        if line.startswith(("watch", "winner")):
+        if line.startswith(("tensorboard", "winner")):
             continue
         match = COMMAND.search(line)
         if match:

@@ -8,6 +8,7 @@ values in one place, with the same error messages.
 from __future__ import annotations
 
 import dataclasses
+import re
 import shlex
 import textwrap
 from collections.abc import Iterable
@@ -35,6 +36,9 @@ DATA_DIR = (
     "where the data are, if they were moved: the PATH of folder:, npz:, csv: "
     "and points:, else the folder of tensorflow-datasets"
 )
+
+
+DASHES = "\u2013\u2014\u2212"  # as text processors write a hyphen
 
 
 @dataclasses.dataclass(frozen=True)
@@ -197,6 +201,14 @@ class Command:
 
     def _meant(self, word: str) -> str:
         """Suggests the flag that an argument may have been meant for."""
+        if word[0] in DASHES:
+            flag = f"--{word.lstrip(DASHES)}"
+            return f"a flag begins with two hyphens: {shlex.quote(flag)}."
+        if re.fullmatch(r"[\d.,;e+-]+", word):
+            return (
+                "values are written without spaces, as in "
+                "--learning_rate=1e-3,1e-2."
+            )
         if "model" not in self._all:
             return f"write `{self.usage}`."
         name, equals, value = word.partition("=")
@@ -214,12 +226,18 @@ class Command:
     def _unknown(self, name: str) -> UserError:
         known = [*self._all, "flagfile"]
         meant = errors.FLAG_SYNONYMS.get(name.lower().replace("-", "_"))
-        close = [meant] if meant in known else close_matches(name, known, 1)
-        hint = (
-            f"did you mean --{close[0]}?"
-            if close
-            else f"`{' '.join(self.usage.split()[:2])} --helpfull` lists all."
-        )
+        close = [meant] if meant in known else []
+        verb = errors.FLAG_COMMANDS.get(name)
+        if name in ("h", "help"):
+            close = ["help"]
+        elif not close and verb is None and len(name) > 1:
+            close = close_matches(name, known, 1)
+        if close:
+            hint = f"did you mean --{close[0]}?"
+        elif verb is not None:
+            hint = f"it belongs to `zoo {verb}`."
+        else:
+            hint = f"`{' '.join(self.usage.split()[:2])} --helpfull` lists all."
         return UserError(f"unknown flag --{name}; {hint}")
 
 

@@ -268,9 +268,8 @@ def _dataset_record(source: DatasetInfo) -> dict:
 
 
 def _dataset_row(source: DatasetInfo) -> tuple[str, ...]:
-    path = "PATH" if source.name.endswith(":") else ""
     return (
-        source.name + path,
+        source.title,
         format_count(source.num_classes or None),
         _describe_shape(source.input_shape),
         format_count(source.num_train),

@@ -44,7 +44,7 @@ VERBS = {
     "evaluate": "evaluate runs on validation or test examples",
     "compare": "compare settings and scores of runs, with significance tests",
     "predict": "classify your own images",
-    "export": "export a run as a Keras, TensorFlow or ONNX model",
+    "export": "export a run: Keras, TensorFlow, ONNX, LiteRT, Python",
     "report": "write an HTML report about runs",
     "diagnose": "diagnose a run: findings and what to try next",
     "misclassified": "list the most confident errors, to find wrong labels",
@@ -117,7 +117,7 @@ def main(argv: list[str] | None = None) -> int:
 def _answered(argv: list[str]) -> int:
     """Runs a command; errors become an exit code and a sentence."""
     try:
-        if not argv or argv[0] in ("-h", "--help", "help"):
+        if not argv or argv in (["help"], *([word] for word in HELP)):
             print(overview())
             return DONE
         if argv[0] in ("--version", "-V", "version"):
@@ -186,8 +186,17 @@ def _with_underscores(argv: list[str]) -> list[str]:
 
 def _run(verb: str, argv: list[str]) -> int:
     argv = _with_underscores(argv)
+    if verb == "help" and argv:
+        verb, argv = argv[0], ["--help"]
+    word = verb.lstrip("-").lower()
+    is_verb = word in VERBS or word in errors.COMMAND_SYNONYMS
+    if verb.startswith("-") and not is_verb:
+        raise UserError(
+            f"the command comes first: zoo COMMAND {verb}; `zoo --help` lists "
+            "the commands."
+        )
     if verb not in VERBS:
-        meant = errors.COMMAND_SYNONYMS.get(verb.lstrip("-").lower())
+        meant = errors.COMMAND_SYNONYMS.get(word)
         close = [meant] if meant else close_matches(verb, VERBS, 1)
         hint = f"did you mean {close[0]}?" if close else ""
         raise UserError(

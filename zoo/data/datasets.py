@@ -61,6 +61,14 @@ class DatasetInfo:
     example_path: str = ""
 
     @property
+    def title(self) -> str:
+        """Its name, with a word for what follows the colon."""
+        words = {"tfds:": "NAME", "arrays:": "DIGEST"}
+        if not self.name.endswith(":"):
+            return self.name
+        return self.name + words.get(self.name, "PATH")
+
+    @property
     def has_vectors(self) -> bool:
         """Whether its examples are vectors rather than images."""
         return self.name == "points:" or len(self.input_shape or ()) == 1
@@ -229,7 +237,13 @@ def find_dataset(name: str) -> tuple[DatasetInfo, str]:
             f"there is no dataset {name!r}, but a path; did you mean "
             f"--dataset={shlex.quote(suggestion)}?"
         )
-    known = [info.name + "PATH" * info.name.endswith(":") for info in DATASETS]
+    if name.lower().startswith(("imagenet", "ilsvrc")):
+        raise UserError(
+            f"there is no dataset {name!r}; give its folder as "
+            "--dataset=folder:PATH, or start from its weights with "
+            "--weights=imagenet."
+        )
+    known = [info.title for info in DATASETS]
     raise unknown_name_error("dataset", name, known, "zoo datasets")
 
 

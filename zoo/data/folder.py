@@ -456,7 +456,7 @@ class FileReader:
             verb = "image has" if count == 1 else "images have"
             what = image_files.describe_resizing(self.spec.resize)
             notes.append(
-                f"{count:,} training {verb} another aspect ratio than "
+                f"{count:,} {verb} another aspect ratio than "
                 f"{height}x{width} and {what}."
             )
         return notes

@@ -217,7 +217,10 @@ def different_sizes(stats: DatasetStats) -> Iterator[DataFinding]:
     effect = "`zoo train` needs images of one size"
     ratios = [height / width for height, width in sizes]
     if max(ratios) > MAX_ASPECT_RATIO * min(ratios):
-        effect += ", and resizing changes their aspect ratios"
+        effect += (
+            ", and --resize=crop, the default, cuts off edges where the aspect "
+            "ratio differs"
+        )
     yield DataFinding(
         "different_sizes",
         CRITICAL,
@@ -242,8 +245,9 @@ def not_square(stats: DatasetStats) -> Iterator[DataFinding]:
             INFO,
             f"all images are {format_size(size)} pixels (height x width), not "
             "square",
-            "crop them first if the aspect ratio matters",
-            "--image_size=N resizes them to a square",
+            "--resize=pad keeps the edges, --image_size=HEIGHT,WIDTH the "
+            "aspect ratio",
+            "--image_size=N cuts off their longer edges",
         )
 
 

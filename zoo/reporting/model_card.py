@@ -206,9 +206,9 @@ def _weakest_class(run: ReportContext) -> str:
     worst = min(rows, key=lambda row: row["recall"])
     return (
         f"It is least reliable on {worst['class']}: it recognizes "
-        f"{format_percent(worst['recall'])} % of them (95% CI "
+        f"{format_percent(worst['recall'])}% of them (95% CI "
         f"{format_percent(worst['recall_low'])} to "
-        f"{format_percent(worst['recall_high'])} %)."
+        f"{format_percent(worst['recall_high'])}%)."
     )
 
 
@@ -264,14 +264,14 @@ def _score_row(split: str, result: dict[str, Any]) -> tuple[str, ...]:
     note = f", Bonferroni for {count} evaluations" if count > 1 else ""
     return (
         split,
-        f"accuracy {format_percent(result['accuracy'])} %",
-        f"{format_percent(low)} to {format_percent(high)} %{note}",
+        f"accuracy {format_percent(result['accuracy'])}%",
+        f"{format_percent(low)} to {format_percent(high)}%{note}",
         f"{result['examples']:,}",
     )
 
 
 def _percent(value: float | None) -> str:
-    return "-" if value is None else f"{format_percent(value)} %"
+    return "-" if value is None else f"{format_percent(value)}%"
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

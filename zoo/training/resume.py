@@ -185,7 +185,7 @@ def extend(
 
     The new run has the history, curves and checkpoints of the old one, which
     is left as it is, and starts where that ended. A schedule of the learning
-    rate is laid over all epochs anew.
+    rate is laid over all epochs again.
 
     Args:
         run: one that is finished.
@@ -319,7 +319,7 @@ def check_resumable(
     length = run.resolved["config"][span]
     longer = ""
     if length:  # a model that stores its examples has none
-        longer = f"; to train longer, use {_again(run, span, 2 * length)}"
+        longer = f"; to train longer, use {_longer(run, span, 2 * length)}"
     raise UserError(f"{run.name} is finished ({status}){longer}.")
 
 
@@ -367,6 +367,14 @@ def _load_state(
 def _lower(run: Run) -> float:
     rate = run.resolved["config"]["learning_rate"]
     return float(f"{min(rate / 10, 0.01):.1g}")
+
+
+def _longer(run: Run, span: str, length: int) -> str:
+    """Returns what continues a finished run; a run of steps is repeated."""
+    target = Target.of(run)
+    if span == "epochs" and not target.from_python:
+        return target.resume(epochs=length)
+    return _again(run, span, length)
 
 
 def _again(run: Run, option: str, value: float) -> str:

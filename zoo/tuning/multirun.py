@@ -543,21 +543,21 @@ def _announce(
     config, group = multirun.config, multirun.group
     if config.kind == "folds" and config.varied:
         count = len(config.varied.values)
-        print_fn(f"folds      {count}; each image is validated once")
+        print_fn(f"folds       {count}; each image is validated once")
     elif config.varied:
         texts = list(map(config.varied.format, config.varied.values))
         between = "; " if any("," in text for text in texts) else ", "
-        print_fn(f"vary       {config.varied.name}: {between.join(texts)}")
+        print_fn(f"vary        {config.varied.name}: {between.join(texts)}")
     if config.varied is None or len(config.seeds) > 1:
-        print_fn(f"seeds      {', '.join(map(str, config.seeds))}")
+        print_fn(f"seeds       {', '.join(map(str, config.seeds))}")
     at_once = f", {num_workers} at once" if num_workers > 1 else ""
     existing = len(multirun.specs) - len(left)
     text = f"{len(left)} to train{at_once}"
     text += f"; {existing} exist already" if existing else ""
     text += _describe_length(multirun, left)
-    print_fn(f"runs       {text}, in {group.path}")
+    print_fn(f"runs        {text}, in {group.path}")
     if left:
-        print_fn(f"watch      {tensorboard_command(group.path)}")
+        print_fn(f"tensorboard {tensorboard_command(group.path)}")
 
 
 def _describe_length(multirun: Multirun, left: list[RunSpec]) -> str:
@@ -648,12 +648,12 @@ def _write_summary(
         compare.save_learning_curves(
             [multirun.run(spec) for spec in drawn], group.path / CURVES, labels
         )
-        print_fn(f"plot       {group.path / CURVES}")
-    print_fn(f"numbers    {group.path / f'{kind}.json'}")
+        print_fn(f"plot        {group.path / CURVES}")
+    print_fn(f"numbers     {group.path / f'{kind}.json'}")
     lost = sum(row["status"] == "lost" for row in found["runs"])
     if lost:
         print_fn(
-            f"next       {expand_command(resume)}  "
+            f"next        {expand_command(resume)}  "
             f"(tries the {pluralize(lost, 'lost run')} again)"
         )
     else:

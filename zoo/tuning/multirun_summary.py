@@ -102,7 +102,7 @@ def _describe_end(status: str, metrics: dict[str, Any], reason: str) -> str:
         return f"{status}: {reason.rstrip('.')}" if reason else status
     span = format_duration(metrics["wall_seconds"])
     if metrics.get("best_val_accuracy") is not None:
-        score = f"accuracy {format_percent(metrics['best_val_accuracy'])} %"
+        score = f"accuracy {format_percent(metrics['best_val_accuracy'])}%"
     elif metrics.get("best_val_loss") is not None:
         score = f"loss {metrics['best_val_loss']:.4g}"
     else:
@@ -420,7 +420,7 @@ def _over_seeds(summary: dict) -> list[str]:
     (row,) = summary["values"]
     if row["mean"] is None:
         return ["No run has a validation score."]
-    unit = " %" if summary["score"] == "accuracy" else ""
+    unit = "%" if summary["score"] == "accuracy" else ""
     start = f"{_score_name(summary)} over {row['scored']} seeds"
     if row["std"] is None:
         return [f"{start[:-1]}: {_format_score(summary, row['mean'])}{unit}."]
@@ -440,16 +440,16 @@ def _over_folds(summary: dict) -> list[str]:
     found = summary["folds"]
     if found is None:
         return ["Fewer than two folds have a validation score."]
-    unit = " %" if summary["score"] == "accuracy" else ""
+    unit = "%" if summary["score"] == "accuracy" else ""
     mean, std = (_format_score(summary, found[n]) for n in ("mean", "std"))
     name = _score_name(summary)
     lines = []
     if pooled := found["pooled"]:
         lines.append(
             f"All folds together: {pooled['correct']:,} of "
-            f"{pooled['examples']:,} are right, "
-            f"{format_percent(pooled['mean'])} %; 95% CI "
-            f"{_format_ci(summary, pooled)} % (Clopper-Pearson). It covers the "
+            f"{pooled['examples']:,} are correct, "
+            f"{format_percent(pooled['mean'])}%; 95% CI "
+            f"{_format_ci(summary, pooled)}% (Clopper-Pearson). It covers the "
             "choice of the examples, not that of the training images."
         )
     lines.append(

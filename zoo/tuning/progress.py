@@ -214,7 +214,7 @@ class SweepProgress:
                 "objective": self._describe_objective(),
                 "keep": self._describe_kept(),
                 "folder": str(self._folder.path),
-                "watch": tensorboard_command(self._folder.path),
+                "tensorboard": tensorboard_command(self._folder.path),
             }
         )
         if self._has_ended:

@@ -44,7 +44,7 @@ def test_the_text_has_every_class_with_its_recall(card, result):
     for row in result["classes"]:
         line = f"| {row['class']} | "
         (found,) = (x for x in text.splitlines() if x.startswith(line))
-        assert f"{100 * row['recall']:.2f} %" in found
+        assert f"{100 * row['recall']:.2f}%" in found
         assert found.endswith(f"| {row['examples']} |")
 
 
@@ -94,9 +94,9 @@ def test_a_card_after_two_evaluations_has_the_interval_of_both(
     card = zoo.report("digits", out=tmp_path / "c.md", runs_dir=str(runs))
     (line,) = (x for x in card.read_text().splitlines() if x[:7] == "| test ")
     score, interval, count = (cell.strip() for cell in line.split("|")[2:5])
-    correct = round(float(score.split()[1]) / 100 * int(count))
+    correct = round(float(score.split()[1].rstrip("%")) / 100 * int(count))
     low, high = binomtest(correct, int(count)).proportion_ci(0.975)
-    expected = f"{100 * low:.2f} to {100 * high:.2f} %"
+    expected = f"{100 * low:.2f} to {100 * high:.2f}%"
     assert interval == f"{expected}, Bonferroni for 2 evaluations"
 
 

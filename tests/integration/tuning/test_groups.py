@@ -265,10 +265,10 @@ def test_progress_tells_the_best_and_the_time_that_is_left():
     progress.ended("b", "diverged", {}, "the loss is no number.")
     progress.ended("c", "completed", {**done, "best_val_accuracy": 0.95})
     assert said == [
-        "1 of 3  a; accuracy 90.00 % in 9 s; about 20 s left",
+        "1 of 3  a; accuracy 90.00% in 9 s; about 20 s left",
         "2 of 3  b; diverged: the loss is no number; best so far: a; about "
         "10 s left",
-        "3 of 3  c; accuracy 95.00 % in 9 s; best so far: this one",
+        "3 of 3  c; accuracy 95.00% in 9 s; best so far: this one",
     ]
 
 

@@ -55,7 +55,7 @@ TEXTS = {
     r"(un)?seal(s|ed|ing)?": "held out",
     r"surest|judged": "most confident, evaluated",
     r"taken for": "confused with",
-    r"\d %(?=[^\w}]|$)": "97%, without a space",
+    r"([\d.,]+|\{[^{}]*\}) %(?=[^\w}]|$)": "97%, without a space",
 }
 # Where a word has another meaning, as a regular expression of the word, the
 # file and the name or line.
