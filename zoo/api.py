@@ -52,6 +52,7 @@ if TYPE_CHECKING:
 
     from zoo.serving.predict import Predictions
     from zoo.train_options import TrainOptions
+    from zoo.training.fit import Callbacks
 
 RUNS_DIR = DEFAULTS["runs_dir"]
 
@@ -65,7 +66,7 @@ def train(
     *,
     validation_data: Examples | None = None,
     test_data: Examples | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
     verbose: bool = True,
     **options: Unpack[TrainOptions],
 ) -> Run:
@@ -91,7 +92,7 @@ def train(
             `val_fraction` of the training examples is held out.
         test_data: In the same forms; used by `zoo.evaluate(run, "test")`
             alone.
-        callbacks: Keras callbacks, called as in one `fit`.
+        callbacks: Keras callbacks, a list or one, called as in one `fit`.
         verbose: Whether to print the progress.
         **options: Fields of `TrainConfig`.
 
@@ -113,7 +114,7 @@ def train(
         config,
         dataset,
         console=training_console(config.runs_dir, verbose=verbose),
-        callbacks=tuple(callbacks),
+        callbacks=callbacks,
     )
 
 
@@ -124,7 +125,7 @@ def resume(
     model: keras.Model | Callable[..., keras.Model] | None = None,
     validation_data: Examples | None = None,
     test_data: Examples | None = None,
-    callbacks: Sequence[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
     epochs: int | None = None,
     devices: int | str | None = None,
     verbose: bool = True,
@@ -164,7 +165,7 @@ def resume(
     options: dict[str, Any] = {
         "console": training_console(runs_dir, verbose=verbose),
         "devices": devices,
-        "callbacks": tuple(callbacks),
+        "callbacks": callbacks,
     }
     if epochs is not None:
         return extend(found, epochs, dataset, **options)

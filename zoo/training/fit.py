@@ -9,23 +9,48 @@ over all epochs: `on_train_begin` and `on_train_end` are called once a run.
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 import math
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import keras
 import numpy as np
 
 from zoo.data import Dataset, pipeline
-from zoo.errors import UserError, join_and
+from zoo.errors import UserError, close_matches, join_and
 from zoo.models.inference import images_at_once
 from zoo.resolve import ResolvedConfig
-from zoo.training import data_parallel
+from zoo.training import data_parallel, fused
 from zoo.training.checkpoints import TrainState
 from zoo.training.data_parallel import no_distribution
-from zoo.training.setup import TrainSetup
+from zoo.training.model import inference_model
+from zoo.training.setup import TrainSetup, attach_extractor
 
+Callbacks: TypeAlias = (
+    "keras.callbacks.Callback | Iterable[keras.callbacks.Callback]"
+)
+ASSIGNING = (
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.LearningRateScheduler,
+)
+MONITORING = (
+    keras.callbacks.EarlyStopping,
+    keras.callbacks.ReduceLROnPlateau,
+    keras.callbacks.ModelCheckpoint,
+)
+# Callbacks that do what a run does itself, and why they are refused.
+REPLACED = {
+    keras.callbacks.BackupAndRestore: (
+        "decides where training begins, which the checkpoints of a run do; "
+        "leave it out, and continue a run by zoo.resume"
+    ),
+    keras.callbacks.SwapEMAWeights: (
+        "swaps the averages of the weights, which zoo does itself; leave it "
+        "out, and give ema_momentum=0.99"
+    ),
+}
 BATCH_HOOKS = (
     "on_batch_begin", "on_batch_end", "on_train_batch_begin",
     "on_train_batch_end",
@@ -76,6 +101,8 @@ def fit(
         training.begin()
         if user_callbacks:
             user_callbacks.restore()
+            if state.batch:
+                training.inside_epoch = user_callbacks.continued
         while not state.is_done(config) and state.epoch < end:
             epoch, done = state.epoch, state.batch
             left = config.steps_in(epoch) - done
@@ -88,6 +115,12 @@ def fit(
                 shuffle=False,
                 verbose=0,
             )
+            if (state.epoch, state.batch) == (epoch, done):
+                raise UserError(
+                    f"fit made no step in epoch {epoch + 1}, as a callback "
+                    "changes where training begins; leave it out, and continue "
+                    "a run by zoo.resume."
+                )
         if state.is_done(config):
             training.end()
 
@@ -99,10 +132,15 @@ class RunCallbackList(keras.callbacks.CallbackList):
         setup: what is trained.
         callbacks: in the order in which they are called.
         model: that `fit` is called on.
+
+    Attributes:
+        inside_epoch: Callbacks that were told of the beginning of the first
+            epoch already, before the run was resumed in its middle.
     """
 
     def __init__(self, setup: TrainSetup, callbacks, model: keras.Model):
         config = setup.config
+        self.inside_epoch: Sequence[keras.callbacks.Callback] = ()
         self._is_distributed = setup.devices.is_distributed
         self._logs = None
         super().__init__(
@@ -113,6 +151,11 @@ class RunCallbackList(keras.callbacks.CallbackList):
             steps=config.steps_per_epoch,
             verbose=0,
         )
+        for callback in self.callbacks:
+            # A subclass may do more with its model than to save it.
+            is_stock = type(callback) is keras.callbacks.ModelCheckpoint
+            if is_stock and not self._is_distributed:
+                callback.set_model(SavedPlainly(setup, model))
 
     def begin(self) -> None:
         """Begins the training of the run."""
@@ -133,8 +176,12 @@ class RunCallbackList(keras.callbacks.CallbackList):
 
     def on_epoch_begin(self, epoch, logs=None):
         """Passes on the beginning of an epoch."""
+        started, self.inside_epoch = self.inside_epoch, ()
+        every = self.callbacks
+        self.callbacks = [c for c in every if c not in started]
         with self._single_device():
             super().on_epoch_begin(epoch, logs)
+        self.callbacks = every
 
     def on_train_batch_end(self, batch, logs=None):
         """Passes on the end of an execution of steps."""
@@ -155,6 +202,40 @@ class RunCallbackList(keras.callbacks.CallbackList):
         )
 
 
+class SavedPlainly:
+    """A model in training that is saved as the run's own, `model.keras`.
+
+    The model itself has layers and functions of zoo, and would not load where
+    zoo is not installed.
+
+    Args:
+        setup: what is trained.
+        model: that `fit` is called on.
+    """
+
+    def __init__(self, setup: TrainSetup, model: keras.Model):
+        self._setup, self._model = setup, model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._model, name)
+
+    @functools.cached_property
+    def _uncompiled(self) -> keras.Model:
+        """From raw pixels to logits, with the layers that are trained."""
+        setup = self._setup
+        model = inference_model(
+            self._model, setup.config, setup.dataset, setup.statistics
+        )
+        if setup.extractor:
+            model = attach_extractor(setup.extractor, model)
+        return keras.Model(model.input, model.output, name=model.name)
+
+    def save(self, filepath: str, overwrite: bool = True) -> None:
+        """Saves it without loss and optimizer."""
+        plain = fused.unfuse(self._uncompiled)
+        plain.save(filepath, overwrite=overwrite)
+
+
 class UserCallbacks:
     """The callbacks that a user passed, and their state in checkpoints.
 
@@ -162,19 +243,27 @@ class UserCallbacks:
     `set_state`, or is one of Keras's own, whose attributes that changed in
     training are kept. Others start again.
 
+    Attributes:
+        callbacks: One after the other.
+        continued: Those that are not told again of the beginning of an epoch
+            in whose middle they are resumed.
+
     Args:
-        callbacks: as passed.
+        callbacks: as passed, one or several.
         saved: what `arrays` returned for the last checkpoint, if there is one.
         print_fn: prints a line.
     """
 
     def __init__(
         self,
-        callbacks: Iterable[keras.callbacks.Callback] = (),
+        callbacks: Callbacks = (),
         saved: dict[str, np.ndarray] | None = None,
         print_fn: Callable[[str], None] = print,
     ):
+        if isinstance(callbacks, keras.callbacks.Callback):
+            callbacks = [callbacks]
         self.callbacks = list(callbacks)
+        self.continued: list[keras.callbacks.Callback] = []
         for callback in self.callbacks:
             if not isinstance(callback, keras.callbacks.Callback):
                 raise UserError(
@@ -190,15 +279,20 @@ class UserCallbacks:
                 if isinstance(callback, keras.callbacks.CSVLogger):
                     callback.append = True  # or it would empty its file
 
-    def check(self, config: ResolvedConfig) -> None:
+    def check(self, setup: TrainSetup) -> None:
         """Raises `UserError` for a callback that cannot work in this run."""
-        assigning = (
-            keras.callbacks.ReduceLROnPlateau,
-            keras.callbacks.LearningRateScheduler,
-        )
-        for callback in self.callbacks:
+        config = setup.config
+        for index, callback in enumerate(self.callbacks):
             name = type(callback).__name__
-            if isinstance(callback, assigning) and (
+            if not config.uses_gradients:
+                raise UserError(
+                    f"{name} has no effect on {config.model}, which is not "
+                    "trained step by step; leave it out."
+                )
+            for kind, reason in REPLACED.items():
+                if isinstance(callback, kind):
+                    raise UserError(f"{name} {reason}.")
+            if isinstance(callback, ASSIGNING) and (
                 config.schedule != "constant" or config.warmup_epochs
             ):
                 raise UserError(
@@ -207,11 +301,9 @@ class UserCallbacks:
                     f"{config.warmup_epochs or 0:g} decide; pass "
                     "schedule='constant' and warmup_epochs=0 with it."
                 )
-            if not config.uses_gradients:
-                raise UserError(
-                    f"{name} has no effect on {config.model}, which is not "
-                    "trained step by step; leave it out."
-                )
+            if isinstance(callback, MONITORING):
+                own = any(map(_may_report, self.callbacks[: index + 1]))
+                _check_monitor(callback, setup, own)
 
     @property
     def use_batches(self) -> bool:
@@ -229,8 +321,12 @@ class UserCallbacks:
             state = self._saved.pop(name, None)
             if hasattr(callback, "set_state") and state is not None:
                 callback.set_state(state)
+                self.continued.append(callback)
             elif state is not None:
                 vars(callback).update(state)
+                # Its rate may depend on the last one, which it has set.
+                if isinstance(callback, ASSIGNING):
+                    self.continued.append(callback)
             else:
                 restarted.append(type(callback).__name__)
         if restarted:
@@ -261,12 +357,57 @@ class UserCallbacks:
         return _encode(states)
 
 
+def _check_monitor(
+    callback: keras.callbacks.Callback, setup: TrainSetup, has_own: bool
+) -> None:
+    """Raises `UserError` for a value that training does not report.
+
+    Args:
+        callback: has a monitor.
+        setup: what is trained.
+        has_own: whether a callback of the user's own may add the value.
+    """
+    kind, monitor = type(callback).__name__, callback.monitor
+    names = sorted(setup.model.get_metrics_result())
+    has_validation = len(setup.dataset.val) > 0
+    reported = [*names, *(f"val_{name}" for name in names if has_validation)]
+    is_unused = not getattr(callback, "save_best_only", True)
+    if monitor in reported or (
+        is_unused and monitor.removeprefix("val_") in names
+    ):
+        return
+    if has_own and callback.mode != "auto":
+        return
+    hint = f"it reports {join_and(reported)}"
+    of_split = [
+        name
+        for name in reported
+        if name.startswith("val_") == monitor.startswith("val_")
+    ]
+    if has_own:
+        hint = "give mode='min' or mode='max' if another callback adds it"
+    elif monitor.startswith("val_") and not has_validation:
+        hint = "there are no validation examples; give a larger val_fraction"
+    elif close := close_matches(monitor, of_split, 1):
+        hint = f"did you mean {close[0]}?"
+    raise UserError(
+        f"{kind} monitors {monitor}, which training does not report; "
+        f"{hint}{'' if hint.endswith('?') else '.'}"
+    )
+
+
 def _key(index: int, callback: keras.callbacks.Callback) -> str:
     return f"{index:04d}.{type(callback).__name__}"
 
 
 def _is_builtin(callback: keras.callbacks.Callback) -> bool:
     return type(callback).__module__.partition(".")[0] == "keras"
+
+
+def _may_report(callback: keras.callbacks.Callback) -> bool:
+    """Whether a callback may add values of the user's own to the logs."""
+    is_lambda = isinstance(callback, keras.callbacks.LambdaCallback)
+    return is_lambda or not _is_builtin(callback)
 
 
 def _uses_batches(callback: keras.callbacks.Callback) -> bool:
@@ -280,11 +421,15 @@ def _uses_batches(callback: keras.callbacks.Callback) -> bool:
 
 
 def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
-    """Returns the attributes that are plain values or arrays."""
+    """Returns the attributes that are plain values or arrays.
+
+    Without `min_delta`: Keras turns its sign once it knows whether more is
+    better, in a resumed run anew.
+    """
     return {
         name: value
         for name, value in vars(callback).items()
-        if name not in ("_model", "params") and _is_plain(value)
+        if name not in ("_model", "params", "min_delta") and _is_plain(value)
     }
 
 

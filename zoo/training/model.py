@@ -278,6 +278,9 @@ def compile_model(
     if has_weights:
         kind = WeightedLoss if by_example else keras.metrics.MeanMetricWrapper
         weighted.append(kind(minimized, name="weighted_loss"))
+    for metric in metrics + weighted:
+        # Of functions of ours, Keras's callbacks would not know this.
+        metric._direction = "up" if metric.name == "accuracy" else "down"
     if not by_example:
         # Weights of examples are then given by several devices alone, which
         # count the same examples.

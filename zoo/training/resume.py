@@ -30,9 +30,8 @@ from zoo.training.checkpoints import (
 from zoo.training.console import TrainingConsole
 
 if TYPE_CHECKING:
-    import keras
-
     from zoo.resolve import ResolvedConfig
+    from zoo.training.fit import Callbacks
     from zoo.training.process_group import ProcessGroup
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
@@ -45,7 +44,7 @@ def resume(
     run: Run,
     dataset: Dataset | None = None,
     *,
-    callbacks: Iterable[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
     console: TrainingConsole | None = None,
     until_epoch: int | None = None,
     devices: int | str | None = None,
@@ -104,7 +103,7 @@ def resume(
             user_callbacks.use_batches,
         )
         setup = _renamed(setup, run.config.run_name)
-        user_callbacks.check(setup.config)
+        user_callbacks.check(setup)
         if setup.transferred:
             transfer.check_same(setup.transferred, run)
         check_same_config(run, setup)
@@ -177,7 +176,7 @@ def extend(
     epochs: int,
     dataset: Dataset | None = None,
     *,
-    callbacks: Iterable[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
     console: TrainingConsole | None = None,
     devices: int | str | None = None,
 ) -> Run:
@@ -221,7 +220,7 @@ def extend(
         run.resolved,
         user_callbacks.use_batches,
     )
-    user_callbacks.check(setup.config)
+    user_callbacks.check(setup)
     check_same_data(run, setup)
     checkpoints.restore_last(setup.model)
     resolved = results.describe_setup(setup, describe_parent(config, run))

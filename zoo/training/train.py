@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Iterable
-
-import keras
 
 from zoo import backend
 from zoo.commands import Target
@@ -30,7 +27,12 @@ from zoo.training.console import (
     print_initial_scores,
     print_summary,
 )
-from zoo.training.fit import UserCallbacks, fit, training_batches
+from zoo.training.fit import (
+    Callbacks,
+    UserCallbacks,
+    fit,
+    training_batches,
+)
 from zoo.training.process_group import (
     SINGLE_PROCESS,
     ProcessGroup,
@@ -45,7 +47,7 @@ def train(
     config: TrainConfig,
     dataset: Dataset | None = None,
     *,
-    callbacks: Iterable[keras.callbacks.Callback] = (),
+    callbacks: Callbacks = (),
     console: TrainingConsole | None = None,
     parent: dict | None = None,
     until_epoch: int | None = None,
@@ -58,7 +60,8 @@ def train(
         config: what to train; everything left at `None` is the recipe's.
         dataset: the user's own data, from `Dataset.from_arrays`; else what
             the config names is loaded.
-        callbacks: Keras callbacks, called as in one `fit` over all epochs.
+        callbacks: one Keras callback or several, called as in one `fit` over
+            all epochs.
         console: where to print.
         parent: the run that this one repeats, and what was changed.
         until_epoch: where to pause, if that comes before the end. Learning
@@ -80,7 +83,7 @@ def train(
         console.extracting,
         user_callbacks=user_callbacks.use_batches,
     )
-    user_callbacks.check(setup.config)
+    user_callbacks.check(setup)
     config = setup.config.requested
     if dataset is not None:
         config = config.replace(dataset=dataset.name)

@@ -1,11 +1,13 @@
 """Callbacks of the user act as in one plain `fit`, resumed runs included."""
 
 import io
+import zipfile
 
 import keras
 import numpy as np
 import pytest
 
+import zoo
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.models.inference import images_at_once
@@ -182,6 +184,49 @@ def test_history_holds_the_learning_rate_that_a_callback_set(tmp_path):
             },
             "EarlyStopping has no effect on knn",
         ),
+        (
+            [keras.callbacks.BackupAndRestore("backup")],
+            {},
+            "BackupAndRestore decides .* zoo.resume",
+        ),
+        (
+            [keras.callbacks.SwapEMAWeights()],
+            {"ema_momentum": 0.9},
+            "SwapEMAWeights .* ema_momentum=0.99",
+        ),
+        (
+            [keras.callbacks.EarlyStopping("val_acc", mode="max")],
+            {},
+            "monitors val_acc, .* did you mean val_accuracy",
+        ),
+        (
+            [keras.callbacks.ReduceLROnPlateau("sparse_categorical_accuracy")],
+            {},
+            "did you mean accuracy",
+        ),
+        (
+            [keras.callbacks.EarlyStopping("f1")],
+            {},
+            "f1, .* reports accuracy, loss, val_accuracy and val_loss",
+        ),
+        (
+            [keras.callbacks.EarlyStopping()],
+            {"val_fraction": 0.0},
+            "val_loss, .* no validation",
+        ),
+        (
+            [keras.callbacks.Callback(), keras.callbacks.EarlyStopping("f1")],
+            {},
+            "f1",
+        ),
+        (
+            [
+                keras.callbacks.LambdaCallback(),
+                keras.callbacks.EarlyStopping("f1"),
+            ],
+            {},
+            "give mode='min' or mode='max'",
+        ),
     ],
 )
 def test_what_cannot_work_is_refused_and_leaves_nothing(
@@ -238,3 +283,122 @@ def test_a_csv_logger_appends_when_a_run_is_resumed(tmp_path):
     resume(run, callbacks=[keras.callbacks.CSVLogger(str(path))], console=quiet)
     epochs = [line.split(",")[0] for line in path.read_text().splitlines()]
     assert epochs == ["epoch", "0", "1", "2", "3"]
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: keras.callbacks.EarlyStopping("loss", 0.02, patience=9),
+        lambda: keras.callbacks.ReduceLROnPlateau(
+            "loss", min_delta=0.02, patience=9
+        ),
+    ],
+)
+def test_min_delta_is_what_it_was_when_a_run_is_resumed(make):
+    model = keras.Sequential([keras.Input((1,)), keras.layers.Dense(1)])
+    model.compile("sgd", "mse")
+    # No loss is lower than the first by more than 0.02.
+    losses = [1.0, 0.99, 0.985, 0.99, 1.01]
+
+    def seen(callback, losses):
+        for epoch, loss in enumerate(losses):
+            callback.on_epoch_end(epoch, {"loss": loss})
+
+    def started(saved=None):
+        callback = make()
+        callback.set_model(model)
+        callbacks = UserCallbacks([callback], saved)
+        callback.on_train_begin()
+        callbacks.restore()
+        return callback, callbacks
+
+    plain, _ = started()
+    seen(plain, losses)
+    before, callbacks = started()
+    seen(before, losses[:2])
+    after, _ = started(callbacks.arrays())
+    seen(after, losses[2:])
+    assert (after.wait, after.best) == (plain.wait, plain.best) == (4, 1.0)
+    assert after.min_delta == plain.min_delta
+
+
+def test_a_rate_is_not_scheduled_again_when_an_epoch_is_continued(tmp_path):
+    class Fail(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if (self.model.optimizer.iterations == 11) and batch == 2:
+                raise RuntimeError
+
+    def halved():
+        return keras.callbacks.LearningRateScheduler(lambda e, rate: rate / 2)
+
+    options = {**OPTIONS, "epochs": 3, "checkpoint_every": 1}
+    config = TrainConfig(**options, runs_dir=str(tmp_path), run_name="it")
+    quiet = TrainingConsole(io.StringIO())
+    with pytest.raises(RuntimeError):
+        train(config, callbacks=[halved(), Fail()], console=quiet)
+    run = zoo.resume(
+        "it", callbacks=[halved()], runs_dir=str(tmp_path), verbose=False
+    )
+    rates = [row["learning_rate"] for row in run.history]
+    assert rates == [0.75, 0.375, 0.1875]
+
+
+def test_a_callback_that_moves_the_beginning_does_not_stall_training(tmp_path):
+    class Late(keras.callbacks.Callback):
+        def on_train_begin(self, logs=None):
+            self.model._initial_epoch = 9
+
+    with pytest.raises(UserError, match="no step in epoch 1"):
+        run_with(tmp_path, [Late()], epochs=2)
+
+
+def test_a_value_that_an_own_callback_adds_can_be_monitored(tmp_path):
+    class Rising(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            logs["mine"] = epoch
+
+    stop = keras.callbacks.EarlyStopping("mine", mode="min", patience=1)
+    run = run_with(tmp_path, [Rising(), stop], epochs=5)
+    assert len(run.history) == 2
+
+
+@pytest.mark.parametrize(
+    ("monitor", "options"),
+    [("val_accuracy", {"augment": "mixup"}), ("data_loss", {"l2": 1e-3})],
+)
+def test_whether_more_is_better_is_known_of_all_that_is_reported(
+    monitor, options
+):
+    setup = prepare(TrainConfig(**OPTIONS, **options))
+    callback = keras.callbacks.EarlyStopping(monitor)
+    callback.set_model(setup.model)
+    callback._set_monitor_op()
+    UserCallbacks([callback]).check(setup)
+    upwards = callback.monitor_op is keras.ops.greater
+    assert upwards == (monitor == "val_accuracy")
+
+
+def test_a_single_callback_is_taken_as_a_list_of_it(tmp_path):
+    recorder = Recorder()
+    callbacks = UserCallbacks(recorder)
+    assert callbacks.callbacks == [recorder]
+
+
+def test_a_model_checkpoint_holds_layers_of_keras_alone(tmp_path):
+    path = tmp_path / "each.keras"
+    callback = keras.callbacks.ModelCheckpoint(str(path))
+    run = run_with(
+        tmp_path / "runs",
+        [callback],
+        model="cnn_cnf",
+        optimizer="adam",
+        learning_rate=1e-3,
+        epochs=1,
+    )
+    config = zipfile.ZipFile(path).read("config.json").decode()
+    assert '"registered_name": "zoo' not in config and "Fused" not in config
+    saved = keras.saving.load_model(path)
+    images = np.zeros((2, 8, 8, 1), "float32")
+    np.testing.assert_allclose(
+        saved(images), run.load_model()(images), rtol=1e-5
+    )
