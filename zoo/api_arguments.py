@@ -412,15 +412,18 @@ class _Cloner:
     def __call__(self, input_shape, num_classes):
         import keras
 
+        from zoo.models import user_models
+
         model = self.original
-        is_sequential = isinstance(model, keras.Sequential)
-        if not is_sequential and not hasattr(model, "operations"):
-            return model  # a subclass, whose layers are copied later
+        if user_models.is_subclassed(model):
+            return model  # its layers are copied later
         # What it was compiled with is read from the original; a loss of the
         # user's own could not be copied.
         compiled, model.compiled = model.compiled, False
         try:
             copy = keras.models.clone_model(model)
+        except user_models.NOT_COPIED as error:
+            raise user_models.not_loadable(model.name, model) from error
         finally:
             model.compiled = compiled
         if model.built and copy.built:

@@ -5,7 +5,7 @@ outputs are logits and whose last layer is called `logits`. A tutorial's model
 is often a `Sequential` that starts with a `Rescaling` and ends in a softmax.
 It is converted, with the same layers and weights, or refused. A subclass is
 replaced by the layers that its `call` uses. What a model was compiled with
-becomes options of the run, or is refused by name.
+becomes options of the run, see `compiled`.
 
 Preprocessing by `keras.ops` or by the `preprocess_input` of
 keras.applications cannot be detected.
@@ -16,7 +16,6 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import re
-import warnings
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -24,12 +23,15 @@ import keras
 import numpy as np
 from keras import layers
 
-from zoo.errors import UserError, join_or
+from zoo.errors import UserError
+from zoo.models.compiled import compiled_options
 
 PREPROCESSING = (layers.Rescaling, layers.Normalization)
 FEATURES, LOGITS = "features", "logits"
 LINE = "layers.Dense(num_classes)"
 TRAINING_METHODS = ("train_step", "compute_loss")
+# What Keras raises where a layer cannot be made again from its config.
+NOT_COPIED = (TypeError, ValueError, NotImplementedError)
 NUM_PROBES = 2  # random images to detect outputs that are probabilities
 
 
@@ -75,6 +77,7 @@ def standardize(
     """
     compiled = {}
     if isinstance(original or built, keras.Model):
+        _check_precision(name, original or built)
         compiled = compiled_options(name, original or built, classifies)
     model = _functional(name, built, input_shape)
     _check_shapes(name, model, input_shape, num_classes)
@@ -91,6 +94,7 @@ def standardize(
             f"with weights, such as {LINE}."
         )
     _check_adapted(name, preprocessing_of(model))
+    _check_input(name, model)
     model = _copy(name, model)
     preprocessing = tuple(layer.name for layer in preprocessing_of(model))
     if classifies:
@@ -186,11 +190,10 @@ def _functional(
             "model with outputs of shape (None, num_classes) is required, one "
             "logit per class."
         )
-    if isinstance(built, keras.Sequential):
-        if not built.built:
-            built.build((None, *input_shape))
-    elif _is_subclassed(built):
+    if is_subclassed(built):
         return _of_subclass(name, built, input_shape)
+    if isinstance(built, keras.Sequential) and not built.built:
+        built.build((None, *input_shape))
     if isinstance(getattr(built, "output", None), dict):
         raise UserError(
             f"{name} returns a dictionary of outputs; its builder must return "
@@ -199,11 +202,14 @@ def _functional(
     return keras.Model(built.inputs, built.outputs, name=built.name)
 
 
-def _is_subclassed(built: keras.Model) -> bool:
+def is_subclassed(built: keras.Model) -> bool:
     """Whether a subclass overrides what a model computes."""
-    if not hasattr(built, "operations"):
+    if isinstance(built, keras.Sequential):
+        plain = keras.Sequential
+    elif not hasattr(built, "operations"):
         return True
-    plain = type(keras.Model(built.inputs, built.outputs))
+    else:
+        plain = type(keras.Model(built.inputs, built.outputs))
     methods = ("call", *TRAINING_METHODS)
     return any(
         getattr(type(built), method) is not getattr(plain, method)
@@ -221,13 +227,7 @@ def _of_subclass(
             that is no layer, or differs in training.
     """
     kind = type(built).__name__
-    for method in TRAINING_METHODS:
-        if getattr(type(built), method) is not getattr(keras.Model, method):
-            raise UserError(
-                f"{name} is a subclass of keras.Model, {kind}, with a {method} "
-                "of its own, which zoo does not call; train it by Keras, or "
-                "leave the method out."
-            )
+    _check_training_methods(name, built)
     inputs = keras.Input(input_shape)
     has_training = "training" in inspect.signature(built.call).parameters
     try:
@@ -253,7 +253,38 @@ def _of_subclass(
                 "something else if training is true; use layers that do so "
                 "themselves, as Dropout does."
             )
-    return model
+    return _copy(name, model)  # its layers are changed from here on
+
+
+def _check_training_methods(name: str, model: keras.Model) -> None:
+    for method in TRAINING_METHODS:
+        if getattr(type(model), method) is not getattr(keras.Model, method):
+            raise UserError(
+                f"{name} is a subclass of keras.Model, {type(model).__name__}, "
+                f"with a {method} of its own, which zoo does not call; train "
+                "it by Keras, or leave the method out."
+            )
+
+
+def _check_precision(name: str, model: keras.Model) -> None:
+    for layer in _all_layers(model):
+        if layer.compute_dtype == "float16":
+            raise UserError(
+                f"{name} computes in float16, as in its layer {layer.name}, "
+                "where small gradients become zero; build it in float32, and "
+                "give precision='bfloat16'."
+            )
+
+
+def _check_input(name: str, model: keras.Model) -> None:
+    """Refuses an input of integers, which standardized images are not."""
+    dtype = model.inputs[0].dtype
+    if not keras.backend.is_float_dtype(dtype) and not preprocessing_of(model):
+        raise UserError(
+            f"{name} takes inputs of dtype {dtype}, but standardized images "
+            "are floats; start it with layers.Rescaling(1 / 255), and it is "
+            "given raw pixels."
+        )
 
 
 def _check_shapes(
@@ -451,15 +482,20 @@ def _copy(name: str, model: keras.Model) -> keras.Model:
         for layer in filter(_is_adapted, _all_layers(copy)):
             layer.finalize_state()  # computes what `call` uses
         return copy
-    except (TypeError, ValueError, NotImplementedError) as error:
-        kinds = [type(layer).__name__ for layer in _all_layers(model)]
-        culprits = [k for k in kinds if not hasattr(layers, k)] or kinds
-        culprit = "Lambda" if "Lambda" in kinds else culprits[0]
-        raise UserError(
-            f"{name} could be saved but not loaded again, because of its layer "
-            f"{culprit}; use Keras's own layers and keras.ops, or register a "
-            "class with @keras.saving.register_keras_serializable()."
-        ) from error
+    except NOT_COPIED as error:
+        raise not_loadable(name, model) from error
+
+
+def not_loadable(name: str, model: keras.Model) -> UserError:
+    """Returns the error for a model that could not be loaded again."""
+    kinds = [type(layer).__name__ for layer in _all_layers(model)]
+    culprits = [k for k in kinds if not hasattr(layers, k)] or kinds
+    culprit = "Lambda" if "Lambda" in kinds else culprits[0]
+    return UserError(
+        f"{name} could be saved but not loaded again, because of its layer "
+        f"{culprit}; use Keras's own layers and keras.ops, or register a class "
+        "that has get_config with @keras.saving.register_keras_serializable()."
+    )
 
 
 def _all_layers(model: keras.Model) -> Iterator[layers.Layer]:
@@ -486,170 +522,3 @@ def _check_logits(
                 f"1, but logits are required; end it in {LINE}, without "
                 "softmax."
             )
-
-
-# What a model was compiled with.
-
-CROSS_ENTROPIES = (
-    "sparse_categorical_crossentropy", "SparseCategoricalCrossentropy",
-    "categorical_crossentropy", "CategoricalCrossentropy",
-)  # fmt: skip
-SQUARED_ERRORS = ("mse", "MSE", "mean_squared_error", "MeanSquaredError")
-ACCURACIES = (
-    "accuracy", "acc", "Accuracy",
-    "sparse_categorical_accuracy", "SparseCategoricalAccuracy",
-    "categorical_accuracy", "CategoricalAccuracy",
-)  # fmt: skip
-# Arguments of optimizers that change nothing or are options of their own.
-OPTIMIZER_ARGUMENTS = {
-    *("name", "learning_rate", "momentum", "nesterov", "global_clipnorm"),
-    *("loss_scale_factor", "use_ema", "ema_momentum"),
-    *("ema_overwrite_frequency",),
-}
-
-
-def compiled_options(
-    name: str, model: keras.Model, classifies: bool = True
-) -> dict[str, Any]:
-    """Returns the options that a model was compiled with.
-
-    Args:
-        name: registered name of the model.
-        model: compiled or not.
-        classifies: whether classes are predicted, and not numbers.
-
-    Returns:
-        Values of `TrainConfig`; empty for a model that is not compiled.
-
-    Raises:
-        UserError: its optimizer, loss or a metric has no option; it is named.
-    """
-    if not model.compiled:
-        return {}
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of a lambda, which is refused below
-        config = model.get_compile_config() or {}
-    _check_metrics(name, config, classifies)
-    return {
-        **_optimizer_options(name, model.optimizer),
-        **_loss_options(name, config.get("loss"), classifies),
-    }
-
-
-def _optimizer_options(name: str, optimizer: keras.Optimizer) -> dict[str, Any]:
-    kind, values = type(optimizer).__name__, optimizer.get_config()
-    kinds = {"SGD": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
-    kinds["AdamW"] = "adamw"
-    if kind not in kinds:
-        raise UserError(
-            f"{name} was compiled with the optimizer {kind}, which zoo does "
-            f"not have; compile it with {join_or(kinds)}, or do not compile it "
-            "and give optimizer=NAME."
-        )
-    rate = values["learning_rate"]
-    if not isinstance(rate, float):
-        schedule = rate.get("class_name", "schedule")
-        raise UserError(
-            f"{name} was compiled with the learning rate schedule {schedule}; "
-            "compile it with a number, and give schedule='cosine' or another "
-            "one of zoo."
-        )
-    defaults = type(optimizer)().get_config()
-    own = {"weight_decay"} if kind == "AdamW" else set()
-    for key, value in values.items():
-        if key in OPTIMIZER_ARGUMENTS | own or value == defaults.get(key):
-            continue
-        remedy = f"leave out {key}, or do not compile the model"
-        if key == "gradient_accumulation_steps":
-            remedy = f"give {key}={value} to zoo.train instead"
-        raise UserError(
-            f"{name} was compiled with {kind}({key}={value}), which is not "
-            f"taken over; {remedy}."
-        )
-    if values.get("use_ema"):
-        raise UserError(
-            f"{name} was compiled with {kind}(use_ema=True), which is not "
-            f"taken over; give ema_momentum={values['ema_momentum']:g} to "
-            "zoo.train instead."
-        )
-    options: dict[str, Any] = {
-        "optimizer": kinds[kind],
-        "learning_rate": _short(rate),
-    }
-    momentum = values.get("momentum") or 0.0
-    if kind == "SGD" and momentum:
-        options["optimizer"] = "nesterov" if values["nesterov"] else "momentum"
-    if momentum:
-        options["momentum"] = momentum
-    if kind == "AdamW":
-        options["weight_decay"] = values["weight_decay"]
-    if values.get("global_clipnorm") is not None:
-        options["clip_norm"] = values["global_clipnorm"]
-    return options
-
-
-def _short(value: float) -> float:
-    """Returns a float32 as it was typed: 0.001, not 0.0010000000474974513."""
-    return float(str(np.float32(value)))
-
-
-def _loss_options(name: str, loss: Any, classifies: bool) -> dict[str, Any]:
-    if loss is None:
-        return {}
-    kind, values = _named(loss)
-    if not classifies:
-        if kind in SQUARED_ERRORS:
-            return {}
-        raise UserError(
-            f"{name} was compiled with the loss {kind}; numbers are predicted "
-            "with the loss mean_squared_error."
-        )
-    if kind not in CROSS_ENTROPIES:
-        raise UserError(
-            f"{name} was compiled with the loss {kind}, which zoo does not "
-            "have; compile it with sparse_categorical_crossentropy, or do not "
-            "compile it and give loss=NAME."
-        )
-    if values.get("ignore_class") is not None:
-        raise UserError(
-            f"{name} was compiled with the loss {kind}(ignore_class="
-            f"{values['ignore_class']}), which zoo has no option for; leave "
-            "it out."
-        )
-    options: dict[str, Any] = {"loss": "cross_entropy"}
-    if values.get("label_smoothing"):
-        options["label_smoothing"] = values["label_smoothing"]
-    return options
-
-
-def _check_metrics(
-    name: str, config: Mapping[str, Any], classifies: bool
-) -> None:
-    for key in ("loss_weights", "weighted_metrics"):
-        if config.get(key):
-            raise UserError(
-                f"{name} was compiled with {key}, which zoo has no option for; "
-                "leave it out."
-            )
-    found = config.get("metrics") or []
-    for metric in found if isinstance(found, list) else [found]:
-        kind = _named(metric)[0]
-        known = ACCURACIES + CROSS_ENTROPIES if classifies else SQUARED_ERRORS
-        if kind not in known:
-            raise UserError(
-                f"{name} was compiled with the metric {kind}, which zoo does "
-                "not compute in training; leave it out, and see what "
-                "zoo.evaluate(run) computes."
-            )
-
-
-def _named(serialized: Any) -> tuple[str, dict[str, Any]]:
-    """Returns the name and the arguments of what `compile` was given."""
-    if not isinstance(serialized, dict):
-        return str(serialized), {}
-    values = serialized.get("config")
-    if serialized.get("class_name") == "__lambda__":
-        return "lambda", {}
-    if serialized.get("class_name") == "function" or isinstance(values, str):
-        return str(values), {}
-    return str(serialized.get("class_name")), values or {}

@@ -209,7 +209,7 @@ def with_compiled(
     """
     taken = {n: v for n, v in compiled.items() if getattr(config, n) is None}
     if config.optimizer is not None:
-        for name in ("learning_rate", "momentum", "weight_decay"):
+        for name in ("learning_rate", "momentum", "weight_decay", "clip_norm"):
             taken.pop(name, None)
     if config.loss is not None:
         taken.pop("label_smoothing", None)

@@ -302,6 +302,126 @@ def subclassed(input_shape, num_classes):
     return Mine()
 
 
+class OwnStep(keras.Sequential):
+    """Stands for a tutorial's own training step."""
+
+    def train_step(self, data):
+        return super().train_step(data)
+
+
+class OwnLoss(keras.Model):
+    """Functional, with a constructor and a loss of its own."""
+
+    def __init__(self, input_shape, num_classes):
+        image, x = flat(input_shape)
+        super().__init__(image, layers.Dense(num_classes)(x))
+
+    def compute_loss(self, *args, **kwargs):
+        return 2 * super().compute_loss(*args, **kwargs)
+
+
+class Scaled(keras.Sequential):
+    """Computes something besides its layers."""
+
+    def call(self, inputs, training=None, mask=None):
+        return 5.0 * super().call(inputs, training=training)
+
+
+class Half(layers.Layer):
+    """A layer that cannot be made again, as it has no `get_config`."""
+
+    def __init__(self, factor):
+        super().__init__()
+        self.factor = factor
+
+    def call(self, inputs):
+        return inputs * self.factor
+
+
+def own_step(input_shape, num_classes):
+    return OwnStep(
+        [keras.Input(input_shape), layers.Flatten(), layers.Dense(num_classes)]
+    )
+
+
+def scaled_sequential(input_shape, num_classes):
+    return Scaled(
+        [
+            keras.Input(input_shape),
+            layers.Rescaling(1 / 255),
+            layers.Flatten(),
+            layers.Dense(num_classes),
+        ]
+    )
+
+
+def without_config(input_shape, num_classes):
+    image, x = flat(input_shape)
+    return keras.Model(image, layers.Dense(num_classes)(Half(0.5)(x)))
+
+
+def in_float16(input_shape, num_classes):
+    image, x = flat(input_shape)
+    x = layers.Dense(4, dtype="mixed_float16", name="low")(x)
+    return keras.Model(image, layers.Dense(num_classes, dtype="float32")(x))
+
+
+def of_integers(input_shape, num_classes):
+    image = keras.Input(input_shape, dtype="uint8")
+    x = layers.Flatten()(keras.ops.cast(image, "float32") / 255)
+    return keras.Model(image, layers.Dense(num_classes)(x))
+
+
+def test_the_call_of_a_sequential_subclass_is_kept():
+    plain, found = built_twice(scaled_sequential)
+    np.testing.assert_allclose(found.model(IMAGES), plain(IMAGES), rtol=1e-5)
+    assert found.preprocessing == ("rescaling",)
+
+
+def test_integers_that_the_model_rescales_are_raw_pixels():
+    def rescaled(input_shape, num_classes):
+        image = keras.Input(input_shape, dtype="uint8")
+        x = layers.Flatten()(layers.Rescaling(1 / 255)(image))
+        return keras.Model(image, layers.Dense(num_classes)(x))
+
+    assert standardized(rescaled).preprocessing == ("rescaling",)
+
+
+@pytest.mark.parametrize(
+    ("builder", "word"),
+    [
+        (own_step, "OwnStep, with a train_step"),
+        (OwnLoss, "OwnLoss, with a compute_loss"),
+        (with_lambda, "Lambda"),
+        (without_config, "Half"),
+        (in_float16, "float16, as in its layer low"),
+        (of_integers, "dtype uint8"),
+    ],
+)
+def test_a_model_that_cannot_be_used_is_refused(builder, word, tmp_path):
+    model = builder(SHAPE, 10)
+    with pytest.raises(UserError, match=word):
+        zoo.train(model, verbose=False, runs_dir=str(tmp_path / "r"))
+    assert not (tmp_path / "r").exists()
+
+
+def test_a_subclass_is_left_as_it_is():
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten = layers.Flatten()
+            self.last = layers.Dense(3, activation="softmax")
+
+        def call(self, inputs):
+            return self.last(self.flatten(inputs))
+
+    model = Mine()
+    name = model.last.name
+    standardized(lambda input_shape, num_classes: model)
+    assert model.last.activation is keras.activations.softmax
+    assert model.last.name == name
+
+
 def differing(input_shape, num_classes):
     class Mine(keras.Model):
         def __init__(self):
@@ -338,6 +458,7 @@ def untraceable(input_shape, num_classes):
         (unadapted, "adapted"),
         (hidden_probabilities, "sums to 1"),
         (subclassed, "train_step"),
+        (own_step, "OwnStep, with a train_step"),
         (differing, "if training is true"),
         (untraceable, "cannot be traced"),
         (lambda input_shape, num_classes: None, "NoneType"),
@@ -410,6 +531,12 @@ def test_a_subclass_is_trained_and_saved_without_its_class(tmp_path):
     assert run.metrics["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
 
 
+def without_biases():
+    optimizer = keras.optimizers.AdamW()
+    optimizer.exclude_from_weight_decay(var_names=["bias"])
+    return optimizer
+
+
 def own_loss(labels, logits):
     return keras.ops.mean(logits)
 
@@ -440,6 +567,10 @@ def compiled_with(
             {"optimizer": "adam", "clip_norm": 1.0, "learning_rate": 3e-4},
         ),
         ("rmsprop", {"optimizer": "rmsprop", "learning_rate": 1e-3}),
+        (
+            keras.optimizers.LossScaleOptimizer(keras.optimizers.Adam(3e-4)),
+            {"optimizer": "adam", "learning_rate": 3e-4},
+        ),
     ],
 )
 def test_what_a_model_was_compiled_with_is_used(tmp_path, optimizer, expected):
@@ -458,7 +589,9 @@ def test_what_a_model_was_compiled_with_is_used(tmp_path, optimizer, expected):
 
 
 def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
-    model = compiled_with(keras.optimizers.SGD(0.05, momentum=0.8))
+    model = compiled_with(
+        keras.optimizers.SGD(0.05, momentum=0.8, global_clipnorm=1e-3)
+    )
     run = zoo.train(
         model,
         optimizer="adam",
@@ -469,7 +602,7 @@ def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
     )
     used = run.resolved["config"]
     assert (used["optimizer"], used["learning_rate"]) == ("adam", 1e-3)
-    assert used["momentum"] is None
+    assert (used["momentum"], used["clip_norm"]) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -484,6 +617,15 @@ def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
                 )
             },
             "CosineDecay",
+        ),
+        ({"optimizer": without_biases()}, "exclude_from_weight_decay"),
+        (
+            {
+                "loss": keras.losses.SparseCategoricalCrossentropy(
+                    from_logits=True, reduction="sum"
+                )
+            },
+            "reduction='sum'",
         ),
         ({"loss": "binary_crossentropy"}, "binary_crossentropy"),
         ({"loss": lambda y, logits: logits}, "the loss lambda"),
