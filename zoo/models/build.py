@@ -306,6 +306,24 @@ def _without_names(value: Any) -> Any:
     return value
 
 
+def inner_layers(layer: keras.Layer) -> Iterator[keras.Layer]:
+    """Yields the layers in a model or layer, and after each those in it."""
+    for inner in layer._flatten_layers(include_self=False, recursive=False):
+        yield inner
+        yield from inner_layers(inner)
+
+
+def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
+    """Returns the batch norms of a model, those of inner layers too."""
+    import keras
+
+    return [
+        layer
+        for layer in inner_layers(model)
+        if isinstance(layer, keras.layers.BatchNormalization)
+    ]
+
+
 def load_model(
     run: str | os.PathLike[str] | Run, runs_dir: str = DEFAULTS["runs_dir"]
 ) -> keras.Model:

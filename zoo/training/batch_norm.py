@@ -19,7 +19,10 @@ Images are used as they are in validation: without augmentation and dropout.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import keras
 import numpy as np
@@ -27,6 +30,7 @@ from keras import layers
 
 from zoo.data import Dataset
 from zoo.errors import UserError
+from zoo.models.build import batch_norms, inner_layers
 from zoo.resolve import ResolvedConfig
 from zoo.training.model import backbone_of
 
@@ -85,32 +89,49 @@ def _batches(dataset: Dataset, seed: int) -> list[np.ndarray]:
 
 
 def _norms(body: keras.Model) -> list[layers.BatchNormalization]:
-    return [
-        layer
-        for layer in body.layers
-        if isinstance(layer, layers.BatchNormalization) and layer.trainable
-    ]
+    return [layer for layer in batch_norms(body) if layer.trainable]
 
 
 @contextlib.contextmanager
 def _single_batch(
     body: keras.Model, norms: list[layers.BatchNormalization]
 ) -> Iterator[None]:
-    """Lets the averages be those of the last batch, and dropout keep all."""
-    drops = [layer for layer in body.layers if hasattr(layer, "rate")]
+    """Lets the averages be those of the last batch, and all else be in use.
+
+    Dropout, noise and augmentation inside of the model are off.
+    """
     momenta = [norm.momentum for norm in norms]
-    rates = [layer.rate for layer in drops]
+    others = [
+        layer
+        for layer in inner_layers(body)
+        if "training" in inspect.signature(layer.call).parameters
+        and not isinstance(layer, layers.BatchNormalization)
+        and not any(inner in norms for inner in inner_layers(layer))
+    ]
     try:
         for norm in norms:
             norm.momentum = 0.0
-        for layer in drops:
-            layer.rate = 0.0
+        for layer in others:
+            vars(layer)["call"] = _in_use(layer.call)
         yield
     finally:
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
-        for layer, rate in zip(drops, rates, strict=True):
-            layer.rate = rate
+        for layer in others:
+            vars(layer).pop("call", None)
+
+
+def _in_use(call: Callable) -> Callable:
+    """Returns the `call` of a layer as it is outside of training."""
+    signature = inspect.signature(call)
+
+    @functools.wraps(call)
+    def in_use(*args: Any, **kwargs: Any) -> Any:
+        given = signature.bind(*args, **kwargs)
+        given.arguments["training"] = False
+        return call(*given.args, **given.kwargs)
+
+    return in_use
 
 
 def _numpy(variable: keras.Variable) -> np.ndarray:

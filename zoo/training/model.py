@@ -21,7 +21,7 @@ from zoo.commands import command
 from zoo.data import Dataset, augment, preprocess
 from zoo.errors import UserError, join_and, unknown_name_error
 from zoo.models import build_standardized, user_models
-from zoo.models.build import NETWORK
+from zoo.models.build import NETWORK, batch_norms, inner_layers
 from zoo.models.inference import predict_batched
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import ResolvedConfig
@@ -421,15 +421,14 @@ def select_layers(
         if pattern == "features":
             selected += _weighted_before_head(body, weighted, name)
         elif pattern == "batch_norm":
-            selected += _batch_norms(weighted, name)
+            selected += _batch_norms(body, name)
         else:
             selected += _matching(pattern, weighted, body, name)
-    return [layer for layer in weighted if layer in selected]
+    return [layer for layer in inner_layers(body) if layer in selected]
 
 
-def _batch_norms(weighted: list, name: str) -> list:
-    kind = keras.layers.BatchNormalization
-    selected = [layer for layer in weighted if isinstance(layer, kind)]
+def _batch_norms(body: keras.Model, name: str) -> list:
+    selected = batch_norms(body)
     if not selected:
         raise UserError(
             f"--freeze=batch_norm freezes nothing of {name}, which has no "

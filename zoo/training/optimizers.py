@@ -13,11 +13,12 @@ from typing import Any
 
 import keras
 import numpy as np
-from keras import layers, ops
+from keras import ops
 from keras.optimizers import schedules
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.models.build import batch_norms
 from zoo.training import fused
 
 HEAD = "logits"  # name of the classification layer
@@ -332,10 +333,8 @@ def norm_biases(body: keras.Model) -> list[keras.Variable]:
     """Returns the biases of batch norm in a model that learn."""
     return [
         layer.beta
-        for layer in body.layers
-        if isinstance(layer, layers.BatchNormalization)
-        and layer.trainable
-        and layer.center
+        for layer in batch_norms(body)
+        if layer.trainable and layer.center
     ]
 
 

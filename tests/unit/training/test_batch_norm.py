@@ -3,13 +3,15 @@
 import keras
 import numpy as np
 import pytest
+from keras import layers
 
 import zoo
 from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.errors import UserError
-from zoo.training import batch_norm
-from zoo.training.model import backbone_of
+from zoo.models import register_model
+from zoo.training import batch_norm, optimizers
+from zoo.training.model import backbone_of, frozen_layers
 from zoo.training.setup import prepare
 
 SHORT = {"model": "cnn_cnf", "steps": 3, "recompute_batch_norm": True}
@@ -35,6 +37,67 @@ def test_the_averages_are_those_of_all_training_images_as_numpy_has_them():
     mean, variance = values.mean(axes), values.var(axes)
     np.testing.assert_allclose(norm.moving_mean, mean, atol=1e-5)
     np.testing.assert_allclose(norm.moving_variance, variance, rtol=1e-4)
+
+
+def noisy(input_shape, num_classes):
+    """Norms inside of a nested model and outside, and kinds of noise."""
+    inner = keras.Sequential(
+        [
+            keras.Input(input_shape),
+            layers.Rescaling(1 / 255),
+            layers.GaussianNoise(1.0),
+            layers.Conv2D(3, 3),
+            layers.BatchNormalization(name="inner"),
+            layers.Dropout(0.9),
+        ]
+    )
+    image = keras.Input(input_shape)
+    x = layers.Flatten()(layers.RandomFlip()(inner(image)))
+    x = layers.BatchNormalization(name="outer")(x)
+    return keras.Model(image, layers.Dense(num_classes)(x))
+
+
+@pytest.fixture
+def noisy_model(table_of_models):
+    register_model("noisy", noisy)
+
+
+@pytest.mark.usefixtures("noisy_model")
+def test_nested_norms_are_recomputed_without_noise():
+    setup = prepare(TrainConfig(**{**SHORT, "model": "noisy"}), data())
+    body = backbone_of(setup.model)
+    norms = {norm.name: norm for norm in batch_norm._norms(body)}
+    assert list(norms) == ["inner", "outer"]
+    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
+    pixels = setup.dataset.train.images.astype("float32")
+    inner = body.layers[1]
+    convolved = np.asarray(inner.layers[2](pixels / 255), np.float64)
+    np.testing.assert_allclose(
+        norms["inner"].moving_variance, convolved.var((0, 1, 2)), rtol=1e-3
+    )
+    before = keras.Model(body.input, norms["outer"].input)
+    before = np.asarray(before(pixels, training=False))
+    np.testing.assert_allclose(
+        norms["outer"].moving_variance, before.var(axis=0), rtol=1e-3
+    )
+    assert not any("call" in vars(layer) for layer in inner.layers)
+
+
+@pytest.mark.usefixtures("noisy_model")
+def test_the_biases_of_nested_norms_are_found():
+    body = prepare(TrainConfig(**{**SHORT, "model": "noisy"}), data())
+    biases = optimizers.norm_biases(backbone_of(body.model))
+    assert [bias.shape for bias in biases] == [(3,), (48,)]
+
+
+@pytest.mark.usefixtures("noisy_model")
+def test_nested_norms_are_frozen_with_batch_norm():
+    config = {**SHORT, "recompute_batch_norm": False, "freeze": "batch_norm"}
+    setup = prepare(TrainConfig(**{**config, "model": "noisy"}), data())
+    trained = [v.path for v in setup.model.trainable_variables]
+    assert len(trained) == 4 and not any("/beta" in path for path in trained)
+    found = frozen_layers(setup.model, setup.config)
+    assert [layer.name for layer in found] == ["inner", "outer"]
 
 
 def test_several_batches_give_their_pooled_variance(monkeypatch):
