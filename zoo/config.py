@@ -507,6 +507,19 @@ def _check_augment(augment: str | None) -> None:
         )
 
 
+def _check_milestones(epochs: tuple[float, ...] | None) -> None:
+    rising = sorted(set(epochs or ()))
+    if list(epochs or ()) != rising:
+        given, right = (
+            ",".join(f"{epoch:g}" for epoch in each)
+            for each in (epochs or (), rising)
+        )
+        raise UserError(
+            f"--schedule_epochs={given} are not milestones that rise, each "
+            f"named once; write --schedule_epochs={right}."
+        )
+
+
 def _check_conflicts(config: TrainConfig) -> None:
     """Raises `UserError` for options that contradict each other."""
     if config.epochs is not None and config.steps is not None:
@@ -514,6 +527,7 @@ def _check_conflicts(config: TrainConfig) -> None:
             f"--epochs={config.epochs} and --steps={config.steps} contradict "
             "each other; give one of them."
         )
+    _check_milestones(config.schedule_epochs)
     number = config.gradient_accumulation_steps
     if number is not None:
         accumulated = f"--gradient_accumulation_steps={number}"

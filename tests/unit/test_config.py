@@ -128,6 +128,8 @@ def test_about_a_dozen_options_are_common():
         ("summaries", "scalars"),
         ("deterministic", 1),
         ("schedule_epochs", (1.0, float("nan"))),
+        ("schedule_epochs", (6.0, 3.0)),
+        ("schedule_epochs", (3.0, 3.0)),
         ("run_name", "../x"),
         ("run_name", "/x"),
         ("run_name", "x/"),
