@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal
 
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError, close_matches, join_and, join_or
+from zoo.models.plugins import HyperModelBuilder
 from zoo.models.registry import ModelEntry
 from zoo.options import LARGEST_FLOAT, LARGEST_INT
 
@@ -96,12 +97,14 @@ def _checked_options(
     builder = entry.load()
     known = builder_options(entry)
     hints = _hints(builder)
+    # Hyperparameters only happen to be called like options.
+    has_standard = not isinstance(builder, HyperModelBuilder)
     _check_name(entry, hints)
     checked = {}
     for name, value in options.items():
         if name not in known and not _takes_anything(builder):
             raise _unknown_option(entry, name, value, known)
-        if name in STANDARD:
+        if name in STANDARD and has_standard:
             value = getattr(TrainConfig(**{name: value}), name)
         hint = hints.get(name, _type_of(known.get(name)))
         try:

@@ -241,11 +241,8 @@ def _extremes(one: Any) -> list[Any]:
 
 def _dimension(one: Any) -> str:
     """Returns a hyperparameter as the text of one `--space`."""
-    from zoo.config import OPTIONS
-
-    option = OPTIONS.get(one.name)
-    own = option is not None and option.is_model_arg
-    name = one.name if own else f"model_arg.{one.name}"
+    # Never as an option of that name, which may have other values.
+    name = f"model_arg.{one.name}"
     kind = type(one).__name__
     if kind in ("Boolean", "Choice"):
         values = [False, True] if kind == "Boolean" else one.values

@@ -3,11 +3,14 @@
 import importlib.metadata
 import json
 
+import keras
 import pytest
 
 import zoo
 from zoo.cli.main import main
 from zoo.models import MODELS, builder_options, plugins
+from zoo.training.model import backbone_of
+from zoo.training.setup import prepare
 
 FILE = """
 from keras import Input, Sequential, layers
@@ -32,6 +35,19 @@ def build(hp):
         keras.optimizers.Adam(hp.Float("rate", 1e-4, 1e-2, sampling="log")),
         "sparse_categorical_crossentropy",
     )
+    return model
+"""
+GUIDE = """
+import keras
+from keras import layers
+
+def build(hp):
+    activation = hp.Choice("activation", ["relu", "swish"])
+    model = keras.Sequential([keras.Input((8, 8, 1)), layers.Flatten()])
+    model.add(layers.Dense(8, activation=activation))
+    if hp.Boolean("dropout"):
+        model.add(layers.Dropout(0.25))
+    model.add(layers.Dense(10))
     return model
 """
 QUICK = ["--steps=2", "--summaries=none"]
@@ -128,6 +144,35 @@ def test_a_hypermodel_has_its_hyperparameters_as_arguments():
         "model_arg.units_1=8,16",
         "model_arg.rate=log:0.0001:0.01",
     }
+
+
+def test_hyperparameters_called_like_options_are_arguments(folder):
+    (folder / "guide.py").write_text(GUIDE)
+    space = MODELS.find("guide.py:build").load().search_space
+    assert space == (
+        "model_arg.activation=relu,swish",
+        "model_arg.dropout=False,True",
+    )
+    chosen = {"activation": "swish", "dropout": True}
+    config = zoo.TrainConfig(model="guide.py:build", model_arg=chosen)
+    body = backbone_of(prepare(config).model)
+    assert any(type(x).__name__ == "Dropout" for x in body.layers)
+    assert body.get_layer("features").activation is keras.activations.silu
+
+
+@pytest.mark.slow
+def test_a_hypermodel_of_the_guide_is_searched(folder, capsys):
+    (folder / "guide.py").write_text(GUIDE)
+    words = [
+        "sweep", "--hypermodel=guide.py:build", "--trials=2",
+        "--retrain_seeds=0", "--sweep_name=s", *QUICK,
+    ]  # fmt: skip
+    assert main(words) == 0, capsys.readouterr().err
+    runs = [run for run in zoo.list_runs() if run.name.startswith("s/")]
+    assert all(
+        run.config.model_arg.keys() == {"activation", "dropout"} for run in runs
+    )
+    assert len(runs) == 2
 
 
 @pytest.mark.slow
