@@ -71,6 +71,21 @@ _RESOLVED = {
     "parameters": {"trainable": int, "total": int},
     "multiply_adds": int,
 }
+_METRICS = {
+    "status": str,
+    "epochs": int,
+    "steps": int,
+    "train_loss": _NUMBER,
+    "train_accuracy": _NUMBER,
+    "val_loss": _NUMBER,
+    "val_accuracy": _NUMBER,
+    "best_epoch": _NUMBER,
+    "best_val_accuracy": _NUMBER,
+    "best_val_loss": _NUMBER,
+    "examples_per_second": _NUMBER,
+    "wall_seconds": _NUMBER,
+    "parameters": int,
+}
 _LAYER_STATS = [
     {
         "step": int,
@@ -174,7 +189,7 @@ def parse_sweep_result(text: str) -> dict[str, Any]:
 def parse_metrics(text: str) -> dict[str, Any]:
     """Returns `metrics.json`: a status, and numbers."""
     metrics = json.loads(text)
-    _check_structure(metrics, {"status": str})
+    _check_structure(metrics, _METRICS)
     for name, value in metrics.items():
         if name != "status":
             _check_structure(value, _NUMBER)

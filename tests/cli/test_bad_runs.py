@@ -1,5 +1,6 @@
 """Runs that cannot do what is asked of them, told in one sentence."""
 
+import json
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import sys
 import numpy as np
 import pytest
 
+from zoo import pretrained
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.training.console import TrainingConsole
@@ -190,7 +192,8 @@ def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(
 
 def test_a_diverged_run_is_not_told_to_resume(answer, killed):
     (killed / "SHA256SUMS").unlink()
-    (killed / "metrics.json").write_text('{"status": "diverged"}')
+    metrics = {**pretrained.find("lr:mnist").metrics, "status": "diverged"}
+    (killed / "metrics.json").write_text(json.dumps(metrics))
     sentence = answer("evaluate", "done")
     assert "diverged" in sentence and "zoo diagnose done" in sentence
     assert "resume" not in sentence

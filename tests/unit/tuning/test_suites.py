@@ -172,6 +172,7 @@ def trained(request, status="completed", accuracy=0.8):
     }
     (path / "config.json").write_text(config.to_json())
     (path / "resolved.json").write_text(json.dumps(resolved))
+    metrics = {**pretrained.find("lr:mnist").metrics, **metrics}
     (path / "metrics.json").write_text(json.dumps(metrics))
     shutil.copy(pretrained.find("lr:mnist").path / "model.keras", path)
     (path / "history.csv").write_text(
