@@ -7,6 +7,7 @@ are flipped, or that belongs to something else.
 
 from __future__ import annotations
 
+import copy
 import csv
 import hashlib
 import json
@@ -43,10 +44,16 @@ _SWEEP_RESULT = {
     "lost": [dict],
 }
 _RESOLVED = {
+    "zoo": str,
     "started": str,
+    "git_commit": (str, type(None)),
+    "parent": (dict, type(None)),
     "config": {"model": str, "dataset": str, "seed": int},
     "machine": {"backend": str},
     "precision": str,
+    "jit": bool,
+    "steps_per_execution": int,
+    "steps_per_epoch": _NUMBER,
     "total_steps": _NUMBER,
     "data": {
         "name": str,
@@ -70,6 +77,16 @@ _RESOLVED = {
     },
     "parameters": {"trainable": int, "total": int},
     "multiply_adds": int,
+}
+# What runs before these had the value of, with its type.
+_RESOLVED_DEFAULTS = {
+    "model_options": (None, (dict, type(None))),
+    "own_preprocessing": ([], [str]),
+    "softmax_removed": (False, bool),
+    "compiled": ({}, dict),
+    "model_file_sha256": (None, (str, type(None))),
+    "architecture": (None, (str, type(None))),
+    "model_from_python": (False, bool),
 }
 _METRICS = {
     "status": str,
@@ -150,6 +167,9 @@ def parse_resolved(text: str) -> dict[str, Any]:
     _check_structure(resolved, {"format": int})
     if resolved["format"] == FORMAT:
         _check_structure(resolved, _RESOLVED)
+        for name, (default, kind) in _RESOLVED_DEFAULTS.items():
+            value = resolved.setdefault(name, copy.copy(default))
+            _check_structure(value, kind)
         data = resolved["data"]
         if data["task"] == "classification" and not data["class_names"]:
             raise ValueError("no names of classes")
@@ -187,9 +207,11 @@ def parse_sweep_result(text: str) -> dict[str, Any]:
 
 
 def parse_metrics(text: str) -> dict[str, Any]:
-    """Returns `metrics.json`: a status, and numbers."""
+    """Returns `metrics.json`: a status, and numbers if it was trained here."""
     metrics = json.loads(text)
-    _check_structure(metrics, _METRICS)
+    _check_structure(metrics, {"status": str})
+    if len(metrics) > 1:
+        _check_structure(metrics, _METRICS)
     for name, value in metrics.items():
         if name != "status":
             _check_structure(value, _NUMBER)

@@ -45,7 +45,7 @@ def test_a_path_may_hold_colons():
     ("name", "words"),
     [
         ("mnsit", "no dataset 'mnsit'; did you mean mnist"),
-        ("imagenet", "no dataset 'imagenet'.*`zoo datasets` lists"),
+        ("xyzzy", "no dataset 'xyzzy'.*`zoo datasets` lists"),
         ("folder:", "folder: needs a path"),
         ("npz", "write npz:PATH"),
         ("points:", "points: needs a path.*points:points.csv"),

@@ -240,4 +240,4 @@ def test_other_aspect_ratios_are_counted(tmp_path):
             path = tmp_path / label / f"{i}.png"
             Image.fromarray(pixels(shape)).save(path)
     (note,) = load_dataset(f"folder:{tmp_path}", image_size=16).notes
-    assert note.startswith("2 training images have another aspect ratio")
+    assert note.startswith("2 images have another aspect ratio")
