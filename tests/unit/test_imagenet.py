@@ -162,7 +162,8 @@ def test_a_missing_package_is_named_with_its_command(
     ):
         with pytest.raises(UserError, match="pip install no-such-package"):
             ask()
-    assert not list(empty_cache.iterdir())
+    # But for what Keras writes when it is imported first.
+    assert {path.name for path in empty_cache.iterdir()} <= {"keras.json"}
 
 
 def test_a_file_with_another_checksum_is_refused(
