@@ -184,6 +184,8 @@ def parse_resolved(text: str) -> dict[str, Any]:
         _check_structure(majority, dict)
         for accuracy in majority.values():
             _check_structure(accuracy, _NUMBER)
+        if unknown := set(resolved["config"]) - set(DEFAULTS):
+            raise ValueError(f"unknown options: {sorted(unknown)}")
         # To JSON and back, so that defaults are lists where read values are.
         defaults = json.loads(json.dumps(DEFAULTS))
         resolved["config"] = {**defaults, **resolved["config"]}
