@@ -17,7 +17,9 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import io
-from zoo.config import DEFAULTS, TrainConfig
+from zoo.config import DEFAULTS, OPTIONS, TrainConfig
+from zoo.errors import UserError
+from zoo.options import check_option
 
 FORMAT = 1  # of a run folder; another one is refused
 GROUP_FORMAT = 1  # of group.json; another one is refused
@@ -158,6 +160,18 @@ def parse_config(text: str) -> TrainConfig:
     return TrainConfig.from_json(text)
 
 
+def _check_options(options: Mapping[str, Any]) -> None:
+    """Raises `ValueError` for an option, or a value of one, that is none."""
+    for name, value in options.items():
+        if name not in OPTIONS:
+            raise ValueError(f"no option {name}")
+        try:
+            if value is not None:
+                check_option(name, OPTIONS[name], value)
+        except UserError as error:
+            raise ValueError(str(error)) from error
+
+
 def parse_resolved(text: str) -> dict[str, Any]:
     """Returns `resolved.json`; only `format` is checked of another format.
 
@@ -184,8 +198,11 @@ def parse_resolved(text: str) -> dict[str, Any]:
         _check_structure(majority, dict)
         for accuracy in majority.values():
             _check_structure(accuracy, _NUMBER)
-        if unknown := set(resolved["config"]) - set(DEFAULTS):
-            raise ValueError(f"unknown options: {sorted(unknown)}")
+        _check_options(resolved["config"])
+        chosen = resolved["statistics"]
+        _check_options(
+            {name: chosen[name] for name in ("mean_subtraction", "scale")}
+        )
         # To JSON and back, so that defaults are lists where read values are.
         defaults = json.loads(json.dumps(DEFAULTS))
         resolved["config"] = {**defaults, **resolved["config"]}

@@ -204,5 +204,5 @@ def test_an_option_that_a_run_did_not_have_yet_has_its_default():
 def test_an_option_that_no_version_has_is_corrupt():
     resolved = dict(pretrained.find("lr:mnist").resolved)
     resolved["config"] = {**resolved["config"], "learnimg_rate": 0.1}
-    with pytest.raises(ValueError, match="learnimg_rate"):
+    with pytest.raises(ValueError, match="no option learnimg_rate"):
         run_files.parse_resolved(json.dumps(resolved))
