@@ -39,7 +39,7 @@ GOALS = (
         Case(
             "airbench94",
             256,
-            epochs=5,
+            epochs=12,
             dataset="cifar10",
             rounds=1,
             model_args={"width": 16},
