@@ -80,7 +80,7 @@ _RESOLVED = {
     "parameters": {"trainable": int, "total": int},
     "multiply_adds": int,
 }
-# What runs before these had the value of, with its type.
+# Entries that older runs lack: the value that they stand for, and its type.
 _RESOLVED_DEFAULTS = {
     "model_options": (None, (dict, type(None))),
     "own_preprocessing": ([], [str]),

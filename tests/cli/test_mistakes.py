@@ -84,6 +84,7 @@ TYPED = [
     ("train --flagfile /no/such", "--flagfile=/no/such", "No such file"),
     ("train --flagfile=/", "--flagfile=/", "directory"),
     ("train --flagfile=/ --flagfile=/no", "--flagfile=/"),
+    ("train ''", "unexpected argument ''"),
     ("train \u2013epochs=1", "two hyphens: --epochs=1"),
     ("train --learning_rate=1e-3, 1e-2", "'1e-2'", "without spaces"),
     ("train --h", "unknown flag --h;", "--help?"),

@@ -201,10 +201,10 @@ class Command:
 
     def _meant(self, word: str) -> str:
         """Suggests the flag that an argument may have been meant for."""
-        if word[0] in DASHES:
+        if word.startswith(tuple(DASHES)):
             flag = f"--{word.lstrip(DASHES)}"
             return f"a flag begins with two hyphens: {shlex.quote(flag)}."
-        if re.fullmatch(r"[\d.,;e+-]+", word):
+        if re.fullmatch(r"\d[\d.,;e+-]*", word):
             return (
                 "values are written without spaces, as in "
                 "--learning_rate=1e-3,1e-2."

@@ -233,10 +233,10 @@ def repeated_seeds(runs: Sequence[Run]) -> list[str]:
 
 
 def format_repeated(names: Iterable[str]) -> str:
-    """Returns a sentence on runs that repeat a seed; empty without any."""
+    """Returns a sentence on the runs, at least one, that repeat a seed."""
     names = list(names)
-    if not names:
-        return ""
+    if len(names) > MAX_SEEDS:
+        names[MAX_SEEDS:] = [f"{len(names) - MAX_SEEDS} more"]
     if len(names) == 1:
         return (
             f"{names[0]} repeats the seed of another run of its config and is "

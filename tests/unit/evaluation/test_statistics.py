@@ -199,6 +199,11 @@ def test_the_layers_of_a_user_s_model_are_part_of_its_config():
     assert config_hash(run) != config_hash(other)
 
 
+def test_a_sentence_on_many_repeated_seeds_names_some():
+    text = statistics.format_repeated(f"run-{number}" for number in range(200))
+    assert "run-4 and 195 more repeat seeds" in text and "run-5" not in text
+
+
 def test_equal_scores_of_two_seeds_have_no_interval():
     stats = seed_stats([0.9, 0.9])
     assert (stats.mean, stats.std, stats.low, stats.high) == (
