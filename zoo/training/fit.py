@@ -424,7 +424,7 @@ def _attributes(callback: keras.callbacks.Callback) -> dict[str, Any]:
     """Returns the attributes that are plain values or arrays.
 
     Without `min_delta`: Keras turns its sign once it knows whether more is
-    better, in a resumed run anew.
+    better, and again in a resumed run.
     """
     return {
         name: value
