@@ -91,6 +91,7 @@ class BenchmarkConfig:
 
 
 MIN_RATIO_TO_TORCH = 1.0
+CROP_PADDING = 4  # pixels on each side
 
 
 @dataclasses.dataclass(frozen=True)
@@ -110,6 +111,8 @@ class Case:
         bfloat16: whether bfloat16 is measured too.
         rounds: Maximum number of rounds.
         model_args: arguments of the model, as in `--model_arg`.
+        augment: `none`, or `crop_flip`: random crops after reflection padding
+            by `CROP_PADDING` pixels, and horizontal flips.
     """
 
     model: str
@@ -123,6 +126,7 @@ class Case:
     bfloat16: bool = True
     rounds: int = 5
     model_args: dict[str, Any] = dataclasses.field(default_factory=dict)
+    augment: str = "none"
 
     @property
     def name(self) -> str:
@@ -163,7 +167,8 @@ class Case:
             optimizer="adam",
             learning_rate=1e-3,
             schedule="cosine",
-            augment="none",
+            augment=self.augment,
+            crop_padding=CROP_PADDING if self.augment == "crop_flip" else None,
             batch_size=self.batch_size,
             epochs=self.epochs,
             precision=precision,

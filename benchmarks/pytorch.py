@@ -16,6 +16,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from benchmarks.config import (
+    CROP_PADDING,
     Case,
     load_images,
 )
@@ -34,7 +35,7 @@ def train() -> None:
     data = load_images(given["images"], case)
     watch.note("loaded")
     torch.manual_seed(0)
-    train_loader, test_loader = loaders(data, case.batch_size)
+    train_loader, test_loader = loaders(data, case.batch_size, case.augment)
     model = build(
         case.model, data.input_shape, data.num_classes, **case.model_args
     )
@@ -90,19 +91,40 @@ def test(dataloader, model, loss_fn) -> float:
     return correct / size
 
 
-def loaders(data, batch_size: int):
+def loaders(data, batch_size: int, augment: str = "none"):
     """Returns loaders of the training and the validation images."""
     from torch.utils.data import DataLoader
 
     # Per channel, over all pixels of the training images.
     mean = data.train.images.mean(axis=(0, 1, 2), dtype=np.float64)
     std = data.train.images.std(axis=(0, 1, 2), dtype=np.float64)
+    train = tensors(data.train, mean, std)
+    if augment == "crop_flip":
+        train = Augmented(train)
     return (
-        DataLoader(
-            tensors(data.train, mean, std), batch_size=batch_size, shuffle=True
-        ),
+        DataLoader(train, batch_size=batch_size, shuffle=True),
         DataLoader(tensors(data.val, mean, std), batch_size=batch_size),
     )
+
+
+class Augmented(torch.utils.data.Dataset):
+    """Random crops after reflection padding, and horizontal flips."""
+
+    def __init__(self, dataset):
+        images, self.labels = dataset.tensors
+        self.size = images.shape[2:]
+        self.padded = F.pad(images, [CROP_PADDING] * 4, mode="reflect")
+
+    def __len__(self):
+        return len(self.labels)
+
+    def __getitem__(self, index):
+        y, x = torch.randint(2 * CROP_PADDING + 1, (2,)).tolist()
+        height, width = self.size
+        image = self.padded[index, :, y : y + height, x : x + width]
+        if torch.rand(()) < 0.5:
+            image = image.flip(-1)
+        return image, self.labels[index]
 
 
 def tensors(split, mean, std):

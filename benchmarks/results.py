@@ -18,6 +18,7 @@ from typing import Any
 
 import zoo
 from benchmarks.config import Row
+from zoo import backend
 from zoo.errors import UserError
 from zoo.io import atomic_write
 
@@ -99,7 +100,7 @@ def describe(about: dict[str, Any]) -> str:
 def describe_machine() -> dict[str, str | int]:
     """Returns CPU, cores and system."""
     return {
-        "cpu": cpu_model(),
+        "cpu": backend.cpu_model(),
         "cores": os.cpu_count() or 1,
         "system": platform.system(),
     }
@@ -137,17 +138,6 @@ def _git(root: pathlib.Path, *words: str) -> subprocess.CompletedProcess:
     return subprocess.run(
         ["git", *words], capture_output=True, text=True, cwd=root
     )
-
-
-def cpu_model(table: pathlib.Path = pathlib.Path("/proc/cpuinfo")) -> str:
-    """Returns the processor's name, from Linux's table where there is one."""
-    if table.exists():
-        found = re.search(
-            r"^model name\s*: (.*)$", table.read_text(encoding="utf-8"), re.M
-        )
-        if found:
-            return found[1].strip()
-    return platform.processor() or platform.machine()
 
 
 def file_name(machine: dict[str, str | int]) -> str:

@@ -79,11 +79,11 @@ def _train(flags: argparse.Namespace) -> int:
     root = suites.run_folder(suite, flags.budget, flags.runs_dir)
     suite_run = suites.SuiteRun(suite, flags.budget, 1, root, flags.data_dir)
     suite_run.train(1, _say)
-    rows = {
-        label: speed(group.run(group.members[0]), device["flop_per_second"])
-        for label, group in suite_run.groups.items()
-        if not suite_run.failures.get((label, group.members[0].config.seed))
-    }
+    rows = {}
+    for label, multirun in suite_run.groups.items():
+        spec = multirun.specs[0]
+        if (label, spec.config.seed) not in suite_run.failures:
+            rows[label] = speed(multirun.run(spec), device["flop_per_second"])
     with atomic_write(root / "speed.json") as file:
         content = {**device, "recipes": rows}
         file.write(f"{json.dumps(content, indent=1)}\n".encode())

@@ -23,7 +23,6 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.results import cpu_model
 from experiments import figures
 from zoo import metrics, recipes
 from zoo.config import TrainConfig
@@ -196,7 +195,7 @@ def results_of(
         "wall_seconds": metrics["wall_seconds"],
         "examples_per_second": metrics["examples_per_second"],
         "data": resolved["data"]["fingerprint"],
-        "machine": {**resolved["machine"], "cpu": cpu_model()},
+        "machine": {"cpu": "unknown CPU", **resolved["machine"]},
         "precision": resolved["precision"],
         "zoo": resolved["zoo"],
     }

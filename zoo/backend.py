@@ -25,6 +25,8 @@ import importlib.util
 import json
 import os
 import pathlib
+import platform
+import re
 import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
@@ -290,6 +292,15 @@ def cpu_has_bfloat16(cpuinfo: pathlib.Path = CPUINFO) -> bool:
     )
 
 
+def cpu_model(cpuinfo: pathlib.Path = CPUINFO) -> str:
+    """Returns the name of the processor, from Linux's table where it is."""
+    if cpuinfo.is_file():
+        text = cpuinfo.read_text(encoding="utf-8")
+        if found := re.search(r"^model name\s*: (.*)$", text, re.M):
+            return found[1].strip()
+    return platform.processor() or platform.machine()
+
+
 def quiet() -> None:
     """Imports Keras and TensorFlow without their start-up messages.
 
@@ -307,7 +318,9 @@ def quiet() -> None:
         with open(os.devnull, "w", encoding="utf-8") as nowhere:
             os.dup2(nowhere.fileno(), 2)
             import keras  # noqa: F401
-            import tensorflow  # noqa: F401
+
+            with contextlib.suppress(ModuleNotFoundError):
+                import tensorflow  # noqa: F401
     finally:
         os.dup2(kept, 2)
         os.close(kept)

@@ -172,6 +172,7 @@ def describe_machine() -> dict[str, str]:
     found = {
         "backend": keras.backend.backend(),
         "device": "cpu",
+        "cpu": backend.cpu_model(),
         "cores": str(os.cpu_count()),
         "python": platform.python_version(),
         "keras": keras.__version__,

@@ -49,6 +49,25 @@ def test_without_an_accelerator_a_sentence_names_what_to_do(
     assert not list(tmp_path.iterdir())
 
 
+def test_a_suite_that_was_trained_has_its_speed(tmp_path, monkeypatch, capsys):
+    gpu = {"device": "1 gpu", "flop_per_second": {"bfloat16": 400e12}}
+    monkeypatch.setattr(accelerator, "_measure_in_subprocess", lambda: gpu)
+    monkeypatch.setattr(suites, "check_data", lambda *_: None)
+
+    def train(suite_run, *_):
+        (label,) = suite_run.suite.labels[:1]
+        spec = SimpleNamespace(config=SimpleNamespace(seed=0))
+        multirun = SimpleNamespace(specs=[spec], run=lambda _: run_of(20_000.0))
+        suite_run.root.mkdir(parents=True)
+        suite_run.groups[label] = multirun
+
+    monkeypatch.setattr(suites.SuiteRun, "train", train)
+    accelerator.main([f"--runs_dir={tmp_path}/runs"])
+    (path,) = tmp_path.rglob("speed.json")
+    (row,) = json.loads(path.read_text())["recipes"].values()
+    assert row["utilization"] == pytest.approx(0.1178, rel=1e-3)
+
+
 def test_without_data_nothing_is_measured(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(accelerator, "_measure_in_subprocess", lambda: 1 / 0)
     assert accelerator.main([f"--data_dir={tmp_path}"]) == 2
