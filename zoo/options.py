@@ -31,6 +31,7 @@ class ValueType:
 
     Attributes:
         python: Python types of the value.
+        items: Python types of what is in a tuple; empty for no tuple.
         parse: Function that reads a value from text.
         expected: Description of a value, such as "a whole number".
         example: Value as it is typed.
@@ -42,6 +43,7 @@ class ValueType:
     expected: str
     example: str
     keyword: str = ""
+    items: tuple[type, ...] = ()
 
     @property
     def description(self) -> str:
@@ -91,12 +93,24 @@ INT = ValueType((int,), int, "a whole number", "10")
 FLOAT = ValueType((int, float), float, "a number", "0.001")
 TEXT = ValueType((str,), str, "a name", "name")
 BOOL = ValueType((bool,), _parse_bool, "true or false", "true")
-NUMBERS = ValueType((tuple,), _parse_numbers, "a list of numbers", "60,120,160")
+NUMBERS = ValueType(
+    (tuple,),
+    _parse_numbers,
+    "a list of numbers",
+    "60,120,160",
+    items=(int, float),
+)
 KINDS = ValueType((str,), str, "a list of names", "crop_flip,mixup")
 SIDE_OR_SIDES = ValueType(
-    (int, tuple), _parse_sides, "a whole number, or two", "224 or 160,120"
+    (int, tuple),
+    _parse_sides,
+    "a whole number, or two",
+    "224 or 160,120",
+    items=(int,),
 )
-NAMES = ValueType((tuple,), _parse_names, "a list of names", "scalars,logits")
+NAMES = ValueType(
+    (tuple,), _parse_names, "a list of names", "scalars,logits", items=(str,)
+)
 ARGUMENTS = ValueType((dict,), _parse_arguments, "name=value", "depth=28")
 INT_OR_FULL = _int_or("full", "64")
 INT_OR_AUTO = _int_or("auto", "8")
@@ -166,13 +180,16 @@ def check_option(name: str, option: Option, value: Any) -> Any:
     Raises:
         UserError: it is of another type, or is not allowed.
     """
-    if isinstance(value, list):
-        value = tuple(value)
-    is_valid = isinstance(value, option.type.python)
-    if isinstance(value, bool) and bool not in option.type.python:
-        is_valid = False
+    value = _without_numpy(value)
+    if isinstance(value, str) and option.type in (NAMES, NUMBERS):
+        return read_option(name, option, value)
+    if option.type is NAMES and isinstance(value, tuple):
+        value = tuple(str(v) if type(v) is int else v for v in value)
+    is_valid = _is_of(value, option.type.python)
+    if isinstance(value, tuple):
+        is_valid &= all(_is_of(item, option.type.items) for item in value)
     if option.type is SIDE_OR_SIDES and isinstance(value, tuple):
-        is_valid = len(value) == 2 and all(type(v) is int for v in value)
+        is_valid &= len(value) == 2
     if not is_valid:
         raise _type_error(name, option, _format(value))
     items = value if isinstance(value, tuple) else (value,)
@@ -186,6 +203,22 @@ def check_option(name: str, option: Option, value: Any) -> Any:
             )
         _check_item(name, option, item, value)
     return float(value) if option.type is FLOAT else value
+
+
+def _without_numpy(value: Any) -> Any:
+    """Returns lists as tuples, and scalars of NumPy as Python's."""
+    if isinstance(value, list | tuple):
+        return tuple(map(_without_numpy, value))
+    if type(value).__module__ == "numpy" and not getattr(value, "ndim", 1):
+        return value.item()
+    return value
+
+
+def _is_of(value: Any, types: tuple[type, ...]) -> bool:
+    """Whether a value is of one of these types; a bool is no number."""
+    if isinstance(value, bool):
+        return bool in types
+    return isinstance(value, types)
 
 
 def _check_item(name: str, option: Option, item: Any, value: Any) -> None:

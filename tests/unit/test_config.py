@@ -125,7 +125,7 @@ def test_about_a_dozen_options_are_common():
         ("seed", -1),
         ("seed", 1.5),
         ("optimizer", "sdg"),
-        ("summaries", "scalars"),
+        ("summaries", (None,)),
         ("deterministic", 1),
         ("schedule_epochs", (1.0, float("nan"))),
         ("schedule_epochs", (6.0, 3.0)),
@@ -166,3 +166,35 @@ def test_early_stopping_needs_validation_images():
 def test_an_unknown_option_names_the_nearest_one():
     with pytest.raises(UserError, match="did you mean --learning_rate"):
         config_module.option_named("lerning_rate")
+
+
+def test_scalars_of_numpy_are_numbers():
+    import numpy as np
+
+    config = TrainConfig(
+        epochs=np.int64(3),
+        learning_rate=np.float32(0.5),
+        schedule_epochs=[np.float64(1.5), 2],
+    )
+    assert type(config.epochs) is int and config.learning_rate == 0.5
+    assert config.schedule_epochs == (1.5, 2)
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"schedule_epochs": ("30", "60")},
+        {"schedule_epochs": (True, 2)},
+        {"classes": (None,)},
+        {"summaries": (1.5,)},
+    ],
+)
+def test_a_list_of_other_things_is_refused(wrong):
+    with pytest.raises(UserError, match="is not a list of"):
+        TrainConfig(**wrong)
+
+
+def test_a_list_may_be_text_and_class_names_may_be_numbers():
+    assert TrainConfig(classes="cat, dog").classes == ("cat", "dog")
+    assert TrainConfig(classes=(1, 2)).classes == ("1", "2")
+    assert TrainConfig(schedule_epochs="1,2").schedule_epochs == (1.0, 2.0)

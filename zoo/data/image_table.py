@@ -152,7 +152,11 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     try:
         text = path.read_text(encoding="utf-8-sig")
         table = csv.reader(io.StringIO(text), strict=True)
-        lines = [line for line in table if any(map(str.strip, line))]
+        lines = [
+            (table.line_num, line)
+            for line in table
+            if any(map(str.strip, line))
+        ]
     except UnicodeError as error:
         raise UserError(
             f"csv:{path} is not in UTF-8; save it again in that encoding."
@@ -164,7 +168,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
             f"csv:{path} has no rows; give a line of column names, such as "
             "path,label, and a line for each image."
         )
-    columns = lines[0]
+    _, columns = lines[0]
     if len(columns) == 1 and (mark := re.search(r"[;\t|]", columns[0])):
         name = {";": "semicolons", "\t": "tabs", "|": "bars"}[mark[0]]
         raise UserError(
@@ -174,20 +178,20 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
     found = find_columns(columns, f"csv:{path}")
     places = {key: columns.index(name) for key, name in found.items()}
     rows = []
-    for number, line in enumerate(lines[1:], 2):
+    for number, line in lines[1:]:
         if len(line) != len(columns):
             raise UserError(
-                f"row {number} of csv:{path} has {len(line)} cells, and there "
+                f"line {number} of csv:{path} has {len(line)} cells, and there "
                 f"are {len(columns)} columns."
             )
         row = {key: line[place].strip() for key, place in places.items()}
         for key in ("path", "label"):
             if not row[key]:
-                raise UserError(f"row {number} of csv:{path} has no {key}.")
+                raise UserError(f"line {number} of csv:{path} has no {key}.")
         word = row.get("split") or TRAIN
         if word.lower() not in SPLIT_OF_WORD:
             raise UserError(
-                f"row {number} of csv:{path} is of the split {word}; write "
+                f"line {number} of csv:{path} is of the split {word}; write "
                 "train, val or test."
             )
         row["split"] = SPLIT_OF_WORD[word.lower()]

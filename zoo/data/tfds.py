@@ -148,7 +148,8 @@ class _TfdsReader:
                 raise self._unrecoverable(error, folder) from error
             if cached is not None:
                 return cached
-            self._builder()  # downloads, or raises why it cannot
+            if not suffix:
+                self._builder()  # downloads, or raises why it cannot
         return cache.load_or_write(
             folder,
             self._origin(version, split_name) or "",

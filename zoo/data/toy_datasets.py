@@ -94,7 +94,9 @@ def read_shifted_digits(request: ReadRequest) -> DatasetReader:
     means = (test.images.astype(np.uint16) + np.stack(moved) + 1) // 2
     names = tuple(str(digit) for digit in range(10))
     splits = {TEST: Split(means.astype(np.uint8), test.labels)}
-    return reader_in_memory(splits, names, request.image_size)
+    return reader_in_memory(
+        splits, names, request.image_size, resize=request.resize
+    )
 
 
 def _load_digits() -> tuple[np.ndarray, np.ndarray]:

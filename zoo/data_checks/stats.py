@@ -16,6 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
+from zoo.config import DEFAULTS
 from zoo.data import folder, image_files, near_duplicates
 from zoo.data.dataset import Split, hash_image, train_val_split
 from zoo.data.datasets import find_dataset
@@ -30,7 +31,6 @@ from zoo.data.loading import (
 from zoo.errors import UserError
 
 THUMBNAIL_SIDE = 32  # pixels
-VAL_FRACTION = 0.1  # default of `zoo train`
 FILE_MODES = {
     "1": "black and white", "L": "gray", "LA": "gray", "La": "gray",
     "I": "16-bit gray", "I;16": "16-bit gray", "I;16B": "16-bit gray",
@@ -174,7 +174,9 @@ class DatasetStats:
             train, val = (
                 np.array([int(name) for name in part.file_names], np.int64)
                 for part in train_val_split(
-                    numbered, VAL_FRACTION, [hashes[i] for i in kept]
+                    numbered,
+                    DEFAULTS["val_fraction"],
+                    [hashes[i] for i in kept],
                 )
             )
         return {TRAIN: train, VAL: val, TEST: whole[test]}

@@ -65,8 +65,8 @@ def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
         ("path,label\n", "has no rows"),
         ("a,b\n0.png,1\n", "has no column path, but a and b"),
         ("path,b\n0.png,1\n", "has no column label"),
-        ("path,label\n0.png\n", "row 2 .* has 1 cells"),
-        ("path,label\n0.png,\n", "row 2 .* has no label"),
+        ("path,label\n0.png\n", "line 2 .* has 1 cells"),
+        ("path,label\n0.png,\n", "line 2 .* has no label"),
         ("path,label,split\n0.png,a,east\n", "is of the split east"),
         ("path;label\n0.png;a\n", "has semicolons between its columns"),
         ("path\tlabel\n0.png\ta\n", "has tabs between its columns"),
@@ -197,3 +197,9 @@ def test_a_name_of_tensorflow_datasets_is_its_dataset(tmp_path, monkeypatch):
     by_name = load_dataset("tfds:mnist")
     assert by_name.fingerprint == load_dataset("mnist").fingerprint
     assert by_name.num_test_examples == 10_000
+
+
+def test_a_mistake_is_named_by_its_line_in_the_file(tmp_path):
+    name = write(tmp_path, "path,label\n\n0.png,a\n\n1.png,\n", 2)
+    with pytest.raises(UserError, match="line 5 of .* has no label"):
+        load_dataset(name)

@@ -173,3 +173,12 @@ def test_shifted_digits_are_the_test_digits_moved_by_half_a_pixel():
             (before.astype(int) + image.astype(int) + 1) // 2 for image in moved
         ]
         assert any((after == image).all() for image in means)
+
+
+def test_shifted_digits_are_resized_as_they_are_asked_for():
+    size = {"image_size": (16, 24)}
+    cropped = load_test_split("shifted_digits", **size).images
+    padded = load_test_split("shifted_digits", **size, resize="pad").images
+    assert padded.shape == cropped.shape == (len(padded), 16, 24, 1)
+    assert (padded[:, :, 0] == padded[0, 0, 0]).all()  # the added border
+    assert (padded != cropped).any()
