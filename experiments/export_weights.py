@@ -185,8 +185,8 @@ def _store(run: Run, folder: pathlib.Path) -> dict[str, Any]:
         "bytes": len(content),
         "sha256": hashlib.sha256(content).hexdigest(),
         "precision": precision,
-        "licence": project["license"],
-        "data": {"origin": source.authors, "licence": source.license},
+        "license": project["license"],
+        "data": {"origin": source.authors, "license": source.license},
     }
 
 
@@ -503,11 +503,11 @@ def _file_table(kept: PretrainedRun) -> str:
     rows = (
         ("file", f"`model.keras`, {facts['bytes']:,} bytes"),
         ("SHA-256", f"`{facts['sha256']}`"),
-        ("license of the weights", f"{facts['licence']}, as the package"),
+        ("license of the weights", f"{facts['license']}, as the package"),
         (
             "data",
             f"{data['name']} ({facts['data']['origin']}), under "
-            f"{facts['data']['licence']}; no image of it is in here",
+            f"{facts['data']['license']}; no image of it is in here",
         ),
         ("split", f"`{data['fingerprint']}`"),
     )

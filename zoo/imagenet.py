@@ -25,7 +25,7 @@ import pickle
 import shutil
 import tempfile
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -40,6 +40,9 @@ from zoo.models import MODELS, build_model, describe
 from zoo.models.build import NETWORK
 from zoo.pretrained import FACTS, PretrainedRun
 from zoo.run_files import FORMAT
+
+if TYPE_CHECKING:
+    import keras
 
 CLASSES_FILE = pathlib.Path(__file__).with_name("imagenet_classes.txt")
 NUM_TRAIN, NUM_VAL = 1_281_167, 50_000  # images of ILSVRC 2012
@@ -218,65 +221,12 @@ def _write_run(
     package: WeightsPackage,
     state: dict[str, np.ndarray],
 ) -> None:
-    import keras
-
-    entry = MODELS.find(model)
-    names, shape = class_names(), entry.default_input_shape
-    network = build_model(entry, len(names), shape)
-    set_torch_weights(network, state)
-    network.name = NETWORK
-    constants = (np.full(shape[2], c, np.float32) for c in (MEAN, STD))
-    statistics = Statistics("channel", "std", *constants)
-    image = keras.Input(shape, dtype="float32", name="image")
-    logits = network(preprocess.normalize(image, statistics))
-    whole = keras.Model(image, logits, name=model)
-    requested = TrainConfig(model=model, dataset=IMAGENET)
-    costs = describe.total_costs(describe.layer_costs(network))
-    resolved = {
-        "format": FORMAT,
-        "zoo": zoo.__version__,
-        "started": datetime.datetime.now().isoformat(timespec="seconds"),
-        "git_commit": None,
-        "parent": None,
-        "config": requested.replace(
-            mean_subtraction="channel", scale="std"
-        ).as_dict(),
-        "machine": {"backend": keras.backend.backend(), "device": "cpu"},
-        "precision": "float32",
-        "jit": False,
-        "steps_per_execution": 1,
-        "steps_per_epoch": 0,
-        "total_steps": 0,
-        "data": {
-            "name": IMAGENET,
-            "from_arrays": False,
-            "fingerprint": "",  # its images are not here
-            "train": NUM_TRAIN,
-            "val": NUM_VAL,
-            "test": 0,
-            "input_shape": list(shape),
-            "task": "classification",
-            "class_names": list(names),
-            "majority": {"train": None, "val": None},
-            "notes": [],
-            "pixel_range": [0, 255],
-            "image_mean_range": None,
-            "random_labels": None,
-        },
-        "features": None,
-        "weights": None,
-        "frozen": [],
-        "statistics": statistics.to_json(),
-        "own_preprocessing": [],
-        "softmax_removed": False,
-        "parameters": {
-            "trainable": costs["trainable"],
-            "total": costs["trainable"] + costs["non_trainable"],
-        },
-        "multiply_adds": costs["multiply_adds"],
-    }
+    """Writes the files of a run that holds the weights of a package."""
+    network, whole, statistics = _build(model, state)
+    config = TrainConfig(model=model, dataset=IMAGENET)
+    resolved = _resolved(config, network, statistics)
     texts = {
-        "config.json": requested.to_json(),
+        "config.json": config.to_json(),
         "flags.txt": f"--model={model}\n--dataset={IMAGENET}\n",
         "resolved.json": json.dumps(resolved, indent=1) + "\n",
         "metrics.json": json.dumps({"status": "completed"}) + "\n",
@@ -297,11 +247,81 @@ def _write_run(
         "source": f"{package.name}, {package.file}",
         "source_sha256": package.sha256,
         "conversion": CONVERSION,
-        "licence": package.license,
+        "license": package.license,
     }
     (run.path / FACTS).write_text(
         json.dumps(facts, indent=1) + "\n", encoding="utf-8"
     )
+
+
+def _build(
+    model: str, state: dict[str, np.ndarray]
+) -> tuple[keras.Model, keras.Model, Statistics]:
+    """Returns a network, it behind its preprocessing, and what that does."""
+    import keras
+
+    entry = MODELS.find(model)
+    shape = entry.default_input_shape
+    network = build_model(entry, len(class_names()), shape)
+    set_torch_weights(network, state)
+    network.name = NETWORK
+    constants = (np.full(shape[2], c, np.float32) for c in (MEAN, STD))
+    statistics = Statistics("channel", "std", *constants)
+    image = keras.Input(shape, dtype="float32", name="image")
+    logits = network(preprocess.normalize(image, statistics))
+    return network, keras.Model(image, logits, name=model), statistics
+
+
+def _resolved(
+    config: TrainConfig, network: keras.Model, statistics: Statistics
+) -> dict[str, Any]:
+    """Returns `resolved.json` of a run that was trained elsewhere."""
+    import keras
+
+    costs = describe.total_costs(describe.layer_costs(network))
+    return {
+        "format": FORMAT,
+        "zoo": zoo.__version__,
+        "started": datetime.datetime.now().isoformat(timespec="seconds"),
+        "git_commit": None,
+        "parent": None,
+        "config": config.replace(
+            mean_subtraction="channel", scale="std"
+        ).as_dict(),
+        "machine": {"backend": keras.backend.backend(), "device": "cpu"},
+        "precision": "float32",
+        "jit": False,
+        "steps_per_execution": 1,
+        "steps_per_epoch": 0,
+        "total_steps": 0,
+        "data": {
+            "name": IMAGENET,
+            "from_arrays": False,
+            "fingerprint": "",  # its images are not here
+            "train": NUM_TRAIN,
+            "val": NUM_VAL,
+            "test": 0,
+            "input_shape": list(network.input_shape[1:]),
+            "task": "classification",
+            "class_names": list(class_names()),
+            "majority": {"train": None, "val": None},
+            "notes": [],
+            "pixel_range": [0, 255],
+            "image_mean_range": None,
+            "random_labels": None,
+        },
+        "features": None,
+        "weights": None,
+        "frozen": [],
+        "statistics": statistics.to_json(),
+        "own_preprocessing": [],
+        "softmax_removed": False,
+        "parameters": {
+            "trainable": costs["trainable"],
+            "total": costs["trainable"] + costs["non_trainable"],
+        },
+        "multiply_adds": costs["multiply_adds"],
+    }
 
 
 def _card(model: str, package: WeightsPackage) -> str:
@@ -333,6 +353,8 @@ def set_torch_weights(model: Any, state: dict[str, np.ndarray]) -> None:
         kinds = {2: ("weight", "bias"), 1: ("weight",)}
         suffixes = kinds.get(len(layer.weights), TORCH_BATCH_NORM)
         used = [f"{name}.{suffix}" for suffix in suffixes]
+        if missing := set(used) - state.keys():
+            raise ValueError(f"weights are missing: {sorted(missing)}")
         layer.set_weights([_as_keras(layer, state[name]) for name in used])
         left -= set(used)
     if left:

@@ -47,8 +47,8 @@ def build_model(
     Args:
         input_shape: `(H, W, C)`; or `(D,)` for vectors in place of images.
         num_classes: K, at least 2; or 0 for a model that ends at `features`.
-        task: `classes`; or `numbers` for a regression model with one output,
-            which ignores `num_classes`.
+        task: `classification`; or `regression`, a model with one output that
+            ignores `num_classes`.
 
     Returns:
         A model with one output, `[B, K]`; or with several, of which the
@@ -250,7 +250,9 @@ def replace_layers(
     """
     import keras
 
-    if not any(type(layer) in classes for layer in _all_layers(model)):
+    from zoo.models.user_models import all_layers
+
+    if not any(type(layer) in classes for layer in all_layers(model)):
         return model
 
     def clone(layer):
@@ -263,21 +265,10 @@ def replace_layers(
     for new, old in zip(copy.weights, model.weights, strict=True):
         if new.trainable != old.trainable:
             new.trainable = old.trainable
-    for layer in _all_layers(copy):
+    for layer in all_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # computes what `call` uses from weights
     return copy
-
-
-def _all_layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yields the layers of a model and of the models in it."""
-    import keras
-
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
-        else:
-            yield layer
 
 
 # Of a layer's config, what says nothing about what it computes.
@@ -289,9 +280,11 @@ def architecture_digest(model: keras.Model) -> str:
 
     Two models of a user may have the same name; the digest tells them apart.
     """
+    from zoo.models.user_models import all_layers
+
     content = [
         [type(layer).__name__, _without_names(layer.get_config())]
-        for layer in _all_layers(model)
+        for layer in all_layers(model)
     ]
     text = json.dumps(content, sort_keys=True, default=str)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -247,7 +247,7 @@ def describe_model(
         "stages": stage_costs(rows),
         "totals": {**total_costs(rows), **total_memory(rows)},
         "paper_table": entry.load_paper_table()(model)
-        if entry.paper_table
+        if entry.paper_table and num_classes
         else None,
     }
 
@@ -527,14 +527,26 @@ def _source(operation: keras.Operation) -> str:
 
 
 def count_multiply_adds(layer: keras.Operation) -> int:
-    """Counts multiply-adds for one image: the kernel's size at each place."""
+    """Counts multiply-adds for one image: the kernel's size at each place.
+
+    Those of a model inside a model are the sum over its layers.
+    """
+    import keras
     from keras import layers
 
-    kinds = layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
-    if not isinstance(layer, kinds):
+    if isinstance(layer, keras.Model):
+        inner = getattr(layer, "operations", layer.layers)
+        return sum(map(count_multiply_adds, inner))
+    if isinstance(layer, layers.SeparableConv2D):
+        kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
+    elif isinstance(
+        layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
+    ):
+        kernels = [layer.kernel]
+    else:
         return 0
     places = math.prod(layer.output.shape[1:-1])  # H * W; 1 for a vector
-    return math.prod(layer.kernel.shape) * places
+    return places * sum(math.prod(kernel.shape) for kernel in kernels)
 
 
 def _count(variables: Iterable[Any]) -> int:

@@ -154,13 +154,14 @@ class LayerFactory:
     def depthwise_conv(self, x, side, name, strides=1):
         """Filters each map by itself, by a square filter and without a bias.
 
-        Each output sees `side**2` values; Keras would count those of all maps
-        as the fan-in.
+        Each output sees `side**2` values, and each input is seen by as many
+        outputs; Keras would count those of all maps as the fan-in.
         """
         options = self._kernel(name)
         initializer = options.pop("kernel_initializer")
         if self.initializer in VARIANCE_SCALING:
-            initializer.scale *= x.shape[-1]
+            maps, (_, fan, _) = x.shape[-1], VARIANCE_SCALING[self.initializer]
+            initializer.scale *= maps if fan == "fan_in" else (maps + 1) / 2
         return layers.DepthwiseConv2D(
             side,
             strides,

@@ -267,7 +267,7 @@ def _check_training_methods(name: str, model: keras.Model) -> None:
 
 
 def _check_precision(name: str, model: keras.Model) -> None:
-    for layer in _all_layers(model):
+    for layer in all_layers(model):
         if layer.compute_dtype == "float16":
             raise UserError(
                 f"{name} computes in float16, as in its layer {layer.name}, "
@@ -479,7 +479,7 @@ def _copy(name: str, model: keras.Model) -> keras.Model:
             keras.saving.serialize_keras_object(model)
         )
         copy.set_weights(model.get_weights())
-        for layer in filter(_is_adapted, _all_layers(copy)):
+        for layer in filter(_is_adapted, all_layers(copy)):
             layer.finalize_state()  # computes what `call` uses
         return copy
     except NOT_COPIED as error:
@@ -488,7 +488,7 @@ def _copy(name: str, model: keras.Model) -> keras.Model:
 
 def not_loadable(name: str, model: keras.Model) -> UserError:
     """Returns the error for a model that could not be loaded again."""
-    kinds = [type(layer).__name__ for layer in _all_layers(model)]
+    kinds = [type(layer).__name__ for layer in all_layers(model)]
     culprits = [k for k in kinds if not hasattr(layers, k)] or kinds
     culprit = "Lambda" if "Lambda" in kinds else culprits[0]
     return UserError(
@@ -498,10 +498,11 @@ def not_loadable(name: str, model: keras.Model) -> UserError:
     )
 
 
-def _all_layers(model: keras.Model) -> Iterator[layers.Layer]:
+def all_layers(model: keras.Model) -> Iterator[layers.Layer]:
+    """Yields the layers of a model and of the models in it."""
     for layer in model.layers:
         if isinstance(layer, keras.Model):
-            yield from _all_layers(layer)
+            yield from all_layers(layer)
         else:
             yield layer
 

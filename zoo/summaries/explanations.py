@@ -55,11 +55,16 @@ NOT_CONVOLUTIONS = ("Pooling", "Dropout", "Resizing", "Padding", "Normaliz")
 def cam_layer(network: keras.Model) -> keras.layers.Layer | None:
     """Returns the layer whose maps Grad-CAM weights, `None` if there is none.
 
-    The last one with maps of more than one pixel, poolings left out.
+    The last one with maps of more than one pixel, poolings left out. A model
+    inside the network has maps that no gradient of the network reaches.
     """
+    import keras
+
     for layer in reversed(network.layers):
         shape = getattr(layer.output, "shape", ())
         kind = type(layer).__name__
+        if isinstance(layer, keras.Model):
+            continue
         if len(shape) != 4 or max(shape[1:3]) < 2 or kind == "InputLayer":
             continue
         if not any(word in kind for word in NOT_CONVOLUTIONS):

@@ -33,16 +33,16 @@ INPUTS = (
 )
 MISCLASSIFIED = (
     "Misclassified validation images, the most confident first; at the end of "
-    "training of the whole validation set. Red: the predicted class and its "
-    "probability; green: the label. Look for wrong labels and for what the "
-    "training set lacks."
+    "training of up to 10,000 of them, fewer of large ones. Red: the predicted "
+    "class and its probability; green: the label. Look for wrong labels and "
+    "for what the training set lacks."
 )
 CONFUSION = (
-    "Confusion matrix on validation images; at the end of training on the "
-    "whole validation set. Rows: the label; columns: the prediction; at the "
-    "right the recall of each class. Blue: correct; orange: errors, such as a "
-    "pair of classes that the model confuses. Of more than ten classes those "
-    "with most errors."
+    "Confusion matrix on validation images; at the end of training on up to "
+    "10,000 of them, fewer of large ones. Rows: the label; columns: the "
+    "prediction; at the right the recall of each class. Blue: correct; orange: "
+    "errors, such as a pair of classes that the model confuses. Of more than "
+    "ten classes those with most errors."
 )
 CALIBRATION = (
     "Reliability diagram (Guo et al. 2017). Blue: accuracy of the predictions "

@@ -51,8 +51,9 @@ class Snapshot:
         class_names: Names of the K classes; empty for a regression.
         config: Every option, as resolved.
         folder: Path of the run folder.
-        load_validation: Function that returns inputs and labels of the whole
-            validation set; of the training set if there is no validation set.
+        load_validation: Function that returns inputs and labels of the
+            validation set, of large ones the first 10,000 or what fits into
+            128 MiB; of the training set if there is no validation set.
         load_training_batch: Function that returns augmented training inputs.
     """
 
@@ -293,6 +294,15 @@ class ModelInspector:
         return max(1, int(MAX_ACTIVATION_BYTES // size))
 
 
+# Activations that are layers of their own, without an `activation`.
+ACTIVATION_LAYERS = {
+    layers.ReLU: "relu",
+    layers.LeakyReLU: "leaky_relu",
+    layers.ELU: "elu",
+    layers.PReLU: "prelu",
+}
+
+
 def hidden_layers(network: keras.Model) -> list[layers.Layer]:
     """Returns the layers of a model that apply an activation, in order."""
     return [layer for layer in network.layers if activation_of(layer)]
@@ -300,8 +310,12 @@ def hidden_layers(network: keras.Model) -> list[layers.Layer]:
 
 def activation_of(layer: layers.Layer) -> str:
     """Returns the name of a layer's activation; empty if it has none."""
-    if isinstance(layer, layers.LeakyReLU):
-        return "leaky_relu"
+    for kind, name in ACTIVATION_LAYERS.items():
+        if isinstance(layer, kind):
+            if kind is layers.ReLU and layer.negative_slope:
+                return "leaky_relu"
+            is_clipped = getattr(layer, "max_value", None) == 6
+            return "relu6" if is_clipped else name
     activation = getattr(layer, "activation", None)
     name = getattr(activation, "__name__", "")
     return "" if name in IDENTITIES else name

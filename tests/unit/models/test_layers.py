@@ -238,3 +238,17 @@ def test_logits_stay_float32_under_half_precision():
     finally:
         keras.config.set_dtype_policy(before)
     assert (hidden.dtype, logits.dtype) == ("bfloat16", "float32")
+
+
+@pytest.mark.parametrize(
+    "name", ["he_normal", "glorot_uniform", "lecun_normal"]
+)
+def test_a_depthwise_filter_counts_its_own_map_alone(name):
+    maps, side = 512, 3
+    factory = LayerFactory(seed=0, initializer=name, activation="relu")
+    image = keras.Input((8, 8, maps))
+    out = factory.depthwise_conv(image, side, "conv")
+    kernel = keras.Model(image, out).layers[-1].get_weights()[0]
+    scale = 2 if name == "he_normal" else 1
+    # Nine inputs for each output, and nine outputs for each input.
+    assert kernel.std() == pytest.approx(np.sqrt(scale / side**2), rel=0.05)

@@ -103,3 +103,19 @@ def test_a_perceptron_multiplies_once_for_each_weight(
 ):
     found = totals("mlp", (28, 28, channels), hidden=hidden)
     assert found["multiply_adds"] == multiply_adds
+
+
+def test_separable_convolutions_and_models_inside_a_model_count():
+    import keras
+    from keras import layers
+
+    from zoo.models.describe import count_multiply_adds
+
+    inner = keras.Sequential(
+        [keras.Input((8, 8, 3)), layers.SeparableConv2D(5, 3, padding="same")]
+    )
+    image = keras.Input((8, 8, 3))
+    outer = keras.Model(image, layers.Dense(2)(layers.Flatten()(inner(image))))
+    separable = 64 * (9 * 3 + 3 * 5)
+    assert count_multiply_adds(inner.layers[-1]) == separable
+    assert count_multiply_adds(outer) == separable + 64 * 5 * 2

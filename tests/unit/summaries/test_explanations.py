@@ -168,3 +168,18 @@ def test_grad_cam_is_drawn_with_prediction_and_label(images):
     )
     assert drawn.dtype == np.uint8 and drawn.shape[1] > 400
     assert overlay(images[0], np.zeros((10, 12, 12))).shape == (10, 12, 12, 3)
+
+
+def test_maps_inside_an_inner_model_are_not_taken_for_those_of_the_network():
+    base = keras.Sequential(
+        [keras.Input(SHAPE), layers.Conv2D(3, 3, name="inner")]
+    )
+    image = keras.Input(SHAPE)
+    pooled = layers.GlobalAveragePooling2D()(base(image))
+    alone = keras.Model(image, layers.Dense(2)(pooled))
+    assert cam_layer(alone) is None
+    maps = layers.Conv2D(4, 3, name="outer")(image)
+    pooled = layers.GlobalAveragePooling2D()(base(image))
+    both = layers.Concatenate()([pooled, layers.GlobalAveragePooling2D()(maps)])
+    network = keras.Model(image, layers.Dense(2)(both))
+    assert cam_layer(network).name == "outer"
