@@ -103,7 +103,7 @@ def inverted_momentum(train: Arrays, test: Arrays) -> Pair:
 def chosen_on_test(train: Arrays, test: Arrays) -> Pair:
     """The epoch is selected on 60 test images: its score there and on others.
 
-    Five images per class to train on, and a learning rate that makes epochs
+    Fifty images to train on, and a learning rate that makes epochs
     differ.
     """
     model = build()

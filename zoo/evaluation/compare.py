@@ -668,6 +668,7 @@ def _label(group: Sequence[Run], labels: Mapping[pathlib.Path, str]) -> str:
     if len(name) > MAX_LABEL_CHARS:
         name = f"{name[: MAX_LABEL_CHARS - 3]}..."
     # Matplotlib reads $...$ as a formula and hides labels that start with _.
+    name = name.replace("$", r"\$")
     name = f" {name}" if name.startswith("_") else name
     return name if len(group) == 1 else f"{name} ({len(group)} seeds)"
 

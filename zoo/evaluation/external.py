@@ -275,7 +275,7 @@ def _notes(run: Run, mapped: MappedSplit, seen: int | None) -> list[str]:
     present = len(set(mapped.class_mapping.values()))
     if present < len(classes):
         notes.append(
-            f"{len(mapped.class_mapping)} of the {len(classes)} classes of "
+            f"{present} of the {len(classes)} classes of "
             f"{run.name} are present; predicting another one counts as an "
             "error"
         )

@@ -7,7 +7,9 @@ fits of new on original accuracy, one of the accuracies and one of their
 probits, the quantiles of the standard normal distribution. The slope says
 whether better models lose more: above 1 their accuracies come closer to y = x.
 
-Slopes and the band have 95% intervals by a bootstrap over the runs.
+Slopes and the band have 95% intervals by a bootstrap over the runs, which needs
+several. Where the runs differ little, the chance of the examples in the
+original accuracies pulls the slope towards 0, which no interval shows.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 MIN_RUNS = 3  # with different original accuracies, for a fit
+MIN_RUNS_OF_INTERVAL = 6  # a bootstrap of fewer is far too narrow
+MIN_RELIABILITY = 0.9  # below it the slope is pulled down by more than 10%
 GRID = 200  # points of a line in the plot
 HEADS = ("#", "run", "original", "95% CI", "new", "95% CI", "drop", "95% CI")
 
@@ -40,18 +44,23 @@ class Fit:
         scale: `linear`, or `probit` where both accuracies are transformed.
         slope: Slope of the line, on that scale.
         intercept: Its value at 0 of that scale.
-        slope_low: Lower end of the 95% bootstrap interval of the slope.
+        slope_low: Lower end of the 95% bootstrap interval of the slope; `None`
+            for fewer than `MIN_RUNS_OF_INTERVAL` runs.
         slope_high: Upper end of it.
         r: Correlation of both accuracies, on that scale.
+        reliability: The part of the variance of the original accuracies that
+            the chance of independent examples does not explain, 0..1. A slope
+            is pulled towards 0 by this factor.
         resampled: Slope and intercept of each resample, `[R, 2]`.
     """
 
     scale: str
     slope: float
     intercept: float
-    slope_low: float
-    slope_high: float
+    slope_low: float | None
+    slope_high: float | None
     r: float
+    reliability: float
     resampled: np.ndarray
 
     def predict(self, original: np.ndarray) -> np.ndarray:
@@ -90,11 +99,23 @@ def fit_accuracies(results: Sequence[dict[str, Any]]) -> dict[str, Fit] | None:
     new = _proportions(found)
     if len(set(original[0].tolist())) < MIN_RUNS:
         return None
+    kept = reliability(*original)
     return {
-        "linear": _fit("linear", original[0], new[0]),
+        "linear": _fit("linear", original[0], new[0], kept),
         # Of 0 and 1 the probit is infinite: half an example is put there.
-        "probit": _fit("probit", _inside(*original), _inside(*new)),
+        "probit": _fit("probit", _inside(*original), _inside(*new), kept),
     }
+
+
+def reliability(accuracies: np.ndarray, examples: np.ndarray) -> float:
+    """Returns how much of a variance is not the chance of the examples, 0..1.
+
+    Args:
+        accuracies: of different runs, `[N]`.
+        examples: their numbers, `[N]`, taken as independent between runs.
+    """
+    chance = np.mean(accuracies * (1 - accuracies) / examples)
+    return float(max(0.0, 1 - chance / np.var(accuracies, ddof=1)))
 
 
 def _proportions(
@@ -110,7 +131,7 @@ def _inside(accuracies: np.ndarray, examples: np.ndarray) -> np.ndarray:
     return np.clip(accuracies, 0.5 / examples, 1 - 0.5 / examples)
 
 
-def _fit(scale: str, original: np.ndarray, new: np.ndarray) -> Fit:
+def _fit(scale: str, original: np.ndarray, new: np.ndarray, kept: float) -> Fit:
     x, y = _to_scale(original, scale), _to_scale(new, scale)
     slope, intercept = _least_squares(x[None], y[None])[0]
     random = np.random.default_rng(BOOTSTRAP_SEED)
@@ -118,12 +139,13 @@ def _fit(scale: str, original: np.ndarray, new: np.ndarray) -> Fit:
     # A resample of one run over and over has no line.
     drawn = drawn[np.ptp(x[drawn], axis=1) > 0]
     resampled = _least_squares(x[drawn], y[drawn])
-    low, high = np.percentile(resampled[:, 0], _percentiles())
+    low = high = None
+    if len(x) >= MIN_RUNS_OF_INTERVAL:
+        low, high = map(float, np.percentile(resampled[:, 0], _percentiles()))
     varies = np.ptp(y) > 0
     r = float(np.corrcoef(x, y)[0, 1]) if varies else 0.0
     return Fit(
-        scale, float(slope), float(intercept), float(low), float(high), r,
-        resampled,
+        scale, float(slope), float(intercept), low, high, r, kept, resampled
     )  # fmt: skip
 
 
@@ -211,12 +233,28 @@ def describe_fits(
 
 
 def _slope(fit: Fit) -> str:
-    return (
-        f"{fit.slope:.2f} (95% CI {fit.slope_low:.2f} to {fit.slope_high:.2f})"
-    )
+    return f"{fit.slope:.2f}{_interval(fit, ' (95% CI ')}"
+
+
+def _interval(fit: Fit, start: str) -> str:
+    """Returns the interval of a slope in parentheses, if there is one."""
+    if fit.slope_low is None:
+        return ""
+    return f"{start}{fit.slope_low:.2f} to {fit.slope_high:.2f})"
 
 
 def _meaning(fit: Fit) -> str:
+    if fit.slope_low is None:
+        return (
+            f"an interval takes {MIN_RUNS_OF_INTERVAL} runs, and nothing "
+            "follows from fewer"
+        )
+    if fit.reliability < MIN_RELIABILITY:
+        return (
+            "the original accuracies differ by little more than the chance of "
+            "their examples, which pulls a slope towards 0, so that nothing "
+            "follows"
+        )
     if fit.slope_low > 1:
         return "the better a run, the fewer points it loses"
     if fit.slope_high < 0:
@@ -302,10 +340,11 @@ def plot_accuracies(results: Sequence[dict[str, Any]]) -> Figure:
 
 def _label(figure, axes, numbered: Sequence[tuple[int, dict]]) -> None:
     first = numbered[0][1]
-    original = first["original"]
-    axes.set_xlabel(
-        f"original accuracy ({original['dataset']}, {original['split']})"
+    sources = dict.fromkeys(
+        f"{result['original']['dataset']}, {result['original']['split']}"
+        for _, result in numbered
     )
+    axes.set_xlabel(f"original accuracy ({'; '.join(sources)})")
     axes.set_ylabel(f"new accuracy ({first['dataset']}, {first['split']})")
     axes.set_title("95% intervals", loc="left", fontsize=10)
     handles, labels = axes.get_legend_handles_labels()
@@ -351,15 +390,16 @@ def _plot_point(axes, original: dict[str, Any], new: dict[str, Any]) -> None:
 
 def _plot_fits(axes, fits: dict[str, Fit], x: np.ndarray) -> None:
     linear, probit = fits["linear"], fits["probit"]
-    axes.fill_between(
-        x, *linear.band(x), color=FIT_COLOR, alpha=0.15, linewidth=0
-    )
+    if linear.slope_low is not None:
+        axes.fill_between(
+            x, *linear.band(x), color=FIT_COLOR, alpha=0.15, linewidth=0
+        )
+    ends = _interval(linear, "\n(")
     axes.plot(
         x,
         linear.predict(x),
         color=FIT_COLOR,
-        label=f"linear fit, slope {linear.slope:.2f}\n"
-        f"({linear.slope_low:.2f} to {linear.slope_high:.2f})",
+        label=f"linear fit, slope {linear.slope:.2f}{ends}",
     )
     inside = x[(x > 0) & (x < 1)]
     axes.plot(

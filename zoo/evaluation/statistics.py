@@ -199,7 +199,8 @@ def fold_stats(
     is a part of n_train of 1/(K - 1).
 
     Args:
-        scores: At least two, each of another fold.
+        scores: At least two, each of another fold; equal ones have no
+            interval.
         count: Number K of folds.
         low: Least possible score, at which the interval ends.
         high: Largest possible score.
@@ -207,6 +208,8 @@ def fold_stats(
     from scipy.stats import t
 
     mean, std = float(np.mean(scores)), float(np.std(scores, ddof=1))
+    if np.ptp(scores) == 0:
+        return SeedStats(mean, 0.0, None, None)
     scale = math.sqrt(1 / len(scores) + 1 / (count - 1))
     margin = float(t.ppf((1 + CONFIDENCE) / 2, len(scores) - 1)) * std * scale
     return SeedStats(

@@ -26,7 +26,7 @@ from __future__ import annotations
 import datetime
 import os
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from zoo.data.dataset import Split
@@ -120,10 +120,13 @@ class EvaluationLog:
 def _select(
     evaluations: list[dict[str, Any]], dataset: str, test_set: str | None
 ) -> list[dict[str, Any]]:
+    """Returns the evaluations of a test set, under whichever name."""
+    known = {e["test_set"] for e in evaluations if e["dataset"] == dataset}
+    known |= {test_set}
     return [
-        line
-        for line in evaluations
-        if line["dataset"] == dataset or line["test_set"] == test_set
+        e
+        for e in evaluations
+        if e["dataset"] == dataset or e["test_set"] in known - {None}
     ]
 
 
@@ -254,21 +257,25 @@ def corrected_ci(result: Result, num_evaluations: int) -> dict[str, Any]:
 
 
 def recorded_test_result(run: Run, runs_dir: str) -> Result | None:
-    """Returns the last logged result of a run on its own test set, if any.
+    """Returns the last logged result of a run on its own test set, if any."""
+    log = EvaluationLog(log_dir(run, runs_dir))
+    found = last_result(run, log.of_dataset(run.config.dataset))
+    return found if found and "correct" in found else None
+
+
+def last_result(run: Run, evaluations: Iterable[dict]) -> Result | None:
+    """Returns the last result of a run in a log, with its time, if any.
 
     A run of the same name with other settings is another one.
     """
     result = None
     settings = config_hash(run, with_seed=True)
-    for line in EvaluationLog(log_dir(run, runs_dir)).read():
-        for entry in line["runs"]:
-            same = (
-                line["dataset"] == run.config.dataset
-                and entry.get("config") == settings
-                and pathlib.PurePath(entry["run"]).name == run.path.name
-            )
-            if same and "correct" in entry.get("result", {}):
-                result = entry["result"]
+    for evaluation in evaluations:
+        for entry in evaluation["runs"]:
+            name = pathlib.PurePath(entry["run"]).name
+            is_same = name == run.path.name and entry.get("config") == settings
+            if is_same and entry.get("result"):
+                result = {**entry["result"], "time": evaluation.get("time")}
     return result
 
 

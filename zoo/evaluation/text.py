@@ -81,7 +81,8 @@ def _format_metrics(result: dict) -> str:
     balanced = format_percent(result["balanced_accuracy"])
     rows.append(("balanced accuracy", f"{balanced}%", "mean recall of classes"))
     if f"top{TOP_K}_accuracy" in result:
-        rows.append(_accuracy_row(f"top-{TOP_K} accuracy", "top5_", result))
+        name = f"top-{TOP_K} accuracy"
+        rows.append(_accuracy_row(name, f"top{TOP_K}_", result))
     rows += _loss_rows(result)
     text = "\n".join(
         f"{name:<18}{value:>8}   {note}".rstrip() for name, value, note in rows

@@ -17,13 +17,14 @@ from zoo import api, metrics
 from zoo.console import format_count, format_table, pluralize
 from zoo.evaluation import external
 from zoo.evaluation.landscape import plots
+from zoo.evaluation.new_accuracy import describe_fits, fit_accuracies
 from zoo.evaluation.statistics import format_p_value, seed_stats
 from zoo.evaluation.test_set import recorded_test_result
 from zoo.run_store import RunStore
 from zoo.runs import Run, RunGroup
 
 FITTED = 0.99  # training accuracy from which on training data count as fitted
-SETTINGS = ("completed", "stopped_early")
+FINISHED = ("completed", "stopped_early")
 
 
 # Scores.
@@ -38,7 +39,7 @@ def scores(*runs: Run) -> str:
 def _score_row(run: Run) -> tuple[str, ...]:
     last = run.metrics
     parameters = format_count(run.resolved["parameters"]["trainable"])
-    if run.status not in SETTINGS:
+    if run.status not in FINISHED:
         return (name(run), parameters, run.status, "-", "-", "-")
     interval = "-"
     if last.get("best_val_accuracy") is not None:
@@ -151,7 +152,7 @@ def _members(group: Run) -> list[Run]:
     """Returns the runs of a group, or a run itself."""
     found = RunGroup(group.path, group.name)
     if (group.path / "group.json").is_file():
-        return [run for run in found.runs() if run.status in SETTINGS]
+        return [run for run in found.runs() if run.status in FINISHED]
     return [group]
 
 
@@ -414,13 +415,7 @@ def evaluate_on(*runs: Run, dataset: str, split: str = "val") -> str:
             f"{run.config.dataset}, {_with_interval(new)} on {dataset}."
         )
     if len(runs) > 2:
-        before = [_validation(run).value for run in runs]
-        after = [r["correct"] / r["examples"] for r in found]
-        slope = float(np.polyfit(before, after, 1)[0])
-        lines.append(
-            f"Slope of new against original accuracy: {slope:.2f}; above 1, "
-            "better models lose less."
-        )
+        lines.append(describe_fits(found, fit_accuracies(found)))
     return "\n".join(lines)
 
 

@@ -137,7 +137,7 @@ def backpropagation() -> str:
 
 
 def activation_derivatives() -> str:
-    """Derivatives of activations at a few inputs, by automatic differences."""
+    """Derivatives of activations at some inputs, differentiated by Keras."""
     import keras
     import tensorflow as tf
 

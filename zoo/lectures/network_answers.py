@@ -48,7 +48,7 @@ def logits(*runs: Run) -> str:
     for run in runs:
         part = evaluate.load_split(run, "val")
         outputs = _outputs(run, part.images)
-        margin = margins(outputs, part.labels)
+        margin = metrics.margins(outputs, part.labels)
         rows.append(
             (name(run), number(float(outputs.std())),
              number(float(np.median(margin))),
@@ -60,15 +60,6 @@ def logits(*runs: Run) -> str:
         "The margin is the logit of the true class minus the largest other; "
         "a network learns when it moves above 0, whatever the spread."
     )
-
-
-def margins(outputs: np.ndarray, labels: np.ndarray) -> np.ndarray:
-    """Returns the logit of the true class minus the largest other, `[N]`."""
-    rows = np.arange(len(labels))
-    true = outputs[rows, labels]
-    others = outputs.copy()
-    others[rows, labels] = -np.inf
-    return true - others.max(axis=1)
 
 
 def mistakes(*runs: Run) -> str:
@@ -130,7 +121,8 @@ def svm_margins(*groups: Run) -> str:
         )
         # The two classes are 1 apart in the difference of their logits.
         width = 2 / float(np.linalg.norm(kernel[:, 1] - kernel[:, 0]))
-        inside = (margins(_outputs(run, part.images), part.labels) < 1).mean()
+        margin = metrics.margins(_outputs(run, part.images), part.labels)
+        inside = (margin < 1).mean()
         rows.append(
             (name(run), f"{width:.2f}", percent(float(inside)),
              percent(run.metrics["best_val_accuracy"]))

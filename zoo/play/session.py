@@ -192,7 +192,6 @@ class PlaySession:
             UserError: The values are invalid; the present run continues.
         """
         config = build_config(values, self.runs_dir)
-        resolve_names(config)
         resolve(resolve_names(config), load_dataset(config.dataset))
         with self._changed:
             self._next = config

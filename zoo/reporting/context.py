@@ -17,7 +17,6 @@ from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import Finding, RunStats
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, test_set
-from zoo.evaluation.statistics import config_hash
 from zoo.evaluation.test_set import EvaluationLog, log_dir
 from zoo.models.inference import ModelLoader
 from zoo.runs import Run
@@ -115,7 +114,7 @@ class ReportContext:
 
     @property
     def data(self) -> dict[str, Any]:
-        """RunStats of the dataset: name, sizes, class names, fingerprint."""
+        """Facts about the dataset: name, sizes, class names, fingerprint."""
         return self.resolved["data"]
 
     @property
@@ -225,22 +224,11 @@ def _too_slow(metrics: dict, resolved: dict, max_seconds: float | None) -> str:
 def _test_result(
     run: Run, evaluations: Sequence[dict]
 ) -> dict[str, Any] | None:
-    config = config_hash(run, with_seed=True)
-    results = [
-        (evaluation, entry["result"])
-        for evaluation in evaluations
-        for entry in evaluation["runs"]
-        if (entry["run"], entry["config"]) == (run.name, config)
-    ]
-    if not results:
+    found = test_set.last_result(run, evaluations)
+    if found is None:
         return None
-    evaluation, result = results[-1]
     count = len(evaluations)
-    result = {
-        **result,
-        "time": evaluation.get("time"),
-        "test_evaluations": count,
-    }
+    result = {**found, "test_evaluations": count}
     if "correct" in result:
         result["corrected"] = test_set.corrected_ci(result, count)
     return result

@@ -42,7 +42,7 @@ class Export:
 
     Attributes:
         path: Path to the file or folder that was written.
-        metadata: Metadata inside the export; see `about.describe`.
+        metadata: Metadata inside the export; see `model_metadata.describe`.
         parity: Comparison of its predictions with those of the run.
     """
 

@@ -419,9 +419,16 @@ def _checked_points(
     return values.astype(np.float32)
 
 
-def _read_csv(path: Path) -> tuple[range, np.ndarray]:
+def _read_csv(path: Path) -> tuple[list[int], np.ndarray]:
     """Returns the numbers of the lines, from 1, and their values."""
     try:
+        with path.open(encoding="utf-8-sig") as file:
+            # NumPy skips blank lines, and what is behind a #.
+            numbers = [
+                number
+                for number, line in enumerate(file, 1)
+                if line.partition("#")[0].strip()
+            ]
         with warnings.catch_warnings():
             # About an empty file, which is reported by its shape.
             warnings.simplefilter("ignore", UserWarning)
@@ -435,4 +442,4 @@ def _read_csv(path: Path) -> tuple[range, np.ndarray]:
         ) from None
     has_header = len(values) > 1 and np.isnan(values[0]).all()
     first = int(has_header)
-    return range(1 + first, 1 + len(values)), values[first:]
+    return numbers[first:], values[first:]

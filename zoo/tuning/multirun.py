@@ -696,4 +696,4 @@ def _print_next(
     if has_test:
         commands["test set"] = tested.typed("evaluate", split="test")
     for label, command in commands.items():
-        print_fn(f"{label:<10} {expand_command(command)}")
+        print_fn(f"{label:<11} {expand_command(command)}")

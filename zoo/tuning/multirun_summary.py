@@ -452,12 +452,17 @@ def _over_folds(summary: dict) -> list[str]:
             f"{_format_ci(summary, pooled)}% (Clopper-Pearson). It covers the "
             "choice of the examples, not that of the training images."
         )
-    lines.append(
+    line = (
         f"{name[:1].upper()}{name[1:]} over {found['scored']} folds: mean "
-        f"{mean}{unit}, std {std}; 95% CI {_format_ci(summary, found)}{unit} "
-        "(Student's t, corrected for training images that folds share: Nadeau "
-        "and Bengio 2003). It covers both, of training on as many images."
+        f"{mean}{unit}, std {std}"
     )
+    if found["low"] is not None:
+        line += (
+            f"; 95% CI {_format_ci(summary, found)}{unit} (Student's t, "
+            "corrected for training images that folds share: Nadeau and Bengio "
+            "2003). It covers both, of training on as many images"
+        )
+    lines.append(f"{line}.")
     lines.append(
         "Each run kept the weights of the epoch that was best on its own fold, "
         "so that scores are somewhat too high."

@@ -423,7 +423,7 @@ def format_results(
         blocks += _lost(result["lost"])
     elif best:
         rows += _next(folder, best[0], result)
-    lines = [f"{label:<10} {line}" for label, line in rows]
+    lines = [f"{label:<11} {line}" for label, line in rows]
     return "\n".join([*blocks, "", *lines] if blocks else lines)
 
 

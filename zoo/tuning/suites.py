@@ -293,8 +293,13 @@ class SuiteRun:
         config = experiment.config()
         return [
             run_path(config, experiment.label, seed)
-            for seed in seeds_from(config.seed, self.num_seeds)
+            for seed in self._seeds(experiment)
         ]
+
+    def _seeds(self, experiment: Experiment) -> list[int]:
+        """Returns the seeds of an experiment, those of its runs among them."""
+        asked = seeds_from(experiment.config().seed, self.num_seeds)
+        return sorted({*asked, *self._further_seeds(experiment.label)})
 
     def _requests(
         self, progress: MultirunProgress
@@ -306,7 +311,7 @@ class SuiteRun:
             try:
                 multirun = self._resolve(experiment)
             except UserError as error:
-                for seed in range(self.num_seeds):
+                for seed in self._seeds(experiment):
                     self.failures[label, seed] = str(error).rstrip(".")
                     progress.ended(label, "failed", {}, str(error))
                 continue
@@ -357,17 +362,14 @@ class SuiteRun:
         config = resolve_names(asked.replace(run_name=None))
         label = experiment.label
         group = RunGroup(self.root / label, label)
-        seeds = {
-            *seeds_from(config.seed, self.num_seeds),
-            *self._further_seeds(label),
-        }
+        seeds = self._seeds(experiment)
         specs = [
             RunSpec(
                 run_path(config, label, seed), None, config.replace(seed=seed)
             )
-            for seed in sorted(seeds)
+            for seed in seeds
         ]
-        request = MultirunConfig(config, tuple(sorted(seeds)))
+        request = MultirunConfig(config, tuple(seeds))
         multirun = Multirun(group, request, tuple(specs))
         for spec in specs:
             self._check_unchanged(multirun.run(spec), spec.config)

@@ -359,8 +359,8 @@ def _hyperband_epochs(
     """Returns the epochs of a whole run."""
     if not resolved.uses_gradients or resolved.requested.steps is not None:
         raise UserError(
-            "--tuner=hyperband halves epochs, and these trials have none to "
-            "halve; give --epochs, or use --tuner=random."
+            "--tuner=hyperband stops trials after some of their epochs, and "
+            "these have none; give --epochs, or use --tuner=random."
         )
     for hp in space.hyperparameters:
         if hp.name in ("epochs", "steps"):
@@ -371,8 +371,8 @@ def _hyperband_epochs(
     epochs = resolved.epochs
     if epochs < MIN_HYPERBAND_EPOCHS:
         raise UserError(
-            f"--tuner=hyperband has nothing to halve in {epochs} epochs; give "
-            f"--epochs={MIN_HYPERBAND_EPOCHS} or more."
+            f"--tuner=hyperband cannot stop trials early in {epochs} epochs; "
+            f"give --epochs={MIN_HYPERBAND_EPOCHS} or more."
         )
     if trials is not None:
         number = hyperband_plan(epochs, factor)[0]

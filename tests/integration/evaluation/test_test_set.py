@@ -109,6 +109,15 @@ def test_evaluations_on_one_data_set_or_the_same_images_are_counted(
     assert log.append([line(dataset=dataset, test_set=split)]) == count
 
 
+def test_a_name_counts_the_evaluations_on_its_images_under_other_names(log):
+    log.append([line(dataset="folder:photos")])
+    log.append([line(dataset="folder:./photos")])
+    log.append([line(dataset="mnist", test_set=None)])
+    assert log.count("folder:photos") == log.count("folder:./photos") == 2
+    assert len(log.of_dataset("folder:./photos")) == 2
+    assert log.count("digits") == 0
+
+
 def test_a_line_torn_at_any_byte_is_dropped(log):
     log.append([line("a")])
     start = log.path.stat().st_size

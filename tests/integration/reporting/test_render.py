@@ -111,7 +111,7 @@ def test_every_error_has_label_prediction_and_probability(pages, trained):
     assert probabilities == sorted(probabilities, reverse=True)
 
 
-def test_data_and_model_are_told_with_origin_licence_and_fingerprint(
+def test_data_and_model_are_told_with_origin_license_and_fingerprint(
     pages, trained
 ):
     words = pages["digits"].words

@@ -335,3 +335,10 @@ def test_a_file_that_is_not_an_archive_is_refused(tmp_path):
     path.write_text("no model")
     with pytest.raises(UserError, match="cannot be read"):
         model_metadata.read(path)
+
+
+def test_points_are_named_by_their_lines_in_the_file(moons, tmp_path):
+    text = "# x, y\n\n0.0,3.0  # above\n\n1.0,-3.0\n"
+    (tmp_path / "p.csv").write_text(text)
+    found = ask(moons, tmp_path / "p.csv")
+    assert [each.name.rpartition(":")[2] for each in found] == ["3", "5"]

@@ -9,6 +9,8 @@ from zoo.evaluation.new_accuracy import (
     describe_fits,
     fit_accuracies,
     format_accuracies,
+    plot_accuracies,
+    reliability,
     render_plot,
     save_plot,
 )
@@ -134,3 +136,35 @@ def test_the_plot_is_a_picture(results, tmp_path):
     with Image.open(tmp_path / "plot.png") as image:
         assert min(image.size) > 400
     assert min(render_plot(results).shape[:2]) > 400
+
+
+def test_three_runs_have_a_slope_and_no_interval(results):
+    few = results[:3]
+    fits = fit_accuracies(few)
+    assert fits["linear"].slope_low is None
+    sentence = describe_fits(few, fits)
+    assert "nothing follows from fewer" in sentence and "CI" not in sentence
+    assert plot_accuracies(few).axes
+
+
+def test_runs_that_differ_by_chance_alone_say_nothing():
+    # Binomial noise of 1000 images around one accuracy, 10 runs.
+    random = np.random.default_rng(0)
+    original = 10 * random.binomial(1000, 0.9, 10)
+    new = random.binomial(2_000, 0.8, 10)
+    found = [result(i, original, new) for i in range(10)]
+    for each in found:
+        each["original"]["examples"] = 1000
+    assert fit_accuracies(found)["linear"].reliability < 0.9
+    sentence = describe_fits(found, fit_accuracies(found))
+    assert "little more than the chance" in sentence
+
+
+def test_reliability_is_one_minus_the_variance_of_chance():
+    random = np.random.default_rng(1)
+    true = random.uniform(0.7, 0.9, 4_000)
+    seen = random.binomial(500, true) / 500
+    expected = np.var(true) / np.var(seen)
+    assert reliability(seen, np.full(4_000, 500)) == pytest.approx(
+        expected, abs=0.01
+    )

@@ -9,7 +9,12 @@ from hypothesis import strategies as st
 from scipy.stats import false_discovery_control, ttest_ind
 
 from zoo.evaluation import compare, statistics
-from zoo.evaluation.statistics import config_hash, format_seeds, seed_stats
+from zoo.evaluation.statistics import (
+    config_hash,
+    fold_stats,
+    format_seeds,
+    seed_stats,
+)
 
 
 def answers(both, only_first, only_second, neither):
@@ -212,3 +217,8 @@ def test_equal_scores_of_two_seeds_have_no_interval():
         None,
         None,
     )
+
+
+def test_equal_scores_of_folds_have_no_interval():
+    stats = fold_stats([1.0] * 5, 5, 0.0, 1.0)
+    assert (stats.mean, stats.low, stats.high) == (1.0, None, None)

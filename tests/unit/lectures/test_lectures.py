@@ -296,18 +296,6 @@ def test_convolution_sizes_follow_the_formula():
     assert "1,225" in dense_weights(inputs="49", outputs="25")
 
 
-def test_margins_are_those_of_a_loop():
-    from zoo.lectures.network_answers import margins
-
-    random = np.random.default_rng(0)
-    outputs, labels = random.normal(size=(6, 4)), random.integers(0, 4, 6)
-    expected = [
-        row[label] - max(v for k, v in enumerate(row) if k != label)
-        for row, label in zip(outputs, labels, strict=True)
-    ]
-    np.testing.assert_allclose(margins(outputs, labels), expected)
-
-
 def test_a_linear_function_leaves_no_variance():
     from zoo.lectures.network_answers import nonlinear_fraction
 

@@ -143,7 +143,7 @@ def trained(request, status="completed", accuracy=0.8):
     """Leaves behind what a run leaves behind, without training it."""
     config = request.config
     path = pathlib.Path(config.runs_dir, config.run_name)
-    path.mkdir(parents=True)
+    path.mkdir(parents=True, exist_ok=True)
     metrics = {
         "status": status,
         "train_accuracy": 0.75,
@@ -236,6 +236,14 @@ def test_more_seeds_are_added_and_fewer_forget_none(tmp_path):
     assert worker.done == ["moons_linear_seed1", "moons_mlp_seed1"]
     _, text = run_suite(tmp_path, Worker(), seeds=1)
     assert "0, 1" in text
+
+
+def test_seeds_of_before_count_in_the_progress(tmp_path):
+    run_suite(tmp_path, Worker(), seeds=2)
+    killed = next(tmp_path.rglob("moons_mlp_seed1"))
+    (killed / "metrics.json").unlink()
+    _, text = run_suite(tmp_path, Worker(), seeds=1)
+    assert "1 of 1" in text
 
 
 def test_a_failed_recipe_is_reported_and_the_rest_runs(tmp_path):

@@ -29,12 +29,13 @@ from zoo.summaries.events import EventWriter
 
 FOLDER_NAME = "landscape"
 DESCRIPTIONS = {
-    "path": "Loss along the straight line from the initial to the final "
-    "weights. A smooth fall without a barrier is usual.",
-    "line": "Loss along a random direction through the final weights. A narrow "
-    "valley is a sharp minimum.",
-    "plane": "Loss over a plane of two random directions around the final "
-    "weights, as level lines.",
+    "path": "Loss along the straight line between two sets of weights, by "
+    "default from the initial to the final ones; the axis names them. A smooth "
+    "fall without a barrier is usual.",
+    "line": "Loss along a random direction through the center, by default the "
+    "final weights. A narrow valley is a sharp minimum.",
+    "plane": "Loss over a plane of two random directions around the center, by "
+    "default the final weights, as level lines.",
 }
 # Okabe and Ito's blue and vermilion, which color-blind readers can tell apart.
 COLORS = {"train": "#0072B2", "val": "#D55E00"}
@@ -68,6 +69,8 @@ def save(run: Run, scanned: dict[str, Any]) -> pathlib.Path:
     new, old = (run.path / f".{FOLDER_NAME}.{word}" for word in ("new", "old"))
     with RunWriter(run).lock():
         try:
+            if old.exists() and not folder.exists():
+                os.rename(old, folder)  # a kill came between two names
             for leftover in (new, old):
                 shutil.rmtree(leftover, ignore_errors=True)
             new.mkdir()
@@ -76,6 +79,8 @@ def save(run: Run, scanned: dict[str, Any]) -> pathlib.Path:
                 os.rename(folder, old)
             os.rename(new, folder)
         except OSError as error:
+            if old.exists() and not folder.exists():
+                os.rename(old, folder)
             raise UserError(
                 f"{folder} cannot be written: "
                 f"{os.strerror(error.errno or 0)}; its old content is kept."

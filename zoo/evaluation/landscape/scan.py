@@ -436,8 +436,7 @@ class LossSurface:
     Dropout is off. With `measure_batch_norm` each batch norm uses the mean
     and variance of the training sample at the current weights, pooled over
     batches of at most `BATCH_SIZE` that are normalized by their own as in
-    training;
-    otherwise the moving statistics among the weights.
+    training; otherwise it uses the moving statistics among the weights.
 
     Args:
         model: From raw inputs to outputs `[B, K]`. It is changed: nobody else

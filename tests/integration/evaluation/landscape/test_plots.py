@@ -1,7 +1,9 @@
 """What is left in a run's folder: numbers, pictures, and TensorBoard's."""
 
+import errno
 import io
 import json
+import os
 
 import numpy as np
 import pytest
@@ -11,6 +13,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 
 from zoo.cli.main import main
 from zoo.cli.trained_runs import PointsProgress
+from zoo.errors import UserError
 from zoo.evaluation.landscape import LandscapeConfig, plots
 from zoo.evaluation.landscape.scan import scan_landscape
 
@@ -97,3 +100,36 @@ def test_nothing_moves_where_there_is_no_terminal():
         progress(done, 8)
     progress.clear()
     assert stream.getvalue() == ""
+
+
+def test_a_folder_that_cannot_be_renamed_is_put_back(
+    linear, surface, monkeypatch
+):
+    place = plots.save(linear, surface)
+    before = {p.name: p.read_bytes() for p in place.iterdir()}
+    rename = os.rename
+
+    def fail(source, target):
+        if str(source).endswith(".new"):
+            raise OSError(errno.EIO, "not now")
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", fail)
+    with pytest.raises(UserError, match="its old content is kept"):
+        plots.save(linear, surface)
+    assert {p.name: p.read_bytes() for p in place.iterdir()} == before
+
+
+def test_a_folder_that_a_kill_left_aside_is_found_again(linear, surface):
+    place = plots.save(linear, surface)
+    before = sorted(p.name for p in place.iterdir())
+    place.rename(place.with_name(".landscape.old"))
+
+    def fail(*_):
+        raise OSError(errno.ENOSPC, "full")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plots, "EventWriter", fail)
+        with pytest.raises(UserError, match="its old content is kept"):
+            plots.save(linear, surface)
+    assert sorted(p.name for p in place.iterdir()) == before
