@@ -40,8 +40,9 @@ GOALS = (
         Case(
             "airbench94",
             256,
-            epochs=16,
+            epochs=20,
             dataset="cifar10",
+            bfloat16=False,
             rounds=1,
             model_args={"width": 32},
             augment="crop_flip",

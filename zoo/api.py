@@ -61,7 +61,7 @@ RUNS_DIR = DEFAULTS["runs_dir"]
 
 
 def train(
-    model: Model = "lenet5",
+    model: Model | None = None,
     data: Data | None = None,
     *,
     validation_data: Examples | None = None,
@@ -80,6 +80,7 @@ def train(
             `keras.Model` from raw or standardized images to one output per
             class, of which a copy is trained; or a function
             `build(input_shape, num_classes, **options)` that returns one.
+            By default that of `weights`, else `lenet5`.
         data: Name of a dataset, see `zoo.list_datasets()`; path to a folder
             of images, to a `.npz` file or to a CSV file of paths and labels;
             arrays `(x, y)` or `(x, y, sample_weight)` of raw pixels 0..255,
@@ -173,7 +174,7 @@ def resume(
 
 
 def check(
-    model: Model = "lenet5",
+    model: Model | None = None,
     data: Data | None = None,
     **options: Unpack[TrainOptions],
 ) -> Result:
@@ -181,7 +182,7 @@ def check(
 
     Args:
         model: As `zoo.train` takes it.
-        data: As `zoo.train` takes it.
+        data: As `zoo.train` takes it, but for a `Dataset`.
         **options: Fields of `TrainConfig`.
 
     Raises:
@@ -254,6 +255,11 @@ def evaluate(
             RunStore(runs_dir).check_full_names(texts)
     found = find_runs(names, runs_dir, None if dataset else data_dir)
     if dataset is not None:
+        if data is not None:
+            raise UserError(
+                "data and dataset are both examples to evaluate on; give one "
+                "of them."
+            )
         from zoo.evaluation import external
 
         if tta is not None:

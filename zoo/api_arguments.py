@@ -104,7 +104,7 @@ def check_option_names(options: Iterable[str]) -> None:
 
 
 def make_config(
-    model: Model, dataset: str | None, options: Mapping[str, Any]
+    model: Model | None, dataset: str | None, options: Mapping[str, Any]
 ) -> TrainConfig:
     """Returns the config of a training."""
     check_option_names(options)
@@ -113,7 +113,7 @@ def make_config(
         changes["dataset"] = dataset
     if isinstance(model, TrainConfig):
         return model.replace(**changes)
-    if not isinstance(model, str):
+    if model is not None and not isinstance(model, str):
         model = register(model)
     return TrainConfig(model=model, **changes)
 

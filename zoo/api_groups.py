@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 from zoo.api_arguments import (
     Data,
     RunLike,
+    check_option_names,
     find_run,
     make_config,
     make_dataset,
@@ -28,6 +29,7 @@ from zoo.results import Result, sweep_result
 if TYPE_CHECKING:
     from zoo.train_options import TrainOptions
     from zoo.tuning.cluster import ClusterConfig
+    from zoo.tuning.varied_option import VariedOption
 
 RUNS_DIR = DEFAULTS["runs_dir"]
 
@@ -61,7 +63,7 @@ def sweep(
 
     Args:
         model: Name of a model, or a `TrainConfig`.
-        data: As `zoo.train` takes it.
+        data: As `zoo.train` takes it, but for a `Dataset`.
         space: Values of each option that is searched: a list, or a range as
             text, such as `"0:0.5"`, `"0:0.5:0.1"` or `"log:1e-4:1e-1"`. By
             default the search space of the model.
@@ -89,9 +91,10 @@ def sweep(
     from zoo.tuning.workers import hide_gpus, require_single_device
 
     options = dict(options)
-    config = make_config(
-        model, make_dataset(data, None, None, options, model)[0], options
-    )
+    name, dataset = make_dataset(data, None, None, options, model)
+    if dataset is not None:
+        raise UserError("zoo.sweep takes data by name or as arrays (x, y).")
+    config = make_config(model, name, options)
     require_single_device(config)
     hide_gpus()
     from zoo.tuning.sweep import open_folder, run_placed_sweep
@@ -128,7 +131,7 @@ def vary(
     workers: int | str | None = None,
     cluster: str | ClusterConfig | None = None,
     verbose: bool = True,
-    runs_dir: str = RUNS_DIR,
+    runs_dir: str | None = None,
     **options: Any,
 ) -> Result:
     """Varies one option of a run, and compares the results.
@@ -149,7 +152,7 @@ def vary(
             default, and on a cluster as many as fit.
         cluster: Ray cluster that trains the runs, as `zoo.sweep` takes it.
         verbose: Whether to print the progress.
-        runs_dir: Folder of the runs.
+        runs_dir: Folder of the runs; by default that of the `TrainConfig`.
         **options: Fields of `TrainConfig`. A list gives the values of the
             varied option; the others are changed in all runs.
 
@@ -160,23 +163,14 @@ def vary(
     from zoo.training.console import TrainingConsole
     from zoo.tuning import multirun
     from zoo.tuning.multirun_summary import format_summary
-    from zoo.tuning.varied_option import VariedOption
     from zoo.tuning.workers import hide_gpus, require_single_device
 
+    check_option_names(options)
+    if runs_dir is None:
+        given = isinstance(run, TrainConfig)
+        runs_dir = run.runs_dir if given else RUNS_DIR
     lists = {k: v for k, v in options.items() if isinstance(v, list)}
-    if folds and (lists or seeds):
-        raise UserError(
-            f"folds={folds} and {next(iter(lists), 'seeds')} both ask for "
-            "several runs; give one of them."
-        )
-    if len(lists) > 1 or not (lists or seeds or folds):
-        raise UserError(
-            "zoo.vary needs one option with a list of values, as in "
-            "zoo.vary(run, learning_rate=[1e-3, 1e-2]), seeds=3, or folds=5."
-        )
-    varied = multirun.all_folds(folds) if folds else None
-    for name, values in lists.items():
-        varied = VariedOption.parse(name, values_text(values))
+    varied = _varied(lists, seeds, folds)
     parent = None
     if not isinstance(run, TrainConfig):
         parent = find_run(run, runs_dir)
@@ -199,6 +193,30 @@ def vary(
         asked, parent, make_placement(workers, cluster), print_fn
     )
     return Result(result.summary, format_summary(result.summary))
+
+
+def _varied(
+    lists: Mapping[str, list], seeds: int | None, folds: int | None
+) -> VariedOption | None:
+    """Returns the option that varies; `None` if only the seed does."""
+    from zoo.tuning import multirun
+    from zoo.tuning.varied_option import VariedOption
+
+    if folds and (lists or seeds):
+        raise UserError(
+            f"folds={folds} and {next(iter(lists), 'seeds')} both ask for "
+            "several runs; give one of them."
+        )
+    if len(lists) > 1 or not (lists or seeds or folds):
+        raise UserError(
+            "zoo.vary needs one option with a list of values, as in "
+            "zoo.vary(run, learning_rate=[1e-3, 1e-2]), seeds=3, or folds=5."
+        )
+    if folds:
+        return multirun.all_folds(folds)
+    for name, values in lists.items():
+        return VariedOption.parse(name, values_text(values))
+    return None
 
 
 def reproduce(

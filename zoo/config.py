@@ -522,12 +522,26 @@ def _check_milestones(epochs: tuple[float, ...] | None) -> None:
 
 def _check_conflicts(config: TrainConfig) -> None:
     """Raises `UserError` for options that contradict each other."""
+    _check_length(config)
+    _check_milestones(config.schedule_epochs)
+    _check_averages(config)
+    _check_validation(config)
+    _check_transfer(config)
+    _check_augment(config.augment)
+    _check_freeze(config.freeze)
+    _check_files(config)
+
+
+def _check_length(config: TrainConfig) -> None:
     if config.epochs is not None and config.steps is not None:
         raise UserError(
             f"--epochs={config.epochs} and --steps={config.steps} contradict "
             "each other; give one of them."
         )
-    _check_milestones(config.schedule_epochs)
+
+
+def _check_averages(config: TrainConfig) -> None:
+    """Refuses averages of weights or gradients that do not go together."""
     number = config.gradient_accumulation_steps
     if number is not None:
         accumulated = f"--gradient_accumulation_steps={number}"
@@ -547,6 +561,9 @@ def _check_conflicts(config: TrainConfig) -> None:
                     f"--{name}={value:g} works on one device, not with "
                     f"--devices={config.devices}; leave one of them out."
                 )
+
+
+def _check_validation(config: TrainConfig) -> None:
     if config.early_stopping_patience is not None and not config.val_fraction:
         raise UserError(
             "--early_stopping_patience needs validation images, and "
@@ -560,6 +577,9 @@ def _check_conflicts(config: TrainConfig) -> None:
                 f"validation, and so does --val_fraction={config.val_fraction}"
                 "; give one of them."
             )
+
+
+def _check_transfer(config: TrainConfig) -> None:
     if config.new_head and config.weights is None:
         raise UserError(
             "--new_head has no effect on weights that are all new; it needs "
@@ -576,14 +596,21 @@ def _check_conflicts(config: TrainConfig) -> None:
             f"trained on images, and --features={config.features} replaces "
             "images; give one of them."
         )
-    freeze = "none" if config.freeze is None else config.freeze
-    _check_augment(config.augment)
-    frozen = [name.strip() for name in freeze.split(",")]
-    if "" in frozen or "none" in frozen and len(frozen) > 1:
+
+
+def _check_freeze(freeze: str | None) -> None:
+    if freeze is None:
+        return
+    names = [name.strip() for name in freeze.split(",")]
+    if "" in names or "none" in names and len(names) > 1:
         raise UserError(
-            f"--freeze={config.freeze} is not a list of layers; write for "
+            f"--freeze={freeze} is not a list of layers; write for "
             "example --freeze=features, or --freeze=conv1*,conv3."
         )
+
+
+def _check_files(config: TrainConfig) -> None:
+    """Refuses options about files for data that are no files."""
     if config.dataset.startswith(("folder:", "csv:")):
         return
     if config.group_by is not None:

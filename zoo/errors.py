@@ -225,7 +225,7 @@ COMMAND_SYNONYMS = {
     "setup": "doctor", "install": "doctor", "diagnostics": "doctor",
 }  # fmt: skip
 
-# Networks that people ask for, and what there is of their kind.
+# Values that other tools call otherwise.
 VALUE_SYNONYMS = {
     **dict.fromkeys(("mse", "mean_squared_error", "l2"), "squared_error"),
     **dict.fromkeys(
@@ -240,6 +240,7 @@ FLAG_COMMANDS = {
     "tta": "evaluate", "split": "evaluate", "format": "export",
     "suite": "reproduce", "budget": "reproduce",
 }  # fmt: skip
+# Networks that people ask for, and what there is of their kind.
 MODEL_SYNONYMS = (
     (r"resnet[-_]?\d+.*|resnext.*|preact.*|se_?resnet.*|regnet.*",
      ("resnet20", "resnet50", "wrn16_4")),
@@ -255,7 +256,7 @@ MODEL_SYNONYMS = (
     (r"(mobilenet|mnasnet|ghostnet|shufflenet).*",
      ("keras:MobileNetV2", "efficientnet_lite0")),
     (r"convnext.*", ("keras:ConvNeXtTiny", "wrn16_4")),
-    (r"(vit|deit|swin|beit|convnext|mixer|transformer).*",
+    (r"(vit|deit|swin|beit|mixer|transformer).*",
      ("wrn16_4", "resnet50")),
     (r"(softmax|logistic|linear|logreg|lin).*", ("lr",)),
     (r"(perceptron|dense|fc|ffn|nn|dnn).*", ("mlp",)),

@@ -371,11 +371,12 @@ def apply_recipe(
     _resolve_warmup_start(config, values)
     _resolve_head_epochs(config, values)
     values["batch_size"] = _batch_size(config, values, num_train)
-    epochs = _epochs(values, num_train)
-    _check_warmup(config, values, num_train)
+    length = _length(values, num_train)
+    _check_warmup(config, length)
     if values["schedule"] == "step" and "schedule_epochs" not in values:
-        values["schedule_epochs"] = (epochs / 2, 1.5 * (epochs / 2))
-    values["epochs"] = None if "steps" in values else epochs
+        values["schedule_epochs"] = (length / 2, 0.75 * length)
+    if "steps" in values:
+        values["epochs"] = None
     return TrainConfig(**values)
 
 
@@ -467,17 +468,14 @@ def _resolve_warmup_start(config: TrainConfig, values: dict) -> None:
     del values["warmup_start"]
 
 
-def _check_warmup(config: TrainConfig, values: dict, num_train: int) -> None:
+def _check_warmup(config: TrainConfig, length: float) -> None:
     """Refuses a warm-up after whose end nothing is trained.
 
-    That of a recipe is cut to the length of training.
+    That of a recipe is cut to the length of training, in epochs.
     """
-    length = values.get("epochs")
-    if "steps" in values:
-        length = values["steps"] / math.ceil(num_train / values["batch_size"])
     if config.warmup_epochs is None or config.warmup_epochs <= length:
         return
-    longer = "--steps" if "steps" in values else "--epochs"
+    longer = "--steps" if config.steps else "--epochs"
     raise UserError(
         f"--warmup_epochs={config.warmup_epochs:g} is longer than training, "
         f"which has {length:g} {'epoch' if length == 1 else 'epochs'}; give at "
@@ -508,9 +506,8 @@ def _batch_size(config: TrainConfig, values: dict, num_train: int) -> int:
     return min(values["batch_size"], num_train)
 
 
-def _epochs(values: dict, num_train: int) -> int:
+def _length(values: dict, num_train: int) -> float:
+    """Returns the length of training in epochs, a fraction with --steps."""
     if "steps" not in values:
         return values["epochs"]
-    return math.ceil(
-        values["steps"] / math.ceil(num_train / values["batch_size"])
-    )
+    return values["steps"] / math.ceil(num_train / values["batch_size"])

@@ -425,11 +425,6 @@ def check_backend(folder: pathlib.Path, name: str) -> None:
         backend.check_same(name, original)
 
 
-def load_run(name: str, runs_dir: str = DEFAULTS["runs_dir"]) -> Run:
-    """Returns a run by name, prefix, folder or `last`, for notebooks."""
-    return RunStore(runs_dir).find(name)
-
-
 def run_id_in(path: pathlib.Path) -> str:
     """Returns the `run_id` in a JSON file, by which runs are ordered.
 

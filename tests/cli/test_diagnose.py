@@ -82,8 +82,9 @@ def test_check_says_ok_or_not_ok_with_numbers(capfd):
 
 def test_check_prints_json(capfd):
     assert main(["check", "--model=lr", "--json"]) == 0
-    rows = json.loads(capfd.readouterr().out)
-    assert rows[0].keys() == {"name", "ok", "text"}
+    found = json.loads(capfd.readouterr().out)
+    assert found["ok"] is True
+    assert found["checks"][0].keys() == {"name", "ok", "text"}
 
 
 def test_a_mistake_is_told_apart_from_what_is_not_ok(answer):

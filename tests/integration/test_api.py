@@ -387,6 +387,37 @@ def test_a_sweep_and_a_varied_option_return_their_results(tmp_path):
     assert len(varied["runs"]) == 2
 
 
+def test_runs_are_varied_in_the_folder_of_their_config(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    config = zoo.TrainConfig(
+        model="lr", steps=4, summaries=("none",), runs_dir="elsewhere"
+    )
+    zoo.vary(config, l2=[0.0, 0.1], verbose=False)
+    assert len(zoo.list_runs("elsewhere")) == 2
+    assert not Path("runs").exists()
+
+
+def test_groups_refuse_what_they_cannot_take(tmp_path):
+    options = {"steps": 4, "runs_dir": str(tmp_path)}
+    with pytest.raises(UserError, match="takes data by name or as arrays"):
+        zoo.sweep("lr", Dataset.from_arrays(*arrays(60)), **options)
+    with pytest.raises(UserError, match="did you mean dropout"):
+        zoo.vary(zoo.TrainConfig(), dropuot=[0.1, 0.2], **options)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_data_and_a_dataset_are_not_evaluated_together(trained):
+    with pytest.raises(UserError, match="give one of them"):
+        zoo.evaluate(trained, data=arrays(60), dataset="mnist")
+
+
+def test_the_model_is_by_default_that_of_the_weights(tmp_path):
+    runs = {"runs_dir": str(tmp_path)}
+    first = zoo.train("lr", "digits", **runs, **QUICK)
+    again = zoo.train(weights=first.name, data="digits", **runs, **QUICK)
+    assert again.config.model == "lr"
+
+
 def test_suites_are_listed_and_others_refused(tmp_path):
     listed = zoo.reproduce()
     assert "seconds" in listed["lecture"] and "recipes: " in str(listed)

@@ -24,7 +24,7 @@ from pathlib import Path
 
 import zoo
 from zoo import backend
-from zoo.console import activities, show_activity
+from zoo.console import activities, format_bytes, show_activity
 from zoo.data.datasets import DATASETS
 from zoo.errors import UserError
 
@@ -368,7 +368,7 @@ def check_runs_dir(runs: Path) -> Finding:
     except OSError as error:
         return Finding(f"{_short(runs)}/: {error.strerror}", remedy, True)
     free = shutil.disk_usage(existing).free
-    text = f"{_short(runs)}/ is writable, {free / 2**30:.1f} GB are free"
+    text = f"{_short(runs)}/ is writable, {format_bytes(free)} are free"
     if free < MIN_FREE_BYTES:
         return Finding(text, remedy, True)
     return Finding(text)

@@ -262,9 +262,9 @@ def run_datasets(argv: list[str]) -> int:
 
 
 def _dataset_record(source: DatasetInfo) -> dict:
-    hidden = ("reader", "builder", "address")
     record = dataclasses.asdict(source)
-    return {key: value for key, value in record.items() if key not in hidden}
+    del record["reader"]
+    return record
 
 
 def _dataset_row(source: DatasetInfo) -> tuple[str, ...]:

@@ -128,7 +128,7 @@ def read(argv: list[str]) -> SweepFlags | None:
     """Reads the flags, recipes and runs that a command line names.
 
     Returns:
-        What they ask for; `None` if help was flags for and shown.
+        What they ask for; `None` if help was asked for and shown.
 
     Raises:
         UserError: a value that no sweep can have.

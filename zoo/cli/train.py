@@ -15,6 +15,7 @@ from zoo.config import BOOL, DEFAULTS, OPTIONS, TrainConfig
 from zoo.data.datasets import check_path
 from zoo.errors import UserError, join_and
 from zoo.resolve import resolve_names
+from zoo.results import checks_result
 from zoo.run_store import RunStore, describe_parent
 from zoo.runs import Run
 from zoo.tuning.varied_option import (
@@ -291,23 +292,6 @@ def run_check(argv: list[str]) -> int:
     with redirect_stderr():
         from zoo.training import sanity_checks
 
-        answers = sanity_checks.check(config)
-    if command.values.json:
-        rows = [dataclasses.asdict(answer) for answer in answers]
-        print(json.dumps(rows, indent=1))
-    else:
-        print(_format_checks(answers))
-    return 0 if all(answer.ok for answer in answers) else NOT_OK
-
-
-def _format_result(ok: bool) -> str:
-    return f"{'ok' if ok else 'not ok':<7}"
-
-
-def _format_checks(answers: list) -> str:
-    """Returns a line for each check: its name, `ok` or `not ok`, its number."""
-    width = max(len(answer.name) for answer in answers)
-    return "\n".join(
-        f"{answer.name:<{width}} {_format_result(answer.ok)} {answer.text}"
-        for answer in answers
-    )
+        result = checks_result(sanity_checks.check(config))
+    print(json.dumps(result, indent=1) if command.values.json else result)
+    return 0 if result["ok"] else NOT_OK

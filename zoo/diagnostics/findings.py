@@ -354,12 +354,28 @@ def longer(stats: RunStats, factor: float = 2) -> tuple[str, Changes]:
     return "longer training", {option: length and round(factor * length)}
 
 
-def scaled_learning_rate(
-    stats: RunStats, factor: float, most: float = 1.0
-) -> Changes:
-    """Returns the change of the learning rate by a factor, up to a limit."""
+MAX_LEARNING_RATE = 1.0  # more is not proposed
+SAFE_LEARNING_RATE = 0.01  # hardly any recipe diverges with it
+
+
+def scaled_learning_rate(stats: RunStats, factor: float) -> Changes:
+    """Returns the change of the learning rate by a factor, up to a limit.
+
+    There is none where the limit is not above a rate that is to rise.
+    """
     value = stats.config.get("learning_rate")
-    return {"learning_rate": value and one_digit(min(value * factor, most))}
+    if not value:
+        return {"learning_rate": value}
+    scaled = one_digit(min(value * factor, MAX_LEARNING_RATE))
+    if factor > 1 and scaled <= value:
+        return {}
+    return {"learning_rate": scaled}
+
+
+def safer_learning_rate(rate: float) -> float:
+    """Returns a lower learning rate for a training that diverged."""
+    # A tenth of an absurd rate is absurd still.
+    return one_digit(min(rate / 10, SAFE_LEARNING_RATE))
 
 
 COLUMNS = 80

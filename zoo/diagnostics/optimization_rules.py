@@ -14,6 +14,7 @@ from zoo.diagnostics.findings import (
     one_digit,
     option_value,
     propose,
+    safer_learning_rate,
     scaled_learning_rate,
     tag,
 )
@@ -32,7 +33,6 @@ MIN_UPDATE_RATIO, MAX_UPDATE_RATIO = 3e-5, 0.05
 
 LOSS_EXPLOSION_FACTOR = 3.0  # loss of an epoch over that at initialization
 NORM_GROWTH_FACTOR = 20.0  # norm of a hidden layer's weights over its initial
-SAFE_LEARNING_RATE = 0.01  # hardly any recipe diverges with it
 TYPICAL_MOMENTUM = 0.9
 MAX_MOMENTUM = 0.98  # averages over 50 steps
 SEVERE_CLIPPING_FACTOR = 10.0  # norm of the gradient over `clip_norm`
@@ -353,6 +353,7 @@ def learning_rate_too_low(stats: RunStats) -> Finding | None:
         propose(
             stats,
             ("a higher learning rate", scaled_learning_rate(stats, factor)),
+            otherwise="normalization, or another initializer",
         ),
     )
 
@@ -405,14 +406,9 @@ def _smaller_steps(stats: RunStats) -> list[tuple[str, Changes]]:
     proposals = []
     if (stats.config.get("momentum") or 0) > MAX_MOMENTUM:
         proposals.append(("a typical momentum", {"momentum": TYPICAL_MOMENTUM}))
-    # A tenth of an absurd learning rate is absurd still.
-    proposals.append(
-        (
-            "a lower learning rate",
-            scaled_learning_rate(stats, 0.1, most=SAFE_LEARNING_RATE),
-        )
-    )
-    return proposals
+    rate = stats.config.get("learning_rate")
+    lower = {"learning_rate": rate and safer_learning_rate(rate)}
+    return [*proposals, ("a lower learning rate", lower)]
 
 
 def equal_units(stats: RunStats) -> Finding | None:

@@ -111,9 +111,15 @@ class Throughput:
         self._config = config
         self.is_compiled = False
 
-    def start(self, batch: int) -> None:
-        """Starts at a batch of an epoch."""
-        self._start = self._mark = self._end = time.perf_counter()
+    def start(self, batch: int, earlier: float = 0.0) -> None:
+        """Starts at a batch of an epoch.
+
+        Args:
+            batch: training steps that were made in this epoch.
+            earlier: seconds that they took.
+        """
+        self._mark = self._end = time.perf_counter()
+        self._start = self._mark - earlier
         self._mark_batch = self._batch = batch
         self._is_running = True
 
@@ -247,6 +253,7 @@ class Session:
         shape = (0, *dataset.input_shape)
         in_memory = rows_per_chunk(MAX_SUMMARY_BYTES, shape, item_bytes=4)
         size = min(MAX_SUMMARY_EXAMPLES, in_memory)
+        size = max(size, len(self.batch.labels))
         batch = SummaryBatch.draw(dataset, self.config.seed, size)
         return batch.images, batch.labels
 
@@ -292,7 +299,7 @@ class StepCounter(RunCallback):
         else:
             state.window = {"batch": 0, "loss": 0.0, "accuracy": 0.0}
         self._first = state.batch
-        session.throughput.start(state.batch)
+        session.throughput.start(state.batch, state.epoch_seconds)
 
     def on_train_batch_end(self, batch, logs=None):
         """Counts the steps of one execution."""
@@ -417,8 +424,10 @@ class History(RunCallback):
         }
 
     def _write_row(self, train: Logs, val: Logs | None) -> None:
-        state, seconds = self.state, self.session.throughput.seconds
+        state = self.state
+        seconds = self.session.throughput.seconds
         state.seconds += seconds
+        state.epoch_seconds = 0.0
         state.rows.append(
             {
                 "epoch": state.epoch,
@@ -584,6 +593,7 @@ class SaveCheckpoint(RunCallback):
         is_due = session.passed(self.config.checkpoint_every)
         if not is_epoch_end and (is_due or session.stop.requested):
             session.sync(self.model)
+            state.epoch_seconds = session.throughput.seconds
             self._save()
 
     def on_epoch_end(self, epoch, logs=None):

@@ -82,7 +82,8 @@ class TrainState:
         best: The best epoch so far.
         lowest_val_loss: Lowest validation loss so far, for early stopping.
         epochs_without_improvement: Epochs since `lowest_val_loss`.
-        seconds: Seconds of training, over all sessions.
+        seconds: Seconds of training in the finished epochs, over all sessions.
+        epoch_seconds: The same of the epoch after those.
         wall_seconds: Seconds of all sessions, validation and summaries
             included.
         window: Sums since the last point of the training curves: examples,
@@ -102,6 +103,7 @@ class TrainState:
     lowest_val_loss: float = math.inf
     epochs_without_improvement: int = 0
     seconds: float = 0.0
+    epoch_seconds: float = 0.0
     wall_seconds: float = 0.0
     window: dict[str, float] = dataclasses.field(default_factory=dict)
     rows: list[dict[str, Any]] = dataclasses.field(default_factory=list)

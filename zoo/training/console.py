@@ -29,7 +29,13 @@ from zoo.console import (
 from zoo.data import Dataset
 from zoo.data.arrays import dark_pixels_warning
 from zoo.diagnostics import diagnose
-from zoo.diagnostics.findings import INFO, Finding, RunStats, headline
+from zoo.diagnostics.findings import (
+    INFO,
+    Finding,
+    RunStats,
+    headline,
+    safer_learning_rate,
+)
 from zoo.errors import Diverged, join_and
 from zoo.resolve import LARGE_DATASET
 from zoo.runs import Run
@@ -53,7 +59,6 @@ KEPT_FOR_WEIGHTS = {
     *("dataset", "data_dir", "group_by", "classes", "skip_unreadable"),
     *("val_fraction", "fold", "train_examples", "resize", "runs_dir"),
 }
-SAFE_LEARNING_RATE = 0.01  # with which hardly any recipe diverges
 PRINTED_OPTIONS = (
     "schedule", "schedule_epochs", "schedule_factor", "warmup_epochs",
     "momentum", "weight_decay", "clip_norm", "loss", "label_smoothing",
@@ -350,8 +355,7 @@ def divergence(error: Diverged, run: Run, rate: float) -> str:
     kept = "there was no checkpoint yet"
     if saved := Checkpoints(run.path / "checkpoints").load_state():
         kept = f"the checkpoint after step {saved.step:,} is kept"
-    # A tenth of an absurd rate is absurd still.
-    lower = float(f"{min(rate / 10, SAFE_LEARNING_RATE):.1g}")
+    lower = safer_learning_rate(rate)
     target = Target.of(run)
     advice = f"learning_rate={lower} on the same model and data"
     if not target.from_python:

@@ -13,6 +13,7 @@ from zoo.commands import Target
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.console import pluralize
 from zoo.data import Dataset
+from zoo.diagnostics.findings import safer_learning_rate
 from zoo.errors import UserError
 from zoo.io import remove_temporary_files
 from zoo.models import plugins
@@ -31,7 +32,7 @@ from zoo.training.console import TrainingConsole
 
 if TYPE_CHECKING:
     from zoo.resolve import ResolvedConfig
-    from zoo.training.fit import Callbacks
+    from zoo.training.fit import Callbacks, UserCallbacks
     from zoo.training.process_group import ProcessGroup
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
@@ -70,9 +71,7 @@ def resume(
     """
     from zoo.training import callbacks as run_callbacks
     from zoo.training import replica, results, transfer
-    from zoo.training.fit import UserCallbacks
     from zoo.training.process_group import SINGLE_PROCESS
-    from zoo.training.setup import prepare
     from zoo.training.train import complete
 
     console, group = console or TrainingConsole(), group or SINGLE_PROCESS
@@ -89,25 +88,19 @@ def resume(
             complete_files(run)
             if not lacks_report:
                 return run
-        if dataset is None:
-            run.check_data()
-        backend.check_same(run.name, run.resolved["machine"]["backend"])
         lost = [] if state is None else check_checkpoint(run, state)
-        saved = checkpoints.load_callbacks() if state else None
-        user_callbacks = UserCallbacks(callbacks, saved, console.print)
-        setup = prepare(
+        setup, user_callbacks = _set_up_again(
+            run,
             config_of(run, devices),
             dataset,
-            console.extracting,
-            run.resolved if state else None,
-            user_callbacks.use_batches,
+            callbacks,
+            console,
+            checkpoints if state else None,
         )
         setup = _renamed(setup, run.config.run_name)
-        user_callbacks.check(setup)
         if setup.transferred:
             transfer.check_same(setup.transferred, run)
         check_same_config(run, setup)
-        check_same_data(run, setup)
         replica.assert_same_config(
             group, setup, results.describe_setup(setup, None)
         )
@@ -139,6 +132,47 @@ def resume(
         return complete(
             setup, run, state, console, user_callbacks, until_epoch, stop, group
         )
+
+
+def _set_up_again(
+    run: Run,
+    config: TrainConfig,
+    dataset: Dataset | None,
+    callbacks: Callbacks,
+    console: TrainingConsole,
+    checkpoints: Checkpoints | None,
+) -> tuple[TrainSetup, UserCallbacks]:
+    """Prepares the training of a run again; writes nothing.
+
+    Args:
+        run: that is continued.
+        config: to continue with.
+        dataset: the user's own data, if the run was made with such.
+        callbacks: those of the user.
+        console: where to print.
+        checkpoints: of the run; `None` if it starts over.
+
+    Raises:
+        UserError: the data, the model or the backend are not those of the run.
+    """
+    from zoo.training.fit import UserCallbacks
+    from zoo.training.setup import prepare
+
+    if dataset is None:
+        run.check_data()
+    backend.check_same(run.name, run.resolved["machine"]["backend"])
+    saved = checkpoints.load_callbacks() if checkpoints else None
+    user_callbacks = UserCallbacks(callbacks, saved, console.print)
+    setup = prepare(
+        config,
+        dataset,
+        console.extracting,
+        run.resolved if checkpoints else None,
+        user_callbacks.use_batches,
+    )
+    user_callbacks.check(setup)
+    check_same_data(run, setup)
+    return setup, user_callbacks
 
 
 def _print_restored(
@@ -200,30 +234,18 @@ def extend(
     """
     from zoo.training import callbacks as run_callbacks
     from zoo.training import results
-    from zoo.training.fit import UserCallbacks
-    from zoo.training.setup import prepare
     from zoo.training.train import complete
 
     console = console or TrainingConsole()
     checkpoints = Checkpoints(run.path / "checkpoints")
     state = _state_to_extend(run, checkpoints, epochs)
-    backend.check_same(run.name, run.resolved["machine"]["backend"])
-    if dataset is None:
-        run.check_data()
     config = config_of(run, devices).replace(epochs=epochs)
-    saved = checkpoints.load_callbacks()
-    user_callbacks = UserCallbacks(callbacks, saved, console.print)
-    setup = prepare(
-        config,
-        dataset,
-        console.extracting,
-        run.resolved,
-        user_callbacks.use_batches,
+    setup, user_callbacks = _set_up_again(
+        run, config, dataset, callbacks, console, checkpoints
     )
-    user_callbacks.check(setup)
-    check_same_data(run, setup)
     checkpoints.restore_last(setup.model)
     resolved = results.describe_setup(setup, describe_parent(config, run))
+    resolved["weights"] = run.resolved["weights"]
     resolved["run_id"] = state.run_id = new_id()
     new = RunStore(config.runs_dir).create(
         None,
@@ -310,9 +332,10 @@ def check_resumable(
     if lacks_report or _lacks_checksums(run):
         return True
     if status == "diverged":
+        rate = run.resolved["config"]["learning_rate"]
         raise UserError(
             f"{run.name} diverged and would do so again; try a lower learning "
-            f"rate, {_again(run, 'learning_rate', _lower(run))}."
+            f"rate, {_again(run, 'learning_rate', safer_learning_rate(rate))}."
         )
     span = "steps" if run.config.steps else "epochs"
     length = run.resolved["config"][span]
@@ -361,11 +384,6 @@ def _load_state(
         if corrupt or run.metrics.get("status") not in ENDED:
             raise
         return None
-
-
-def _lower(run: Run) -> float:
-    rate = run.resolved["config"]["learning_rate"]
-    return float(f"{min(rate / 10, 0.01):.1g}")
 
 
 def _longer(run: Run, span: str, length: int) -> str:

@@ -153,6 +153,9 @@ def check_overfitting(model: UntrainedModel) -> CheckResult:
     rate = model.setup.config.learning_rate
     name = f"overfits {len(model.labels)} examples"
     trained.optimizer.learning_rate = Constant(rate)
+    if model.setup.config.lookahead_every:
+        # Lookahead's fraction rises to the end of training, which is not here.
+        trained.optimizer.total_steps = 10 * MAX_STEPS
     started = time.perf_counter()
     steps = 0
     while steps < MAX_STEPS:

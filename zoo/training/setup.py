@@ -158,18 +158,10 @@ def prepare(
     batch_norm.check(model, resolved)
     data_parallel.check_model_on_devices(devices, model)
     transferred = None
-    if config.weights is not None and started is None:
-        origin = initial_weights.find(
-            config.weights, config.runs_dir, config.model
+    if started is None:
+        transferred = _initialize(
+            model, resolved, dataset, statistics, whose, progress
         )
-        transferred = transfer.copy_weights(
-            model, resolved, dataset, origin, whose
-        )
-        transferred = transfer.fit_head(
-            model, resolved, dataset, statistics, transferred, progress
-        )
-    elif started is None:
-        adapt(model, resolved, dataset, statistics)
     layers = describe.layer_costs(backbone_of(model))
     multiply_adds = describe.total_costs(layers)["multiply_adds"]
     per_execution = steps_per_execution(
@@ -193,6 +185,25 @@ def prepare(
         precision=number_format,
         transferred=transferred,
         devices=devices,
+    )
+
+
+def _initialize(
+    model: keras.Model,
+    config: ResolvedConfig,
+    dataset: Dataset,
+    statistics: preprocess.Statistics,
+    whose: str,
+    progress: Callable[[int, int], None] | None,
+) -> transfer.Transfer | None:
+    """Gives a model that was just built the weights that it starts from."""
+    if config.weights is None:
+        adapt(model, config, dataset, statistics)
+        return None
+    origin = initial_weights.find(config.weights, config.runs_dir, config.model)
+    transferred = transfer.copy_weights(model, config, dataset, origin, whose)
+    return transfer.fit_head(
+        model, config, dataset, statistics, transferred, progress
     )
 
 

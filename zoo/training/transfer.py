@@ -176,8 +176,8 @@ def fit_head(
     vector = body.get_layer(FEATURES).output
     trunk = keras.Model(body.inputs, vector)
     image = keras.Input(model.input_shape[1:], name="image")
-    (node,) = body._inbound_nodes
-    entrance = keras.Model(model.inputs, node.input_tensors[0])
+    # What is before the network, without the network.
+    entrance = keras.Model(model.inputs, model.layers[-2].output)
     trainable = {layer: layer.trainable for layer in body.layers}
     extractor = Extractor(
         transferred.run,
@@ -199,11 +199,11 @@ def fit_head(
     classifier.compile(
         keras.optimizers.Adam(rate), minimized_loss(config, dataset)
     )
-    frozen = head.trainable
+    was_trainable = head.trainable
     head.trainable = True
     for epoch in range(config.head_epochs):
         classifier.fit(batches.epoch(epoch), shuffle=False, verbose=0)
-    head.trainable = frozen
+    head.trainable = was_trainable
     return dataclasses.replace(transferred, head_epochs=config.head_epochs)
 
 

@@ -80,3 +80,13 @@ def test_predictions_are_written_as_a_table(finished, tmp_path, capsys):
     assert main([*words, "--out=p.csv"]) == 2
     assert "exists already" in capsys.readouterr().err
     assert main([*words, "--out=p.txt"]) == 2
+
+
+def test_it_knows_the_weights_it_began_with_and_can_be_resumed(finished):
+    options = {**ASKED, "weights": finished.name, "learning_rate": 0.01}
+    begun = zoo.train("lr", epochs=1, **options)
+    extended = zoo.resume(begun, epochs=2, verbose=False)
+    assert extended.resolved["weights"] == begun.resolved["weights"]
+    (extended.path / "metrics.json").unlink()  # as if it had been killed
+    again = zoo.resume(extended, verbose=False)
+    assert len(again.history) == 2

@@ -103,6 +103,15 @@ def test_full_batch_takes_all_images():
     assert fill(batch_size="full").batch_size == 1000
 
 
+@pytest.mark.parametrize("steps", [3, 9, 40])
+def test_a_step_schedule_falls_at_the_same_fractions_of_steps(steps):
+    # 1000 examples are 16 batches of 64.
+    asked = TrainConfig(schedule="step", steps=steps, batch_size=64)
+    filled = resolve.apply_recipe(asked, {"optimizer": "sgd"}, data_of(1000))
+    found = [epochs * 16 / steps for epochs in filled.schedule_epochs]
+    assert found == pytest.approx([0.5, 0.75])
+
+
 def test_steps_replace_the_recipe_epochs():
     filled = fill(steps=40)
     assert filled.steps == 40

@@ -121,3 +121,15 @@ def test_nothing_is_written(tmp_path, monkeypatch):
         "blank images",
     ]
     assert os.listdir(tmp_path) == []
+
+
+def test_lookahead_is_not_at_its_end_while_examples_are_memorized():
+    own = trial(
+        model="mlp",
+        optimizer="nesterov",
+        learning_rate=0.03,
+        lookahead_every=5,
+        epochs=1,
+        batch_size=1000,
+    )
+    assert sanity_checks.check_overfitting(own).ok
