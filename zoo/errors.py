@@ -58,6 +58,8 @@ FULL_DISK = (
     getattr(errno, "EDQUOT", errno.ENOSPC),
 )
 
+DASHES = "\u2013\u2014\u2212"  # as text processors write a hyphen
+
 # Backends raise the same kinds for other errors, too.
 _NO_MEMORY = re.compile(
     "RESOURCE_EXHAUSTED|out of memory|OOM when allocating|failed to allocate"

@@ -18,7 +18,10 @@ def shown(capsys, *argv):
     return captured.out
 
 
-@pytest.mark.parametrize("asked", [[], ["--help"], ["-h"], ["help"]])
+@pytest.mark.parametrize(
+    "asked",
+    [[], ["--help"], ["-h"], ["help"], ["help", "help"], ["help", "--help"]],
+)
 def test_the_overview_names_every_verb(capsys, asked):
     text = shown(capsys, *asked)
     assert re.findall(r"^  (\w+)  ", text, re.MULTILINE) == list(VERBS)

@@ -25,7 +25,7 @@ from zoo.config import (
     format_option,
     parse_option,
 )
-from zoo.errors import UserError, close_matches
+from zoo.errors import DASHES, UserError, close_matches
 from zoo.recipes import LENGTHS, read_flagfiles
 from zoo.summaries import registry
 
@@ -36,9 +36,6 @@ DATA_DIR = (
     "where the data are, if they were moved: the PATH of folder:, npz:, csv: "
     "and points:, else the folder of tensorflow-datasets"
 )
-
-
-DASHES = "\u2013\u2014\u2212"  # as text processors write a hyphen
 
 
 @dataclasses.dataclass(frozen=True)

@@ -18,6 +18,7 @@ from zoo.cli.output import (
 )
 from zoo.console import escape, expand_commands, redirect_status
 from zoo.errors import (
+    DASHES,
     Diverged,
     Interrupted,
     Lost,
@@ -117,7 +118,7 @@ def main(argv: list[str] | None = None) -> int:
 def _answered(argv: list[str]) -> int:
     """Runs a command; errors become an exit code and a sentence."""
     try:
-        if not argv or argv in (["help"], *([word] for word in HELP)):
+        if set(argv) <= {"help", *HELP}:
             print(overview())
             return DONE
         if argv[0] in ("--version", "-V", "version"):
@@ -186,6 +187,8 @@ def _with_underscores(argv: list[str]) -> list[str]:
 
 def _run(verb: str, argv: list[str]) -> int:
     argv = _with_underscores(argv)
+    if verb.startswith(tuple(DASHES)):
+        verb = f"--{verb.lstrip(DASHES)}"
     if verb == "help" and argv:
         verb, argv = argv[0], ["--help"]
     word = verb.lstrip("-").lower()

@@ -292,15 +292,16 @@ class LabelEncoding:
             UserError: a label is of no class of the training labels.
         """
         if names is not None:
-            y = _as_names(y, names, what)
+            y = _as_names(y, [str(name).strip() for name in names], what)
         if is_one_hot(y) and y.shape[1] == len(self.values):
             return y.argmax(axis=1).astype(np.int32)
         flat = _flat_labels(y, what)
         known = self.values
         is_text = flat.dtype.kind == "U"
         if is_text != (known.dtype.kind == "U"):
-            if is_text and np.isin(flat, self.class_names).any():
-                known = np.array(self.class_names)
+            class_names = np.char.strip(np.array(self.class_names, str))
+            if is_text and np.isin(flat, class_names).any():
+                known = class_names
             else:
                 kinds = ("numbers", "text")
                 raise UserError(

@@ -303,17 +303,29 @@ def _frame_rows(frame: Any, split_name: str | None) -> list[dict[str, Any]]:
             )
         path = os.path.expanduser(os.fspath(row["path"]))
         row["path"] = os.path.abspath(path)
-        label = row["label"]
-        if isinstance(label, (float, np.floating)) and label == int(label):
-            row["label"] = int(label)
+        row["label"] = _label(row["label"], number)
         if split_name is not None:
             row["split"] = split_name
         rows.append(row)
     return rows
 
 
+def _label(label: Any, number: int) -> Any:
+    """Returns a label, a whole number where pandas made it a float."""
+    if isinstance(label, (float, np.floating)) and np.isfinite(label):
+        return int(label) if label == int(label) else label
+    if np.ndim(label) or isinstance(label, (float, np.floating)):
+        raise UserError(
+            f"row {number} of the DataFrame has the label {label!r:.60}; give "
+            "text or a whole number."
+        )
+    return label
+
+
 def _is_missing(cell: Any) -> bool:
     """Whether a cell is None, NaN or pandas's NA, as missing values are."""
+    if np.ndim(cell):
+        return False
     try:
         return cell is None or bool(cell != cell)
     except TypeError:  # the truth of NA is not known

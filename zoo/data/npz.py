@@ -11,6 +11,7 @@ which does not compress: they are memory-mapped where they are.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import math
 import os
@@ -106,18 +107,41 @@ def _standard_keys(
 ) -> tuple[dict[str, np.ndarray], set[str]]:
     """Renames arrays such as `X_valid` to `x_val`.
 
+    Where several would have the same name, as `x_val` and `X_dev`, those are
+    taken that have images and labels.
+
     Returns:
         The arrays, and keys of others that would have the same name.
     """
+    kinds = collections.defaultdict(set)
+    for key in arrays:
+        kinds[_split_word(key)].add(_standard_key(key))
+
+    def order(key: str) -> tuple:
+        word = _split_word(key)
+        is_other = word in SPLIT_OF_WORD  # a word for the word of the keys
+        return -len(kinds[word]), is_other, word, key != key.lower(), key
+
     found, unused = {}, set()
-    for key in sorted(arrays, key=lambda key: (key != key.lower(), key)):
-        parts = re.split("(_)", key.lower())
-        name = "".join(SPLIT_OF_WORD.get(part, part) for part in parts)
+    for key in sorted(arrays, key=order):
+        name = _standard_key(key)
         if name in found:
             unused.add(key)
         else:
             found[name] = arrays[key]
     return found, unused
+
+
+def _standard_key(key: str) -> str:
+    """Returns the key that is meant: `x_val` for `X_valid`."""
+    parts = re.split("(_)", key.lower())
+    return "".join(SPLIT_OF_WORD.get(part, part) for part in parts)
+
+
+def _split_word(key: str) -> str:
+    """Returns what a key calls its split: `valid` of `X_valid`, or ""."""
+    words = {*SPLIT_OF_WORD, TRAIN, VAL, TEST}
+    return next((p for p in key.lower().split("_") if p in words), "")
 
 
 def _find_keys(

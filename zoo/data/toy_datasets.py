@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import csv
 import dataclasses
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -235,20 +236,23 @@ def read_points_file(request: ReadRequest) -> DatasetReader:
     if _is_index(header, points):
         points = points[:, 1:]
         notes = (
-            f"the first column of {path} counts the rows; it is left out.",
+            f"the first column of {path} numbers the rows; it is left out.",
         )
     reader = reader_in_memory({TRAIN: Split(points, labels)}, names)
     return dataclasses.replace(reader, notes=lambda: notes)
 
 
 def _is_index(header: list[str], points: np.ndarray) -> bool:
-    """Whether the first column is the index that pandas writes."""
-    return (
-        bool(header)
-        and not header[0].strip()
-        and points.shape[1] > 1
-        and np.array_equal(points[:, 0], np.arange(len(points)))
-    )
+    """Whether the first column is the index that pandas writes.
+
+    In any order, and of some rows alone, as a split into parts leaves it.
+    """
+    if not header or points.shape[1] < 2:
+        return False
+    is_unnamed = re.fullmatch(r"|Unnamed: \d+", header[0].strip())
+    numbers = np.unique(points[:, 0])
+    is_number = (numbers >= 0).all() and (numbers == np.rint(numbers)).all()
+    return bool(is_unnamed and is_number and len(numbers) == len(points))
 
 
 def _read_lines(path: Path) -> list[Line]:

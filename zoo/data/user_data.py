@@ -370,13 +370,15 @@ def read_split(
 def _encoding_of(class_names: tuple[str, ...]) -> LabelEncoding:
     """Returns how labels become classes, from the names of the classes.
 
-    Labels are names, or numbers from 0; from 1, if the names are 1 to K. Names
-    that are numbers in another order say nothing about numbers.
+    Labels are names, or numbers from 0; where the names are rising numbers,
+    such as 1 to K or chosen ones, these. Names that are numbers in another
+    order are text that was sorted, and say nothing about numbers.
     """
     values = np.arange(len(class_names))
     if all(name.isascii() and name.isdecimal() for name in class_names):
-        first = _first_of(class_names)
-        values = np.array(class_names) if first is None else values + first
+        numbers = [int(name) for name in class_names]
+        is_rising = numbers == sorted(set(numbers))
+        values = np.array(numbers if is_rising else class_names)
     return LabelEncoding(class_names, values)
 
 

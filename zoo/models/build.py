@@ -271,32 +271,57 @@ def replace_layers(
     return copy
 
 
-# Of a layer's config, what says nothing about what it computes.
-NAMELESS = ("name", "seed", "seed_generator", "build_config", "module")
+# Of a model's config, what says nothing about what it computes.
+NAMELESS = {
+    *("name", "seed", "seed_generator", "build_config", "module"),
+    *("shared_object_id", "compile_config"),
+}
 
 
 def architecture_digest(model: keras.Model) -> str:
-    """Returns the SHA-256 of the layers of a model, whatever they are called.
+    """Returns the SHA-256 of what a model computes, whatever is called how.
 
-    Two models of a user may have the same name; the digest tells them apart.
+    Layers and operations count with their options and their inputs. Two models
+    of a user may have the same name; the digest tells them apart.
     """
-    from zoo.models.user_models import all_layers
+    import keras
 
-    content = [
-        [type(layer).__name__, _without_names(layer.get_config())]
-        for layer in all_layers(model)
-    ]
-    text = json.dumps(content, sort_keys=True, default=str)
+    config = keras.saving.serialize_keras_object(model)
+    text = json.dumps(
+        _without_names(config, {}),
+        sort_keys=True,
+        # An address in memory would differ from process to process.
+        default=lambda value: type(value).__name__,
+    )
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def _without_names(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        kept = {k: v for k, v in value.items() if k not in NAMELESS}
-        return {str(k): _without_names(v) for k, v in kept.items()}
+def _without_names(value: Any, places: Mapping[str, int]) -> Any:
+    """Returns a config with the places of layers for their names.
+
+    Args:
+        value: The config, or a part of it.
+        places: Of the layers of the model around it, by name.
+    """
     if isinstance(value, list | tuple):
-        return [_without_names(item) for item in value]
-    return value
+        value = [_without_names(item, places) for item in value]
+        # `[name, node, tensor]`, as inputs of a layer are written
+        is_input = (
+            len(value) == 3 and isinstance(value[0], str) and value[0] in places
+        )
+        return [places[value[0]], *value[1:]] if is_input else value
+    if not isinstance(value, Mapping):
+        return value
+    if isinstance(value.get("layers"), list):
+        places = {
+            layer.get("name") or layer["config"].get("name"): place
+            for place, layer in enumerate(value["layers"])
+        }
+    return {
+        str(key): _without_names(item, places)
+        for key, item in value.items()
+        if key not in NAMELESS
+    }
 
 
 def inner_layers(layer: keras.Layer) -> Iterator[keras.Layer]:

@@ -23,6 +23,8 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError, close_matches, is_out_of_memory
+from zoo.run_store import RunStore
+from zoo.runs import Run
 
 GROUP = "zoo.models"
 SUFFIX = ".py:"
@@ -118,6 +120,32 @@ def _line_of(error: Exception, file: Path) -> str:
             lines.append(trace.tb_lineno)
         trace = trace.tb_next
     return f", line {lines[-1]}," if lines else ""
+
+
+def is_unchanged(run: Run) -> bool:
+    """Whether the file of a run's model, if it has one, is as it was."""
+    return run.resolved.get("model_file_sha256") == file_digest(
+        run.config.model
+    )
+
+
+def check_unchanged(folder: Path, name: str) -> None:
+    """Raises `UserError` if the model of a group's runs was changed since.
+
+    Args:
+        folder: of runs that belong together, such as those of a sweep.
+        name: of that folder, for the error.
+    """
+    for run in RunStore(str(folder)).runs():
+        try:
+            is_same = is_unchanged(run)
+        except (UserError, KeyError, TypeError):
+            continue  # corrupt, which other readers report
+        if not is_same:
+            raise UserError(
+                f"{run.config.model} was changed since {name} was started; "
+                "choose another name for runs of the new model."
+            )
 
 
 def file_digest(name: str) -> str | None:

@@ -231,9 +231,10 @@ def _of_subclass(
     inputs = keras.Input(input_shape)
     has_training = "training" in inspect.signature(built.call).parameters
     try:
-        outputs = built.call(inputs)
+        model = keras.Model(inputs, built.call(inputs), name=built.name)
         if has_training:
             in_training = built.call(inputs, training=True)
+            other = keras.Model(inputs, in_training)
     except Exception as error:  # whatever a call of the user's own raises
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise UserError(
@@ -241,9 +242,7 @@ def _of_subclass(
             f"be traced ({type(error).__name__}: {reason}); use layers and "
             "keras.ops in it, or return keras.Model(inputs, outputs)."
         ) from error
-    model = keras.Model(inputs, outputs, name=built.name)
     if has_training:
-        other = keras.Model(inputs, in_training)
         same = [type(o) for o in model.operations] == [
             type(o) for o in other.operations
         ]

@@ -81,7 +81,9 @@ def to_hparam(value: Any) -> bool | float | str:
     """Returns the value of an option in a type of TensorBoard."""
     if isinstance(value, bool | int | float):
         return value
-    return ", ".join(map(str, value)) if isinstance(value, tuple) else value
+    if isinstance(value, list | tuple):
+        return ", ".join(map(str, value))
+    return str(value)
 
 
 def start(values: dict[str, bool | float | str]) -> Summary:

@@ -29,7 +29,7 @@ from zoo.training.model import inference_model
 from zoo.training.setup import TrainSetup, attach_extractor
 
 Callbacks: TypeAlias = (
-    "keras.callbacks.Callback | Iterable[keras.callbacks.Callback]"
+    "keras.callbacks.Callback | Iterable[keras.callbacks.Callback] | None"
 )
 ASSIGNING = (
     keras.callbacks.ReduceLROnPlateau,
@@ -260,9 +260,10 @@ class UserCallbacks:
         saved: dict[str, np.ndarray] | None = None,
         print_fn: Callable[[str], None] = print,
     ):
-        if isinstance(callbacks, keras.callbacks.Callback):
-            callbacks = [callbacks]
-        self.callbacks = list(callbacks)
+        if callbacks is None:
+            callbacks = []
+        is_several = isinstance(callbacks, Iterable)
+        self.callbacks = list(callbacks) if is_several else [callbacks]
         self.continued: list[keras.callbacks.Callback] = []
         for callback in self.callbacks:
             if not isinstance(callback, keras.callbacks.Callback):

@@ -103,7 +103,7 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
             and setup.random_labels.to_json(),
         },
         "model_options": _model_options(config),
-        "architecture": _architecture(setup),
+        "architecture": architecture(setup),
         "model_from_python": _is_from_python(config.model),
         "features": setup.extractor and setup.extractor.to_json(),
         "weights": setup.transferred and setup.transferred.to_json(),
@@ -128,7 +128,7 @@ def _is_from_python(name: str) -> bool:
     return MODELS.find(name).registered
 
 
-def _architecture(setup: TrainSetup) -> str | None:
+def architecture(setup: TrainSetup) -> str | None:
     """Returns the digest of a user's model; `None` of one of the table."""
     if not MODELS.find(setup.config.model).registered:
         return None

@@ -425,18 +425,24 @@ def task(run: Run, devices: int | str | None) -> dict[str, Any]:
 
 def check_same_data(run: Run, setup: TrainSetup) -> None:
     """Raises `UserError` if what a run was trained on is no longer there."""
+    from zoo.training import results
+
     resolved, source = run.resolved, setup.source
     if resolved["data"]["fingerprint"] != source.fingerprint:
         raise UserError(
             f"the images of {source.name} are not those that "
             f"{run.name} was trained on; it cannot continue with others."
         )
-    if resolved.get("model_file_sha256") != plugins.file_digest(
-        setup.config.model
-    ):
+    if not plugins.is_unchanged(run):
         raise UserError(
             f"{setup.config.model} was changed since {run.name} was started; "
             "it cannot continue with another model."
+        )
+    known = resolved.get("architecture")
+    if known is not None and known != results.architecture(setup):
+        raise UserError(
+            f"{setup.config.model} is not the model that {run.name} was "
+            "trained on; it cannot continue with another."
         )
     drawn = setup.random_labels
     if resolved["data"].get("random_labels") != (drawn and drawn.to_json()):

@@ -22,6 +22,7 @@ from zoo.console import expand_command, pluralize, tensorboard_command
 from zoo.errors import Interrupted, UserError, join_and
 from zoo.evaluation import compare, statistics
 from zoo.io import atomic_write
+from zoo.models import plugins
 from zoo.resolve import resolve_names
 from zoo.run_store import (
     RunStore,
@@ -263,6 +264,7 @@ def extend(known: Multirun, config: MultirunConfig) -> Multirun:
             "another --run_name."
         )
     check_backend(known.group.path, known.group.name)
+    plugins.check_unchanged(known.group.path, known.group.name)
     existing = {
         (repr(spec.value), spec.config.seed): spec for spec in known.specs
     }
@@ -436,6 +438,7 @@ def _is_same(
         and parent.status in ("completed", "stopped_early")
         and statistics.settings(parent) == settings
         and parent.resolved["data"]["fingerprint"] == fingerprint
+        and plugins.is_unchanged(parent)
     )
 
 

@@ -429,10 +429,14 @@ def _over_seeds(summary: dict) -> list[str]:
     )
     lines = [
         f"{start[:1].upper()}{start[1:]}: mean {mean}{unit}, std {std}, median "
-        f"{median}.",
-        f"95% CI of the mean: {_format_ci(summary, row)}{unit} (Student's t). "
-        "It covers the seeds, not the choice of the validation examples.",
+        f"{median}."
     ]
+    if row["low"] is not None:
+        lines.append(
+            f"95% CI of the mean: {_format_ci(summary, row)}{unit} (Student's "
+            "t). It covers the seeds, not the choice of the validation "
+            "examples."
+        )
     return lines
 
 

@@ -42,6 +42,7 @@ from zoo.errors import Interrupted, Lost, UserError
 from zoo.evaluation.statistics import SCORE_LIMITS, seed_stats
 from zoo.evaluation.test_set import EvaluationLog, log_dir, recorded_test_result
 from zoo.io import remove_temporary_files
+from zoo.models import plugins
 from zoo.run_store import RunStore, check_backend, default_name, new_id
 from zoo.runs import RESULT_FILE, SWEEP_FILE, Run, RunWriter, SweepFolder
 from zoo.training.console import TrainingConsole
@@ -323,6 +324,7 @@ def _check_same(folder: SweepFolder, settings: SweepConfig) -> SweepFolder:
             "another --sweep_name."
         )
     check_backend(folder.path, folder.name)
+    plugins.check_unchanged(folder.path, folder.name)
     return folder
 
 

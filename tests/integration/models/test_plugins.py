@@ -92,6 +92,17 @@ def test_a_run_does_not_continue_with_a_changed_file(folder, capsys):
     assert main(["resume", "last"]) == 0
 
 
+def test_a_group_does_not_grow_with_a_changed_file(folder, capsys):
+    words = ["train", "--model=net.py:build", *QUICK, "--run_name=g"]
+    assert main([*words, "--seeds=2"]) == 0
+    (folder / "net.py").write_text(FILE.replace("softmax", "linear"))
+    capsys.readouterr()
+    assert main([*words, "--seeds=3"]) == 2
+    assert "was changed since g was started" in capsys.readouterr().err
+    (folder / "net.py").write_text(FILE)
+    assert main([*words, "--seeds=3"]) == 0
+
+
 @pytest.mark.parametrize(
     ("name", "content", "sentence"),
     [

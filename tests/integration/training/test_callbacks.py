@@ -238,6 +238,12 @@ def test_what_cannot_work_is_refused_and_leaves_nothing(
     assert not folder.exists()
 
 
+def test_no_callbacks_may_be_none_as_in_keras(tmp_path):
+    assert run_with(tmp_path, None).metrics["status"] == "completed"
+    with pytest.raises(UserError, match="pass a list"):
+        run_with(tmp_path, 5)
+
+
 def test_a_callback_without_state_or_not_passed_again_is_named(tmp_path):
     class Stateless(keras.callbacks.Callback):
         pass

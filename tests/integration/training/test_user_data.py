@@ -457,3 +457,33 @@ def test_a_run_on_a_model_of_ones_own_asks_for_it(
     (run.path / "metrics.json").unlink()
     with pytest.raises(zoo.UserError, match=r"zoo.resume\(run, model="):
         zoo.resume(run, verbose=False)
+
+
+def test_a_run_does_not_continue_with_another_model(tmp_path):
+    def make(activation):
+        return keras.Sequential(
+            [
+                keras.Input((6, 6, 1)),
+                layers.Flatten(),
+                layers.Dense(4, activation),
+                layers.Dense(2),
+            ],
+            name="changed",
+        )
+
+    run = train(make("relu"), two_classes(), tmp_path / "runs", epochs=1)
+    again = {"epochs": 2, "verbose": False}
+    with pytest.raises(zoo.UserError, match="not the model that"):
+        zoo.resume(run, model=make("tanh"), **again)
+    assert zoo.resume(run, model=make("relu"), **again).config.epochs == 2
+
+
+def test_chosen_classes_that_are_numbers_are_evaluated_by_these(tmp_path):
+    x, _ = two_classes()
+    y = np.arange(len(x)) % 6
+    run = train("lr", (x, y), tmp_path / "runs", classes=["3", "5"], **QUICK)
+    chosen = np.isin(y, [3, 5])
+    fresh, labels = 255 - x[chosen], y[chosen]
+    found = zoo.evaluate(run, data=(fresh, labels))
+    named = zoo.evaluate(run, data=(fresh, labels.astype(str)))
+    assert found["correct"] == named["correct"]

@@ -203,3 +203,10 @@ def test_a_mistake_is_named_by_its_line_in_the_file(tmp_path):
     name = write(tmp_path, "path,label\n\n0.png,a\n\n1.png,\n", 2)
     with pytest.raises(UserError, match="line 5 of .* has no label"):
         load_dataset(name)
+
+
+@pytest.mark.parametrize("label", [float("inf"), np.array([1, 2]), [0, 1]])
+def test_a_label_that_is_no_class_is_refused(tmp_path, label):
+    frame = Frame(path=paths(tmp_path), label=[0] * 6 + [label] + [1] * 5)
+    with pytest.raises(UserError, match="row 6 .* has the label"):
+        stored(tmp_path, train=frame)

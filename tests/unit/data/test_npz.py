@@ -268,3 +268,15 @@ def test_what_is_not_used_is_told(tmp_path):
     name = save(tmp_path, x=X, y=Y, x_extra=X, sample_weights=np.ones(60))
     (note,) = load_dataset(name).notes
     assert "sample_weights and x_extra besides, which are not used" in note
+
+
+def test_images_and_labels_are_those_of_one_spelling(tmp_path):
+    val = random_images(9, seed=1)
+    name = save(tmp_path, x=X, y=Y, X_dev=val[::-1], X_valid=val, y_valid=Y[:9])
+    data = load_dataset(name)
+    np.testing.assert_array_equal(data.val.images, val)
+    assert "X_dev besides" in data.notes[0]
+    name = save(
+        tmp_path, x=X, y=Y, x_val=val, y_val=Y[:9], X_dev=X[:9], y_dev=Y[:9]
+    )
+    np.testing.assert_array_equal(load_dataset(name).val.images, val)

@@ -118,6 +118,9 @@ def test_the_index_that_pandas_writes_is_no_coordinate(tmp_path):
     path.write_text("\n".join([",x,y,label", *lines]))
     data = load_dataset(f"points:{path}")
     assert data.input_shape == (2,)
-    assert "counts the rows" in data.notes[0]
+    assert "numbers the rows" in data.notes[0]
+    shuffled = "\n".join(["Unnamed: 0,x,y,label", *lines[::-2], *lines[::2]])
+    path.write_text(shuffled)
+    assert load_dataset(f"points:{path}").input_shape == (2,)
     path.write_text("\n".join(["t,x,y,label", *lines]))
     assert load_dataset(f"points:{path}").input_shape == (3,)

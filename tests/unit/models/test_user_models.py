@@ -437,6 +437,14 @@ def differing(input_shape, num_classes):
     return Mine()
 
 
+def without_return(input_shape, num_classes):
+    class Mine(keras.Model):
+        def call(self, inputs):
+            layers.Dense(num_classes)(layers.Flatten()(inputs))
+
+    return Mine()
+
+
 def untraceable(input_shape, num_classes):
     class Mine(keras.Model):
         def call(self, inputs):
@@ -461,6 +469,7 @@ def untraceable(input_shape, num_classes):
         (own_step, "OwnStep, with a train_step"),
         (differing, "if training is true"),
         (untraceable, "cannot be traced"),
+        (without_return, "cannot be traced"),
         (lambda input_shape, num_classes: None, "NoneType"),
         (lambda input_shape: None, "build(input_shape, num_classes"),
         (lambda input_shape, num_classes, units: None, "units"),
