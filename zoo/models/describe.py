@@ -529,7 +529,8 @@ def _source(operation: keras.Operation) -> str:
 def count_multiply_adds(layer: keras.Operation) -> int:
     """Counts multiply-adds for one image: the kernel's size at each place.
 
-    Those of a model inside a model are the sum over its layers.
+    Those of a model inside a model are the sum over its layers, where these
+    have outputs of a known size.
     """
     import keras
     from keras import layers
@@ -545,8 +546,13 @@ def count_multiply_adds(layer: keras.Operation) -> int:
         kernels = [layer.kernel]
     else:
         return 0
-    places = math.prod(layer.output.shape[1:-1])  # H * W; 1 for a vector
-    return places * sum(math.prod(kernel.shape) for kernel in kernels)
+    try:
+        sides = layer.output.shape[1:-1]  # (H, W); empty for a vector
+    except (AttributeError, ValueError):
+        return 0  # of a subclass, whose layers are called out of sight
+    if None in sides:
+        return 0
+    return math.prod(sides) * sum(math.prod(k.shape) for k in kernels)
 
 
 def _count(variables: Iterable[Any]) -> int:

@@ -119,3 +119,25 @@ def test_separable_convolutions_and_models_inside_a_model_count():
     separable = 64 * (9 * 3 + 3 * 5)
     assert count_multiply_adds(inner.layers[-1]) == separable
     assert count_multiply_adds(outer) == separable + 64 * 5 * 2
+
+
+def test_layers_of_unknown_size_inside_a_model_count_nothing():
+    import keras
+    from keras import layers
+
+    from zoo.models.describe import count_multiply_adds
+
+    class Subclass(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.conv = layers.Conv2D(3, 3)
+
+        def call(self, inputs):
+            return self.conv(inputs)
+
+    base = keras.Sequential([keras.Input((None, None, 3)), layers.Conv2D(3, 3)])
+    image = keras.Input((8, 8, 3))
+    for inner in (base, Subclass()):
+        flat = layers.Flatten()(inner(image))
+        outer = keras.Model(image, layers.Dense(2)(flat))
+        assert count_multiply_adds(outer) == 36 * 3 * 2
