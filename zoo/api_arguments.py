@@ -373,6 +373,11 @@ def register(model: Any, name: str | None = None) -> str:
 def _check_model_or_builder(model: Any) -> None:
     import keras
 
+    if isinstance(model, keras.Sequential) and not model.layers:
+        raise UserError(
+            f"{model.name} has no layers; add some, at its end "
+            "layers.Dense(num_classes)."
+        )
     is_layer = isinstance(model, keras.Layer)
     if isinstance(model, keras.Model) or callable(model) and not is_layer:
         return
@@ -413,6 +418,7 @@ class _Cloner:
         import keras
 
         from zoo.models import user_models
+        from zoo.models.layer_tree import copy_trainable
 
         model = self.original
         if user_models.is_subclassed(model):
@@ -428,6 +434,7 @@ class _Cloner:
             model.compiled = compiled
         if model.built and copy.built:
             copy.set_weights(model.get_weights())
+            copy_trainable(copy, model)
         return copy
 
 

@@ -364,10 +364,12 @@ class TrainConfig:
             object.__setattr__(self, "model", DEFAULT_MODEL)
         for name, option in OPTIONS.items():
             value = getattr(self, name)
+            default = self.__dataclass_fields__[name].default
+            if value is None and default is not dataclasses.MISSING:
+                value = default  # None is the default of every option
             if value is not None:
-                object.__setattr__(
-                    self, name, check_option(name, option, value)
-                )
+                value = check_option(name, option, value)
+            object.__setattr__(self, name, value)
         _check_run_name(self.run_name)
         _check_conflicts(self)
 

@@ -89,6 +89,8 @@ class Dataset:
             changed while reading.
         has_own_val: Whether the source has a validation split, so that it was
             not cut from the training examples.
+        unit_scaled: Whether pixels were given in 0..1 and multiplied by 255. A
+            model with preprocessing of its own is given 0..1 again.
         fingerprint: SHA-256 of membership, pixels, labels, order and class
             names of both splits; the same on every machine.
     """
@@ -101,6 +103,7 @@ class Dataset:
     num_test_examples: int | None
     notes: tuple[str, ...] = ()
     has_own_val: bool = False
+    unit_scaled: bool = False
     fingerprint: str = dataclasses.field(init=False)
 
     def __post_init__(self):

@@ -462,6 +462,11 @@ class PixelConverter:
         description, remedy = find_pixel_problem(x) or ("is unusable", "")
         raise UserError(f"{self._what} {description}; {remedy}.")
 
+    @property
+    def is_unit(self) -> bool:
+        """Whether the pixels lay in 0..1 and were multiplied by 255."""
+        return self._is_unit
+
     def finish(self) -> list[str]:
         """Returns sentences about what was changed.
 

@@ -113,6 +113,7 @@ def load_dataset(
         num_test_examples=num_test,
         notes=reader.notes(),
         has_own_val=has_own_val,
+        unit_scaled=reader.unit_scaled,
     )
     return subsample(select_classes(dataset, classes), train_examples)
 
@@ -201,6 +202,7 @@ class DatasetReader:
         read_thumbnails: Function from the name of a split to gray images,
             uint8 `[N, 32, 32]`, made from the images before resizing; `None`
             where images do not come from files.
+        unit_scaled: Whether pixels of 0..1 were multiplied by 255.
         class_depth: Number of folders, below the one that was read, that lead
             to the training images of a class.
     """
@@ -214,6 +216,7 @@ class DatasetReader:
     notes: Callable[[], tuple[str, ...]] = lambda: ()
     read_thumbnails: Callable[[str], np.ndarray] | None = None
     class_depth: int = 0
+    unit_scaled: bool = False
 
 
 def open_reader(

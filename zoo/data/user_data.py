@@ -95,6 +95,8 @@ def _store(
     shape = read[TRAIN].shape[1:]
     labels = {}
     digest = hashlib.sha256(repr(encoding.class_names).encode())
+    if read[TRAIN].is_unit:
+        digest.update(b"0..1")
     for split_name, part in read.items():
         argument = ARGUMENTS[split_name]
         if part.shape[1:] != shape:
@@ -114,6 +116,7 @@ def _store(
         "class_names": list(encoding.class_names),
         "labels_are_values": names is None and not encoding.note,
         "notes": notes,
+        "unit_scaled": read[TRAIN].is_unit,
         "sizes": {split_name: len(labels[split_name]) for split_name in read},
     }
     for split_name, part in read.items():
@@ -151,12 +154,14 @@ class _ReadPart:
         labels: Labels as they were given, `[N]` or `[N, K]`.
         hashes: One hash per image.
         sample_weight: Float32 `[N]`, or `None`.
+        is_unit: Whether its pixels lay in 0..1.
     """
 
     shape: list[int]
     labels: np.ndarray
     hashes: list[bytes]
     sample_weight: np.ndarray | None
+    is_unit: bool
 
 
 def _read_part(
@@ -217,6 +222,7 @@ def _read_part(
         _joined_labels(labels, name),
         hashes,
         np.concatenate(weights) if weights else None,
+        pixels.is_unit,
     )
 
 
@@ -267,6 +273,7 @@ def read(request: ReadRequest) -> DatasetReader:
         tuple(found.split.images.shape[1:]),
         labels_are_names=metadata["labels_are_values"],
         notes=lambda: tuple(metadata["notes"]),
+        unit_scaled=metadata.get("unit_scaled", False),
     )
 
 

@@ -13,7 +13,7 @@ import json
 import operator
 import os
 import pathlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo import backend, pretrained
@@ -250,7 +250,7 @@ def replace_layers(
     """
     import keras
 
-    from zoo.models.user_models import all_layers
+    from zoo.models.layer_tree import all_layers, copy_trainable
 
     if not any(type(layer) in classes for layer in all_layers(model)):
         return model
@@ -261,10 +261,7 @@ def replace_layers(
 
     copy = keras.models.clone_model(model, clone_function=clone, recursive=True)
     copy.set_weights(model.get_weights())
-    # A layer's config says whether all of it is trained, not each variable.
-    for new, old in zip(copy.weights, model.weights, strict=True):
-        if new.trainable != old.trainable:
-            new.trainable = old.trainable
+    copy_trainable(copy, model)
     for layer in all_layers(copy):
         if isinstance(layer, keras.layers.Normalization):
             layer.finalize_state()  # computes what `call` uses from weights
@@ -322,24 +319,6 @@ def _without_names(value: Any, places: Mapping[str, int]) -> Any:
         for key, item in value.items()
         if key not in NAMELESS
     }
-
-
-def inner_layers(layer: keras.Layer) -> Iterator[keras.Layer]:
-    """Yields the layers in a model or layer, and after each those in it."""
-    for inner in layer._flatten_layers(include_self=False, recursive=False):
-        yield inner
-        yield from inner_layers(inner)
-
-
-def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
-    """Returns the batch norms of a model, those of inner layers too."""
-    import keras
-
-    return [
-        layer
-        for layer in inner_layers(model)
-        if isinstance(layer, keras.layers.BatchNormalization)
-    ]
 
 
 def load_model(

@@ -5,6 +5,7 @@ Optimizer, loss and metrics that have no option are refused by name.
 
 from __future__ import annotations
 
+import inspect
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -57,8 +58,21 @@ def compiled_options(
     _check_metrics(name, config, classifies)
     return {
         **_optimizer_options(name, model.optimizer),
-        **_loss_options(name, config.get("loss"), classifies),
+        **_loss_options(name, _loss_of(name, model, config), classifies),
     }
+
+
+def _loss_of(name: str, model: keras.Model, config: Mapping[str, Any]) -> Any:
+    """Returns the loss of a compile config; refuses a function of the user."""
+    loss = _only_one(model.loss)
+    if inspect.isfunction(loss) and not loss.__module__.startswith("keras."):
+        raise UserError(
+            f"{name} was compiled with the loss {loss.__name__.strip('<>')}, a "
+            "function of its own, which zoo does not have; compile it with "
+            "sparse_categorical_crossentropy, or do not compile it and give "
+            "loss=NAME."
+        )
+    return config.get("loss")
 
 
 def _optimizer_options(name: str, optimizer: keras.Optimizer) -> dict[str, Any]:
@@ -68,6 +82,11 @@ def _optimizer_options(name: str, optimizer: keras.Optimizer) -> dict[str, Any]:
     kind, values = type(optimizer).__name__, optimizer.get_config()
     kinds = {"SGD": "sgd", "RMSprop": "rmsprop", "Adam": "adam"}
     kinds["AdamW"] = "adamw"
+    if type(optimizer) is not getattr(keras.optimizers, kind, None):
+        raise UserError(
+            f"{name} was compiled with the optimizer {kind}, a class of its "
+            f"own; compile it with one of Keras, {join_or(kinds)}."
+        )
     if kind not in kinds:
         raise UserError(
             f"{name} was compiled with the optimizer {kind}, which zoo does "
@@ -173,7 +192,7 @@ def _check_metrics(
                 f"{name} was compiled with {key}, which zoo has no option for; "
                 "leave it out."
             )
-    found = config.get("metrics") or []
+    found = _only_one(config.get("metrics") or [])
     for metric in found if isinstance(found, list) else [found]:
         kind = _named(metric)[0]
         known = ACCURACIES + CROSS_ENTROPIES if classifies else SQUARED_ERRORS
@@ -187,11 +206,32 @@ def _check_metrics(
 
 def _named(serialized: Any) -> tuple[str, dict[str, Any]]:
     """Returns the name and the arguments of what `compile` was given."""
+    serialized = _only_one(serialized)
     if not isinstance(serialized, dict):
         return str(serialized), {}
+    if _is_own(serialized):
+        return f"{serialized['class_name']} of its own", {}
     values = serialized.get("config")
     if serialized.get("class_name") == "__lambda__":
         return "lambda", {}
     if serialized.get("class_name") == "function" or isinstance(values, str):
         return str(values), {}
     return str(serialized.get("class_name")), values or {}
+
+
+def _only_one(value: Any) -> Any:
+    """Returns what a list or a dictionary by output holds, if it is one."""
+    is_serialized = isinstance(value, dict) and "class_name" in value
+    while isinstance(value, list | tuple | dict) and not is_serialized:
+        if len(value) != 1:
+            break
+        value = next(iter(value.values() if isinstance(value, dict) else value))
+        is_serialized = isinstance(value, dict) and "class_name" in value
+    return value
+
+
+def _is_own(serialized: Mapping[str, Any]) -> bool:
+    """Whether a class is one of the user, and not of Keras."""
+    module = serialized.get("module") or "keras"
+    is_registered = ">" in str(serialized.get("registered_name"))
+    return is_registered or not module.startswith(("keras", "builtins"))

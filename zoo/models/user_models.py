@@ -25,13 +25,14 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.compiled import compiled_options
+from zoo.models.layer_tree import all_layers, copy_trainable, inner_layers
 
 PREPROCESSING = (layers.Rescaling, layers.Normalization)
 FEATURES, LOGITS = "features", "logits"
 LINE = "layers.Dense(num_classes)"
 TRAINING_METHODS = ("train_step", "compute_loss")
 # What Keras raises where a layer cannot be made again from its config.
-NOT_COPIED = (TypeError, ValueError, NotImplementedError)
+NOT_COPIED = (TypeError, ValueError, KeyError, NotImplementedError)
 NUM_PROBES = 2  # random images to detect outputs that are probabilities
 
 
@@ -81,6 +82,10 @@ def standardize(
         compiled = compiled_options(name, original or built, classifies)
     model = _functional(name, built, input_shape)
     _check_shapes(name, model, input_shape, num_classes)
+    model = _copy(name, model)  # whose layers are changed from here on
+    if any(_is_plain_model(_source(output)[0]) for output in model.outputs):
+        outputs = [_unwrapped(output) for output in model.outputs]
+        model = _copy(name, keras.Model(model.inputs, outputs, name=model.name))
     ends = [
         _end(name, output, classifies)
         for output in keras.tree.flatten(model.outputs)
@@ -127,6 +132,8 @@ def _until_weights(model: keras.Model) -> Iterator[keras.Operation]:
             yield from _until_weights(operation)
         else:
             yield operation
+            if isinstance(operation, layers.Layer):  # such as Pipeline
+                yield from inner_layers(operation)
         # Those of Normalization are statistics.
         if getattr(operation, "weights", None) and not isinstance(
             operation, layers.Normalization
@@ -170,6 +177,8 @@ def scaled(model: keras.Model, names: Iterable[str]):
             if _has_weights(operation):
                 break
             inside = list(_until_weights(operation))
+        elif isinstance(operation, layers.Layer):
+            inside += inner_layers(operation)
         if names & {one.name for one in inside}:
             found = operation
     return None if found is None else _node_output(found)
@@ -229,12 +238,8 @@ def _of_subclass(
     kind = type(built).__name__
     _check_training_methods(name, built)
     inputs = keras.Input(input_shape)
-    has_training = "training" in inspect.signature(built.call).parameters
     try:
         model = keras.Model(inputs, built.call(inputs), name=built.name)
-        if has_training:
-            in_training = built.call(inputs, training=True)
-            other = keras.Model(inputs, in_training)
     except Exception as error:  # whatever a call of the user's own raises
         reason = str(error).strip().split("\n")[0].rstrip(".")
         raise UserError(
@@ -242,17 +247,70 @@ def _of_subclass(
             f"be traced ({type(error).__name__}: {reason}); use layers and "
             "keras.ops in it, or return keras.Model(inputs, outputs)."
         ) from error
-    if has_training:
-        same = [type(o) for o in model.operations] == [
-            type(o) for o in other.operations
+    _check_same_in_training(name, built, model, input_shape)
+    _check_own_weights(name, built, model)
+    return model
+
+
+def _check_same_in_training(
+    name: str,
+    built: keras.Model,
+    model: keras.Model,
+    input_shape: tuple[int, ...],
+) -> None:
+    """Refuses a `call` that does not leave the difference to its layers."""
+    modes = [model]
+    if "training" in inspect.signature(built.call).parameters:
+        inputs = keras.Input(input_shape)
+        modes = [
+            keras.Model(inputs, built.call(inputs, training=training))
+            for training in (False, True)
         ]
-        if not same:
+    kinds = [[type(o) for o in mode.operations] for mode in modes]
+    images = np.random.default_rng(0).uniform(0, 255, (2, *input_shape))
+    seen = [np.asarray(mode(images, training=False)) for mode in modes]
+    if kinds[0] != kinds[-1] or not np.array_equal(seen[0], seen[-1]):
+        raise UserError(
+            f"{name} is a subclass of keras.Model, {type(built).__name__}, "
+            "whose call does something else if training is true; use layers "
+            "that do so themselves, as Dropout does."
+        )
+    given = [list(_training_arguments(mode)) for mode in modes]
+    for (layer, first), (_, last) in zip(given[0], given[-1], strict=True):
+        if first == last and first is not None:
             raise UserError(
-                f"{name} is a subclass of keras.Model, {kind}, whose call does "
-                "something else if training is true; use layers that do so "
-                "themselves, as Dropout does."
+                f"{name} is a subclass of keras.Model, {type(built).__name__}, "
+                f"whose call gives training={first} to its layer {layer}, "
+                "which is lost in a functional model; leave it out, and give "
+                "what is not to be trained trainable=False."
             )
-    return _copy(name, model)  # its layers are changed from here on
+
+
+def _training_arguments(
+    model: keras.Model,
+) -> Iterator[tuple[str, bool | None]]:
+    """Yields each layer that was called, and the `training` it was given."""
+    try:
+        config = model.get_config()
+    except NOT_COPIED:
+        return  # refused where it is copied
+    for layer in config["layers"]:
+        for node in layer["inbound_nodes"]:
+            yield layer["name"], node["kwargs"].get("training")
+
+
+def _check_own_weights(
+    name: str, built: keras.Model, model: keras.Model
+) -> None:
+    """Refuses weights that no layer has, which tracing makes constants."""
+    known = {id(variable) for variable in model.variables}
+    for variable in built.trainable_variables:
+        if id(variable) not in known:
+            raise UserError(
+                f"{name} is a subclass of keras.Model, {type(built).__name__}, "
+                f"with the weight {variable.path}, which is in no layer that "
+                "its call uses; put it into a layer."
+            )
 
 
 def _check_training_methods(name: str, model: keras.Model) -> None:
@@ -316,6 +374,18 @@ def _check_shapes(
             )
 
 
+def _unwrapped(output):
+    """Returns an output of the layers of a model, in the place of its own.
+
+    So that the last layer can be seen.
+    """
+    operation, node = _source(output)
+    while _is_plain_model(operation):
+        (output,) = keras.tree.flatten(operation.call(node.input_tensors[0]))
+        operation, node = _source(output)
+    return output
+
+
 def _end(name: str, output, classifies: bool):
     """Returns an output without final softmax, and whether it had one.
 
@@ -323,15 +393,12 @@ def _end(name: str, output, classifies: bool):
         UserError: it is a sigmoid.
     """
     operation, node = _source(output)
-    while isinstance(operation, keras.Model):
-        # Its layers take its place, so that the last one can be seen.
-        (output,) = keras.tree.flatten(operation.call(node.input_tensors[0]))
-        operation, node = _source(output)
     if not classifies:
         return output, False
     function = _function(operation)
     if function == "softmax":
         if isinstance(operation, layers.Dense | layers.Conv2D):
+            _check_own_softmax(name, operation)
             operation.activation = keras.activations.linear
             return output, True
         return node.input_tensors[0], True
@@ -341,6 +408,23 @@ def _end(name: str, output, classifies: bool):
             f"of exclusive classes; end it in {LINE}, without activation."
         )
     return output, False
+
+
+def _is_plain_model(operation: keras.Operation) -> bool:
+    """Whether an operation is a model that only calls its layers."""
+    return isinstance(operation, keras.Model) and not is_subclassed(operation)
+
+
+def _check_own_softmax(name: str, layer: layers.Layer) -> None:
+    """Refuses to take away a softmax that has another effect."""
+    is_shared = len(layer._inbound_nodes) > 1 or layer._outbound_nodes
+    if is_shared or layer.activity_regularizer is not None:
+        reason = "is used elsewhere, too" if is_shared else "is regularized"
+        raise UserError(
+            f"{name} ends in the softmax of {layer.name}, which {reason}; end "
+            f"it in {LINE}, without activation, and add layers.Softmax() where "
+            "probabilities are needed."
+        )
 
 
 def _source(output):
@@ -364,6 +448,10 @@ def _function(operation: keras.Operation) -> str:
 def _in_float32(output):
     # Logits in half precision would have three significant digits.
     if output.dtype == "float32":
+        return output
+    operation, _ = _source(output)
+    if isinstance(operation, layers.Layer) and operation.weights:
+        operation.dtype_policy = keras.DTypePolicy("float32")
         return output
     return layers.Activation("linear", dtype="float32")(output)
 
@@ -444,6 +532,8 @@ def _free(name: str, taken: set[str]) -> str:
 
 
 def _check_adapted(name: str, found: list[layers.Layer]) -> None:
+    if any(isinstance(layer, layers.Rescaling) for layer in found):
+        return  # as in EfficientNet, whose statistics come with weights
     for layer in found:
         if _is_adapted(layer) and _is_identity(layer):
             raise UserError(
@@ -478,6 +568,7 @@ def _copy(name: str, model: keras.Model) -> keras.Model:
             keras.saving.serialize_keras_object(model)
         )
         copy.set_weights(model.get_weights())
+        copy_trainable(copy, model)
         for layer in filter(_is_adapted, all_layers(copy)):
             layer.finalize_state()  # computes what `call` uses
         return copy
@@ -495,15 +586,6 @@ def not_loadable(name: str, model: keras.Model) -> UserError:
         f"{culprit}; use Keras's own layers and keras.ops, or register a class "
         "that has get_config with @keras.saving.register_keras_serializable()."
     )
-
-
-def all_layers(model: keras.Model) -> Iterator[layers.Layer]:
-    """Yields the layers of a model and of the models in it."""
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from all_layers(layer)
-        else:
-            yield layer
 
 
 def _check_logits(

@@ -21,8 +21,9 @@ from zoo.commands import command
 from zoo.data import Dataset, augment, preprocess
 from zoo.errors import UserError, join_and, unknown_name_error
 from zoo.models import build_standardized, user_models
-from zoo.models.build import NETWORK, batch_norms, inner_layers
+from zoo.models.build import NETWORK
 from zoo.models.inference import predict_batched
+from zoo.models.layer_tree import batch_norms, inner_layers
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import ResolvedConfig
 from zoo.training import fused, losses, optimizers
@@ -59,17 +60,19 @@ def build_backbone(
 
 
 def without_preprocessing(
-    config: ResolvedConfig, backbone: StandardizedModel
+    config: ResolvedConfig, backbone: StandardizedModel, dataset: Dataset
 ) -> ResolvedConfig:
     """Returns a config that leaves preprocessing to a model with its own.
+
+    That model sees pixels in the range in which they were given, 0..255 or
+    0..1.
 
     Raises:
         UserError: preprocessing was requested as well.
     """
     if not backbone.preprocessing:
         return config
-    nothing = {"mean_subtraction": "none", "scale": "none"}
-    for name in nothing:
+    for name in ("mean_subtraction", "scale"):
         value = getattr(config.requested, name)
         if value not in (None, "none"):
             own = join_and(backbone.preprocessing)
@@ -78,7 +81,8 @@ def without_preprocessing(
                 f"{config.entry.name} begins with preprocessing of its own, "
                 f"{own}; leave out one of them."
             )
-    return config.replace(**nothing)
+    scale = "unit" if dataset.unit_scaled else "none"
+    return config.replace(mean_subtraction="none", scale=scale)
 
 
 def build_model(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import shutil
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
 
 from zoo import backend
@@ -243,6 +243,7 @@ def extend(
     setup, user_callbacks = _set_up_again(
         run, config, dataset, callbacks, console, checkpoints
     )
+    check_same_config(run, setup, MAY_DIFFER | {"epochs", "schedule_epochs"})
     checkpoints.restore_last(setup.model)
     resolved = results.describe_setup(setup, describe_parent(config, run))
     resolved["weights"] = run.resolved["weights"]
@@ -465,18 +466,27 @@ MAY_DIFFER = {
 }
 
 
-def check_same_config(run: Run, setup: TrainSetup) -> None:
+def check_same_config(
+    run: Run, setup: TrainSetup, may_differ: Container[str] = MAY_DIFFER
+) -> None:
     """Raises `UserError` if the config is not what the run was made with."""
     stored = {**DEFAULTS, **run.resolved["config"]}
     now = json.loads(json.dumps(setup.config.as_dict()))
     for name, value in now.items():
         before = json.loads(json.dumps(stored.get(name)))
-        if name not in MAY_DIFFER and value != before:
+        if name in may_differ or value == before:
+            continue
+        if name in {*setup.backbone.compiled, *run.resolved["compiled"]}:
             raise UserError(
-                f"{run.path} is corrupt: config.json leads to {name}={value}, "
-                f"and the run was made with {name}={before}; restore one of "
-                "config.json and resolved.json."
+                f"{setup.config.model} leads to {name}={value} as it is "
+                f"compiled, and {run.name} was made with {before}; compile it "
+                "as it was."
             )
+        raise UserError(
+            f"{run.path} is corrupt: config.json leads to {name}={value}, "
+            f"and the run was made with {name}={before}; restore one of "
+            "config.json and resolved.json."
+        )
 
 
 def _has_best(

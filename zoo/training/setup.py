@@ -151,7 +151,7 @@ def prepare(
         resolved = dataclasses.replace(
             resolve(compiled, source), requested=config
         )
-    resolved = without_preprocessing(resolved, backbone)
+    resolved = without_preprocessing(resolved, backbone, dataset)
     statistics, whose = _statistics(resolved, dataset, started)
     with backend.precision_policy(number_format):
         model = build_model(resolved, dataset, statistics, backbone.model)

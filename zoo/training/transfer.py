@@ -111,6 +111,11 @@ def copy_weights(
     if not config.new_head:
         _check_targets(dataset, source, old.output_shape[-1])
     new = _new_layers(body, config.new_head)
+    if config.new_head and not new:
+        raise UserError(
+            f"--new_head has no effect on {config.entry.name}, which has no "
+            "weights after its features; leave it out."
+        )
     found = {layer.name: layer for layer in old_body.layers if layer.weights}
     adaptation = _Adaptation(config, dataset, source, old.input_shape[1:])
     copied, adapted = [], {}

@@ -7,7 +7,13 @@ from keras import layers
 
 import zoo
 from zoo.errors import UserError
-from zoo.models import MODELS, build_standardized, create_model, register_model
+from zoo.models import (
+    MODELS,
+    build_standardized,
+    create_model,
+    register_model,
+    user_models,
+)
 
 pytestmark = pytest.mark.usefixtures("table_of_models")
 SHAPE = (8, 8, 1)
@@ -437,6 +443,61 @@ def differing(input_shape, num_classes):
     return Mine()
 
 
+def explicit_training(input_shape, num_classes):
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten = layers.Flatten()
+            self.norm = layers.BatchNormalization()
+            self.dense = layers.Dense(num_classes)
+
+        def call(self, inputs):
+            x = self.norm(self.flatten(inputs), training=False)
+            return self.dense(x)
+
+    return Mine()
+
+
+def other_factor_in_training(input_shape, num_classes):
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten = layers.Flatten()
+            self.dense = layers.Dense(num_classes)
+
+        def call(self, inputs, training=None):
+            return self.dense(self.flatten(inputs) * (0.5 if training else 1))
+
+    return Mine()
+
+
+def with_own_weight(input_shape, num_classes):
+    class Mine(keras.Model):
+        def __init__(self):
+            super().__init__()
+            self.flatten = layers.Flatten()
+            self.dense = layers.Dense(num_classes)
+            self.shift = self.add_weight(shape=(1, 1), name="shift")
+
+        def call(self, inputs):
+            return self.dense(self.flatten(inputs) + self.shift)
+
+    return Mine()
+
+
+def shared_softmax(input_shape, num_classes):
+    image, x = flat(input_shape)
+    twice = layers.Dense(num_classes, "softmax")
+    x = layers.Dense(num_classes)(x)
+    return keras.Model(image, twice(twice(x)))
+
+
+def regularized_softmax(input_shape, num_classes):
+    image, x = flat(input_shape)
+    last = layers.Dense(num_classes, "softmax", activity_regularizer="l2")
+    return keras.Model(image, last(x))
+
+
 def without_return(input_shape, num_classes):
     class Mine(keras.Model):
         def call(self, inputs):
@@ -470,6 +531,11 @@ def untraceable(input_shape, num_classes):
         (differing, "if training is true"),
         (untraceable, "cannot be traced"),
         (without_return, "cannot be traced"),
+        (explicit_training, "gives training=False to its layer"),
+        (other_factor_in_training, "if training is true"),
+        (with_own_weight, "shift, which is in no layer"),
+        (shared_softmax, "which is used elsewhere"),
+        (regularized_softmax, "which is regularized"),
         (lambda input_shape, num_classes: None, "NoneType"),
         (lambda input_shape: None, "build(input_shape, num_classes"),
         (lambda input_shape, num_classes, units: None, "units"),
@@ -651,3 +717,117 @@ def test_what_has_no_option_is_refused_by_name(tmp_path, arguments, word):
             runs_dir=str(tmp_path / "r"),
         )
     assert not (tmp_path / "r").exists()
+
+
+def train_one(model, tmp_path, pixels=None):
+
+    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
+    images = images if pixels is None else pixels(images)
+    return zoo.train(
+        model,
+        (images, np.arange(60) % 3),
+        epochs=1,
+        summaries=("none",),
+        verbose=False,
+        runs_dir=str(tmp_path),
+        data_dir=str(tmp_path / "data"),
+    )
+
+
+def test_what_is_frozen_inside_of_a_layer_or_alone_stays_so(tmp_path):
+    image = keras.Input((8, 8, 1))
+    attention = layers.MultiHeadAttention(2, 4)
+    x = layers.Reshape((8, 8))(image)
+    x = layers.Flatten()(attention(x, x))
+    hidden = layers.Dense(5)
+    model = keras.Model(image, layers.Dense(3)(hidden(x)))
+    attention.trainable = False
+    hidden.bias.trainable = False
+    run = train_one(model, tmp_path)
+    trainable = 64 * 5 + 5 * 3 + 3
+    assert run.resolved["parameters"]["trainable"] == trainable
+
+
+@pytest.mark.parametrize("given_in_units", [True, False])
+def test_a_model_that_rescales_sees_the_range_in_which_pixels_were_given(
+    tmp_path, given_in_units
+):
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Rescaling(2.0, offset=-1.0),
+            layers.Flatten(),
+            layers.Dense(3),
+        ]
+    )
+    scaled = (lambda x: x / 255) if given_in_units else None
+    run = train_one(model, tmp_path, scaled)
+    raw = np.full((1, 8, 8, 1), 255, np.float32)
+    whole = run.load_model()
+    kernel, bias = whole.layers[-1].get_weights()
+    seen = 1.0 if given_in_units else 509.0
+    expected = seen * kernel.sum(axis=0) + bias
+    np.testing.assert_allclose(whole(raw)[0], expected, rtol=1e-4, atol=1e-4)
+
+
+def test_preprocessing_in_a_pipeline_is_found():
+    inside = layers.Pipeline(
+        [layers.RandomTranslation(0.1, 0.1), layers.Rescaling(1 / 255)]
+    )
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), inside, layers.Flatten(), layers.Dense(3)]
+    )
+    found = user_models.standardize("mine", model, (8, 8, 1), 3, True)
+    assert len(found.preprocessing) == 1
+
+
+def test_the_last_layer_of_a_model_in_half_precision_gives_the_logits():
+    policy = "mixed_bfloat16"
+    model = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Flatten(),
+            layers.Dense(5, dtype=policy),
+            layers.Dense(3, dtype=policy),
+        ]
+    )
+    found = user_models.standardize("mine", model, (8, 8, 1), 3, True).model
+    assert [layer.name for layer in found.layers[-2:]] == ["features", "logits"]
+    assert found.output.dtype == "float32" and found.layers[-1].weights
+
+
+def test_the_model_of_a_builder_keeps_its_softmax():
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3, "softmax")]
+    )
+    assert user_models.standardize("mine", model, (8, 8, 1), 3, True).softmax
+    assert np.asarray(model(np.zeros((1, 8, 8, 1)))).sum() == pytest.approx(1)
+
+
+class Adam(keras.optimizers.Adam):
+    """An optimizer of the name of Keras's own."""
+
+
+def categorical_crossentropy(y_true, y_pred):
+    """A loss of the name of Keras's own."""
+    return keras.ops.mean(y_pred)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "word"),
+    [
+        ({"optimizer": Adam()}, "optimizer Adam, a class of its own"),
+        ({"loss": categorical_crossentropy}, "a function of its own"),
+        ({"loss": ["mae"]}, "the loss mae"),
+    ],
+)
+def test_the_name_of_keras_is_not_enough(tmp_path, arguments, word):
+    model = keras.Sequential(
+        [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3)]
+    )
+    loss = "sparse_categorical_crossentropy"
+    model.compile(**{"optimizer": "adam", "loss": loss} | arguments)
+    with pytest.raises(UserError, match=word):
+        train_one(model, tmp_path)
+    model.compile("adam", [loss], metrics=[["accuracy"]])
+    assert train_one(model, tmp_path).status == "completed"
