@@ -31,6 +31,8 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 
 from zoo.config import OPTIONS
 from zoo.io import atomic_write
+from zoo.models.build import NETWORK
+from zoo.models.calls import as_functional, calls_of
 from zoo.models.layers import stage_of
 from zoo.summaries import drawing
 from zoo.summaries.events import EventWriter
@@ -165,44 +167,79 @@ def write_graph(writer: EventWriter, snapshot: Snapshot) -> None:
 
 
 def graph_of(model: keras.Model) -> GraphDef:
-    """Returns a graph with one node for each operation of a model."""
+    """Returns a graph with one node for each call of an operation.
+
+    A layer that is applied again has a number behind its name. Nodes of a
+    model inside the network are in a box with the name of that model.
+    """
     graph = GraphDef()
-    _add_model(graph, model, {})
+    _add_model(graph, model, {}, "", set())
     return graph
 
 
 def _add_model(
-    graph: GraphDef, model: keras.Model, producers: Producers
+    graph: GraphDef,
+    model: keras.Model,
+    producers: Producers,
+    prefix: str,
+    names: set[str],
 ) -> None:
-    """Adds the operations of a model, and those of models inside it."""
-    for operation in model.operations:
-        # A model's `input` is symbolic; the call has its actual inputs.
-        call = operation._inbound_nodes[0]
-        if isinstance(operation, keras.Model):
-            _forward(producers, call.input_tensors, operation.inputs)
-            _add_model(graph, operation, producers)
-            _forward(producers, operation.outputs, call.output_tensors)
+    """Adds the calls of a functional model, and those of models inside it.
+
+    Args:
+        producers: of the inputs of the model, unless it is the whole one; gets
+            those of its other tensors.
+        prefix: of the names of its nodes, empty or with a slash at the end.
+        names: of all nodes and boxes so far.
+    """
+    for call in calls_of(model):
+        operation = call.operation
+        inner = as_functional(operation)
+        if inner is not None:
+            # The tensors inside a model are symbolic and the same in each
+            # call of it; the call has the actual inputs.
+            inside: Producers = {}
+            _forward(producers, call.input_tensors, inside, inner.inputs)
+            box = prefix
+            if operation.name != NETWORK:
+                box = f"{_unused(prefix + operation.name, names)}/"
+            _add_model(graph, inner, inside, box, names)
+            _forward(inside, inner.outputs, producers, call.output_tensors)
         elif id(call.output_tensors[0]) not in producers:
             sources = [producers[id(x)] for x in call.input_tensors]
-            name = _name(operation, sources)
+            name = _unused(_name(operation, sources, prefix), names)
             _add_node(graph, name, operation, sources, call.output_tensors)
             producers.update((id(x), name) for x in call.output_tensors)
 
 
-def _forward(producers: Producers, outer: Iterable, inner: Iterable) -> None:
-    for source, target in zip(outer, inner, strict=True):
-        producers[id(target)] = producers[id(source)]
+def _forward(
+    known: Producers, sources: Iterable, producers: Producers, targets: Iterable
+) -> None:
+    for source, target in zip(sources, targets, strict=True):
+        producers[id(target)] = known[id(source)]
 
 
-def _name(operation: keras.Operation, sources: list[str]) -> str:
+def _unused(name: str, names: set[str]) -> str:
+    """Returns a name, numbered if there is such a one, and adds it."""
+    unused, number = name, 0
+    while unused in names:
+        number += 1
+        unused = f"{name}_{number}"
+    names.add(unused)
+    return unused
+
+
+def _name(operation: keras.Operation, sources: list[str], prefix: str) -> str:
     """Returns the name of a node; its box is before the slash."""
     name = operation.name
     if isinstance(operation, keras.layers.Layer):
         stage = stage_of(name)
-    else:
+    elif sources[0].startswith(prefix):
         # Keras named it; it belongs to the stage of its input.
-        stage = sources[0].split("/")[0]
-    return name if stage == name else f"{stage}/{name}"
+        stage = sources[0].removeprefix(prefix).split("/")[0]
+    else:
+        stage = name  # its input is outside the model
+    return prefix + (name if stage == name else f"{stage}/{name}")
 
 
 def _add_node(

@@ -79,3 +79,57 @@ def test_it_is_written_before_training_alone(snapshot, writer):
     writer.flush()
     events = EventAccumulator(str(writer.path.parent)).Reload()
     assert [node.op for node in events.Graph().node][-1] == "Dense"
+
+
+def test_a_layer_that_is_applied_twice_is_a_node_for_each_call():
+    inputs = keras.Input((4,), name="numbers")
+    relu = keras.layers.ReLU(name="relu")
+    x = relu(keras.layers.Dense(4, name="first")(inputs))
+    x = relu(keras.layers.Dense(4, name="second")(x))
+    outputs = keras.layers.Dense(2, name="logits")(x)
+    nodes = nodes_of(keras.Model(inputs, outputs))
+    sources = {name: list(node.input) for name, node in nodes.items()}
+    assert sources == {
+        "numbers": [],
+        "first": ["numbers"],
+        "relu": ["first"],
+        "second": ["relu"],
+        "relu_1": ["second"],
+        "logits": ["relu_1"],
+    }
+
+
+def test_each_call_of_an_inner_model_is_a_box_of_its_own():
+    inside = keras.Input((4,), name="inside")
+    hidden = keras.layers.Dense(4, name="first")(inside)
+    inner = keras.Model(inside, keras.ops.exp(hidden), name="inner")
+    inputs = keras.Input((4,), name="numbers")
+    x = keras.layers.Dense(4, name="first")(inputs)
+    outputs = keras.layers.Dense(2, name="logits")(inner(inner(x)))
+    nodes = nodes_of(keras.Model(inputs, outputs))
+    (exp,) = {x.name for x in inner.operations if type(x).__name__ == "Exp"}
+    sources = {name: list(node.input) for name, node in nodes.items()}
+    assert sources == {
+        "numbers": [],
+        "first": ["numbers"],
+        "inner/first": ["first"],
+        f"inner/first/{exp}": ["inner/first"],
+        "inner_1/first": [f"inner/first/{exp}"],
+        f"inner_1/first/{exp}": ["inner_1/first"],
+        "logits": [f"inner_1/first/{exp}"],
+    }
+
+
+def test_a_sequential_model_inside_is_a_box_and_a_subclass_a_node():
+    class Twice(keras.Model):
+        def call(self, inputs):
+            return 2 * inputs
+
+    inner = keras.Sequential(
+        [keras.Input((4,)), keras.layers.Dense(3, name="first")], name="inner"
+    )
+    inputs = keras.Input((4,), name="numbers")
+    outputs = Twice(name="twice")(inner(inputs))
+    nodes = nodes_of(keras.Model(inputs, outputs))
+    assert list(nodes) == ["numbers", "inner/first", "twice"]
+    assert nodes["twice"].op == "Twice"
