@@ -60,7 +60,8 @@ def grad_cam(
     if layer is None:
         raise UserError(
             f"{found.name} is a {found.config.model}, which has no "
-            "convolution; Grad-CAM needs one."
+            "convolution that every path to the logits passes once; Grad-CAM "
+            "needs one."
         )
     if images is None:
         images = evaluate.load_split(found, "val").images[:MAX_SHOWN]

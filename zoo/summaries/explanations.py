@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo import metrics
+from zoo.models.calls import as_functional, calls_of
 from zoo.models.windows import receptive_fields
 from zoo.summaries import drawing
 from zoo.summaries.drawing import CORRECT, GAP, INCORRECT, TEXT
@@ -27,6 +28,7 @@ from zoo.summaries.inspector import Snapshot
 
 if TYPE_CHECKING:
     import keras
+    from keras.src.ops.node import Node
 
 # Inputs are preprocessed where this is called on a network alone.
 Preprocess = Callable[[np.ndarray], np.ndarray]
@@ -55,11 +57,16 @@ NOT_CONVOLUTIONS = ("Pooling", "Dropout", "Resizing", "Padding", "Normaliz")
 def cam_layer(network: keras.Model) -> keras.layers.Layer | None:
     """Returns the layer whose maps Grad-CAM weights, `None` if there is none.
 
-    The last one with maps of more than one pixel, poolings left out. A model
-    inside the network has maps that no gradient of the network reaches.
+    The last one with maps of more than one pixel, poolings left out, that is
+    applied once and that everything the logits see of the input passes. A
+    model inside the network has maps that no gradient of the network reaches.
     """
     import keras
 
+    whole = as_functional(network)
+    if whole is None:
+        return None
+    calls = calls_of(whole)
     for layer in reversed(network.layers):
         shape = getattr(layer.output, "shape", ())
         kind = type(layer).__name__
@@ -67,9 +74,27 @@ def cam_layer(network: keras.Model) -> keras.layers.Layer | None:
             continue
         if len(shape) != 4 or max(shape[1:3]) < 2 or kind == "InputLayer":
             continue
-        if not any(word in kind for word in NOT_CONVOLUTIONS):
+        if any(word in kind for word in NOT_CONVOLUTIONS):
+            continue
+        own = [call for call in calls if call.operation is layer]
+        if len(own) == 1 and not _is_bypassed(own[0], calls, whole.outputs[0]):
             return layer
     return None
+
+
+def _is_bypassed(call: Node, calls: Sequence[Node], logits) -> bool:
+    """Whether a path from an input to the logits leaves a call out.
+
+    Args:
+        calls: of the whole model, in order.
+    """
+    reached: set[int] = set()  # ids of tensors
+    for each in calls:
+        if each is call:
+            continue
+        if each.is_input or reached & set(map(id, each.input_tensors)):
+            reached.update(map(id, each.output_tensors))
+    return id(logits) in reached
 
 
 def grad_cam(
@@ -94,7 +119,7 @@ def grad_cam(
 
     layer = cam_layer(network)
     if layer is None:
-        raise ValueError(f"{network.name} has no convolution with maps")
+        raise ValueError(f"{network.name} has no convolution with usable maps")
     logits = network.outputs[0]
     before = keras.Model(network.input, layer.output)
     after = keras.Model(layer.output, logits)

@@ -179,7 +179,50 @@ def test_maps_inside_an_inner_model_are_not_taken_for_those_of_the_network():
     alone = keras.Model(image, layers.Dense(2)(pooled))
     assert cam_layer(alone) is None
     maps = layers.Conv2D(4, 3, name="outer")(image)
-    pooled = layers.GlobalAveragePooling2D()(base(image))
-    both = layers.Concatenate()([pooled, layers.GlobalAveragePooling2D()(maps)])
-    network = keras.Model(image, layers.Dense(2)(both))
+    after = keras.Sequential(
+        [keras.Input((10, 10, 4)), layers.Conv2D(3, 3, name="last")]
+    )
+    pooled = layers.GlobalAveragePooling2D()(after(maps))
+    network = keras.Model(image, layers.Dense(2)(pooled))
     assert cam_layer(network).name == "outer"
+    classes = np.zeros(1, int)
+    cam = grad_cam(network, np.ones((1, *SHAPE), np.float32), classes)
+    assert cam.shape == (1, 10, 10)
+
+
+def two_paths():
+    """Both convolutions are pooled, so that only the first is on all paths."""
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 3, name="conv1")(inputs)
+    pooled = [layers.GlobalAveragePooling2D()(x)]
+    x = layers.Conv2D(4, 3, name="conv2")(x)
+    pooled.append(layers.GlobalAveragePooling2D()(x))
+    logits = layers.Dense(3, name="logits")(layers.Concatenate()(pooled))
+    return keras.Model(inputs, logits)
+
+
+def applied_twice():
+    """The last convolution is applied twice."""
+    inputs = keras.Input(SHAPE)
+    x = layers.Conv2D(4, 3, name="conv1")(inputs)
+    again = layers.Conv2D(4, 3, name="conv2")
+    x = layers.GlobalAveragePooling2D()(again(again(x)))
+    return keras.Model(inputs, layers.Dense(3, name="logits")(x))
+
+
+@pytest.mark.parametrize("make", [two_paths, applied_twice])
+def test_maps_that_not_all_of_the_logits_pass_once_are_not_explained(make):
+    model = make()
+    images = np.random.default_rng(0).normal(size=(2, *SHAPE))
+    for _ in range(2):  # Keras adds calls where parts of a model are made
+        assert cam_layer(model).name == "conv1"
+        cam = grad_cam(model, images.astype("float32"), np.array([0, 2]))
+        assert cam.shape == (2, 10, 10)
+
+
+def test_a_network_whose_every_map_is_bypassed_has_no_grad_cam():
+    inputs = keras.Input(SHAPE)
+    maps = layers.Conv2D(4, 3, name="conv1")(inputs)
+    seen = [layers.Flatten()(inputs), layers.Flatten()(maps)]
+    logits = layers.Dense(3)(layers.Concatenate()(seen))
+    assert cam_layer(keras.Model(inputs, logits)) is None
