@@ -18,6 +18,7 @@ from zoo.commands import Target
 from zoo.config import OPTIONS
 from zoo.console import expand_commands, pluralize
 from zoo.data.augment import mixes_labels
+from zoo.errors import join_and
 from zoo.runs import Run
 from zoo.summaries import registry
 
@@ -441,6 +442,11 @@ def notes(stats: RunStats) -> list[str]:
         lines.append(
             "This run was not measured after its first step, so its layers "
             "could hardly be checked."
+        )
+    elif unmeasured := stats.end.get("unmeasured"):
+        lines.append(
+            f"The hidden layers inside {join_and(unmeasured)} could not be "
+            "measured, so dead or equal units there would not be found."
         )
     if not stats.history:
         lines.append("No epoch was finished, so there are no learning curves.")

@@ -39,3 +39,13 @@ def calls_of(model: keras.Model) -> list[Node]:
             key=lambda node: order[id(node.operation)],
         )
     ]
+
+
+def unused_name(name: str, names: set[str]) -> str:
+    """Returns a name, numbered if there is such a one, and adds it."""
+    unused, number = name, 0
+    while unused in names:
+        number += 1
+        unused = f"{name}_{number}"
+    names.add(unused)
+    return unused

@@ -61,6 +61,10 @@ NEGATIVE_SLOPE = 0.2  # of leaky_relu, max(0.2 x, x)
 BATCH_NORM_MOMENTUM = 0.9
 BATCH_NORM_EPSILON = 1e-5
 
+# Szegedy et al. 2014, "Going deeper with convolutions", arXiv 1409.4842,
+# section 5: the losses of the auxiliary classifiers were weighted by 0.3.
+AUXILIARY_WEIGHT = 0.3
+
 # `module3a` of module3a_3x3_reduce, `conv2` of conv2_activation; where a group
 # stacks blocks, the block is part of it: `group1_block2` of
 # group1_block2_norm1.

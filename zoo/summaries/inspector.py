@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 from typing import Any
 
@@ -19,7 +19,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from zoo.models.calls import as_functional, calls_of, unused_name
 from zoo.models.inference import images_at_once, predict_batched
+from zoo.models.layers import AUXILIARY_WEIGHT
 
 MAX_ACTIVATION_BYTES = 2**27  # of all hidden outputs at a time
 IDENTITIES = ("linear", "softmax")  # activations of layers that are not hidden
@@ -150,8 +152,8 @@ class ModelInspector:
         self._normalization = None
         if normalized is not None:
             self._normalization = keras.Model(network.input, normalized)
-        self.hidden = hidden_layers(network)
-        outputs = [layer.output for layer in self.hidden]
+        self.hidden = hidden_outputs(network)
+        outputs = [hidden.output for hidden in self.hidden]
         self._activations = None
         if outputs:
             self._activations = keras.Model(network.input, outputs)
@@ -159,7 +161,7 @@ class ModelInspector:
         for layer in network.layers:
             if layer.name == "features":
                 self._features = keras.Model(network.input, layer.output)
-        self.activation_names = {x.name: activation_of(x) for x in self.hidden}
+        self.activation_names = {x.name: x.function for x in self.hidden}
 
     def logits(self, inputs: np.ndarray) -> np.ndarray:
         """Returns the outputs in inference mode, float32 `[N, K]`."""
@@ -212,8 +214,8 @@ class ModelInspector:
         outputs = self._activations(preprocessed, training=False)
         outputs = outputs if isinstance(outputs, list) else [outputs]
         return {
-            layer.name: _numpy(output)
-            for layer, output in zip(self.hidden, outputs, strict=True)
+            hidden.name: _numpy(output)
+            for hidden, output in zip(self.hidden, outputs, strict=True)
         }
 
     def features(self, inputs: np.ndarray) -> np.ndarray | None:
@@ -242,7 +244,8 @@ class ModelInspector:
         """Returns the kernel of every layer by the layer's name.
 
         The first trainable weight if there is no kernel, such as the scale
-        of a batch norm.
+        of a batch norm. A layer of a model inside the network is named
+        `MODEL/LAYER`.
         """
         return {
             name: _numpy(variable)
@@ -281,13 +284,25 @@ class ModelInspector:
         Empty for the other variables of a layer, such as biases.
         """
         names = {}
-        for layer in self.network.layers:
+        for name, layer in named_layers(self.network):
             kernel = getattr(layer, "kernel", None)
             own = layer.trainable_variables
             if own:
                 variable = own[0] if kernel is None else kernel
-                names[id(variable)] = layer.name
+                names[id(variable)] = name
         return [names.get(id(v), "") for v in self.model.trainable_variables]
+
+    @property
+    def unmeasured(self) -> list[str]:
+        """Names of inner models whose hidden layers are out of sight.
+
+        They are subclasses of `keras.Model`, with code of their own.
+        """
+        return [
+            name
+            for name, layer in named_layers(self.network, with_models=True)
+            if isinstance(layer, keras.Model) and as_functional(layer) is None
+        ]
 
     def _max_examples(self) -> int:
         size = sum(4 * np.prod(x.output.shape[1:]) for x in self.hidden)
@@ -303,9 +318,73 @@ ACTIVATION_LAYERS = {
 }
 
 
-def hidden_layers(network: keras.Model) -> list[layers.Layer]:
-    """Returns the layers of a model that apply an activation, in order."""
-    return [layer for layer in network.layers if activation_of(layer)]
+@dataclasses.dataclass(frozen=True)
+class HiddenOutput:
+    """The output of a layer that applies an activation.
+
+    Attributes:
+        name: Name of the layer; numbered where it is applied again, and
+            `MODEL/LAYER` inside a model of that name.
+        function: Name of the activation.
+        output: Symbolic tensor.
+    """
+
+    name: str
+    function: str
+    output: keras.KerasTensor
+
+
+def hidden_outputs(model: keras.Model) -> list[HiddenOutput]:
+    """Returns the outputs of the hidden layers of a model, in order.
+
+    Those inside inner models too, as tensors of the whole model.
+    """
+    whole = as_functional(model)
+    found: list[HiddenOutput] = []
+    names: set[str] = set()
+    for call in calls_of(whole) if whole else ():
+        inner = as_functional(call.operation)
+        if inner is not None:
+            hidden = hidden_outputs(inner)
+            box = unused_name(call.operation.name, names)
+            outputs = _apply(inner, hidden, call.input_tensors)
+            for each, output in zip(hidden, outputs, strict=True):
+                name = f"{box}/{each.name}"
+                found.append(HiddenOutput(name, each.function, output))
+        elif function := activation_of(call.operation):
+            name = unused_name(call.operation.name, names)
+            output = call.output_tensors[0]
+            found.append(HiddenOutput(name, function, output))
+    return found
+
+
+def _apply(
+    model: keras.Model, hidden: list[HiddenOutput], inputs: list
+) -> list[keras.KerasTensor]:
+    """Returns outputs inside a model for other inputs."""
+    if not hidden:
+        return []
+    part = keras.Model(model.inputs, [each.output for each in hidden])
+    return part(inputs)
+
+
+def named_layers(
+    model: keras.Model, prefix: str = "", with_models: bool = False
+) -> Iterator[tuple[str, layers.Layer]]:
+    """Yields the layers of a model, those of inner models in their place.
+
+    Args:
+        model: has the layers.
+        prefix: of the names.
+        with_models: whether to yield each inner model too, before its layers.
+    """
+    for layer in model.layers:
+        name = prefix + layer.name
+        is_model = isinstance(layer, keras.Model)
+        if with_models or not is_model:
+            yield name, layer
+        if is_model:
+            yield from named_layers(layer, f"{name}/", with_models)
 
 
 def activation_of(layer: layers.Layer) -> str:
@@ -330,17 +409,20 @@ def make_gradient_fn(
 ) -> Callable:
     """Returns a function from inputs and labels to gradients.
 
-    They are of the mean loss and, by default, the regularization losses, one
-    float32 array for each trainable variable. Nothing in the model changes:
-    neither moving averages of batch norm nor seeds of dropout.
+    They are of the mean loss, that of auxiliary outputs by their weight and,
+    by default, the regularization losses, one float32 array for each trainable
+    variable. Nothing in the model changes: neither moving averages of batch
+    norm nor seeds of dropout.
     """
 
     def objective(trainable, fixed, inputs, labels):
         outputs, _, penalties = model.stateless_call(
             trainable, fixed, inputs, training=True, return_losses=True
         )
-        first = outputs[0] if isinstance(outputs, list) else outputs
+        first, *others = outputs if isinstance(outputs, list) else [outputs]
         mean = ops.mean(loss(labels, first))
+        for other in others:
+            mean += AUXILIARY_WEIGHT * ops.mean(loss(labels, other))
         return mean + sum(penalties) if regularization else mean
 
     backends = {"tensorflow": _tensorflow_gradient, "jax": _jax_gradient}

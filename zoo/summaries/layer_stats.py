@@ -11,10 +11,10 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import keras
 import numpy as np
 
 from zoo import metrics
+from zoo.models.layer_tree import batch_norms
 from zoo.summaries.events import EventWriter
 from zoo.summaries.inspector import Snapshot
 
@@ -57,6 +57,8 @@ def _row(snapshot: Snapshot, epoch: int) -> dict[str, Any]:
         "classes": _classes(snapshot) if snapshot.class_names else None,
         "batch_norm": _batch_norm(snapshot),
     }
+    if unmeasured := snapshot.inspector.unmeasured:
+        row["unmeasured"] = unmeasured
     if snapshot.step == 0:
         row["inputs"] = input_stats(
             snapshot.inputs, snapshot.inspector.normalize(snapshot.inputs)
@@ -134,13 +136,13 @@ def _classes(snapshot: Snapshot) -> dict[str, Any]:
 def _batch_norm(snapshot: Snapshot) -> dict[str, Any] | None:
     """Returns metrics with batch statistics in place of moving averages.
 
-    `None` for a model without batch norm, and before training, when the moving
-    averages are not meaningful.
+    `None` for a model without batch norm that trains, and before training,
+    when the moving averages are not meaningful.
     """
     momenta = [
         layer.momentum
-        for layer in snapshot.inspector.network.layers
-        if isinstance(layer, keras.layers.BatchNormalization)
+        for layer in batch_norms(snapshot.inspector.network)
+        if layer.trainable  # a frozen one uses its averages in training too
     ]
     if not momenta or snapshot.step == 0 or not snapshot.class_names:
         return None

@@ -32,7 +32,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
 from zoo.config import OPTIONS
 from zoo.io import atomic_write
 from zoo.models.build import NETWORK
-from zoo.models.calls import as_functional, calls_of
+from zoo.models.calls import as_functional, calls_of, unused_name
 from zoo.models.layers import stage_of
 from zoo.summaries import drawing
 from zoo.summaries.events import EventWriter
@@ -202,12 +202,12 @@ def _add_model(
             _forward(producers, call.input_tensors, inside, inner.inputs)
             box = prefix
             if operation.name != NETWORK:
-                box = f"{_unused(prefix + operation.name, names)}/"
+                box = f"{unused_name(prefix + operation.name, names)}/"
             _add_model(graph, inner, inside, box, names)
             _forward(inside, inner.outputs, producers, call.output_tensors)
         elif id(call.output_tensors[0]) not in producers:
             sources = [producers[id(x)] for x in call.input_tensors]
-            name = _unused(_name(operation, sources, prefix), names)
+            name = unused_name(_name(operation, sources, prefix), names)
             _add_node(graph, name, operation, sources, call.output_tensors)
             producers.update((id(x), name) for x in call.output_tensors)
 
@@ -217,16 +217,6 @@ def _forward(
 ) -> None:
     for source, target in zip(sources, targets, strict=True):
         producers[id(target)] = known[id(source)]
-
-
-def _unused(name: str, names: set[str]) -> str:
-    """Returns a name, numbered if there is such a one, and adds it."""
-    unused, number = name, 0
-    while unused in names:
-        number += 1
-        unused = f"{name}_{number}"
-    names.add(unused)
-    return unused
 
 
 def _name(operation: keras.Operation, sources: list[str], prefix: str) -> str:

@@ -24,15 +24,13 @@ from zoo.models import build_standardized, user_models
 from zoo.models.build import NETWORK
 from zoo.models.inference import predict_batched
 from zoo.models.layer_tree import batch_norms, inner_layers
+from zoo.models.layers import AUXILIARY_WEIGHT
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import ResolvedConfig
 from zoo.training import fused, losses, optimizers
 from zoo.training.optimizers import HEAD
 
 MAX_ADAPT_EXAMPLES = 5000  # training images that `adapt` of a model is given
-# Szegedy et al. 2014, "Going deeper with convolutions", arXiv 1409.4842,
-# section 5: the losses of the auxiliary classifiers were weighted by 0.3.
-AUXILIARY_WEIGHT = 0.3
 
 
 # Building

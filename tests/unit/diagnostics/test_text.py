@@ -85,3 +85,10 @@ def test_a_run_that_fails_for_no_reason_found_is_not_called_healthy(
         "Training accuracy is only 45.0%"
     )
     assert "No problems" not in findings.format_findings(few, [])
+
+
+def test_inner_models_that_were_not_measured_are_named(stats):
+    given = stats()
+    given.layer_stats[-1]["unmeasured"] = ["base"]
+    shown = findings.format_findings(given, diagnose(given))
+    assert "hidden layers inside base could not" in shown

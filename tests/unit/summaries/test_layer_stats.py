@@ -301,3 +301,105 @@ def test_dead_units_are_a_share_of_each_hidden_layer(writer, read, snapshot):
 
 def with_activations(**names):
     return SimpleNamespace(activation_names=names)
+
+
+def in_a_run(network):
+    """An inspector of a network that plain SGD trains."""
+    inputs = keras.Input(network.input_shape[1:])
+    scaled = keras.layers.Rescaling(1.0)(inputs)
+    model = keras.Model(inputs, network(scaled))
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=cross_entropy())
+    model.optimizer.build(model.trainable_variables)
+    return ModelInspector(model, network, cross_entropy())
+
+
+def test_auxiliary_outputs_have_their_part_in_the_gradients():
+    keras.utils.set_random_seed(0)
+    inputs = keras.Input((3,))
+    first = keras.layers.Dense(3, name="logits")(inputs)
+    second = keras.layers.Dense(3, name="auxiliary")(inputs)
+    found = in_a_run(keras.Model(inputs, [first, second]))
+    variables = [v.path.split("/")[0] for v in found.model.trainable_variables]
+    gradients = dict(
+        zip(variables[::2], found.gradients(INPUTS, LABELS)[::2], strict=True)
+    )
+    expected = {}
+    for name, weight in {"logits": 1.0, "auxiliary": 0.3}.items():
+        layer = found.network.get_layer(name)
+        outputs = INPUTS @ layer.kernel.numpy() + layer.bias.numpy()
+        chances = np.exp(outputs) / np.exp(outputs).sum(1, keepdims=True)
+        error = weight * (chances - np.eye(3)[LABELS]) / len(LABELS)
+        expected[name] = INPUTS.T @ error
+    assert gradients.keys() == expected.keys()
+    for name, gradient in gradients.items():
+        np.testing.assert_allclose(gradient, expected[name], atol=1e-5)
+
+
+def base_of(*, subclass=False):
+    """A model to put inside a network: dense layer, batch norm, ReLU."""
+
+    class Base(keras.Model):
+        def __init__(self):
+            super().__init__(name="base")
+            self.dense = keras.layers.Dense(4, name="c1")
+
+        def call(self, inputs):
+            return keras.ops.relu(self.dense(inputs))
+
+    if subclass:
+        return Base()
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(4, name="c1")(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = keras.layers.ReLU(name="relu")(x)
+    return keras.Model(inputs, x, name="base")
+
+
+def around(base):
+    inputs = keras.Input((3,))
+    logits = keras.layers.Dense(3, name="logits")(base(inputs))
+    return keras.Model(inputs, logits)
+
+
+def test_layers_of_an_inner_model_are_measured(snapshot):
+    keras.utils.set_random_seed(0)
+    base = base_of()
+    found = row(snapshot, in_a_run(around(base)))
+    assert list(found["layers"]) == ["base/c1", "base/norm", "logits"]
+    assert found["layers"]["base/c1"]["gradient_norm"] > 0
+    assert found["batch_norm"]["momentum"] == 0.9
+    outputs = base(INPUTS, training=False).numpy()
+    assert list(found["hidden"]) == ["base/relu"]
+    assert found["hidden"]["base/relu"]["function"] == "relu"
+    assert found["hidden"]["base/relu"]["mean"] == pytest.approx(
+        outputs.mean(), rel=1e-4
+    )
+    assert "unmeasured" not in found
+
+
+def test_a_frozen_batch_norm_is_not_tried_with_its_batch(snapshot):
+    base = base_of()
+    base.trainable = False
+    found = row(snapshot, in_a_run(around(base)))
+    assert found["batch_norm"] is None
+    assert list(found["layers"]) == ["logits"]
+
+
+def test_hidden_layers_out_of_sight_are_named(snapshot):
+    found = row(snapshot, in_a_run(around(base_of(subclass=True))))
+    assert found["layers"].keys() == {"base/c1", "logits"}
+    assert (found["hidden"], found["unmeasured"]) == ({}, ["base"])
+
+
+def test_each_call_of_a_hidden_layer_is_measured(snapshot):
+    inputs = keras.Input((3,))
+    relu = keras.layers.ReLU(name="relu")
+    x = relu(keras.layers.Dense(4, name="first")(inputs))
+    x = relu(keras.layers.Dense(5, name="second")(x))
+    network = keras.Model(inputs, keras.layers.Dense(3, name="logits")(x))
+    inspector = in_a_run(network)
+    found = inspector.activations(INPUTS)
+    assert {name: x.shape[1] for name, x in found.items()} == {
+        "relu": 4,
+        "relu_1": 5,
+    }
