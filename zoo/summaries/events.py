@@ -14,7 +14,7 @@ import re
 import secrets
 import struct
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
 import numpy as np
@@ -31,7 +31,7 @@ from tensorboard.plugins.scalar.summary import scalar_pb
 from tensorboard.plugins.text.summary import text_pb
 
 from zoo.errors import UserError
-from zoo.io import open_to_append
+from zoo.io import atomic_write, open_to_append
 from zoo.summaries.registry import SummarySpec, should_write
 
 if TYPE_CHECKING:
@@ -315,6 +315,7 @@ def _set_aside(path: pathlib.Path) -> None:
 # CRC-32C, Castagnoli's polynomial with its bits reversed (RFC 3720).
 POLYNOMIAL = 0x82F63B78
 STRIP_BYTES = 128  # and as many NumPy operations, whatever the length
+HEADER_BYTES = 12  # length, and its checksum
 MAX_PLAIN_BYTES = 4096  # up to which plain Python is faster
 
 
@@ -322,6 +323,30 @@ def write_record(file: BinaryIO, data: bytes) -> None:
     """Appends one record to a file, in TensorFlow's TFRecord format."""
     length = struct.pack("<Q", len(data))
     file.write(length + _masked(length) + data + _masked(data))
+
+
+def read_records(file: BinaryIO) -> Iterator[bytes]:
+    """Yields the data of each record, up to one that was not finished."""
+    while len(header := file.read(HEADER_BYTES)) == HEADER_BYTES:
+        (length,) = struct.unpack("<Q", header[:8])
+        data = file.read(length)
+        if len(data) < length or len(file.read(4)) < 4:
+            return
+        yield data
+
+
+def rewrite(
+    path: pathlib.Path, change: Callable[[Event], Event | None]
+) -> None:
+    """Changes the events of a file; those that become `None` are left out."""
+    with open(path, "rb") as old, atomic_write(path) as new:
+        for data in read_records(old):
+            event = Event.FromString(data)
+            changed = change(event)
+            if changed is event:
+                write_record(new, data)
+            elif changed is not None:
+                write_record(new, changed.SerializeToString())
 
 
 def checksum(data: bytes) -> int:

@@ -18,6 +18,7 @@ from typing import Any
 import keras
 import numpy as np
 from PIL import Image
+from tensorboard.compat.proto.event_pb2 import Event
 from tensorboard.compat.proto.graph_pb2 import GraphDef
 from tensorboard.compat.proto.summary_pb2 import Summary
 from tensorboard.compat.proto.tensor_shape_pb2 import TensorShapeProto
@@ -28,6 +29,7 @@ from tensorboard.plugins.hparams.plugin_data_pb2 import (
     SessionEndInfo,
     SessionStartInfo,
 )
+from tensorboard.plugins.text.summary import text_pb
 
 from zoo.config import OPTIONS
 from zoo.io import atomic_write
@@ -142,6 +144,29 @@ def config_table(config: dict[str, Any]) -> str:
         if value not in (None, {}, ())
     ]
     return "\n".join(["| option | value |", "| --- | --- |", *rows])
+
+
+def renew(event: Event, config: dict[str, Any]) -> Event | None:
+    """Returns an event of a run as that of a run that continues it.
+
+    TensorBoard shows the first options that it finds: those of the new run
+    replace the old ones. The status at the end is left out, as the new run
+    has one of its own.
+
+    Args:
+        event: of the run that is continued.
+        config: every option of the new run, as resolved.
+    """
+    tags = {value.tag for value in event.summary.value}
+    if metadata.SESSION_END_INFO_TAG in tags:
+        return None
+    if metadata.SESSION_START_INFO_TAG in tags:
+        summary = start(options(config))
+    elif "config" in tags:
+        summary = text_pb("config", config_table(config), CONFIG)
+    else:
+        return event
+    return Event(summary=summary, step=event.step, wall_time=event.wall_time)
 
 
 def _format(value: Any) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
 import shutil
 from collections.abc import Container, Iterable
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from zoo.models import plugins
 from zoo.run_files import ENDED
 from zoo.run_store import RunStore, default_name, describe_parent, new_id
 from zoo.runs import INITIAL_FILES, REPORT_FILE, Run, RunWriter
-from zoo.summaries.events import check_offset
+from zoo.summaries.events import check_offset, rewrite
 from zoo.training.checkpoints import (
     LAST,
     BestEpoch,
@@ -255,9 +256,7 @@ def extend(
     )
     writer = RunWriter(new)
     with writer.lock():
-        for name in EVENT_FOLDERS:
-            if (run.path / name).is_dir():
-                shutil.copytree(run.path / name, new.path / name)
+        _copy_events(run, new, state, setup.config.as_dict())
         checkpoints.copy_to(new.path / "checkpoints", state)
         run_callbacks.write_rows(writer, state)
         console.log_to(new.path / "log.txt")
@@ -271,6 +270,33 @@ def extend(
                 f"{epochs} epochs, so that the learning rate jumps here"
             )
         return complete(setup, new, state, console, user_callbacks)
+
+
+def _copy_events(
+    run: Run, new: Run, state: TrainState, config: dict[str, Any]
+) -> None:
+    """Copies the event files of a run to one that continues it.
+
+    Args:
+        state: of the new run; gets the lengths of its files.
+        config: every option of the new run.
+    """
+    from zoo.summaries import tabs
+
+    for name in EVENT_FOLDERS:
+        if not (run.path / name).is_dir():
+            continue
+        folder = new.path / name
+        shutil.copytree(run.path / name, folder)
+        offset = state.event_files.get(name)
+        is_whole = offset is not None and check_offset(folder, offset)
+        if is_whole:
+            os.truncate(folder / offset[0], offset[1])
+        for path in folder.glob("events.*tfevents.*"):
+            rewrite(path, lambda event: tabs.renew(event, config))
+        if is_whole:
+            length = (folder / offset[0]).stat().st_size
+            state.event_files[name] = [offset[0], length]
 
 
 def _state_to_extend(

@@ -4,8 +4,13 @@ import shutil
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import (
+    EventAccumulator,
+)
+from tensorboard.util import tensor_util
 
 import zoo
+from tests import hparams_table
 from zoo.cli.main import main
 
 ASKED = {"schedule": "constant", "summaries": ("none",), "verbose": False}
@@ -90,3 +95,42 @@ def test_it_knows_the_weights_it_began_with_and_can_be_resumed(finished):
     (extended.path / "metrics.json").unlink()  # as if it had been killed
     again = zoo.resume(extended, verbose=False)
     assert len(again.history) == 2
+
+
+def test_tensorboard_shows_the_options_of_the_new_run(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    options = {**ASKED, "summaries": ("scalars", "hparams", "config")}
+    old = zoo.train("lr", epochs=1, run_name="old", **options)
+    new = zoo.resume(old, epochs=2, verbose=False)
+    lines = hparams_table.read(tmp_path / "runs")[2]
+    epochs = {
+        line.name.split("/")[0]: line.hparams["epochs"].number_value
+        for line in lines
+    }
+    assert epochs == {"old": 1, new.name: 2}
+    for run in (old, new):
+        events = EventAccumulator(
+            str(run.path / "val"), size_guidance={"tensors": 0}
+        )
+        events.Reload()
+        (text,) = events.Tensors("config")
+        (table,) = tensor_util.make_ndarray(text.tensor_proto).reshape(-1)
+        assert f"| `epochs` | {run.config.epochs} |" in table.decode()
+        steps = [event.step for event in events.Tensors("loss")]
+        assert steps == [row["step"] for row in run.history]
+
+
+def test_an_extended_run_that_was_killed_goes_on_in_its_event_files(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    options = {**ASKED, "summaries": ("scalars", "hparams")}
+    old = zoo.train("lr", epochs=1, **options)
+    new = zoo.resume(old, epochs=3, verbose=False)
+    (new.path / "metrics.json").unlink()  # as if it had been killed
+    again = zoo.resume(new, verbose=False)
+    events = EventAccumulator(
+        str(again.path / "val"), size_guidance={"tensors": 0}
+    )
+    steps = [event.step for event in events.Reload().Tensors("loss")]
+    assert steps == [row["step"] for row in again.history]
