@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 import statistics
 import textwrap
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -22,11 +22,10 @@ from zoo.errors import join_and
 from zoo.runs import Run
 from zoo.summaries import registry
 
-# Everything that a kind of summary may need of the data.
-CAPABILITIES = ("classes", "images", "plane", "line")
 # Of the way from the majority baseline to perfect accuracy: a run below the
 # first is failing, one above the second has learned.
 FAILING_PROGRESS, LEARNED_PROGRESS = 0.5, 0.9
+DECAYED_FRACTION = 0.02  # of the peak learning rate
 
 
 @dataclasses.dataclass(frozen=True)
@@ -195,20 +194,60 @@ class RunStats:
     @cached_property
     def update_ratio(self) -> float | None:
         """Largest ratio of a step to the weights, median over layers."""
-        medians = []
+        medians = map(_median_update_ratio, self.later)
+        return max((m for m in medians if m is not None), default=None)
+
+    @cached_property
+    def peak_update_ratio(self) -> float | None:
+        """What `update_ratio` is at the peak of the learning rate.
+
+        Where a schedule has lowered the rate, steps are smaller in proportion.
+        `None` where it was lowered to almost nothing whenever it was measured.
+        """
+        peak = self.config.get("learning_rate")
+        rates = {row["epoch"]: row.get("learning_rate") for row in self.history}
+        ratios = []
         for row in self.later:
-            ratios = [layer["update_ratio"] for layer in row["layers"].values()]
-            ratios = [ratio for ratio in ratios if ratio is not None]
-            medians += [statistics.median(ratios)] if ratios else []
-        return max(medians, default=None)
+            rate = rates.get(row["epoch"])
+            fraction = rate / peak if rate is not None and peak else 1.0
+            ratio = _median_update_ratio(row)
+            if ratio is not None and fraction > DECAYED_FRACTION:
+                ratios.append(ratio / min(fraction, 1.0))
+        return max(ratios, default=None)
+
+    @property
+    def capabilities(self) -> set[str]:
+        """Properties of the data, as in `SummarySpec.requires`."""
+        shape = tuple(self.data["input_shape"])
+        holds = {
+            "classes": bool(self.num_classes),
+            "images": self.sees_images,
+            "plane": shape == (2,),
+            "line": shape == (1,) and not self.num_classes,
+        }
+        return {word for word in holds if holds[word]}
 
     def writes_summary(self, kind: str) -> bool:
         """Whether a kind of summary is in the run's event files."""
-        chosen = registry.select(self.config.get("summaries", ()), CAPABILITIES)
-        return kind in {k.name for k in chosen}
+        return kind in self._summaries(self.config.get("summaries", ()))
+
+    def can_write_summary(self, kind: str) -> bool:
+        """Whether a kind of summary suits the kind of data."""
+        return kind in self._summaries([kind])
+
+    def _summaries(self, names: Iterable[str]) -> set[str]:
+        chosen = registry.select(names, self.capabilities)
+        return {spec.name for spec in chosen}
 
     def _last(self, column: str) -> float | None:
         return self.history[-1].get(column) if self.history else None
+
+
+def _median_update_ratio(row: dict[str, Any]) -> float | None:
+    """Returns the median of a row of layer statistics over its layers."""
+    ratios = [layer["update_ratio"] for layer in row["layers"].values()]
+    ratios = [ratio for ratio in ratios if ratio is not None]
+    return statistics.median(ratios) if ratios else None
 
 
 def progress_above(accuracy: float, baseline: float) -> float:
@@ -242,7 +281,7 @@ class Finding:
             a good part of the possible accuracy; or `INFO`, leaves room for
             improvement.
         text: A clause with the number that the rule is based on.
-        tag: Tag in TensorBoard that shows it.
+        tag: Tag in TensorBoard that shows it; empty if there is none.
         advice: What to try next; a command stands between backquotes.
     """
 
@@ -263,7 +302,12 @@ Rule = Callable[[RunStats], Finding | None]
 
 
 def tag(stats: RunStats, kind: str, name: str) -> str:
-    """Returns a tag, with the flag that writes it if this run did not."""
+    """Returns a tag, with the flag that writes it if this run did not.
+
+    Empty where the kind of data has no such summary.
+    """
+    if not stats.can_write_summary(kind):
+        return ""
     if stats.writes_summary(kind):
         return name
     return f"{name} (of a run with --summaries=default,{kind})"
@@ -480,10 +524,9 @@ def as_json(stats: RunStats, findings: Sequence[Finding]) -> dict[str, Any]:
 
 def _entry(number: int, finding: Finding) -> list[str]:
     indent = " " * 3
-    rows = [
-        f"{number}. {finding.text[:1].upper()}{finding.text[1:]}.",
-        f"{indent}See {finding.tag} in TensorBoard.",
-    ]
+    rows = [f"{number}. {finding.text[:1].upper()}{finding.text[1:]}."]
+    if finding.tag:
+        rows.append(f"{indent}See {finding.tag} in TensorBoard.")
     lines = [line for row in rows for line in _wrapped(row, indent)]
     # A command is not wrapped, so that it can be pasted.
     advice, _, command = expand_commands(finding.advice).partition("`")

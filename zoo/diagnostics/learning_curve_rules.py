@@ -329,6 +329,8 @@ def _more_regularization(stats: RunStats) -> Changes:
 def calibration(stats: RunStats) -> Finding | None:
     """Confidence that differs from accuracy."""
     classes = stats.end and stats.end["classes"]
+    if stats.config.get("loss") != "cross_entropy":
+        return None  # the outputs are no log-probabilities
     if not classes or classes["confidence"] is None:
         return None
     confidence, accuracy = classes["confidence"], classes["accuracy"]

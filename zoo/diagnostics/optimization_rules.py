@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from zoo.diagnostics.findings import (
+    DECAYED_FRACTION,
     ERROR,
     INFO,
     WARNING,
@@ -36,7 +37,6 @@ NORM_GROWTH_FACTOR = 20.0  # norm of a hidden layer's weights over its initial
 TYPICAL_MOMENTUM = 0.9
 MAX_MOMENTUM = 0.98  # averages over 50 steps
 SEVERE_CLIPPING_FACTOR = 10.0  # norm of the gradient over `clip_norm`
-DECAYED_FRACTION = 0.02  # of the peak learning rate
 # Adam and its variants divide by the size of gradients, clipped or not.
 AFFECTED_BY_CLIPPING = ("sgd", "momentum", "nesterov")
 
@@ -90,12 +90,16 @@ def inputs(stats: RunStats) -> Finding | None:
         if fraction > LARGE_BRIGHTNESS_FRACTION and stats.sees_images
         else "channel"
     )
+    text = f"the inputs are not centered and scaled: {problem}"
+    if stats.sees_images:
+        text += (
+            f"; {100 * fraction:.0f}% of their variance is differences in "
+            "brightness between images"
+        )
     return Finding(
         "inputs",
         severity,
-        f"the inputs are not centered and scaled: {problem}; "
-        f"{100 * fraction:.0f}% of their variance is differences in brightness "
-        "between images",
+        text,
         tag(stats, "inputs", "inputs"),
         propose(
             stats,
@@ -338,7 +342,7 @@ def _gradient_norm(row: dict) -> float:
 
 def learning_rate_too_low(stats: RunStats) -> Finding | None:
     """Steps so small that the weights stay at their initial values."""
-    ratio = stats.update_ratio
+    ratio = stats.peak_update_ratio
     if not ratio or ratio > MIN_UPDATE_RATIO or stats.is_nonparametric:
         return None
     value = stats.config["learning_rate"]

@@ -256,8 +256,14 @@ def confident_errors(run: ReportContext) -> dict[str, Any] | None:
 
 
 def has_probabilities(run: ReportContext) -> bool:
-    """Whether there are predicted probabilities, all of them finite."""
+    """Whether there are predicted probabilities, all of them finite.
+
+    The outputs of a network that minimizes another loss than cross-entropy
+    are no log-probabilities.
+    """
     if run.scored is None or run.is_regression:
+        return False
+    if run.config["loss"] not in (None, "cross_entropy"):
         return False
     return bool(np.isfinite(run.scored.outputs).all())
 

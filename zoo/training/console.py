@@ -324,7 +324,8 @@ def print_initial_scores(
         setup: what is trained.
     """
     part = getattr(setup.dataset, batch.split)
-    text = _describe_scores(logits, batch.labels, part.labels)
+    loss = setup.config.loss
+    text = _describe_scores(logits, batch.labels, part.labels, loss)
     split = "validation" if batch.split == "val" else "training"
     console.print_fields(
         {
@@ -335,17 +336,21 @@ def print_initial_scores(
 
 
 def _describe_scores(
-    outputs: np.ndarray, labels: np.ndarray, all_labels: np.ndarray
+    outputs: np.ndarray, labels: np.ndarray, all_labels: np.ndarray, loss: str
 ) -> str:
     if labels.dtype.kind == "f":
-        loss = metrics.mean_squared_error(outputs, labels)
-        return f"loss {loss:.3f} (always the mean: {all_labels.var():.3f})"
+        value = metrics.mean_squared_error(outputs, labels)
+        return f"loss {value:.3f} (always the mean: {all_labels.var():.3f})"
     classes = outputs.shape[1]
-    loss = metrics.cross_entropy(outputs, labels)
+    if loss == "cross_entropy":
+        value = metrics.cross_entropy(outputs, labels)
+        chance = f" (chance: ln {classes} = {math.log(classes):.3f})"
+    else:
+        value = np.mean(losses.make_loss(loss)(labels, outputs))
+        chance = ""
     correct = metrics.count_correct(outputs, labels) / len(labels)
     return (
-        f"loss {loss:.3f} (chance: ln {classes} = {math.log(classes):.3f}), "
-        f"accuracy {correct:.3f} (majority baseline: "
+        f"loss {value:.3f}{chance}, accuracy {correct:.3f} (majority baseline: "
         f"{metrics.majority_baseline(all_labels):.3f})"
     )
 

@@ -49,3 +49,11 @@ def test_a_network_with_convolutions_shows_what_it_looks_at(read):
         "Patches that excite conv2",
     ]
     assert "What it looks at" not in read("digits").words
+
+
+def test_outputs_of_another_loss_are_shown_as_no_probabilities(
+    read, folder, spoil
+):
+    assert "Calibration" in read("digits", folder=folder).words
+    spoil(folder / "digits", "resolved.json", config__loss="hinge")
+    assert "Calibration" not in read("digits", folder=folder).words

@@ -30,3 +30,22 @@ def test_one_example_of_each_of_a_thousand_is_a_thousandth():
     assert (
         majority_baseline(np.random.default_rng(0).permutation(1000)) == 0.001
     )
+
+
+def test_the_initial_loss_is_the_one_that_is_minimized(tmp_path, capfd):
+    images = np.zeros((40, 4, 4, 1), np.uint8)
+    data = Dataset.from_arrays(images, np.arange(40) % 4, val_fraction=0.5)
+    asked = TrainConfig(
+        model="lr",
+        model_arg={"initializer": "equal"},
+        loss="hinge",
+        optimizer="sgd",
+        steps=1,
+        summaries=("none",),
+        runs_dir=str(tmp_path),
+    )
+    zoo.train(asked, data)
+    out, _ = capfd.readouterr()
+    (line,) = [x for x in out.splitlines() if x.startswith("initial")]
+    # Each of three incorrect classes has the same output as the correct one.
+    assert "loss 3.000, accuracy 0.2" in line and "chance" not in line

@@ -6,7 +6,7 @@ import pytest
 
 from zoo.commands import Target
 from zoo.diagnostics import RULES, diagnose
-from zoo.diagnostics.findings import ERROR, INFO, WARNING
+from zoo.diagnostics.findings import ERROR, INFO, WARNING, format_findings
 from zoo.training.console import next_commands
 
 
@@ -495,3 +495,48 @@ def test_next_commands_follow_from_what_was_found(stats):
     commands = next_commands(broken, diagnose(broken))
     assert commands[""].endswith("--learning_rate=0.0001")
     assert "test set" not in commands
+
+
+def tiny_steps(ratio):
+    return {
+        f"layers.{name}.update_ratio": ratio
+        for name in ("hidden1", "hidden2", "logits")
+    }
+
+
+@pytest.mark.parametrize(
+    ("rates", "ratio", "is_named"),
+    [
+        ((1e-3, 8e-4, 4e-4, 1e-6), 1e-6, False),  # measured at its end alone
+        ((1e-3, 1e-3, 1e-3, 2e-4), 1e-5, False),  # a fifth of 5e-5
+        ((1e-3, 1e-3, 1e-3, 2e-4), 2e-6, True),
+        ((1e-3, 1e-3, 1e-3, 1e-3), 1e-5, True),
+    ],
+)
+def test_steps_are_judged_by_the_peak_of_the_learning_rate(
+    stats, failing, rates, ratio, is_named
+):
+    rows = [
+        {**row, "learning_rate": rate}
+        for row, rate in zip(failing, rates, strict=True)
+    ]
+    found = names(stats(rows, end=tiny_steps(ratio)))
+    assert ("learning_rate_too_low" in found) is is_named
+
+
+@pytest.mark.parametrize("loss", ["hinge", "squared_error"])
+def test_outputs_that_are_no_log_probabilities_have_no_confidence(stats, loss):
+    end = {"classes.confidence": 0.2, "classes.accuracy": 0.9}
+    assert "calibration" in names(stats(end=end))
+    assert "calibration" not in names(stats(end=end, config={"loss": loss}))
+
+
+def test_inputs_of_points_have_no_brightness_and_no_images(stats, failing):
+    start = {"inputs.mean": 9.0}
+    images = first(stats(failing, start=start))
+    assert "brightness between images" in images.text and images.tag
+    points = stats(failing, start=start, data={"input_shape": [2]})
+    found = first(points)
+    assert found.name == "inputs" and "brightness" not in found.text
+    assert found.tag == ""
+    assert "TensorBoard" not in format_findings(points, [found])
