@@ -25,7 +25,7 @@ import re
 import shutil
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,12 +41,15 @@ from zoo.console import (
 from zoo.errors import UserError, join_and, join_or
 from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
+from zoo.models.calls import calls_of
+from zoo.models.multiply_adds import count_multiply_adds
 from zoo.models.registry import ModelEntry
 from zoo.models.windows import windows_of
 from zoo.pretrained import list_weights
 
 if TYPE_CHECKING:
     import keras
+    from keras.src.ops.node import Node
 
 COUNTS_FILE = Path(__file__).with_name("counts.json")
 NUM_CLASSES = 10  # of the models in counts.json
@@ -425,7 +428,7 @@ class LayerCost:
         output: Shape of the output for one image, without the batch.
         trainable: Number of trainable parameters.
         non_trainable: Number of non-trainable parameters.
-        multiply_adds: Number of multiply-adds for one image.
+        multiply_adds: Number of multiply-adds for one image, in all calls.
         activation_bytes: Bytes of the output for one image, in float32.
         filter: Height and width of a filter or of a pooling window.
         stride: Its strides along height and width.
@@ -457,17 +460,23 @@ def layer_costs(model: keras.Model) -> list[LayerCost]:
     from keras import layers
 
     stages: dict[str, str] = {}
+    calls: dict[int, list[Node]] = {}
+    for call in calls_of(model):
+        calls.setdefault(id(call.operation), []).append(call)
     return [
-        _cost(operation, stages)
+        _cost(operation, calls[id(operation)], stages)
         for operation in model.operations
         if not isinstance(operation, layers.InputLayer)
     ]
 
 
-def _cost(operation: keras.Operation, stages: dict[str, str]) -> LayerCost:
+def _cost(
+    operation: keras.Operation, calls: Sequence[Node], stages: dict[str, str]
+) -> LayerCost:
     """Counts one layer, or one operation without a layer.
 
     Args:
+        calls: of the operation.
         stages: of the operations before it, by name; gets this one's too.
     """
     import keras
@@ -492,7 +501,7 @@ def _cost(operation: keras.Operation, stages: dict[str, str]) -> LayerCost:
         output=tuple(shapes[0]),
         trainable=_count(getattr(operation, "trainable_variables", ())),
         non_trainable=_count(getattr(operation, "non_trainable_weights", ())),
-        multiply_adds=count_multiply_adds(operation),
+        multiply_adds=count_multiply_adds(operation, calls),
         activation_bytes=FLOAT_BYTES * sum(map(math.prod, shapes)),
         **_window(operation),
     )
@@ -524,35 +533,6 @@ def _source(operation: keras.Operation) -> str:
 
     first = keras.tree.flatten(operation.input)[0]
     return first._keras_history.operation.name
-
-
-def count_multiply_adds(layer: keras.Operation) -> int:
-    """Counts multiply-adds for one image: the kernel's size at each place.
-
-    Those of a model inside a model are the sum over its layers, where these
-    have outputs of a known size.
-    """
-    import keras
-    from keras import layers
-
-    if isinstance(layer, keras.Model):
-        inner = getattr(layer, "operations", layer.layers)
-        return sum(map(count_multiply_adds, inner))
-    if isinstance(layer, layers.SeparableConv2D):
-        kernels = [layer.depthwise_kernel, layer.pointwise_kernel]
-    elif isinstance(
-        layer, layers.Conv2D | layers.DepthwiseConv2D | layers.Dense
-    ):
-        kernels = [layer.kernel]
-    else:
-        return 0
-    try:
-        sides = layer.output.shape[1:-1]  # (H, W); empty for a vector
-    except (AttributeError, ValueError):
-        return 0  # of a subclass, whose layers are called out of sight
-    if None in sides:
-        return 0
-    return math.prod(sides) * sum(math.prod(k.shape) for k in kernels)
 
 
 def _count(variables: Iterable[Any]) -> int:

@@ -423,9 +423,22 @@ def input_range(inputs: np.ndarray) -> np.ndarray:
 
 
 def zero_crossings(x: np.ndarray, outputs: np.ndarray) -> np.ndarray:
-    """Returns where units `[N, U]` rise above zero or return to it."""
-    crosses = np.diff(outputs > 0, axis=0).any(axis=1)
-    return ((x[1:] + x[:-1]) / 2)[crosses]
+    """Returns where units `[N, U]` rise above zero or return to it.
+
+    One number for each crossing of each unit. A unit is zero on one side, so
+    that its line is extended from the two points on the other; within half a
+    step of the grid where there are none.
+    """
+    cells, units = np.nonzero(np.diff(outputs > 0, axis=0))
+    middle = (x[cells] + x[cells + 1]) / 2
+    rises = outputs[cells + 1, units] > 0
+    near = np.where(rises, cells + 1, cells)
+    far = np.clip(np.where(rises, near + 1, near - 1), 0, len(x) - 1)
+    low, high = outputs[near, units], outputs[far, units]
+    with np.errstate(divide="ignore", invalid="ignore"):
+        at = x[near] - low * (x[far] - x[near]) / (high - low)
+    inside = (x[cells] <= at) & (at <= x[cells + 1])
+    return np.where(inside, at, middle)
 
 
 def draw_function(

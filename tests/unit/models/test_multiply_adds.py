@@ -109,7 +109,7 @@ def test_separable_convolutions_and_models_inside_a_model_count():
     import keras
     from keras import layers
 
-    from zoo.models.describe import count_multiply_adds
+    from zoo.models.multiply_adds import count_multiply_adds
 
     inner = keras.Sequential(
         [keras.Input((8, 8, 3)), layers.SeparableConv2D(5, 3, padding="same")]
@@ -125,7 +125,7 @@ def test_layers_of_unknown_size_inside_a_model_count_nothing():
     import keras
     from keras import layers
 
-    from zoo.models.describe import count_multiply_adds
+    from zoo.models.multiply_adds import count_multiply_adds
 
     class Subclass(keras.Model):
         def __init__(self):
@@ -141,3 +141,45 @@ def test_layers_of_unknown_size_inside_a_model_count_nothing():
         flat = layers.Flatten()(inner(image))
         outer = keras.Model(image, layers.Dense(2)(flat))
         assert count_multiply_adds(outer) == 36 * 3 * 2
+
+
+def test_every_call_of_a_layer_or_an_inner_model_counts():
+    import keras
+    from keras import layers
+
+    from zoo.models.describe import layer_costs
+    from zoo.models.multiply_adds import count_multiply_adds
+
+    inner = keras.Sequential([keras.Input((8,)), layers.Dense(8)])
+    again = layers.Dense(8, name="again")
+    inputs = keras.Input((8,))
+    outputs = layers.Dense(2)(inner(again(inner(again(again(inputs))))))
+    model = keras.Model(inputs, outputs)
+    keras.Model(inputs, again(inputs))  # a call outside of it
+    costs = {cost.name: cost.multiply_adds for cost in layer_costs(model)}
+    assert costs["again"] == 3 * 64
+    assert sum(costs.values()) == 5 * 64 + 16
+    assert count_multiply_adds(model) == 5 * 64 + 16
+
+
+def test_convolutions_of_every_kind_count():
+    import keras
+    from keras import layers
+
+    from zoo.models.multiply_adds import count_multiply_adds
+
+    def count(layer, shape):
+        layer(keras.Input(shape))
+        return count_multiply_adds(layer)
+
+    same = {"padding": "same"}
+    assert count(layers.Conv1D(5, 3, **same), (8, 2)) == 8 * 3 * 2 * 5
+    separable = layers.SeparableConv1D(5, 3, **same)
+    assert count(separable, (8, 2)) == 8 * (3 * 2 + 2 * 5)
+    depthwise = layers.DepthwiseConv1D(3, **same)
+    assert count(depthwise, (8, 2)) == 8 * 3 * 2
+    solid = layers.Conv3D(5, 3, **same)
+    assert count(solid, (4, 4, 4, 2)) == 64 * 27 * 2 * 5
+    # Each place of the input is multiplied with the whole kernel.
+    up = layers.Conv2DTranspose(5, 3, strides=2, **same)
+    assert count(up, (4, 4, 2)) == 16 * 9 * 2 * 5

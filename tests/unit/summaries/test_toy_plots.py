@@ -284,3 +284,19 @@ def test_a_function_that_is_not_finite_gives_a_placeholder(
 def test_the_largest_shares_are_those_that_change_most():
     shares = np.linspace(0, 1, 20)[:, None] * np.arange(40)
     assert toy_plots.largest_terms(shares).tolist() == list(range(8, 40))
+
+
+def test_units_that_cross_zero_within_one_step_are_kinks_of_their_own():
+    x = np.linspace(-1, 1, 21)
+    zeros = np.array([0.02, 0.04, 0.07, -0.55])
+    outputs = np.maximum(0, (x[:, None] - zeros) * [1.0, -2.0, 3.0, 1.0])
+    found = toy_plots.zero_crossings(x, outputs)
+    np.testing.assert_allclose(np.sort(found), np.sort(zeros), atol=1e-9)
+
+
+def test_a_unit_that_is_on_at_one_point_alone_crosses_zero_around_it():
+    x = np.linspace(-1, 1, 21)
+    outputs = np.zeros((21, 1))
+    outputs[10] = 1
+    found = toy_plots.zero_crossings(x, outputs)
+    np.testing.assert_allclose(found, [-0.05, 0.05], atol=1e-9)
