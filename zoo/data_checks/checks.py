@@ -37,7 +37,9 @@ MAX_ASPECT_RATIO = 1.2  # of one shape to another, when all are resized
 # similarity is the nature of the data.
 NEAR_DUPLICATE_COUNT, NEAR_DUPLICATE_FRACTION = 50, 0.02
 
-MIN_STD = 1.0  # gray levels; an image with less is a single color
+# Between the lowest and the highest value of a channel; an image with less is
+# a single color, of which JPEG changes some pixels by a level or two.
+MIN_SPREAD = 4
 
 MIN_VAL_IMAGES = 100  # an accuracy of 80% is then known to 8 points or so
 MIN_VAL_IMAGES_PER_CLASS = 5
@@ -173,7 +175,7 @@ def scaled_pixels(stats: DatasetStats) -> Iterator[DataFinding]:
 
 def blank_images(stats: DatasetStats) -> Iterator[DataFinding]:
     """Images of a single color."""
-    names = [image.name for image in stats.images if image.contrast < MIN_STD]
+    names = [image.name for image in stats.images if image.spread < MIN_SPREAD]
     if names:
         images = "image is" if len(names) == 1 else "images are"
         yield DataFinding(

@@ -55,6 +55,7 @@ class ImageStats:
         digest: Hash of the pixels, by which training splits.
         thumbnail: Uint8 `[32, 32]`, gray, resized to a square.
         highest: Largest of its pixels, 0..255.
+        spread: Largest difference of two pixels in a channel, 0..255.
     """
 
     name: str
@@ -67,16 +68,12 @@ class ImageStats:
     digest: bytes
     thumbnail: np.ndarray
     highest: int
+    spread: int
 
     @property
     def brightness(self) -> float:
         """Mean gray level, 0..255."""
         return float(self.thumbnail.mean())
-
-    @property
-    def contrast(self) -> float:
-        """Standard deviation of the gray levels."""
-        return float(self.thumbnail.std())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -225,6 +222,7 @@ def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
                 hash_,
                 thumbnail(image),
                 int(image.max()),
+                spread(image),
             )
             for index, (image, label, hash_) in enumerate(
                 zip(split.images, split.labels, hashes, strict=True)
@@ -374,10 +372,16 @@ def _decode(path: Path) -> np.ndarray:
         return image_files.decode(path, 3)
 
 
-def _measure(path: Path, channels: int) -> tuple[bytes, np.ndarray, int]:
-    """Returns hash, thumbnail and largest pixel of an image file."""
+def _measure(path: Path, channels: int) -> tuple[bytes, np.ndarray, int, int]:
+    """Returns hash, thumbnail, largest pixel and spread of an image file."""
     pixels = image_files.decode(path, channels)
-    return hash_image(pixels), thumbnail(pixels), int(pixels.max())
+    highest = int(pixels.max())
+    return hash_image(pixels), thumbnail(pixels), highest, spread(pixels)
+
+
+def spread(pixels: np.ndarray) -> int:
+    """Returns the largest difference in a channel of uint8 `[H, W, C]`."""
+    return int(np.ptp(pixels, axis=(0, 1)).max())
 
 
 def thumbnail(pixels: np.ndarray) -> np.ndarray:

@@ -136,7 +136,10 @@ class SummaryWriter:
 
     def write_debug(self, markdown: str, step: int) -> None:
         """Writes the debugging text."""
-        self._writers["train"].text("debug", markdown, step, DEBUG_DESCRIPTION)
+        description = DEBUG_DESCRIPTION
+        if "val" not in self._writers:
+            description = description.replace("validation", "training")
+        self._writers["train"].text("debug", markdown, step, description)
 
     def flush(self) -> dict[str, list]:
         """Flushes all files; returns the resume offsets for a checkpoint."""

@@ -471,11 +471,19 @@ def write_patches(writer: EventWriter, snapshot: Snapshot) -> None:
         inspector.network, inspector.preprocess, images, names
     ):
         tag = f"patches/{found.layer}"
-        writer.image(tag, draw_patches(found), snapshot.step, PATCHES)
+        image = draw_patches(found, snapshot.describe("validation images"))
+        writer.image(tag, image, snapshot.step, snapshot.describe(PATCHES))
 
 
-def draw_patches(found: TopPatches) -> np.ndarray:
-    """Returns the patches of a layer, one map in a row."""
+def draw_patches(
+    found: TopPatches, images: str = "validation images"
+) -> np.ndarray:
+    """Returns the patches of a layer, one map in a row.
+
+    Args:
+        found: the patches.
+        images: what they are parts of.
+    """
     num_maps, num_patches, height, width = found.pixels.shape[:4]
     flat = found.pixels.reshape(-1, height, width, 3)
     tiles = drawing.resize(flat, PATCH_SIDE)
@@ -489,8 +497,8 @@ def draw_patches(found: TopPatches) -> np.ndarray:
     field = f"{found.field[0]} x {found.field[1]}"
     return drawing.with_title(
         np.concatenate([labels, rows], axis=1),
-        f"{found.layer}: the parts of held-out images that excite {num_maps} "
-        f"of {found.num_maps} maps most; receptive field {field} pixels.",
+        f"{found.layer}: the parts of {images} that excite {num_maps} of "
+        f"{found.num_maps} maps most; receptive field {field} pixels.",
     )
 
 

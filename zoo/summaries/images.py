@@ -110,7 +110,9 @@ def write_misclassified(writer: EventWriter, snapshot: Snapshot) -> None:
         image = draw_misclassified(scored, snapshot.class_names)
     else:
         image = drawing.nonfinite_placeholder()
-    writer.image("misclassified", image, snapshot.step, MISCLASSIFIED)
+    writer.image(
+        "misclassified", image, snapshot.step, snapshot.describe(MISCLASSIFIED)
+    )
 
 
 def draw_misclassified(
@@ -199,7 +201,9 @@ def write_confusion(writer: EventWriter, snapshot: Snapshot) -> None:
         image = draw_confusion(counts, names)
     else:
         image = drawing.nonfinite_placeholder()
-    writer.image("confusion", image, snapshot.step, CONFUSION)
+    writer.image(
+        "confusion", image, snapshot.step, snapshot.describe(CONFUSION)
+    )
 
 
 def most_confused(counts: np.ndarray, number: int = MAX_CLASSES) -> np.ndarray:
@@ -557,7 +561,7 @@ def write_feature_maps(writer: EventWriter, snapshot: Snapshot) -> None:
     for layer in evenly_spaced(list(maps), NUM_LAYERS):
         image = draw_feature_maps(images, maps[layer], layer)
         tag = f"feature_maps/{layer}"
-        writer.image(tag, image, snapshot.step, FEATURE_MAPS)
+        writer.image(tag, image, snapshot.step, snapshot.describe(FEATURE_MAPS))
 
 
 def one_of_each_class(labels: np.ndarray, number: int) -> np.ndarray:

@@ -57,6 +57,8 @@ class Snapshot:
             validation set, of large ones the first 10,000 or what fits into
             128 MiB; of the training set if there is no validation set.
         load_training_batch: Function that returns augmented training inputs.
+        split: Split of the fixed batch: `val`, or `train` for a run that holds
+            out no validation examples.
     """
 
     step: int
@@ -71,6 +73,13 @@ class Snapshot:
     folder: pathlib.Path
     load_validation: Callable[[], tuple[np.ndarray, np.ndarray]]
     load_training_batch: Callable[[], np.ndarray]
+    split: str = "val"
+
+    def describe(self, text: str) -> str:
+        """Returns a text on validation examples, as one on those of the run."""
+        if self.split == "val":
+            return text
+        return text.replace("validation", "training")
 
     @cached_property
     def logits(self) -> np.ndarray:

@@ -284,11 +284,15 @@ DEAD_UNITS = (
 
 def write_logits(writer: EventWriter, snapshot: Snapshot) -> None:
     """Writes the histogram `logits` and, for a classifier, `margins`."""
-    writer.histogram("logits", snapshot.logits, snapshot.step, LOGITS)
+    writer.histogram(
+        "logits", snapshot.logits, snapshot.step, snapshot.describe(LOGITS)
+    )
     if snapshot.class_names:
         with np.errstate(invalid="ignore"):  # infinity minus infinity
             margins = metrics.margins(snapshot.logits, snapshot.labels)
-        writer.histogram("margins", margins, snapshot.step, MARGINS)
+        writer.histogram(
+            "margins", margins, snapshot.step, snapshot.describe(MARGINS)
+        )
 
 
 def write_weights(writer: EventWriter, snapshot: Snapshot) -> None:
@@ -317,7 +321,9 @@ def write_activations(writer: EventWriter, snapshot: Snapshot) -> None:
     names = snapshot.inspector.activation_names
     for layer, outputs in snapshot.activations.items():
         tag = f"activations/{layer}"
-        writer.histogram(tag, outputs, snapshot.step, ACTIVATIONS)
+        writer.histogram(
+            tag, outputs, snapshot.step, snapshot.describe(ACTIVATIONS)
+        )
         dead = float(dead_units(outputs, names[layer]).mean())
         tag = f"dead_units/{layer}"
         writer.scalar(tag, dead, snapshot.step, DEAD_UNITS)

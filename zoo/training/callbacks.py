@@ -246,6 +246,7 @@ class Session:
             folder=self.run.path,
             load_validation=self._validation,
             load_training_batch=self._training_batch,
+            split=self.batch.split,
         )
 
     def _validation(self) -> tuple[np.ndarray, np.ndarray]:

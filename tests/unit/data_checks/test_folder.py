@@ -210,3 +210,16 @@ def test_photographs_of_one_size_that_is_no_square_are_told(collect):
     wide = np.concatenate([images, images], axis=2)
     looked = collect({f"{'ab'[i % 2]}/{i}.png": wide[i] for i in range(4)})
     assert "32x64" in finding(looked, "not_square").sentence
+
+
+def test_two_colors_of_one_gray_level_are_no_blank_image(collect):
+    images, _ = textures(4)
+    pictures = {f"{'ab'[i % 2]}/{i}.png": images[i] for i in range(4)}
+    red_and_green = np.zeros((32, 32, 3), np.uint8)
+    red_and_green[:16] = (255, 0, 0)
+    red_and_green[16:] = (0, 130, 0)  # 76 in gray, as the red is
+    pictures["a/flag.png"] = red_and_green
+    pictures["b/almost.png"] = np.full((32, 32, 3), (255, 0, 0), np.uint8)
+    pictures["b/almost.png"][::2, ::2] = (253, 1, 0)
+    found = finding(collect(pictures), "blank_images")
+    assert found.images == ("b/almost.png",)

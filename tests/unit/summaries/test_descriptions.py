@@ -66,7 +66,7 @@ DATA = {
 }
 
 
-def write_all(folder, snapshot, properties):
+def write_all(folder, snapshot, properties, split="val"):
     """Writes all kinds for this data, before and after training."""
     shape, outputs, convolution = DATA[properties]
     inputs = RANDOM.uniform(0, 255, (20, *shape)).astype(np.float32)
@@ -74,7 +74,8 @@ def write_all(folder, snapshot, properties):
     if outputs == 1:
         labels = inputs[:, 0]
     specs = registry.select(["all"], properties.split())
-    writer = SummaryWriter(folder, specs, ("train", "val"), {})
+    splits = ("train", "val") if split == "val" else ("train",)
+    writer = SummaryWriter(folder, specs, splits, {})
     for step, last in ((0, False), (5, True)):
         moment = snapshot(
             step=step,
@@ -86,9 +87,11 @@ def write_all(folder, snapshot, properties):
             class_names=("cat", "dog", "ox") if outputs > 1 else (),
             load_validation=lambda: (inputs, labels),
             load_training_batch=lambda: inputs,
+            split=split,
         )
         del vars(moment)["logits"]
-        writer.write_snapshot("val", moment)
+        writer.write_snapshot(split, moment)
+    writer.write_debug("text", 5)
     writer.close()
     return {spec.name for spec in specs}
 
@@ -138,3 +141,16 @@ def test_a_resumed_file_describes_its_tags_too(tmp_path):
     again.write_scalars("train", {"loss": 2.0}, 1)
     again.close()
     assert described(tmp_path / "train")["loss"].startswith("Mean loss")
+
+
+@pytest.mark.parametrize("split", ["val", "train"])
+def test_a_run_without_validation_describes_training_examples(
+    split, tmp_path, snapshot
+):
+    write_all(tmp_path, snapshot, "classes images convolution", split)
+    tags = {**described(tmp_path / "train"), **described(tmp_path / split)}
+    told = {tag for tag, text in tags.items() if "validation" in text}
+    if split == "val":
+        assert {"patches/conv1", "misclassified", "logits", "debug"} <= told
+    else:
+        assert told == set()

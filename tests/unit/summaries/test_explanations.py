@@ -1,11 +1,14 @@
 """Grad-CAM by hand, and patches where they were put."""
 
+from types import SimpleNamespace
+
 import keras
 import numpy as np
 import pytest
 from keras import layers
 
 from zoo.models import create_model
+from zoo.summaries import drawing
 from zoo.summaries.explanations import (
     cam_layer,
     convolutions,
@@ -17,6 +20,7 @@ from zoo.summaries.explanations import (
     overlay,
     resize_cam,
     top_patches,
+    write_patches,
 )
 
 SHAPE = (12, 12, 1)
@@ -226,3 +230,24 @@ def test_a_network_whose_every_map_is_bypassed_has_no_grad_cam():
     seen = [layers.Flatten()(inputs), layers.Flatten()(maps)]
     logits = layers.Dense(3)(layers.Concatenate()(seen))
     assert cam_layer(keras.Model(inputs, logits)) is None
+
+
+def test_patches_of_a_run_without_validation_are_of_training_images(
+    images, snapshot, writer, monkeypatch
+):
+    inputs = keras.Input(SHAPE)
+    maps = layers.Conv2D(2, 3, name="conv1")(inputs)
+    network = keras.Model(inputs, layers.Dense(2)(layers.Flatten()(maps)))
+    inspector = SimpleNamespace(network=network, preprocess=unchanged)
+    titles = []
+    monkeypatch.setattr(
+        drawing,
+        "with_title",
+        lambda image, title: titles.append(title) or image,
+    )
+    for split in ("val", "train"):
+        moment = snapshot(inspector=inspector, inputs=images[0], split=split)
+        write_patches(writer, moment)
+    first, second = titles
+    assert "parts of validation images" in first
+    assert "parts of training images" in second
