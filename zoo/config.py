@@ -33,6 +33,7 @@ from zoo.options import (
     ValueType,
     check_option,
     format_option,
+    plain_value,
     read_option,
 )
 
@@ -417,14 +418,7 @@ class TrainConfig:
         values = json.loads(text)
         for name in values:
             option_named(name)
-        return cls(**{name: _tuples(v) for name, v in values.items()})
-
-
-def _tuples(value: Any) -> Any:
-    """Returns JSON's lists as the tuples they were."""
-    if isinstance(value, dict):
-        return {key: _tuples(item) for key, item in value.items()}
-    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+        return cls(**plain_value(values))
 
 
 def _default(field: dataclasses.Field) -> Any:
@@ -440,6 +434,8 @@ OPTIONS: dict[str, Option] = {
 DEFAULTS: dict[str, Any] = {
     field.name: _default(field) for field in dataclasses.fields(TrainConfig)
 } | {"model": DEFAULT_MODEL}
+# Options that are arguments of the model's builder, as those of `model_arg`.
+MODEL_ARGUMENTS = tuple(n for n, o in OPTIONS.items() if o.is_model_arg)
 
 
 def option_named(name: str) -> Option:

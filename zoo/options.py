@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from zoo.errors import (
@@ -76,10 +76,27 @@ def _parse_arguments(text: str) -> dict[str, Any]:
             f"--model_arg={text} is not of the form name=value; "
             "write for example --model_arg=reduced=False."
         )
+    return {name: _literal_or_text(value)}
+
+
+def _literal_or_text(text: str) -> Any:
     try:
-        return {name: ast.literal_eval(value)}
+        return ast.literal_eval(text)
     except (ValueError, SyntaxError):
-        return {name: value}
+        return text
+
+
+def argument_text(value: Any) -> str:
+    """Writes an argument of a model as `--model_arg` reads it back.
+
+    A text that looks like something else, such as `3` or `None`, is quoted.
+    """
+    if not isinstance(value, str):
+        return str(value)
+    is_plain = bool(value) and value == value.strip()
+    return (
+        value if is_plain and _literal_or_text(value) == value else repr(value)
+    )
 
 
 def _int_or(keyword: str, example: str) -> ValueType:
@@ -166,7 +183,9 @@ def read_option(name: str, option: Option, text: str) -> Any:
 def format_option(name: str, value: Any) -> list[str]:
     """Formats an option as the flags that `read_option` reads back."""
     if isinstance(value, dict):
-        return [f"--{name}={key}={arg}" for key, arg in value.items()]
+        return [
+            f"--{name}={key}={argument_text(arg)}" for key, arg in value.items()
+        ]
     if isinstance(value, tuple):
         value = ",".join(map(_digits, value))
     elif isinstance(value, bool):
@@ -180,7 +199,7 @@ def check_option(name: str, option: Option, value: Any) -> Any:
     Raises:
         UserError: it is of another type, or is not allowed.
     """
-    value = _without_numpy(value)
+    value = plain_value(value)
     if isinstance(value, str) and option.type in (NAMES, NUMBERS):
         return read_option(name, option, value)
     if option.type is NAMES and isinstance(value, tuple):
@@ -205,10 +224,15 @@ def check_option(name: str, option: Option, value: Any) -> Any:
     return float(value) if option.type is FLOAT else value
 
 
-def _without_numpy(value: Any) -> Any:
-    """Returns lists as tuples, and scalars of NumPy as Python's."""
+def plain_value(value: Any) -> Any:
+    """Returns lists as tuples, and scalars of NumPy as Python's.
+
+    What JSON read back is then equal to what was written, in a dict too.
+    """
+    if isinstance(value, Mapping):
+        return {key: plain_value(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return tuple(map(_without_numpy, value))
+        return tuple(map(plain_value, value))
     if type(value).__module__ == "numpy" and not getattr(value, "ndim", 1):
         return value.item()
     return value

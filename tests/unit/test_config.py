@@ -198,3 +198,20 @@ def test_a_list_may_be_text_and_class_names_may_be_numbers():
     assert TrainConfig(classes="cat, dog").classes == ("cat", "dog")
     assert TrainConfig(classes=(1, 2)).classes == ("1", "2")
     assert TrainConfig(schedule_epochs="1,2").schedule_epochs == (1.0, 2.0)
+
+
+def test_arguments_of_a_model_are_the_same_after_json():
+    config = TrainConfig(model_arg={"hidden": [64, [32, 16]], "b": {"c": [1]}})
+    assert config.model_arg == {"hidden": (64, (32, 16)), "b": {"c": (1,)}}
+    assert TrainConfig.from_json(config.to_json()) == config
+
+
+@pytest.mark.parametrize(
+    "text", ["3", "1e-3", "None", "False", "(1, 2)", " a", "'a'", "", "relu"]
+)
+def test_a_text_that_looks_like_a_number_comes_back_as_a_text(text):
+    (flag,) = format_option("model_arg", {"a": text})
+    read = parse_option("model_arg", flag.removeprefix("--model_arg="))
+    assert read == {"a": text}
+    (flag,) = format_option("model_arg", {"a": "relu"})
+    assert flag == "--model_arg=a=relu"

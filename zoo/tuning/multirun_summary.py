@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from zoo.tuning.multirun import Multirun, RunSpec
 
 LARGE_LOSS = 1000  # from which losses are printed without decimals
+SAME = " = "  # between values that are one config
 
 
 class MultirunProgress:
@@ -278,7 +279,7 @@ def _test_pairs(multirun: Multirun, rows: Sequence[dict]) -> dict[str, Any]:
     if len(measured["configs"]) < 2:
         return {"untested": "the values change nothing that is learned."}
     names = {
-        config["config"]: " = ".join(
+        config["config"]: SAME.join(
             dict.fromkeys(by_name[run] for run in config["runs"])
         )
         for config in measured["configs"]
@@ -488,9 +489,18 @@ def best_value(summary: dict[str, Any]) -> str | None:
     ]
 
 
+def _name_in_pairs(summary: dict, value: str | None) -> str | None:
+    """Returns the name of a value in pairs: `200 = full` if it is both."""
+    for pair in summary["pairs"]:
+        for name in (pair["first"], pair["second"]):
+            if value in name.split(SAME):
+                return name
+    return value
+
+
 def _differences(summary: dict) -> list[str]:
     """Returns which values are worse than the best one, with evidence."""
-    best = best_value(summary)
+    best = _name_in_pairs(summary, best_value(summary))
     worse, similar = [], []
     for pair in summary["pairs"]:
         if best not in (pair["first"], pair["second"]):
@@ -498,6 +508,8 @@ def _differences(summary: dict) -> list[str]:
         other = pair["second" if pair["first"] == best else "first"]
         text = f"{other} (p {format_p_value(pair['p_corrected'])})"
         (worse if pair["better"] == best else similar).append(text)
+    if not (worse or similar):
+        return []
     name = f"{summary['option']} {best}"
     others = join_and(similar)
     if not worse:

@@ -27,6 +27,7 @@ from typing import Any
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.io import JsonlFile, atomic_write
+from zoo.options import plain_value
 from zoo.runs import SweepFolder
 from zoo.tuning.jobs import RunRequest, RunResult
 from zoo.tuning.oracle import IDLE, Oracle, Proposal
@@ -94,7 +95,11 @@ class TrialLog:
 
     def executions(self) -> list[Execution]:
         """Returns every finished execution, in the order of finishing."""
-        return [Execution(**row) for row in self._executions.read()]
+        # Lists of JSON stand for tuples.
+        return [
+            Execution(**{**row, "values": plain_value(row["values"])})
+            for row in self._executions.read()
+        ]
 
     def proposals(self) -> list[dict[str, Any]]:
         """Returns every proposal, as JSON has it, in order."""

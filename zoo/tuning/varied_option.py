@@ -30,6 +30,7 @@ FIXED = {
     "run_name": "names all the runs together; give it once",
     "runs_dir": "is where all the runs are; give it once",
 }
+NO_WEIGHTS = "none"  # as typed; `None` in a config
 EXCLUSIVE = {"epochs": "steps", "steps": "epochs"}
 
 
@@ -69,6 +70,8 @@ class VariedOption:
                 )
             value = parse_option(option, word)
             value = value[argument] if argument else value
+            if option == "weights" and value == NO_WEIGHTS:
+                value = None  # as `TrainConfig` and `group.json` have it
             if any(
                 value == known and type(value) is type(known)
                 for known in values
@@ -114,6 +117,8 @@ class VariedOption:
         """Returns the flag that gives this value: `--dropout=0.5`."""
         if self.argument:
             value = {self.argument: value}
+        elif value is None:
+            value = NO_WEIGHTS
         return format_option(self.option, value)[0]
 
     def format(self, value: Any) -> str:

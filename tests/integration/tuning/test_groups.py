@@ -279,3 +279,34 @@ def test_a_terminal_shows_how_many_runs_are_done_until_all_are(monkeypatch):
     progress.ended("a", "diverged", {})
     progress.ended("b", "diverged", {})
     assert shown == [f"training, {done} of 2 runs done" for done in (0, 1)]
+
+
+def test_two_values_that_are_one_config_are_compared_as_one():
+    def value(text, mean):
+        return {"value": text, "mean": mean, "loss": 1 - mean, "scored": 1}
+
+    summary = {
+        "kind": "vary", "option": "batch_size", "score": "accuracy",
+        "untested": None,
+        "values": [value("50", 0.5), value("200", 0.9), value("full", 0.9)],
+        "pairs": [
+            {
+                "first": "50", "second": "200 = full", "better": "200 = full",
+                "p_corrected": 0.01,
+            },
+        ],
+    }  # fmt: skip
+    text = multirun_summary._conclusion(summary)
+    assert text.startswith("batch_size 200 = full is better than 50 (p 0.01")
+    assert multirun_summary._conclusion({**summary, "pairs": []}) == ""
+
+
+def test_a_group_with_and_without_weights_is_found_again(root, tmp_path):
+    asked = ask(
+        root, f"weights=none,{root / 'base' / 'model.keras'}", run_name="begun"
+    )
+    made = multirun.find_multirun(asked)
+    made.write()
+    again = multirun.find_multirun(asked)
+    assert [spec.path for spec in again.specs] == [s.path for s in made.specs]
+    assert again.specs[0].value is None

@@ -17,6 +17,9 @@ from tests.unit.tuning.sweeping import (
 )
 from zoo import io
 from zoo.errors import UserError
+from zoo.tuning.jobs import RunResult
+from zoo.tuning.sweep import read_settings
+from zoo.tuning.trials import trial_config
 
 TUNERS = ("random", "grid", "bayesian", "hyperband")
 
@@ -176,3 +179,20 @@ def test_a_sweep_that_has_ended_ends_again_without_training(tmp_path):
 
     assert resume(folder, run_jobs=none) == trials
     assert folder.status == "completed"
+
+
+def test_the_best_trial_is_the_same_network_after_a_resume(tmp_path):
+    space = ("model_arg.hidden=(8,4),(4,8)",)
+    folder = begin(settings(tmp_path, space=space, tuner="grid", trials=2))
+
+    def answer(request):
+        hidden = request.config.model_arg["hidden"]
+        row = {"epoch": 1.0, "val_accuracy": 1 / hidden[0]}
+        return RunResult(request, "completed", history=[row], seconds=1.0)
+
+    first = resume(folder, run_jobs=lambda *r: run_jobs(*r, answer=answer))
+    again = resume(folder, run_jobs=lambda *r: run_jobs(*r, answer=answer))
+    assert again == first
+    asked = read_settings(folder)
+    assert trial_config(asked, again[0]) == trial_config(asked, first[0])
+    assert trial_log(folder)[0][0].values == {"model_arg.hidden": (8, 4)}

@@ -92,3 +92,12 @@ def test_a_turned_config_differs_in_this_option_alone():
 def test_values_whose_names_would_be_alike_get_folders_of_their_own():
     varied = VariedOption.parse("dataset", "folder:a/pets,folder:b/pets")
     assert varied.folder_names() == ["dataset-pets", "dataset-pets_2"]
+
+
+def test_no_weights_are_the_same_value_in_a_group_and_as_typed():
+    varied = VariedOption.parse("weights", "none,lenet5:mnist")
+    assert varied.values == (None, "lenet5:mnist")
+    assert varied.format(None) == "none"
+    assert varied.folder_names()[0] == "weights-none"
+    with pytest.raises(UserError, match="has none twice"):
+        VariedOption.parse("weights", "none,none")
