@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import backend
-from zoo.config import IMAGENET, TrainConfig
+from zoo.config import IMAGENET, MODEL_ARGUMENTS, TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError
@@ -98,10 +98,16 @@ def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
     _check_model(config, source)
     if source.name.endswith(f":{IMAGENET}"):
         config = _for_imagenet(config, source)
+    # An option that was given goes before the source's argument of its name.
+    arguments = {
+        name: value
+        for name, value in source.model_arg.items()
+        if name not in MODEL_ARGUMENTS or getattr(config, name) is None
+    } | config.model_arg
     taken = {
         name: value
         for name, value in source.options.items()
-        if getattr(config, name) in (None, ())
+        if getattr(config, name) in (None, ()) and name not in arguments
     }
     for name in PREPROCESSING_OPTIONS:
         learned = getattr(source.statistics, name)
@@ -115,7 +121,7 @@ def take_over(config: TrainConfig, defaults: Mapping[str, Any]) -> TrainConfig:
     return config.replace(
         weights=source.name,
         model=source.model,
-        model_arg={**source.model_arg, **config.model_arg},
+        model_arg=arguments,
         **taken,
     )
 

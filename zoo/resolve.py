@@ -18,7 +18,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from zoo import features, initial_weights
-from zoo.config import DEFAULTS, IMAGENET, OPTIONS, TrainConfig, format_option
+from zoo.config import (
+    DEFAULTS,
+    IMAGENET,
+    MODEL_ARGUMENTS,
+    OPTIONS,
+    TrainConfig,
+    format_option,
+)
 from zoo.data import Dataset
 from zoo.data.augment import mixes_labels
 from zoo.data.datasets import find_dataset
@@ -128,8 +135,8 @@ class ResolvedConfig(TrainConfig):
         """Returns the arguments for the model's builder that were chosen."""
         chosen = {
             name: getattr(self, name)
-            for name, option in OPTIONS.items()
-            if option.is_model_arg and getattr(self, name) is not None
+            for name in MODEL_ARGUMENTS
+            if getattr(self, name) is not None
         }
         if self.entry.is_nonparametric:
             chosen["num_examples"] = self.num_train
@@ -146,6 +153,7 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
         UserError: no table has a name, the run's own name is taken, or the
             run to start from does not suit.
     """
+    _check_arguments(config)
     if config.model is not None:
         MODELS.find(config.model)
     if config.weights is not None:
@@ -166,6 +174,20 @@ def resolve_names(config: TrainConfig) -> TrainConfig:
                 f"known; {suggest_choice(name, known)}"
             )
     return config
+
+
+def _check_arguments(config: TrainConfig) -> None:
+    """Refuses an argument of the model that is given in two ways."""
+    for name in MODEL_ARGUMENTS:
+        value = getattr(config, name)
+        if value is not None and name in config.model_arg:
+            argument = format_option(
+                "model_arg", {name: config.model_arg[name]}
+            )[0]
+            raise UserError(
+                f"{format_option(name, value)[0]} and {argument} are about the "
+                "same argument of the model; give one of them."
+            )
 
 
 def resolve(config: TrainConfig, dataset: Dataset) -> ResolvedConfig:

@@ -35,6 +35,18 @@ TYPED = [
     ("--space=model_arg=a,b", "model_arg.NAME"),
     ("--space=model_arg.=a,b", "no argument is named"),
     ("--space=l2=0:1 --space=l2=1:2", "both about l2"),
+    (
+        "--space=dropout=0,0.5 --space=model_arg.dropout=0.1,0.2",
+        "both about dropout",
+    ),
+    (
+        "--model=mlp --dropout=0.1 --space=model_arg.dropout=0,0.5",
+        "--dropout=0.1 and --space=model_arg.dropout=0,0.5 contradict",
+    ),
+    (
+        "--model=mlp --model_arg=dropout=0.1 --space=dropout=0,0.5",
+        "--model_arg=dropout=0.1 and --space=dropout=0,0.5 contradict",
+    ),
     # Other flags.
     ("--trials=0", "--trials=0", "at least 1"),
     ("--trials=many", "--trials=many", "whole number"),
@@ -91,8 +103,12 @@ TYPED = [
     ),
     # How many trials.
     ("--tuner=hyperband --epochs=9 --trials=20", "--trials=20", "17 here"),
-    ("--tuner=hyperband --epochs=2", "nothing to halve in 2", "--epochs=3"),
-    ("--tuner=hyperband --steps=20", "none to halve", "--epochs"),
+    (
+        "--tuner=hyperband --epochs=2",
+        "cannot stop trials early in 2",
+        "--epochs=3",
+    ),
+    ("--tuner=hyperband --steps=20", "these have none", "--epochs"),
     (
         "--tuner=hyperband --space=epochs=3,4",
         "epochs=3,4 has no place with --tuner=hyperband",

@@ -9,9 +9,10 @@ from zoo.cli.main import main
 from zoo.cli.sweep import read
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
+from zoo.tuning.oracle import TUNERS
 from zoo.tuning.space import SearchSpace
 from zoo.tuning.sweep import open_folder, read_settings
-from zoo.tuning.sweep_config import SweepConfig
+from zoo.tuning.sweep_config import SweepConfig, resolve_sweep
 
 SWEEPS = [r for r in recipes.list_recipes(sweeps=True) if r.is_sweep]
 
@@ -131,3 +132,22 @@ def test_help_has_the_flags_of_sweeps_and_of_training_in_groups(capsys):
     for flag in ("space", "tuner", "trials", "executions", "objective"):
         assert f"  --{flag} " in first
     assert "  --epochs " in rest
+
+
+@pytest.mark.parametrize("tuner", TUNERS)
+def test_the_flags_of_every_tuner_are_read_back(tmp_path, tuner):
+    config = TrainConfig(
+        model="lr", train_examples=50, epochs=9, runs_dir=str(tmp_path)
+    )
+    request = dict(
+        tuner=tuner, trials=None, executions=2, objective=None,
+        select_epoch="last", factor=4 if tuner == "hyperband" else None,
+        keep="all", retrain_seeds=2,
+    )  # fmt: skip
+    settings = resolve_sweep(config, ("l2=0.1,0.2",), **request)
+    (tmp_path / "flags.txt").write_text(settings.flags())
+    asked = read([f"--flagfile={tmp_path}/flags.txt"])
+    again = resolve_sweep(
+        asked.config.replace(runs_dir=str(tmp_path)), **asked.choices
+    )
+    assert again == settings

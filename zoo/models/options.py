@@ -15,14 +15,11 @@ import typing
 from collections.abc import Callable, Mapping
 from typing import Annotated, Any, Literal
 
-from zoo.config import OPTIONS, TrainConfig
+from zoo.config import MODEL_ARGUMENTS, TrainConfig
 from zoo.errors import UserError, close_matches, join_and, join_or
 from zoo.models.plugins import HyperModelBuilder
 from zoo.models.registry import ModelEntry
 from zoo.options import LARGEST_FLOAT, LARGEST_INT
-
-# Options that have a flag of their own; others are given by --model_arg.
-STANDARD = tuple(name for name in OPTIONS if OPTIONS[name].is_model_arg)
 
 # Parameters of every builder that are not options: `input_shape` and
 # `num_classes`, and the seed, which belongs to the run.
@@ -104,7 +101,7 @@ def _checked_options(
     for name, value in options.items():
         if name not in known and not _takes_anything(builder):
             raise _unknown_option(entry, name, value, known)
-        if name in STANDARD and has_standard:
+        if name in MODEL_ARGUMENTS and has_standard:
             value = getattr(TrainConfig(**{name: value}), name)
         hint = hints.get(name, _type_of(known.get(name)))
         try:
@@ -243,7 +240,7 @@ def _is_empty(default: Any) -> bool:
 
 
 def _flag(name: str, value: Any) -> str:
-    prefix = "" if name in STANDARD else "model_arg="
+    prefix = "" if name in MODEL_ARGUMENTS else "model_arg="
     return f"--{prefix}{name}={value}"
 
 
@@ -257,7 +254,7 @@ def _unknown_option(
             f"{given}, whose name fixes {name} at {entry.arguments[name]}; "
             "choose another name."
         )
-    if name in STANDARD and entry.unsupported_reason:
+    if name in MODEL_ARGUMENTS and entry.unsupported_reason:
         return UserError(f"{given}, which {entry.unsupported_reason}.")
     close = close_matches(name, known, 1)
     hint = f"did you mean {close[0]}? It" if close else "it"

@@ -21,7 +21,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from zoo.config import OPTIONS, TrainConfig
+from zoo.config import MODEL_ARGUMENTS, OPTIONS, TrainConfig
 from zoo.errors import UserError, close_matches
 from zoo.options import (
     ARGUMENTS,
@@ -150,12 +150,13 @@ class SearchSpace:
         known: dict[str, HyperParameter] = {}
         for text in texts:
             new = HyperParameter.parse(text)
-            if new.name in known:
+            name = plain_name(new.name)
+            if name in known:
                 raise UserError(
-                    f"--space={known[new.name].text} and --space={text} are "
-                    f"both about {new.name}; write all its values in one."
+                    f"--space={known[name].text} and --space={text} are "
+                    f"both about {name}; write all its values in one."
                 )
-            known[new.name] = new
+            known[name] = new
         space = cls(tuple(known.values()))
         # Those that others depend on come first.
         return cls(
@@ -210,9 +211,13 @@ class SearchSpace:
 
     def without(self, names: Iterable[str]) -> SearchSpace:
         """Returns the space without some hyperparameters."""
-        dropped = set(names)
+        dropped = set(map(plain_name, names))
         return SearchSpace(
-            tuple(hp for hp in self.hyperparameters if hp.name not in dropped)
+            tuple(
+                hp
+                for hp in self.hyperparameters
+                if plain_name(hp.name) not in dropped
+            )
         )
 
     def count(self) -> int | None:
@@ -274,6 +279,15 @@ class SearchSpace:
             for hp in self.hyperparameters
             if self.is_active(hp, values)
         }
+
+
+def plain_name(name: str) -> str:
+    """Returns the one name of what is both an option and an argument.
+
+    `model_arg.dropout` is `dropout`, and `model_arg.hidden` is itself.
+    """
+    argument = name.removeprefix(ARGUMENT)
+    return argument if argument in MODEL_ARGUMENTS else name
 
 
 def format_values(values: Values) -> str:

@@ -17,7 +17,7 @@ from zoo.errors import UserError
 from zoo.models.options import check_options
 from zoo.resolve import ResolvedConfig, resolve, resolve_names
 from zoo.tuning.oracle import hyperband_plan
-from zoo.tuning.space import ARGUMENT, SearchSpace
+from zoo.tuning.space import ARGUMENT, SearchSpace, plain_name
 
 FORMAT = 1  # of sweep.json
 OBJECTIVES = {"val_accuracy": "max", "val_loss": "min"}
@@ -155,6 +155,8 @@ class SweepConfig:
         for field in _FIELDS:
             value = getattr(self, field.name)
             skipped = field.name in ("config", "space", "epochs")
+            if field.name == "factor":  # which the other tuners refuse
+                skipped = self.tuner != "hyperband"
             if not skipped and value is not None:
                 if isinstance(value, bool):
                     value = str(value).lower()
@@ -256,13 +258,14 @@ def _check_contradictions(
             f"--run_name={fixed.run_name} has no effect on a sweep, each trial "
             "of which has a name of its own; use --sweep_name."
         )
-    given = _given(fixed)
+    given = {plain_name(name): name for name in _given(fixed)}
     for hp in SearchSpace.parse(texts).hyperparameters:
-        if hp.name in given:
-            flag = hp.name.replace(ARGUMENT, "model_arg=")
+        name = given.get(plain_name(hp.name))
+        if name is not None:
+            flag = name.replace(ARGUMENT, "model_arg=")
             raise UserError(
-                f"--{flag}={given[hp.name]} and --space={hp.text} contradict "
-                "each other; give one of them."
+                f"--{flag}={_given(fixed)[name]} and --space={hp.text} "
+                "contradict each other; give one of them."
             )
     if factor is not None and tuner != "hyperband":
         raise UserError(

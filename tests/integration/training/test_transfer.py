@@ -12,7 +12,7 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset, preprocess
 from zoo.errors import UserError
 from zoo.models import MODELS
-from zoo.resolve import resolve
+from zoo.resolve import resolve, resolve_names
 from zoo.run_store import RunStore
 from zoo.training import transfer
 from zoo.training.console import TrainingConsole
@@ -372,3 +372,17 @@ def test_every_model_is_a_source_and_a_target(name, tmp_path):
         return
     new = weights(train(target, console=QUIET).load_model())
     assert [n for n in new if not same(new[n], old[n])] == ["logits"]
+
+
+def test_an_option_goes_before_the_same_argument_of_the_other_run(
+    runs_dir, monkeypatch
+):
+    found = initial_weights.find("source", runs_dir, None)
+    found.model_arg["dropout"] = 0.5
+    monkeypatch.setattr(initial_weights, "find", lambda *names: found)
+    taken = resolve_names(asked(runs_dir, dropout=0.1))
+    assert taken.dropout == 0.1
+    assert taken.model_arg == {"hidden": (16, 8)}
+    assert resolve_names(taken) == taken
+    given = resolve_names(asked(runs_dir, model_arg={"norm": "none"}))
+    assert given.norm is None and given.model_arg["norm"] == "none"

@@ -199,3 +199,14 @@ def test_the_loss_is_that_of_the_task_unless_one_is_asked_for():
 def test_what_is_about_classes_is_refused_for_numbers(asked):
     with pytest.raises(UserError, match=f"--{next(iter(asked))}.* classes"):
         resolve.apply_recipe(TrainConfig(**asked), RECIPE, numbers())
+
+
+def test_an_argument_of_the_model_is_given_in_one_way():
+    twice = TrainConfig(model="mlp", dropout=0.1, model_arg={"dropout": 0.5})
+    with pytest.raises(
+        UserError,
+        match="--dropout=0.1 and --model_arg=dropout=0.5 .* give one of them",
+    ):
+        resolve.resolve_names(twice)
+    once = TrainConfig(model="mlp", model_arg={"dropout": 0.5})
+    assert resolve.resolve_names(once) == once
