@@ -13,6 +13,7 @@ import numpy as np
 
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import UserError, close_matches, unknown_name_error
+from zoo.options import argument_text, option_text, plain_value
 from zoo.run_store import RunStore
 from zoo.runs import Run
 
@@ -484,8 +485,10 @@ def array_or_paths(examples: Any) -> np.ndarray | list[str]:
 
 def space_text(option: str, values: Any) -> str:
     """Returns the values of a hyperparameter as text."""
+    from zoo.tuning.space import ARGUMENT
+
     if not isinstance(values, str):
-        values = ",".join(map(str, values))
+        values = values_text(values, option.startswith(ARGUMENT))
     return f"{option}={values}"
 
 
@@ -500,8 +503,19 @@ def make_placement(
     return Placement(workers, cluster)
 
 
-def values_text(values: Sequence[Any]) -> str:
-    """Returns the values of an option as they are typed."""
-    if any(isinstance(value, (list, tuple)) for value in values):
-        return ";".join(",".join(map(str, value)) for value in values) + ";"
-    return ",".join(str(value) for value in values)
+def values_text(values: Sequence[Any], is_argument: bool = False) -> str:
+    """Returns the values of an option as they are typed.
+
+    Args:
+        values: Of any types that the option has.
+        is_argument: Whether they are those of an argument of the model.
+    """
+    values = plain_value(list(values))
+    texts = [
+        argument_text(value) if is_argument else option_text(value)
+        for value in values
+    ]
+    has_commas = any("," in text for text in texts)
+    if has_commas or any(isinstance(value, tuple) for value in values):
+        return ";".join(texts) + ";"  # so that commas belong to a value
+    return ",".join(texts)

@@ -186,11 +186,14 @@ def format_option(name: str, value: Any) -> list[str]:
         return [
             f"--{name}={key}={argument_text(arg)}" for key, arg in value.items()
         ]
+    return [f"--{name}={option_text(value)}"]
+
+
+def option_text(value: Any) -> str:
+    """Writes the value of an option that is no `model_arg` as it is typed."""
     if isinstance(value, tuple):
-        value = ",".join(map(_digits, value))
-    elif isinstance(value, bool):
-        value = str(value).lower()
-    return [f"--{name}={value}"]
+        return ",".join(map(_digits, value))
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def check_option(name: str, option: Option, value: Any) -> Any:

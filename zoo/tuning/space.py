@@ -6,6 +6,7 @@
     learning_rate=log:1e-4:1e-1          any number, uniform in its logarithm
     learning_rate=log:1e-4:1e-1:10       1e-4, 1e-3, 1e-2, 1e-1
     model_arg.hidden=64,(64,64)          an argument of the model alone
+    augment=crop;crop_flip,mixup         values that contain commas
 
 An option that takes whole numbers gets whole numbers from its range. An option
 that has an effect only with some values of another one, as momentum with the
@@ -34,6 +35,7 @@ from zoo.options import (
     Option,
     read_option,
 )
+from zoo.tuning.varied_option import split_words
 
 ARGUMENT = "model_arg."  # before the name of an argument of the model
 MAX_VALUES = 1000
@@ -344,6 +346,8 @@ def _literal(word: str) -> Any:
 
 
 def _is_range(name: str, words: str) -> bool:
+    if ";" in words:
+        return False
     if name.startswith(ARGUMENT):
         first, *rest = words.split(":")
         return bool(rest) and (first == "log" or bool(NUMBER.fullmatch(first)))
@@ -414,10 +418,10 @@ def _step_values(low: Decimal, high: Decimal, step: Decimal, log: bool) -> list:
 def _parse_choices(
     name: str, text: str, words: str, read: Callable[[str], Any]
 ) -> HyperParameter:
-    # Commas inside parentheses belong to a value.
-    items = [w.strip() for w in re.split(r",(?![^(]*\))", words)]
+    items = split_words(words, False)
     if not all(items):
-        raise UserError("a choice is empty; take the comma out.")
+        mark = "semicolon" if ";" in words else "comma"
+        raise UserError(f"a choice is empty; take the {mark} out.")
     values = [read(item) for item in items]
     for item, value in zip(items, values, strict=True):
         if values.count(value) > 1:

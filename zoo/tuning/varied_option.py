@@ -150,16 +150,21 @@ def split_values(option: str, text: str) -> list[str]:
     """
     if option == ARGUMENT:
         name, equals, words = text.partition("=")
-        return [f"{name}{equals}{word}" for word in _split(words, False)]
+        return [f"{name}{equals}{word}" for word in split_words(words, False)]
     try:
         kind = option_named(option).type
     except UserError:
         return [text]
-    return _split(text, kind in (NUMBERS, NAMES))
+    return split_words(text, kind in (NUMBERS, NAMES))
 
 
-def _split(text: str, is_list: bool) -> list[str]:
-    """Splits a text at its semicolons, else at commas."""
+def split_words(text: str, is_list: bool) -> list[str]:
+    """Splits a text at its semicolons, else at commas outside parentheses.
+
+    Args:
+        text: Several values.
+        is_list: Whether commas belong to a value.
+    """
     if ";" in text:
         words = text.removesuffix(";").split(";")
     elif is_list:

@@ -7,9 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from zoo.api_arguments import space_text, values_text
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.tuning.space import HyperParameter, SearchSpace, format_values
+from zoo.tuning.varied_option import VariedOption
 
 
 @pytest.mark.parametrize(
@@ -134,3 +136,24 @@ def test_a_point_changes_its_options_and_arguments_alone():
 def test_a_point_is_told_in_few_words():
     values = {"learning_rate": 0.00237, "model_arg.hidden": (8, 4)}
     assert format_values(values) == "learning_rate 0.00237, hidden (8, 4)"
+
+
+@pytest.mark.parametrize(
+    ("name", "values"),
+    [
+        ("augment", ("none", "crop_flip,mixup")),
+        ("image_size", (64, (64, 48))),
+        ("schedule_epochs", ((1.0, 2.0), (3.0,))),
+        ("extra_features", (("x2", "xy"), ("sin",))),
+        ("freeze", ("conv1*,conv2*", "features")),
+        ("batch_size", (16, "full")),
+        ("new_head", (True, False)),
+        ("model_arg.hidden", (64, (64, (32, 16)))),
+        ("model_arg.mode", ("3", "a,b", "None")),
+    ],
+)
+def test_values_from_python_are_read_back(name, values):
+    text = space_text(name, list(values))
+    assert HyperParameter.parse(text).values == values
+    if "." not in name:
+        assert VariedOption.parse(name, values_text(values)).values == values
