@@ -281,9 +281,12 @@ def _default_space(
     entry = resolved.entry
     own = entry.search_space
     if entry.registered:  # keras-tuner's build(hp) has its hyperparameters
-        own = getattr(entry.load(), "search_space", own)
+        hypermodel = getattr(entry.load(), "search_space", ())
+        own = hypermodel or own
     space = SearchSpace.parse(own or DEFAULT_SPACE)
     space = space.without(_given(fixed))
+    if entry.registered and hypermodel and space.hyperparameters:
+        return space  # a value that cannot be is refused, never left out
     valid = []
     for hp in space.hyperparameters:
         values = [

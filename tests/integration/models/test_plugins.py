@@ -8,9 +8,13 @@ import pytest
 
 import zoo
 from zoo.cli.main import main
+from zoo.errors import UserError
 from zoo.models import MODELS, builder_options, plugins
+from zoo.resolve import resolve, resolve_names
 from zoo.training.model import backbone_of
 from zoo.training.setup import prepare
+from zoo.tuning import sweep_config
+from zoo.tuning.space import HyperParameter
 
 FILE = """
 from keras import Input, Sequential, layers
@@ -199,3 +203,106 @@ def test_a_hypermodel_is_searched(folder, capsys):
         rate = run.config.model_arg["rate"]
         assert run.resolved["config"]["learning_rate"] == pytest.approx(rate)
         assert run.config.model_arg["num_layers"] in (1, 2)
+
+
+def space_of(*lines):
+    """Returns the search space of a hypermodel of these lines."""
+    body = "".join(f"    {line}\n" for line in lines)
+    names = {}
+    exec(f"def build(hp):\n{body}    return None\n", names)
+    return plugins.HyperModelBuilder(names["build"]).search_space
+
+
+@pytest.mark.parametrize(
+    ("line", "values"),
+    [
+        ("hp.Choice('a', ['False', 'True'])", ("False", "True")),
+        ("hp.Choice('a', ['3', '1e-3', 'None'])", ("3", "1e-3", "None")),
+        ("hp.Choice('a', ['1:2', '2:3'])", ("1:2", "2:3")),
+        ("hp.Choice('a', ['x,y', 'z'])", ("x,y", "z")),
+        ("hp.Choice('a', [0.5, 2.0])", (0.5, 2.0)),
+        ("hp.Int('a', 8, 20, step=8)", (8, 16)),
+        ("hp.Int('a', 3, 303, step=3)", tuple(range(3, 304, 3))),
+        ("hp.Int('a', 2, 40, step=2, sampling='log')", (2, 4, 8, 16, 32)),
+        ("hp.Float('a', 0.0, 0.7, step=0.3)", (0.0, 0.3, 0.6)),
+    ],
+)
+def test_a_hyperparameter_is_searched_over_its_own_values(line, values):
+    (text,) = space_of(line)
+    found = HyperParameter.parse(text).values
+    assert list(map(repr, found)) == list(map(repr, values))
+
+
+@pytest.mark.parametrize(
+    ("line", "text"),
+    [
+        ("hp.Int('a', 10, 5000)", "model_arg.a=10:5000"),
+        ("hp.Int('a', 3, 99, sampling='log')", "model_arg.a=log:3:99"),
+        ("hp.Float('a', 0, 1)", "model_arg.a=0.0:1.0"),
+    ],
+)
+def test_a_range_without_steps_has_both_its_ends(line, text):
+    assert space_of(line) == (text,)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "hp.Choice('a', ['x'])",
+        "hp.Int('a', 3, 3)",
+        "hp.Int('a', 3, 5, step=4)",
+        "hp.Float('a', 0.5, 0.5)",
+        "hp.Fixed('a', 3)",
+    ],
+)
+def test_a_hyperparameter_of_one_value_is_not_searched(line):
+    assert space_of(line) == ()
+
+
+@pytest.mark.parametrize(
+    ("lines", "sentence"),
+    [
+        (
+            ["hp.Float('a', 0.1, 1.0, sampling='reverse_log')"],
+            "'a' is sampled by reverse_log",
+        ),
+        (["hp.Int('a', 0, 9000, step=3)"], "'a' cannot be written"),
+        (
+            [
+                "kind = hp.Choice('kind', ['small', 'large'])",
+                "with hp.conditional_scope('kind', ['small']):",
+                "    hp.Int('units', 1, 8)",
+                "with hp.conditional_scope('kind', ['large']):",
+                "    hp.Int('units', 100, 800)",
+            ],
+            "'units' twice, with different values",
+        ),
+        (
+            [
+                "kind = hp.Choice('kind', ['small', 'large'])",
+                "hp.Int('units', 1, 8 if kind == 'small' else 16)",
+            ],
+            "'units' twice, with different values",
+        ),
+        (
+            ["for i in range(300): hp.Boolean(f'a{i}')"],
+            "has more choices than 200 builds",
+        ),
+    ],
+)
+def test_hyperparameters_that_cannot_be_searched_are_refused(lines, sentence):
+    with pytest.raises(UserError, match=sentence):
+        space_of(*lines)
+
+
+def test_no_hyperparameter_of_a_hypermodel_is_left_out_silently(folder):
+    (folder / "guide.py").write_text(GUIDE)
+    config = resolve_names(zoo.TrainConfig(model="guide.py:build"))
+    dataset = zoo.load_dataset("digits")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sweep_config, "_is_valid", lambda *given: False)
+        space = sweep_config._default_space(
+            config, resolve(config, dataset), dataset
+        )
+    names = [hp.name for hp in space.hyperparameters]
+    assert names == ["model_arg.activation", "model_arg.dropout"]
