@@ -470,6 +470,10 @@ def new_id() -> str:
     return f"{time.time_ns():020d}-{secrets.token_hex(8)}"
 
 
+# Key in `parent` of a run that continues another one.
+CONTINUED_AFTER = "continued_after_epochs"
+
+
 def describe_parent(
     config: TrainConfig, parent: Run | None
 ) -> dict[str, Any] | None:

@@ -20,7 +20,7 @@ import numpy as np
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import join_and
 from zoo.metrics import CONFIDENCE
-from zoo.run_store import UNNAMED_OPTIONS
+from zoo.run_store import CONTINUED_AFTER, UNNAMED_OPTIONS
 from zoo.runs import Run
 
 BOOKKEEPING_OPTIONS = UNNAMED_OPTIONS - {"model", "dataset"}
@@ -69,7 +69,8 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
 
     Options that have their default are left out, so that an option which a
     later version adds leaves the hash as it is in the log of evaluations. The
-    layers of a user's model count, since its name says little.
+    layers of a user's model count, since its name says little, and so does
+    that a run was continued for more epochs.
 
     Args:
         run: Finished or not.
@@ -82,8 +83,26 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     content = [ours, run.resolved["data"]["fingerprint"]]
     if architecture := run.resolved.get("architecture"):
         content.append(architecture)
+    if epochs := continuation(run):
+        content.append({"continued after epochs": epochs})
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def continuation(run: Run) -> list[int]:
+    """Returns the epochs after which a run was continued for more epochs.
+
+    Empty where a run with as many epochs from the start learns the same.
+    """
+    config = all_options(run)
+    depends_on_length = (
+        config["schedule"] not in (None, "constant")
+        or config["warmup_epochs"]
+        or config["lookahead_every"] is not None
+        or config["early_stopping_patience"] is not None
+    )
+    parent = run.resolved.get("parent") or {}
+    return parent.get(CONTINUED_AFTER, []) if depends_on_length else []
 
 
 def group_by_config(runs: Iterable[Run]) -> list[list[Run]]:
@@ -108,7 +127,14 @@ def split_options(
         were written, which counts among the others.
     """
     configs = [
-        [{**all_options(run), "model": _model_name(run)} for run in group]
+        [
+            {
+                **all_options(run),
+                "model": _model_name(run),
+                "epochs": _epochs(run),
+            }
+            for run in group
+        ]
         for group in groups
     ]
     different, same = {}, {}
@@ -125,6 +151,14 @@ def _model_name(run: Run) -> str:
     name = run.resolved["config"]["model"]
     architecture = run.resolved.get("architecture")
     return f"{name} ({architecture[:6]})" if architecture else name
+
+
+def _epochs(run: Run) -> int | str | None:
+    """Returns the number of epochs, and where more of them were added."""
+    epochs, added = run.resolved["config"]["epochs"], continuation(run)
+    if not added:
+        return epochs
+    return f"{epochs} (continued after {join_and(map(str, added))})"
 
 
 def _distinct(values: Iterable) -> list[Any]:

@@ -19,7 +19,13 @@ from zoo.errors import UserError
 from zoo.io import remove_temporary_files
 from zoo.models import plugins
 from zoo.run_files import ENDED
-from zoo.run_store import RunStore, default_name, describe_parent, new_id
+from zoo.run_store import (
+    CONTINUED_AFTER,
+    RunStore,
+    default_name,
+    describe_parent,
+    new_id,
+)
 from zoo.runs import INITIAL_FILES, REPORT_FILE, Run, RunWriter
 from zoo.summaries.events import check_offset, rewrite
 from zoo.training.checkpoints import (
@@ -246,7 +252,11 @@ def extend(
     )
     check_same_config(run, setup, MAY_DIFFER | {"epochs", "schedule_epochs"})
     checkpoints.restore_last(setup.model)
-    resolved = results.describe_setup(setup, describe_parent(config, run))
+    parent = describe_parent(config, run)
+    # After which epochs training was continued, the last one included.
+    before = (run.resolved["parent"] or {}).get(CONTINUED_AFTER, [])
+    parent[CONTINUED_AFTER] = [*before, state.epoch]
+    resolved = results.describe_setup(setup, parent)
     resolved["weights"] = run.resolved["weights"]
     resolved["run_id"] = state.run_id = new_id()
     new = RunStore(config.runs_dir).create(

@@ -301,8 +301,7 @@ def difference(old: MultirunConfig, new: MultirunConfig) -> str:
         ]
         if not set(texts[0]) <= set(texts[1]):
             return f"in which {old.varied.name} is {join_and(texts[0])}"
-    alone = bool(old.varied) and len(old.seeds) == 1 and len(new.seeds) > 1
-    if alone:
+    if old.varied and len(old.seeds) == 1 and len(new.seeds) > 1:
         return "with one seed for each value"
     if not set(old.seeds) <= set(new.seeds):
         seeds = join_and(map(str, old.seeds))
@@ -437,6 +436,7 @@ def _is_same(
         parent.path == multirun.group.runs_dir / parent.name
         and parent.status in ("completed", "stopped_early")
         and statistics.settings(parent) == settings
+        and not statistics.continuation(parent)
         and parent.resolved["data"]["fingerprint"] == fingerprint
         and plugins.is_unchanged(parent)
     )

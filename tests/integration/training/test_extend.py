@@ -1,6 +1,7 @@
 """A finished run is continued for more epochs by a new run."""
 
 import shutil
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,9 @@ from tensorboard.util import tensor_util
 import zoo
 from tests import hparams_table
 from zoo.cli.main import main
+from zoo.evaluation import statistics
+from zoo.runs import RunGroup
+from zoo.tuning.multirun import Multirun, MultirunConfig, _is_same
 
 ASKED = {"schedule": "constant", "summaries": ("none",), "verbose": False}
 
@@ -134,3 +138,33 @@ def test_an_extended_run_that_was_killed_goes_on_in_its_event_files(
     )
     steps = [event.step for event in events.Reload().Tensors("loss")]
     assert steps == [row["step"] for row in again.history]
+
+
+@pytest.mark.parametrize("schedule", ["constant", "cosine"])
+def test_a_continued_run_is_the_config_of_a_whole_one_if_it_learns_the_same(
+    tmp_path, monkeypatch, schedule
+):
+    monkeypatch.chdir(tmp_path)
+    asked = {**ASKED, "schedule": schedule, "warmup_epochs": 0}
+    begun = zoo.train("lr", epochs=1, **asked)
+    extended = zoo.resume(begun, epochs=2, verbose=False)
+    again = zoo.resume(extended, epochs=3, verbose=False)
+    whole = zoo.train("lr", epochs=2, **asked)
+    assert extended.resolved["parent"]["run"] == begun.name
+    assert again.resolved["parent"]["continued_after_epochs"] == [1, 2]
+    is_same = schedule == "constant"
+    hashes = {statistics.config_hash(run) for run in (extended, whole)}
+    assert (len(hashes) == 1) == is_same
+    group = Multirun(
+        RunGroup(Path("runs/g"), "g"),
+        MultirunConfig(whole.config, (0,)),
+        (),
+    )
+    fingerprint = whole.resolved["data"]["fingerprint"]
+    settings = statistics.settings(whole)
+    assert _is_same(group, whole, settings, fingerprint)
+    assert _is_same(group, extended, settings, fingerprint) == is_same
+    groups = statistics.group_by_config([extended, whole])
+    different = statistics.split_options(groups)[0]
+    expected = {"epochs": [["2 (continued after 1)"], [2]]}
+    assert different == ({} if is_same else expected)
