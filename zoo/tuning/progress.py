@@ -412,6 +412,8 @@ def format_results(
     retrained, blocks = result["retrained"], []
     if not best:
         blocks.append("no trial has a score, so there is no best trial")
+    for trial in best:
+        blocks += _kept(settings, trial, result["best"][0]["kept"])
     if retrained and retrained[BEST_TRIAL]:
         blocks.append(
             "\n" + format_retraining(retrained, settings.config.model)
@@ -425,6 +427,21 @@ def format_results(
         rows += _next(folder, best[0], result)
     lines = [f"{label:<11} {line}" for label, line in rows]
     return "\n".join([*blocks, "", *lines] if blocks else lines)
+
+
+def _kept(
+    settings: SweepConfig, best: Trial, rows: list[dict[str, Any]]
+) -> list[str]:
+    """Returns a line for each saved model that is of another epoch."""
+    lines = []
+    for execution, row in zip(best.executions, rows, strict=True):
+        epoch, score = row["epoch"], row[settings.objective]
+        if epoch not in (None, execution.epoch) and score is not None:
+            lines.append(
+                f"{row['run']} keeps the weights of epoch {epoch}, its best, "
+                f"with {settings.objective} {score:.4f}"
+            )
+    return lines
 
 
 def _lost(rows: list[dict[str, str]]) -> list[str]:

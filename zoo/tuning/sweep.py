@@ -62,7 +62,7 @@ from zoo.tuning.retrain import (
     summarize_retraining,
 )
 from zoo.tuning.space import format_values
-from zoo.tuning.sweep_config import NUM_KEPT, PATHS, SweepConfig
+from zoo.tuning.sweep_config import NUM_KEPT, OBJECTIVES, PATHS, SweepConfig
 from zoo.tuning.trials import (
     Search,
     Trial,
@@ -402,6 +402,7 @@ def finish(
                 "runs": trial.runs,
                 "values": trial.values,
                 "score": trial.score,
+                "kept": kept_weights(folder, trial),
             }
             for trial in best
         ],
@@ -423,6 +424,25 @@ def finish(
         result["test"] = evaluate_on_test_once(folder, row) if row else None
         _write_result(folder, result)
     return result
+
+
+def kept_weights(folder: SweepFolder, trial: Trial) -> list[dict[str, Any]]:
+    """Returns of which epoch the saved model of each run is, and its scores.
+
+    A run keeps the weights of its best epoch, as `zoo train` does; the score
+    of the trial may be of another one.
+    """
+    rows = []
+    for name in trial.runs:
+        try:
+            found = Run(folder.run_path(name), name).metrics
+        except UserError:
+            found = {}  # corrupt, which other readers report
+        row = {"run": name, "epoch": found.get("best_epoch")}
+        for score in OBJECTIVES:
+            row[score] = found.get(f"best_{score}")
+        rows.append(row)
+    return rows
 
 
 def _write_result(folder: SweepFolder, result: dict[str, Any]) -> None:

@@ -21,6 +21,7 @@ from zoo.tuning.space import ARGUMENT, SearchSpace, plain_name
 
 FORMAT = 1  # of sweep.json
 OBJECTIVES = {"val_accuracy": "max", "val_loss": "min"}
+LOSS_OPTIONS = ("loss", "label_smoothing")  # that decide what val_loss is
 SELECT_EPOCH = ("best", "last")  # epochs that a score can be of
 KEEP = ("best", "all")
 NUM_KEPT = 3  # trials whose weights are kept, with --keep=best
@@ -345,7 +346,7 @@ def _resolve_objective(
                 "has numbers to predict; use --objective=val_loss."
             )
         return "val_loss"
-    for name in ("loss", "label_smoothing"):
+    for name in LOSS_OPTIONS:
         if objective == "val_loss" and any(
             hp.name == name for hp in space.hyperparameters
         ):

@@ -28,11 +28,11 @@ from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.io import JsonlFile, atomic_write
 from zoo.options import plain_value
-from zoo.runs import SweepFolder
+from zoo.runs import Run, SweepFolder
 from zoo.tuning.jobs import RunRequest, RunResult
 from zoo.tuning.oracle import IDLE, Oracle, Proposal
 from zoo.tuning.space import ARGUMENT
-from zoo.tuning.sweep_config import SweepConfig
+from zoo.tuning.sweep_config import LOSS_OPTIONS, SweepConfig
 
 LOG_FILE = "trials.jsonl"
 PROPOSALS_FILE = "proposals.jsonl"
@@ -391,6 +391,8 @@ class Search:
         self.num_running -= 1
         proposal, number = result.request.key
         score = Score.of(result, self._settings)
+        if reason := self._why_incomparable(result, score):
+            score = Score("failed", reason=reason)
         execution = Execution(
             proposal=proposal.number,
             trial=proposal.trial,
@@ -410,6 +412,34 @@ class Search:
             return Trial(execution.trial, (execution,))
         self._log.add(execution)
         return self._add(execution)
+
+    def _why_incomparable(self, result: RunResult, score: Score) -> str:
+        """Returns why a loss cannot be compared with that of other trials.
+
+        A user's model may be compiled with another loss in each trial.
+        """
+        if self._settings.objective != "val_loss" or score.value is None:
+            return ""
+        scored = [one for one in self.executions if one.score is not None]
+        if not scored:
+            return ""
+        mine = self._losses(result.request.config.run_name)
+        for name, value in self._losses(scored[0].run).items():
+            if mine and mine[name] != value:
+                return (
+                    f"its {name} is {mine[name]}, and that of "
+                    f"{trial_name(scored[0].trial)} is {value}, so that their "
+                    "val_loss cannot be compared; use --objective=val_accuracy"
+                )
+        return ""
+
+    def _losses(self, name: str) -> dict[str, Any]:
+        """Returns what decides about the scale of a run's loss."""
+        try:
+            config = Run(self._folder.run_path(name), name).resolved["config"]
+        except UserError:
+            return {}  # gone or corrupt, which other readers report
+        return {n: config.get(n) for n in LOSS_OPTIONS}
 
     def _replay(self) -> None:
         """Repeats every logged call of the oracle, in order."""

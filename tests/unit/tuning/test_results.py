@@ -26,7 +26,7 @@ from zoo.tuning.progress import SweepProgress
 from zoo.tuning.space import ARGUMENT, SearchSpace
 from zoo.tuning.sweep import run_sweep
 from zoo.tuning.sweep_config import NUM_KEPT
-from zoo.tuning.trials import best_epoch, rank_trials, trial_name
+from zoo.tuning.trials import Search, best_epoch, rank_trials, trial_name
 
 HISTORY = [
     {"epoch": 1.0, "val_accuracy": 0.5, "val_loss": 1.0},
@@ -267,4 +267,44 @@ def test_sweep_and_resume_are_the_same_loop(tmp_path):
     asked = settings(tmp_path)
     assert sweep(begin(asked, "a"), asked)[0].values == (
         resume(begin(asked, "b"))[0].values
+    )
+
+
+def test_a_saved_model_of_another_epoch_than_the_score_is_told(
+    tmp_path, monkeypatch
+):
+    asked = settings(tmp_path, select_epoch="last", trials=1)
+    folder, out = begin(asked), io.StringIO()
+    found = {
+        "best_epoch": 2,
+        "best_val_accuracy": 0.75,
+        "best_val_loss": 0.4,
+    }
+    monkeypatch.setattr(sweeps.Run, "metrics", found)
+    progress = SweepProgress(TrainingConsole(out), folder, asked, 1)
+    run_sweep(folder, asked, progress, run_jobs=run_jobs)
+    assert (
+        "s/trial-000 keeps the weights of epoch 2, its best, with val_accuracy "
+        "0.7500"
+    ) in out.getvalue()
+    (kept,) = folder.result["best"][0]["kept"]
+    assert kept == {
+        "run": "s/trial-000", "epoch": 2, "val_accuracy": 0.75, "val_loss": 0.4,
+    }  # fmt: skip
+
+
+def test_losses_of_another_kind_are_not_compared(tmp_path, monkeypatch):
+    asked = settings(tmp_path, objective="val_loss", trials=3)
+    smoothed = {"loss": "cross_entropy", "label_smoothing": 0.1}
+    plain = {**smoothed, "label_smoothing": None}
+    monkeypatch.setattr(
+        Search,
+        "_losses",
+        lambda self, name: smoothed if "trial-001" in name else plain,
+    )
+    trials = resume(begin(asked))
+    assert [trial.number for trial in trials if trial.failure] == [1]
+    assert trials[1].failure.reason == (
+        "its label_smoothing is 0.1, and that of trial-000 is None, so that "
+        "their val_loss cannot be compared; use --objective=val_accuracy"
     )
