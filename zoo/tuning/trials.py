@@ -439,7 +439,7 @@ class Search:
             config = Run(self._folder.run_path(name), name).resolved["config"]
         except UserError:
             return {}  # gone or corrupt, which other readers report
-        return {n: config.get(n) for n in LOSS_OPTIONS}
+        return {n: config.get(n) or 0.0 for n in LOSS_OPTIONS}
 
     def _replay(self) -> None:
         """Repeats every logged call of the oracle, in order."""

@@ -296,7 +296,7 @@ def test_a_saved_model_of_another_epoch_than_the_score_is_told(
 def test_losses_of_another_kind_are_not_compared(tmp_path, monkeypatch):
     asked = settings(tmp_path, objective="val_loss", trials=3)
     smoothed = {"loss": "cross_entropy", "label_smoothing": 0.1}
-    plain = {**smoothed, "label_smoothing": None}
+    plain = {**smoothed, "label_smoothing": 0.0}
     monkeypatch.setattr(
         Search,
         "_losses",
@@ -305,6 +305,6 @@ def test_losses_of_another_kind_are_not_compared(tmp_path, monkeypatch):
     trials = resume(begin(asked))
     assert [trial.number for trial in trials if trial.failure] == [1]
     assert trials[1].failure.reason == (
-        "its label_smoothing is 0.1, and that of trial-000 is None, so that "
+        "its label_smoothing is 0.1, and that of trial-000 is 0.0, so that "
         "their val_loss cannot be compared; use --objective=val_accuracy"
     )
