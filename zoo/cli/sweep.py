@@ -232,8 +232,9 @@ def _command() -> Command:
     command.texts(
         "space",
         "what to search, repeatable: NAME=a,b,c, NAME=low:high, "
-        "NAME=low:high:step, NAME=log:low:high; model_arg.NAME is an argument "
-        "of the model (default: the model's own space)",
+        "NAME=low:high:step, NAME=log:low:high, NAME=a,b;c for values with "
+        "commas; model_arg.NAME is an argument of the model (default: the "
+        "model's own space)",
     )
     command.text(
         "hypermodel",
