@@ -124,7 +124,7 @@ def test_tensorboard_shows_the_options_of_the_new_run(tmp_path, monkeypatch):
         assert steps == [row["step"] for row in run.history]
 
 
-def test_an_extended_run_that_was_killed_goes_on_in_its_event_files(
+def test_an_extended_run_that_was_killed_continues_its_event_files(
     tmp_path, monkeypatch
 ):
     monkeypatch.chdir(tmp_path)

@@ -47,9 +47,9 @@ def test_the_flagfile_of_the_best_trial_gives_its_accuracy_again(
     scores = result["retrained"]["best_trial"]["scores"]
     assert metrics["best_val_accuracy"] == scores[0]
     # One look, however often the sweep is taken up again.
-    assert "1st look at this test set" in out and "unseals it" not in out
+    assert "1st evaluation on this test set" in out and "unseals it" not in out
     again = run(capsys, "resume", "s", where)
-    assert "1st look at this test set" in again
+    assert "1st evaluation on this test set" in again
     log = (tmp_path / "test_evaluations.jsonl").read_text()
     (row,) = map(json.loads, io.StringIO(log))
     assert [one["run"] for one in row["runs"]] == [
