@@ -419,7 +419,7 @@ class _Cloner:
         import keras
 
         from zoo.models import user_models
-        from zoo.models.layer_tree import copy_trainable
+        from zoo.models.graph import copy_trainable
 
         model = self.original
         if user_models.is_subclassed(model):

@@ -250,7 +250,7 @@ def replace_layers(
     """
     import keras
 
-    from zoo.models.layer_tree import all_layers, copy_trainable
+    from zoo.models.graph import all_layers, copy_trainable
 
     if not any(type(layer) in classes for layer in all_layers(model)):
         return model

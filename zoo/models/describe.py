@@ -41,7 +41,7 @@ from zoo.console import (
 from zoo.errors import UserError, join_and, join_or
 from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
-from zoo.models.calls import calls_of
+from zoo.models.graph import calls_of
 from zoo.models.multiply_adds import count_multiply_adds
 from zoo.models.registry import ModelEntry
 from zoo.models.windows import windows_of

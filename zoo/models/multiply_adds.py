@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from zoo.models.calls import as_functional, calls_of
+from zoo.models.graph import as_functional, calls_of
 
 if TYPE_CHECKING:
     import keras

@@ -17,22 +17,18 @@ import importlib.metadata
 import importlib.util
 import inspect
 import itertools
-import math
 import sys
-from collections.abc import Callable, Sequence
-from decimal import Decimal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError, close_matches, is_out_of_memory
-from zoo.options import argument_text
 from zoo.run_store import RunStore
 from zoo.runs import Run
 
 GROUP = "zoo.models"
 SUFFIX = ".py:"
 MAX_BUILDS = 200  # to find the hyperparameters that depend on others
-MAX_LISTED = 10  # whole numbers of a range that a space names one by one
 
 
 def is_file_name(name: str) -> bool:
@@ -195,7 +191,7 @@ class HyperModelBuilder:
         self.__name__ = build.__name__
 
     @functools.cached_property
-    def _space(self) -> list[Any]:
+    def hyperparameters(self) -> list[Any]:
         """Hyperparameters of keras-tuner, those that depend on others too."""
         from keras_tuner import HyperParameters
 
@@ -259,14 +255,9 @@ class HyperModelBuilder:
         ]
         parameters += [
             kinds(one.name, kinds.KEYWORD_ONLY, default=one.default)
-            for one in self._space
+            for one in self.hyperparameters
         ]
         return inspect.Signature(parameters)
-
-    @property
-    def search_space(self) -> tuple[str, ...]:
-        """The hyperparameters as dimensions of `zoo sweep --space`."""
-        return tuple(filter(None, map(_dimension, self._space)))
 
     def __call__(self, input_shape, num_classes, **values):
         from keras_tuner import HyperParameters
@@ -291,88 +282,3 @@ def _range_of(one: Any) -> dict[str, Any]:
     skipped = ("conditions", "default", "ordered")
     config = {k: v for k, v in one.get_config().items() if k not in skipped}
     return {"kind": type(one).__name__, **config}
-
-
-def _dimension(one: Any) -> str | None:
-    """Returns a hyperparameter as the text of one `--space`.
-
-    Returns:
-        `None` if it has one value alone.
-
-    Raises:
-        UserError: no such text has the same values.
-    """
-    from zoo.tuning.space import HyperParameter
-
-    kind = type(one).__name__
-    if kind in ("Boolean", "Choice"):
-        values = [False, True] if kind == "Boolean" else list(one.values)
-        texts = _choices(values)
-    else:
-        values, text = _numbers(one)
-        texts = [text]
-    if values is not None and len(values) == 1:
-        return None
-    for text in texts:
-        # Never as an option of that name, which may have other values.
-        whole = f"model_arg.{one.name}={text}"
-        try:
-            found = HyperParameter.parse(whole)
-        except UserError:
-            continue
-        if values is None or _are_same(found.values, values):
-            return whole
-    raise UserError(
-        f"the values of the hyperparameter {one.name!r} cannot be written as "
-        f"--space=model_arg.{one.name}={texts[0]}; give it other values, or "
-        "fewer."
-    )
-
-
-def _are_same(values: Sequence[Any], others: Sequence[Any]) -> bool:
-    return list(map(repr, values)) == list(map(repr, others))
-
-
-def _choices(values: Sequence[Any]) -> list[str]:
-    """Returns the ways in which a list of choices may be written."""
-    plain = list(map(argument_text, values))
-    quoted = list(map(repr, values))
-    return [",".join(plain), ",".join(quoted), ";".join(quoted) + ";"]
-
-
-def _numbers(one: Any) -> tuple[list[Any] | None, str]:
-    """Returns the values of an Int or Float, and their text.
-
-    The values are `None` where a range is drawn from without steps, or has
-    too many of them to be listed.
-    """
-    if one.sampling == "reverse_log":
-        raise UserError(
-            f"the hyperparameter {one.name!r} is sampled by reverse_log, which "
-            "a sweep does not have; give it sampling='log' or 'linear'."
-        )
-    kind = int if type(one).__name__ == "Int" else float
-    is_log = one.sampling == "log"
-    low, high = kind(one.min_value), kind(one.max_value)
-    scale = "log:" * is_log
-    if low == high:
-        return [low], ""
-    if one.step is None:
-        return None, f"{scale}{low}:{high}"
-    first, step = Decimal(str(low)), Decimal(str(one.step))
-    if is_log:
-        count = math.floor(math.log(high / low) / math.log(step) + 1e-9)
-        last = first * step**count
-    else:
-        count = math.floor((Decimal(str(high)) - first) / step)
-        last = first + step * count
-    if count == 0:
-        return [low], ""
-    if kind is int and count < MAX_LISTED:
-        grid = [
-            int(first * step**i if is_log else first + step * i)
-            for i in range(count + 1)
-        ]
-        return grid, ",".join(map(str, grid))
-    has_steps = is_log or kind is float or step != 1
-    return None, f"{scale}{low}:{last}{f':{step}' * has_steps}"

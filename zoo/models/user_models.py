@@ -25,7 +25,7 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models.compiled import compiled_options
-from zoo.models.layer_tree import all_layers, copy_trainable, inner_layers
+from zoo.models.graph import all_layers, copy_trainable, inner_layers
 
 PREPROCESSING = (layers.Rescaling, layers.Normalization)
 FEATURES, LOGITS = "features", "logits"

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from zoo import metrics
-from zoo.models.calls import as_functional, calls_of
+from zoo.models.graph import as_functional, calls_of
 from zoo.models.windows import receptive_fields
 from zoo.summaries import drawing
 from zoo.summaries.drawing import CORRECT, GAP, INCORRECT, TEXT

@@ -19,7 +19,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from zoo.models.calls import as_functional, calls_of, unused_name
+from zoo.models.graph import as_functional, calls_of, unused_name
 from zoo.models.inference import images_at_once, predict_batched
 from zoo.models.layers import AUXILIARY_WEIGHT
 

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from zoo import metrics
-from zoo.models.layer_tree import batch_norms
+from zoo.models.graph import batch_norms
 from zoo.summaries.events import EventWriter
 from zoo.summaries.inspector import Snapshot
 

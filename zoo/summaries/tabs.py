@@ -34,7 +34,7 @@ from tensorboard.plugins.text.summary import text_pb
 from zoo.config import OPTIONS
 from zoo.io import atomic_write
 from zoo.models.build import NETWORK
-from zoo.models.calls import as_functional, calls_of, unused_name
+from zoo.models.graph import as_functional, calls_of, unused_name
 from zoo.models.layers import stage_of
 from zoo.summaries import drawing
 from zoo.summaries.events import EventWriter

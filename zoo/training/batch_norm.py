@@ -30,7 +30,7 @@ from keras import layers
 
 from zoo.data import Dataset
 from zoo.errors import UserError
-from zoo.models.layer_tree import batch_norms, inner_layers
+from zoo.models.graph import batch_norms, inner_layers
 from zoo.resolve import ResolvedConfig
 from zoo.training.model import backbone_of
 

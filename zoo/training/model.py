@@ -22,8 +22,8 @@ from zoo.data import Dataset, augment, preprocess
 from zoo.errors import UserError, join_and, unknown_name_error
 from zoo.models import build_standardized, user_models
 from zoo.models.build import NETWORK
+from zoo.models.graph import batch_norms, inner_layers
 from zoo.models.inference import predict_batched
-from zoo.models.layer_tree import batch_norms, inner_layers
 from zoo.models.layers import AUXILIARY_WEIGHT
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import ResolvedConfig

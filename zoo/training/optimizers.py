@@ -18,7 +18,7 @@ from keras.optimizers import schedules
 
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.models.layer_tree import batch_norms
+from zoo.models.graph import batch_norms
 from zoo.training import fused
 
 HEAD = "logits"  # name of the classification layer

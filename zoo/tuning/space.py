@@ -18,7 +18,7 @@ from __future__ import annotations
 import dataclasses
 import math
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
@@ -33,10 +33,12 @@ from zoo.options import (
     NAMES,
     NUMBERS,
     Option,
+    argument_text,
     read_option,
 )
 from zoo.tuning.varied_option import split_words
 
+MAX_LISTED = 10  # whole numbers of a range that a space names one by one
 ARGUMENT = "model_arg."  # before the name of an argument of the model
 MAX_VALUES = 1000
 NUM_DIGITS = 4  # that a number drawn from a range keeps
@@ -432,3 +434,89 @@ def _parse_choices(
             f"there is nothing to choose from; write --{flag}={items[0]}."
         )
     return HyperParameter(name, text, tuple(values))
+
+
+# Hyperparameters of keras-tuner.
+
+
+def hyperparameter_text(one: Any) -> str | None:
+    """Returns a hyperparameter of keras-tuner as the text of one `--space`.
+
+    Returns:
+        `None` if it has one value alone.
+
+    Raises:
+        UserError: no such text has the same values.
+    """
+    kind = type(one).__name__
+    if kind in ("Boolean", "Choice"):
+        values = [False, True] if kind == "Boolean" else list(one.values)
+        texts = _choices(values)
+    else:
+        values, text = _numbers(one)
+        texts = [text]
+    if values is not None and len(values) == 1:
+        return None
+    for text in texts:
+        # Never as an option of that name, which may have other values.
+        whole = f"model_arg.{one.name}={text}"
+        try:
+            found = HyperParameter.parse(whole)
+        except UserError:
+            continue
+        if values is None or _are_same(found.values, values):
+            return whole
+    raise UserError(
+        f"the values of the hyperparameter {one.name!r} cannot be written as "
+        f"--space=model_arg.{one.name}={texts[0]}; give it other values, or "
+        "fewer."
+    )
+
+
+def _are_same(values: Sequence[Any], others: Sequence[Any]) -> bool:
+    return list(map(repr, values)) == list(map(repr, others))
+
+
+def _choices(values: Sequence[Any]) -> list[str]:
+    """Returns the ways in which a list of choices may be written."""
+    plain = list(map(argument_text, values))
+    quoted = list(map(repr, values))
+    return [",".join(plain), ",".join(quoted), ";".join(quoted) + ";"]
+
+
+def _numbers(one: Any) -> tuple[list[Any] | None, str]:
+    """Returns the values of an Int or Float, and their text.
+
+    The values are `None` where a range is drawn from without steps, or has
+    too many of them to be listed.
+    """
+    if one.sampling == "reverse_log":
+        raise UserError(
+            f"the hyperparameter {one.name!r} is sampled by reverse_log, which "
+            "a sweep does not have; give it sampling='log' or 'linear'."
+        )
+    kind = int if type(one).__name__ == "Int" else float
+    is_log = one.sampling == "log"
+    low, high = kind(one.min_value), kind(one.max_value)
+    scale = "log:" * is_log
+    if low == high:
+        return [low], ""
+    if one.step is None:
+        return None, f"{scale}{low}:{high}"
+    first, step = Decimal(str(low)), Decimal(str(one.step))
+    if is_log:
+        count = math.floor(math.log(high / low) / math.log(step) + 1e-9)
+        last = first * step**count
+    else:
+        count = math.floor((Decimal(str(high)) - first) / step)
+        last = first + step * count
+    if count == 0:
+        return [low], ""
+    if kind is int and count < MAX_LISTED:
+        grid = [
+            int(first * step**i if is_log else first + step * i)
+            for i in range(count + 1)
+        ]
+        return grid, ",".join(map(str, grid))
+    has_steps = is_log or kind is float or step != 1
+    return None, f"{scale}{low}:{last}{f':{step}' * has_steps}"

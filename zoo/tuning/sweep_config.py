@@ -17,7 +17,12 @@ from zoo.errors import UserError
 from zoo.models.options import check_options
 from zoo.resolve import ResolvedConfig, resolve, resolve_names
 from zoo.tuning.oracle import hyperband_plan
-from zoo.tuning.space import ARGUMENT, SearchSpace, plain_name
+from zoo.tuning.space import (
+    ARGUMENT,
+    SearchSpace,
+    hyperparameter_text,
+    plain_name,
+)
 
 FORMAT = 1  # of sweep.json
 OBJECTIVES = {"val_accuracy": "max", "val_loss": "min"}
@@ -282,7 +287,8 @@ def _default_space(
     entry = resolved.entry
     own = entry.search_space
     if entry.registered:  # keras-tuner's build(hp) has its hyperparameters
-        hypermodel = getattr(entry.load(), "search_space", ())
+        found = getattr(entry.load(), "hyperparameters", ())
+        hypermodel = tuple(filter(None, map(hyperparameter_text, found)))
         own = hypermodel or own
     space = SearchSpace.parse(own or DEFAULT_SPACE)
     space = space.without(_given(fixed))

@@ -14,7 +14,7 @@ from zoo.resolve import resolve, resolve_names
 from zoo.training.model import backbone_of
 from zoo.training.setup import prepare
 from zoo.tuning import sweep_config
-from zoo.tuning.space import HyperParameter
+from zoo.tuning.space import HyperParameter, hyperparameter_text
 
 FILE = """
 from keras import Input, Sequential, layers
@@ -55,6 +55,12 @@ def build(hp):
     return model
 """
 QUICK = ["--steps=2", "--summaries=none"]
+
+
+def texts_of(builder):
+    """The search space that a sweep makes of `build(hp)`."""
+    texts = map(hyperparameter_text, builder.hyperparameters)
+    return tuple(filter(None, texts))
 
 
 @pytest.fixture(autouse=True)
@@ -153,7 +159,7 @@ def test_a_hypermodel_has_its_hyperparameters_as_arguments():
     entry = MODELS.find("hyper.py:build")
     expected = {"num_layers": 1, "units_0": 8, "rate": 1e-4, "units_1": 8}
     assert builder_options(entry) == expected
-    assert set(entry.load().search_space) == {
+    assert set(texts_of(entry.load())) == {
         "model_arg.num_layers=1,2",
         "model_arg.units_0=8,16",
         "model_arg.units_1=8,16",
@@ -163,7 +169,7 @@ def test_a_hypermodel_has_its_hyperparameters_as_arguments():
 
 def test_hyperparameters_called_like_options_are_arguments(folder):
     (folder / "guide.py").write_text(GUIDE)
-    space = MODELS.find("guide.py:build").load().search_space
+    space = texts_of(MODELS.find("guide.py:build").load())
     assert space == (
         "model_arg.activation=relu,swish",
         "model_arg.dropout=False,True",
@@ -210,7 +216,7 @@ def space_of(*lines):
     body = "".join(f"    {line}\n" for line in lines)
     names = {}
     exec(f"def build(hp):\n{body}    return None\n", names)
-    return plugins.HyperModelBuilder(names["build"]).search_space
+    return texts_of(plugins.HyperModelBuilder(names["build"]))
 
 
 @pytest.mark.parametrize(
