@@ -373,39 +373,6 @@ def test_sanity_checks_return_a_row_each():
 
 
 @pytest.mark.slow
-def test_a_sweep_and_a_varied_option_return_their_results(tmp_path):
-    runs_dir = {"runs_dir": str(tmp_path), "verbose": False}
-    swept = zoo.sweep(
-        "lr", space={"l2": [0.0, 0.01]}, tuner="grid", retrain_seeds=0,
-        steps=4, summaries=("none",), **runs_dir,
-    )  # fmt: skip
-    assert swept["trials"] == 2 and "best trial" in str(swept)
-    config = zoo.TrainConfig(
-        model="lr", steps=4, summaries=("none",), runs_dir=str(tmp_path)
-    )
-    varied = zoo.vary(config, l2=[0.0, 0.1], **runs_dir)
-    assert len(varied["runs"]) == 2
-
-
-def test_runs_are_varied_in_the_folder_of_their_config(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    config = zoo.TrainConfig(
-        model="lr", steps=4, summaries=("none",), runs_dir="elsewhere"
-    )
-    zoo.vary(config, l2=[0.0, 0.1], verbose=False)
-    assert len(zoo.list_runs("elsewhere")) == 2
-    assert not Path("runs").exists()
-
-
-def test_groups_refuse_what_they_cannot_take(tmp_path):
-    options = {"steps": 4, "runs_dir": str(tmp_path)}
-    with pytest.raises(UserError, match="takes data by name or as arrays"):
-        zoo.sweep("lr", Dataset.from_arrays(*arrays(60)), **options)
-    with pytest.raises(UserError, match="did you mean dropout"):
-        zoo.vary(zoo.TrainConfig(), dropuot=[0.1, 0.2], **options)
-    assert list(tmp_path.iterdir()) == []
-
-
 def test_data_and_a_dataset_are_not_evaluated_together(trained):
     with pytest.raises(UserError, match="give one of them"):
         zoo.evaluate(trained, data=arrays(60), dataset="mnist")
@@ -416,45 +383,6 @@ def test_the_model_is_by_default_that_of_the_weights(tmp_path):
     first = zoo.train("lr", "digits", **runs, **QUICK)
     again = zoo.train(weights=first.name, data="digits", **runs, **QUICK)
     assert again.config.model == "lr"
-
-
-def test_suites_are_listed_and_others_refused(tmp_path):
-    listed = zoo.reproduce()
-    assert "seconds" in listed["lecture"] and "recipes: " in str(listed)
-    with pytest.raises(UserError, match="did you mean lecture"):
-        zoo.reproduce("lectur", runs_dir=str(tmp_path))
-    with pytest.raises(UserError, match="budget=tiny is not a budget"):
-        zoo.reproduce("lecture", "tiny", runs_dir=str(tmp_path))
-    assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.slow
-def test_a_suite_returns_the_runs_of_its_recipes(tmp_path):
-    options = {"verbose": False, "runs_dir": str(tmp_path)}
-    found = zoo.reproduce("plane", "smoke", **options)
-    (run,) = found["spiral_mlp"]["runs"]
-    assert run["status"] == "completed" and "spiral_mlp" in str(found)
-    again = zoo.reproduce("plane", "smoke", **options)  # trains nothing
-    assert again["spiral_mlp"]["runs"] == [run]
-
-
-def test_a_sweep_and_a_varied_option_reach_for_the_cluster(
-    tmp_path, monkeypatch
-):
-    monkeypatch.setitem(sys.modules, "ray", None)  # as where it is missing
-    options = {"steps": 4, "runs_dir": str(tmp_path), "cluster": "auto"}
-    with pytest.raises(UserError, match="needs Ray"):
-        zoo.sweep("lr", space={"l2": [0.0, 0.1]}, **options)
-    config = zoo.TrainConfig(model="lr")
-    with pytest.raises(UserError, match="needs Ray"):
-        zoo.vary(config, l2=[0.0, 0.1], **options)
-    options["cluster"] = "nowhere"
-    with pytest.raises(UserError, match="nowhere is not an address"):
-        zoo.vary(config, l2=[0.0, 0.1], **options)
-    del options["steps"]
-    with pytest.raises(UserError, match="nowhere is not an address"):
-        zoo.reproduce("lecture", **options)
-    assert list(tmp_path.iterdir()) == []
 
 
 # Types.
