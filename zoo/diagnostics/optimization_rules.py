@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 
+from zoo.console import pluralize
 from zoo.diagnostics.findings import (
     DECAYED_FRACTION,
     ERROR,
@@ -268,7 +269,7 @@ def warmup(stats: RunStats) -> Finding | None:
         "warmup",
         _severity(stats),
         f"the learning rate was still warming up: {epochs:g} warm-up epochs, "
-        f"{length} epochs of training",
+        f"{pluralize(length, 'epoch')} of training",
         "learning_rate",
         propose(stats, ("a shorter warm-up", {"warmup_epochs": shorter})),
     )

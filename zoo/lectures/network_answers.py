@@ -16,6 +16,7 @@ from zoo.errors import join_and
 from zoo.evaluation import evaluate
 from zoo.evaluation.statistics import paired_bootstrap
 from zoo.lectures.answers import all_members, name, number, percent, scores
+from zoo.models.graph import all_layers
 from zoo.models.inference import predict_batched
 from zoo.runs import Run
 
@@ -253,7 +254,9 @@ def kinks(*runs: Run) -> str:
 
 def kink_places(run: Run) -> list[float]:
     """Returns the inputs at which the first hidden layer's ReLUs bend."""
-    first = next(layer for layer in _layers(run.load_model()) if layer.weights)
+    first = next(
+        layer for layer in all_layers(run.load_model()) if layer.weights
+    )
     kernel, bias = (np.asarray(w, np.float64) for w in first.weights)
     mean, std = _affine(run)
     with np.errstate(divide="ignore", invalid="ignore"):
@@ -284,12 +287,3 @@ def layers(*runs: Run) -> str:
         ]
         lines.append(format_table((name(run), "kernel", "weights"), rows, (2,)))
     return "\n".join(lines)
-
-
-def _layers(model):
-    """Yields the layers of a model and of the models inside it."""
-    for layer in model.layers:
-        if hasattr(layer, "layers"):
-            yield from _layers(layer)
-        else:
-            yield layer

@@ -235,21 +235,29 @@ def _of_subclass(
         UserError: it trains in a way of its own, or `call` computes something
             that is no layer, or differs in training.
     """
-    kind = type(built).__name__
     _check_training_methods(name, built)
-    inputs = keras.Input(input_shape)
-    try:
-        model = keras.Model(inputs, built.call(inputs), name=built.name)
-    except Exception as error:  # whatever a call of the user's own raises
-        reason = str(error).strip().split("\n")[0].rstrip(".")
-        raise UserError(
-            f"{name} is a subclass of keras.Model, {kind}, whose call cannot "
-            f"be traced ({type(error).__name__}: {reason}); use layers and "
-            "keras.ops in it, or return keras.Model(inputs, outputs)."
-        ) from error
+    model = _traced(name, built, input_shape)
     _check_same_in_training(name, built, model, input_shape)
     _check_own_weights(name, built, model)
     return model
+
+
+def _traced(
+    name: str, built: keras.Model, input_shape: tuple[int, ...], **given: bool
+) -> keras.Model:
+    """Returns what the `call` of a subclass computes, as a model."""
+    inputs = keras.Input(input_shape)
+    try:
+        outputs = built.call(inputs, **given)
+        return keras.Model(inputs, outputs, name=built.name)
+    except Exception as error:  # whatever a call of the user's own raises
+        reason = str(error).strip().split("\n")[0].rstrip(".")
+        raise UserError(
+            f"{name} is a subclass of keras.Model, {type(built).__name__}, "
+            f"whose call cannot be traced ({type(error).__name__}: {reason}); "
+            "use layers and keras.ops in it, or return "
+            "keras.Model(inputs, outputs)."
+        ) from error
 
 
 def _check_same_in_training(
@@ -261,15 +269,17 @@ def _check_same_in_training(
     """Refuses a `call` that does not leave the difference to its layers."""
     modes = [model]
     if "training" in inspect.signature(built.call).parameters:
-        inputs = keras.Input(input_shape)
         modes = [
-            keras.Model(inputs, built.call(inputs, training=training))
+            _traced(name, built, input_shape, training=training)
             for training in (False, True)
         ]
     kinds = [[type(o) for o in mode.operations] for mode in modes]
     images = np.random.default_rng(0).uniform(0, 255, (2, *input_shape))
-    seen = [np.asarray(mode(images, training=False)) for mode in modes]
-    if kinds[0] != kinds[-1] or not np.array_equal(seen[0], seen[-1]):
+    seen = [keras.tree.flatten(mode(images, training=False)) for mode in modes]
+    is_same = kinds[0] == kinds[-1] and all(
+        np.array_equal(*pair) for pair in zip(seen[0], seen[-1], strict=True)
+    )
+    if not is_same:
         raise UserError(
             f"{name} is a subclass of keras.Model, {type(built).__name__}, "
             "whose call does something else if training is true; use layers "

@@ -681,20 +681,20 @@ def _print_next(
 ) -> None:
     """Prints the commands that may follow."""
     group = Target.of(multirun.group)
-    is_varied = multirun.config.kind != "folds"
-    varied = multirun.config.varied if is_varied else None
+    varied = multirun.config.varied if multirun.config.kind != "folds" else None
     ready = [spec for spec in multirun.specs if multirun.run(spec).has_model]
     if not ready:
         return
-    verb = "compare" if varied and len(ready) > 1 else "evaluate"
-    commands = {"next": group.typed(verb)}
-    tested = group
+    data, tested = multirun.run(ready[0]).resolved["data"], group
+    split = {} if data["val"] else {"split": "train"}
+    verb = "compare" if varied and len(ready) > 1 and not split else "evaluate"
+    commands = {"next": group.typed(verb, **split)}
     if varied and (best := best_value(found)) is not None:
         spec = next(spec for spec in ready if varied.format(spec.value) == best)
         tested = Target.of(multirun.run(spec))
         if len(multirun.config.seeds) == 1:
             commands[""] = tested.again(seeds=5)
-    if multirun.run(ready[0]).resolved["data"]["test"]:
+    if data["test"]:
         commands["test set"] = tested.typed("evaluate", split="test")
     for label, command in commands.items():
         print_fn(f"{label:<11} {expand_command(command)}")

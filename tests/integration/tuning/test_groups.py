@@ -310,3 +310,19 @@ def test_a_group_with_and_without_weights_is_found_again(root, tmp_path):
     again = multirun.find_multirun(asked)
     assert [spec.path for spec in again.specs] == [s.path for s in made.specs]
     assert again.specs[0].value is None
+
+
+def test_what_is_printed_next_works_without_validation_images(
+    tmp_path, monkeypatch, capfd
+):
+    monkeypatch.chdir(tmp_path)
+    words = ["train", "--model=lr", "--steps=2", "--val_fraction=0"]
+    assert main([*words, "--seeds=2", "--run_name=g", "--summaries=none"]) == 0
+    (line,) = [
+        line
+        for line in capfd.readouterr().out.splitlines()
+        if line.startswith("next")
+    ]
+    command = line.split("zoo ", 1)[1].split()
+    assert command == ["evaluate", "g", "--split=train"]
+    assert main(command) == 0

@@ -471,6 +471,15 @@ def other_factor_in_training(input_shape, num_classes):
     return Mine()
 
 
+def failing_in_training(input_shape, num_classes):
+    class Mine(keras.Model):
+        def call(self, inputs, training=None):
+            x = layers.Flatten()(inputs)
+            return layers.Dense(num_classes)(x.missing if training else x)
+
+    return Mine()
+
+
 def with_own_weight(input_shape, num_classes):
     class Mine(keras.Model):
         def __init__(self):
@@ -533,6 +542,7 @@ def untraceable(input_shape, num_classes):
         (without_return, "cannot be traced"),
         (explicit_training, "gives training=False to its layer"),
         (other_factor_in_training, "if training is true"),
+        (failing_in_training, "cannot be traced"),
         (with_own_weight, "shift, which is in no layer"),
         (shared_softmax, "which is used elsewhere"),
         (regularized_softmax, "which is regularized"),
@@ -568,9 +578,6 @@ def test_scaling_twice_is_refused(option, tmp_path):
 def test_a_network_of_a_user_s_own_ends_at_its_features():
     register_model("mine", dense_end)
     assert create_model("mine", 0, SHAPE).output_shape == (None, 4)
-
-
-# Subclasses, and what a user trains.
 
 
 class Subclass(keras.Model):

@@ -17,6 +17,7 @@ from zoo.data import Split
 from zoo.errors import UserError
 from zoo.evaluation.evaluate import check_loadable, check_same_data
 from zoo.evaluation.landscape import WEIGHT_SETS, LandscapeConfig
+from zoo.models.graph import batch_norms, inner_layers
 from zoo.models.inference import images_at_once
 from zoo.run_store import RunStore
 from zoo.runs import Run, RunWriter
@@ -115,7 +116,7 @@ def _describe(
     run: Run, setup: TrainSetup, scanner: _SurfaceScan, config: LandscapeConfig
 ) -> dict[str, Any]:
     """Returns what was scanned, and how."""
-    norms = batch_norm_layers(backbone_of(scanner.weights.model))
+    norms = batch_norms(backbone_of(scanner.weights.model))
     batch_norm = config.batch_norm if norms else "none"
     return {
         "run": run.name,
@@ -460,7 +461,7 @@ class LossSurface:
         self._loss = loss
         self._labels = {name: part.labels for name, part in samples.items()}
         self._batches = {name: _batches(p) for name, p in samples.items()}
-        self._norms = batch_norm_layers(body)
+        self._norms = batch_norms(body)
         self._in_training = None
         if measure_batch_norm and self._norms:
             self._in_training = _InTrainingMode(model)
@@ -528,20 +529,6 @@ def pooled_moments(
     return mean, variance
 
 
-def batch_norm_layers(model: keras.Model) -> list[layers.BatchNormalization]:
-    """Returns every batch norm of a model, at any depth."""
-    kind = layers.BatchNormalization
-    return [layer for layer in _layers(model) if isinstance(layer, kind)]
-
-
-def _layers(model: keras.Model) -> Iterator[layers.Layer]:
-    for layer in model.layers:
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
-        else:
-            yield layer
-
-
 class _InTrainingMode(keras.Model):
     """Runs a model in training mode, but without dropout.
 
@@ -550,7 +537,7 @@ class _InTrainingMode(keras.Model):
 
     def __init__(self, model: keras.Model):
         super().__init__(name="in_training")
-        for layer in _layers(model):
+        for layer in inner_layers(model):
             if isinstance(layer, layers.BatchNormalization):
                 layer.momentum = 0.0
             elif isinstance(layer, layers.Dropout):
