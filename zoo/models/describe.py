@@ -42,7 +42,7 @@ from zoo.errors import UserError, join_and, join_or
 from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
 from zoo.models.graph import calls_of
-from zoo.models.multiply_adds import count_multiply_adds
+from zoo.models.multiply_adds import count_multiply_adds, is_counted
 from zoo.models.registry import ModelEntry
 from zoo.models.windows import windows_of
 from zoo.pretrained import list_weights
@@ -393,6 +393,11 @@ def _footing(described: dict[str, Any], rows: str) -> str:
         f"{name}={value}" for name, value in described["options"].items()
     )
     more = "\n--rows=layers shows every layer." if rows == "stages" else ""
+    missing = [
+        row["name"] for row in described["layers"] if not row["is_counted"]
+    ]
+    if missing:
+        more = f"\nMultiply-adds of {join_and(missing)} are not counted.{more}"
     return (
         f"Trainable parameters: {totals['trainable']:,}; non-trainable: "
         f"{totals['non_trainable']:,}; in float32 "
@@ -429,6 +434,8 @@ class LayerCost:
         trainable: Number of trainable parameters.
         non_trainable: Number of non-trainable parameters.
         multiply_adds: Number of multiply-adds for one image, in all calls.
+        is_counted: Whether these are all of them, by
+            `zoo.models.multiply_adds.is_counted`.
         activation_bytes: Bytes of the output for one image, in float32.
         filter: Height and width of a filter or of a pooling window.
         stride: Its strides along height and width.
@@ -453,6 +460,7 @@ class LayerCost:
     formula: str = ""
     is_whole: bool = True
     left_out: int = 0
+    is_counted: bool = True
 
 
 def layer_costs(model: keras.Model) -> list[LayerCost]:
@@ -502,6 +510,7 @@ def _cost(
         trainable=_count(getattr(operation, "trainable_variables", ())),
         non_trainable=_count(getattr(operation, "non_trainable_weights", ())),
         multiply_adds=count_multiply_adds(operation, calls),
+        is_counted=is_counted(operation),
         activation_bytes=FLOAT_BYTES * sum(map(math.prod, shapes)),
         **_window(operation),
     )

@@ -183,3 +183,66 @@ def test_convolutions_of_every_kind_count():
     # Each place of the input is multiplied with the whole kernel.
     up = layers.Conv2DTranspose(5, 3, strides=2, **same)
     assert count(up, (4, 4, 2)) == 16 * 9 * 2 * 5
+
+
+def test_attention_counts_projections_scores_and_weighted_sums():
+    import keras
+    from keras import layers
+
+    from zoo.models.multiply_adds import count_multiply_adds
+
+    # 16 queries and 16 keys of 8 numbers, in two heads of 3 and 5 numbers.
+    sequence = keras.Input((16, 8))
+    attention = layers.MultiHeadAttention(2, 3, value_dim=5)
+    attention(sequence, sequence)
+    projected = 16 * (8 * 6 + 8 * 6 + 8 * 10) + 16 * 10 * 8
+    assert count_multiply_adds(attention) == projected + 2 * 256 * (3 + 5)
+    # Along the height alone: each of 16 pixels sees its column of 4.
+    image = keras.Input((4, 4, 3))
+    axial = layers.MultiHeadAttention(1, 2, attention_axes=(1,))
+    axial(image, image)
+    assert count_multiply_adds(axial) == 16 * 4 * (3 * 2) + 16 * 4 * (2 + 2)
+
+
+@pytest.mark.parametrize(
+    "equation, output_shape, multiply_adds",
+    [
+        ("abc,cde->abde", (None, 3, 5), 16 * 8 * 3 * 5),
+        ("abc,bcd->abd", (16, 7), 16 * 8 * 7),
+        ("...x,xy->...y", (7,), 16 * 8 * 7),
+    ],
+)
+def test_a_dense_einsum_multiplies_each_input_with_its_weights(
+    equation, output_shape, multiply_adds
+):
+    import keras
+    from keras import layers
+
+    from zoo.models.multiply_adds import count_multiply_adds
+
+    layer = layers.EinsumDense(equation, output_shape=output_shape)
+    layer(keras.Input((16, 8)))
+    assert count_multiply_adds(layer) == multiply_adds
+
+
+def test_layers_of_which_multiply_adds_are_unknown_are_named():
+    import keras
+    from keras import layers, ops
+
+    from zoo.models.describe import layer_costs
+
+    class Custom(layers.Layer):
+        def build(self, shape):
+            self.kernel = self.add_weight(shape=(shape[-1], 4))
+
+        def call(self, inputs):
+            return ops.matmul(inputs, self.kernel)
+
+    image = keras.Input((4, 4, 3))
+    scaled = layers.BatchNormalization(name="norm")(image)
+    custom = Custom(name="custom")(layers.Flatten()(scaled))
+    outputs = layers.Dense(4, name="dense")(custom)
+    product = ops.matmul(outputs[:, None], outputs[..., None])
+    costs = layer_costs(keras.Model(image, product))
+    unknown = [cost.kind for cost in costs if not cost.is_counted]
+    assert unknown == ["Custom", "Matmul"]
