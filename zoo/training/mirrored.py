@@ -26,6 +26,7 @@ import tensorflow as tf
 from keras import layers
 
 from zoo.errors import UserError
+from zoo.models.graph import all_layers, batch_norms, inner_layers
 from zoo.resolve import ResolvedConfig
 
 _shard = contextvars.ContextVar("shard")  # of the replica that is traced
@@ -88,11 +89,18 @@ def config_of_each(config: ResolvedConfig, num_devices: int) -> ResolvedConfig:
 def check(model: keras.Model) -> None:
     """Raises `UserError` for layers that several devices would change.
 
+    Dropout inside of a layer cannot be replaced by that of a whole batch.
+
     Args:
         model: as it is to be trained.
     """
-    for layer in _layers(model):
-        if layer._seed_generators and type(layer) is not layers.Dropout:
+    replaced = {
+        id(layer)
+        for layer in all_layers(model)
+        if type(layer) is layers.Dropout
+    }
+    for layer in inner_layers(model):
+        if layer._seed_generators and id(layer) not in replaced:
             what = "draws random numbers"
         elif getattr(layer, "activity_regularizer", None) is not None:
             what = "has an activity regularizer"
@@ -107,9 +115,8 @@ def check(model: keras.Model) -> None:
 
 def synchronize(model: keras.Model) -> None:
     """Lets batch norm standardize over the shards of all devices."""
-    for layer in _layers(model):
-        if isinstance(layer, layers.BatchNormalization):
-            layer.synchronized = True
+    for layer in batch_norms(model):
+        layer.synchronized = True
 
 
 def with_sharded_steps(model: keras.Model) -> keras.Model:
@@ -164,14 +171,6 @@ def split_batches(batches: tf.data.Dataset, count: int) -> tf.data.Dataset:
         return tf.data.Dataset.range(count, output_type=tf.int32).map(shard)
 
     return batches.flat_map(divided).prefetch(count)
-
-
-def _layers(model: keras.Model) -> Iterator[keras.Layer]:
-    """Yields the layers of a model and of the models in it."""
-    for layer in model.layers:
-        yield layer
-        if isinstance(layer, keras.Model):
-            yield from _layers(layer)
 
 
 @keras.saving.register_keras_serializable(package="zoo")

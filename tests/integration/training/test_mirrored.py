@@ -57,3 +57,27 @@ def test_a_layer_that_shares_would_change_is_refused_by_name(layer, reason):
 def test_dropout_and_batch_norm_are_not_refused():
     layers = [keras.layers.Dropout(0.5), keras.layers.BatchNormalization()]
     mirrored.check(keras.Sequential([keras.Input((3,)), *layers]))
+
+
+class Block(keras.layers.Layer):
+    """A layer with layers of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.norm = keras.layers.BatchNormalization()
+        self.drop = keras.layers.Dropout(0.5, name="mine")
+
+    def call(self, inputs):
+        return self.drop(self.norm(inputs))
+
+
+def test_dropout_inside_of_a_layer_is_refused_by_name():
+    model = keras.Sequential([keras.Input((3,)), Block()])
+    with pytest.raises(UserError, match="layer mine draws random numbers"):
+        mirrored.check(model)
+
+
+def test_batch_norm_inside_of_a_layer_is_synchronized():
+    block = Block()
+    mirrored.synchronize(keras.Sequential([keras.Input((3,)), block]))
+    assert block.norm.synchronized
