@@ -36,8 +36,9 @@ from zoo.console import print_status
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
 from zoo.errors import UserError, join_or
-from zoo.models import MODELS, build_model, describe
+from zoo.models import MODELS, build_model
 from zoo.models.build import NETWORK
+from zoo.models.costs import layer_costs, total_costs
 from zoo.pretrained import FACTS, PretrainedRun
 from zoo.run_files import FORMAT
 
@@ -278,7 +279,7 @@ def _resolved(
     """Returns `resolved.json` of a run that was trained elsewhere."""
     import keras
 
-    costs = describe.total_costs(describe.layer_costs(network))
+    counts = total_costs(layer_costs(network))
     return {
         "format": FORMAT,
         "zoo": zoo.__version__,
@@ -317,10 +318,10 @@ def _resolved(
         "own_preprocessing": [],
         "softmax_removed": False,
         "parameters": {
-            "trainable": costs["trainable"],
-            "total": costs["trainable"] + costs["non_trainable"],
+            "trainable": counts["trainable"],
+            "total": counts["trainable"] + counts["non_trainable"],
         },
-        "multiply_adds": costs["multiply_adds"],
+        "multiply_adds": counts["multiply_adds"],
     }
 
 

@@ -1,12 +1,6 @@
 """Models as tables: `zoo models` lists all, `zoo describe` one by its layers.
 
-Multiply-adds (MACs) are those of convolutions and dense layers for one image,
-as papers count them; biases, normalization, activations and pooling are left
-out. One multiply-add is two floating-point operations.
-
-Memory is that of float32 numbers, and activations are the output of a layer
-for one image. An operation without a layer, such as those of local response
-normalization, has a row too: it has no weights, but its output takes memory.
+What a layer costs is counted as `zoo/models/costs.py` says.
 
 `zoo models` answers without importing Keras, from `counts.json` beside this
 file. After a change to the table or to a builder, update it by
@@ -20,12 +14,11 @@ import dataclasses
 import importlib.util
 import itertools
 import json
-import math
 import re
 import shutil
 import tempfile
 import textwrap
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,19 +34,20 @@ from zoo.console import (
 from zoo.errors import UserError, join_and, join_or
 from zoo.io import atomic_write
 from zoo.models import MODELS, build_model, builder_options
-from zoo.models.graph import calls_of
-from zoo.models.multiply_adds import count_multiply_adds, is_counted
+from zoo.models.costs import (
+    layer_costs,
+    stage_costs,
+    total_costs,
+    total_memory,
+)
 from zoo.models.registry import ModelEntry
-from zoo.models.windows import windows_of
 from zoo.pretrained import list_weights
 
 if TYPE_CHECKING:
     import keras
-    from keras.src.ops.node import Node
 
 COUNTS_FILE = Path(__file__).with_name("counts.json")
 NUM_CLASSES = 10  # of the models in counts.json
-FLOAT_BYTES = 4  # of a float32
 MAX_ROWS = 40  # layers that fit a screen; larger models are shown by stages
 ROWS = ("layers", "stages", "paper")
 OUTPUT_FORMULA = "(input - filter + padding)/stride + 1"
@@ -417,176 +411,6 @@ def parse_shape(text: str) -> tuple[int, ...]:
             "example --input=28x28x1, or --input=2 for vectors of two numbers."
         )
     return tuple(map(int, text.split("x")))
-
-
-# What layers cost.
-
-
-@dataclasses.dataclass(frozen=True)
-class LayerCost:
-    """Parameters, multiply-adds and memory of one layer.
-
-    Attributes:
-        name: Name of the layer.
-        kind: Class of the layer.
-        stage: Stage of the network, by `zoo.models.layers.stage_of`.
-        output: Shape of the output for one image, without the batch.
-        trainable: Number of trainable parameters.
-        non_trainable: Number of non-trainable parameters.
-        multiply_adds: Number of multiply-adds for one image, in all calls.
-        is_counted: Whether these are all of them, by
-            `zoo.models.multiply_adds.is_counted`.
-        activation_bytes: Bytes of the output for one image, in float32.
-        filter: Height and width of a filter or of a pooling window.
-        stride: Its strides along height and width.
-        padding: `valid`, or `same` with the pixels on each side.
-        formula: How the output size follows from it; height and width apart
-            where they differ. Empty, as `filter` is `None`, for other layers.
-        is_whole: Whether that division has no remainder.
-        left_out: Pixels at the end that no window reaches.
-    """
-
-    name: str
-    kind: str
-    stage: str
-    output: tuple[int, ...]
-    trainable: int
-    non_trainable: int
-    multiply_adds: int
-    activation_bytes: int
-    filter: tuple[int, int] | None = None
-    stride: tuple[int, int] | None = None
-    padding: str = ""
-    formula: str = ""
-    is_whole: bool = True
-    left_out: int = 0
-    is_counted: bool = True
-
-
-def layer_costs(model: keras.Model) -> list[LayerCost]:
-    """Returns one row for each layer of a built functional model, in order."""
-    from keras import layers
-
-    stages: dict[str, str] = {}
-    calls: dict[int, list[Node]] = {}
-    for call in calls_of(model):
-        calls.setdefault(id(call.operation), []).append(call)
-    return [
-        _cost(operation, calls[id(operation)], stages)
-        for operation in model.operations
-        if not isinstance(operation, layers.InputLayer)
-    ]
-
-
-def _cost(
-    operation: keras.Operation, calls: Sequence[Node], stages: dict[str, str]
-) -> LayerCost:
-    """Counts one layer, or one operation without a layer.
-
-    Args:
-        calls: of the operation.
-        stages: of the operations before it, by name; gets this one's too.
-    """
-    import keras
-
-    from zoo.models.layers import stage_of
-
-    kind, name = type(operation).__name__, operation.name
-    if isinstance(operation, keras.layers.Layer):
-        stage = stage_of(name)
-    else:
-        # Keras numbers such names over the whole process; the source of the
-        # input is the same every time.
-        stage = stages.get(_source(operation), "")
-        name = f"{stage}_{kind.lower()}"
-    stages[operation.name] = stage
-    # Of several outputs, the first is the main one.
-    shapes = [x.shape[1:] for x in keras.tree.flatten(operation.output)]
-    return LayerCost(
-        name=name,
-        kind=kind,
-        stage=stage,
-        output=tuple(shapes[0]),
-        trainable=_count(getattr(operation, "trainable_variables", ())),
-        non_trainable=_count(getattr(operation, "non_trainable_weights", ())),
-        multiply_adds=count_multiply_adds(operation, calls),
-        is_counted=is_counted(operation),
-        activation_bytes=FLOAT_BYTES * sum(map(math.prod, shapes)),
-        **_window(operation),
-    )
-
-
-def _window(operation: keras.Operation) -> dict[str, Any]:
-    """Returns the fields of `LayerCost` about the window of a layer."""
-    windows = windows_of(operation)
-    if windows is None:
-        return {}
-    padding = operation.padding
-    if padding == "same":
-        sides = dict.fromkeys(window.padding for window in windows)
-        padding = f"same {' x '.join(sides)}"
-    formulas = dict.fromkeys(window.formula for window in windows)
-    return {
-        "filter": tuple(window.size for window in windows),
-        "stride": tuple(window.stride for window in windows),
-        "padding": padding,
-        "formula": "; ".join(formulas),
-        "is_whole": all(window.is_whole for window in windows),
-        "left_out": max(window.left_out for window in windows),
-    }
-
-
-def _source(operation: keras.Operation) -> str:
-    """Returns the name of the operation that gives the first input."""
-    import keras
-
-    first = keras.tree.flatten(operation.input)[0]
-    return first._keras_history.operation.name
-
-
-def _count(variables: Iterable[Any]) -> int:
-    return sum(math.prod(variable.shape) for variable in variables)
-
-
-def total_costs(rows: Iterable[LayerCost]) -> dict[str, int]:
-    """Sums parameters and multiply-adds over the rows of `layer_costs`."""
-    rows = list(rows)
-    return {
-        key: sum(getattr(row, key) for row in rows)
-        for key in ("trainable", "non_trainable", "multiply_adds")
-    }
-
-
-def total_memory(rows: Iterable[LayerCost]) -> dict[str, int]:
-    """Sums the bytes of all outputs for one image, and of all weights."""
-    rows = list(rows)
-    weights = sum(row.trainable + row.non_trainable for row in rows)
-    return {
-        "activation_bytes": sum(row.activation_bytes for row in rows),
-        "weight_bytes": FLOAT_BYTES * weights,
-    }
-
-
-def stage_costs(rows: Iterable[LayerCost]) -> list[dict[str, Any]]:
-    """Sums the rows of `layer_costs` by stage, in order of their first layer.
-
-    Returns:
-        for each stage its name, the number of `layers`, the `output` of its
-        last one, and sums under the names that the rows have.
-    """
-    grouped: dict[str, list[LayerCost]] = {}
-    for row in rows:
-        grouped.setdefault(row.stage, []).append(row)
-    return [
-        {
-            "name": stage,
-            "layers": len(own),
-            "output": own[-1].output,
-            **total_costs(own),
-            "activation_bytes": total_memory(own)["activation_bytes"],
-        }
-        for stage, own in grouped.items()
-    ]
 
 
 # A diagram, drawn by Keras through pydot and Graphviz.

@@ -353,10 +353,10 @@ def model_rows(run: ReportContext) -> dict[str, Any]:
     }
     if not run.scored:
         return rows
-    from zoo.models import describe
+    from zoo.models import costs
 
-    layers = describe.layer_costs(backbone_of(run.scored.model))
-    memory = describe.total_memory(layers)
+    layers = costs.layer_costs(backbone_of(run.scored.model))
+    memory = costs.total_memory(layers)
     rows["memory"] = (
         f"{format_bytes(memory['weight_bytes'])} of weights, "
         f"{format_bytes(memory['activation_bytes'])} of activations for one "
@@ -370,7 +370,7 @@ def model_rows(run: ReportContext) -> dict[str, Any]:
             format_count(part["trainable"] + part["non_trainable"]),
             format_count(part["multiply_adds"]),
         )
-        for part in describe.stage_costs(layers)
+        for part in costs.stage_costs(layers)
     ]
     return rows
 

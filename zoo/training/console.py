@@ -37,7 +37,7 @@ from zoo.diagnostics.findings import (
     safer_learning_rate,
 )
 from zoo.errors import Diverged, join_and
-from zoo.models import describe
+from zoo.models import costs
 from zoo.resolve import LARGE_DATASET
 from zoo.runs import Run
 from zoo.training import data_parallel, losses, transfer
@@ -241,7 +241,7 @@ def _describe_model(setup: TrainSetup, resolved: dict) -> str:
         f"parameters, {short_number(resolved['multiply_adds'])} multiply-adds "
         f"{'a vector' if dataset.has_vectors else 'an image'}"
     )
-    rows = describe.layer_costs(backbone_of(setup.model))
+    rows = costs.layer_costs(backbone_of(setup.model))
     if missing := [row.name for row in rows if not row.is_counted]:
         text += f" without those of {join_and(missing)}"
     shape = dataset.input_shape

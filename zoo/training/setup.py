@@ -27,7 +27,7 @@ from zoo.data.transforms import (
 )
 from zoo.errors import UserError
 from zoo.features.extractor import Extractor, extract_features
-from zoo.models import describe
+from zoo.models import costs
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import (
     ResolvedConfig,
@@ -162,8 +162,8 @@ def prepare(
         transferred = _initialize(
             model, resolved, dataset, statistics, whose, progress
         )
-    layers = describe.layer_costs(backbone_of(model))
-    multiply_adds = describe.total_costs(layers)["multiply_adds"]
+    layers = costs.layer_costs(backbone_of(model))
+    multiply_adds = costs.total_costs(layers)["multiply_adds"]
     per_execution = steps_per_execution(
         resolved, multiply_adds, resolved.total_steps
     )

@@ -5,7 +5,7 @@ import functools
 import pytest
 
 from zoo.models import MODELS, builder_options, create_model
-from zoo.models.describe import layer_costs, total_costs
+from zoo.models.costs import layer_costs, total_costs
 
 
 @functools.cache

@@ -9,11 +9,11 @@ from zoo.cli.main import main
 from zoo.console import format_bytes
 from zoo.errors import UserError
 from zoo.models import create_model
+from zoo.models.costs import layer_costs
 from zoo.models.describe import (
     MAX_ROWS,
     describe_model,
     format_description,
-    layer_costs,
     parse_shape,
 )
 from zoo.models.layers import stage_of

@@ -3,7 +3,7 @@
 import pytest
 
 from zoo.models import create_model
-from zoo.models.describe import layer_costs
+from zoo.models.costs import layer_costs
 
 # Row: output, parameters with biases, multiply-adds in millions. All follow
 # from the paper's own widths; its printed counts are rounded.

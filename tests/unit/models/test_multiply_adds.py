@@ -109,7 +109,7 @@ def test_separable_convolutions_and_models_inside_a_model_count():
     import keras
     from keras import layers
 
-    from zoo.models.multiply_adds import count_multiply_adds
+    from zoo.models.costs import count_multiply_adds
 
     inner = keras.Sequential(
         [keras.Input((8, 8, 3)), layers.SeparableConv2D(5, 3, padding="same")]
@@ -125,7 +125,7 @@ def test_layers_of_unknown_size_inside_a_model_count_nothing():
     import keras
     from keras import layers
 
-    from zoo.models.multiply_adds import count_multiply_adds
+    from zoo.models.costs import count_multiply_adds
 
     class Subclass(keras.Model):
         def __init__(self):
@@ -147,8 +147,7 @@ def test_every_call_of_a_layer_or_an_inner_model_counts():
     import keras
     from keras import layers
 
-    from zoo.models.describe import layer_costs
-    from zoo.models.multiply_adds import count_multiply_adds
+    from zoo.models.costs import count_multiply_adds, layer_costs
 
     inner = keras.Sequential([keras.Input((8,)), layers.Dense(8)])
     again = layers.Dense(8, name="again")
@@ -166,7 +165,7 @@ def test_convolutions_of_every_kind_count():
     import keras
     from keras import layers
 
-    from zoo.models.multiply_adds import count_multiply_adds
+    from zoo.models.costs import count_multiply_adds
 
     def count(layer, shape):
         layer(keras.Input(shape))
@@ -189,7 +188,7 @@ def test_attention_counts_projections_scores_and_weighted_sums():
     import keras
     from keras import layers
 
-    from zoo.models.multiply_adds import count_multiply_adds
+    from zoo.models.costs import count_multiply_adds
 
     # 16 queries and 16 keys of 8 numbers, in two heads of 3 and 5 numbers.
     sequence = keras.Input((16, 8))
@@ -218,7 +217,7 @@ def test_a_dense_einsum_multiplies_each_input_with_its_weights(
     import keras
     from keras import layers
 
-    from zoo.models.multiply_adds import count_multiply_adds
+    from zoo.models.costs import count_multiply_adds
 
     layer = layers.EinsumDense(equation, output_shape=output_shape)
     layer(keras.Input((16, 8)))
@@ -229,7 +228,7 @@ def test_layers_of_which_multiply_adds_are_unknown_are_named():
     import keras
     from keras import layers, ops
 
-    from zoo.models.describe import layer_costs
+    from zoo.models.costs import layer_costs
 
     class Custom(layers.Layer):
         def build(self, shape):
