@@ -509,12 +509,21 @@ def values_text(values: Sequence[Any], is_argument: bool = False) -> str:
     Args:
         values: Of any types that the option has.
         is_argument: Whether they are those of an argument of the model.
+
+    Raises:
+        UserError: a value contains what separates values.
     """
     values = plain_value(list(values))
     texts = [
         argument_text(value) if is_argument else option_text(value)
         for value in values
     ]
+    for text in texts:
+        if ";" in text:
+            raise UserError(
+                f"the value {text} has a semicolon, which separates values; "
+                "choose another name for it, or train it by itself."
+            )
     has_commas = any("," in text for text in texts)
     if has_commas or any(isinstance(value, tuple) for value in values):
         return ";".join(texts) + ";"  # so that commas belong to a value

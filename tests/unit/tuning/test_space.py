@@ -157,3 +157,8 @@ def test_values_from_python_are_read_back(name, values):
     assert HyperParameter.parse(text).values == values
     if "." not in name:
         assert VariedOption.parse(name, values_text(values)).values == values
+
+
+def test_a_value_from_python_with_a_semicolon_is_refused():
+    with pytest.raises(UserError, match="a;b has a semicolon"):
+        values_text(["a;b", "c"])
