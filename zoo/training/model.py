@@ -383,7 +383,8 @@ def freeze(body: keras.Model, spec: str, name: str) -> None:
     Args:
         body: the registry's model.
         spec: value of `--freeze`: `none`, `features`, `batch_norm`, or names
-            of layers with `*` and `?`, separated by commas.
+            of layers with `*` and `?`, separated by commas; those inside of a
+            layer or model count.
         name: name of the model, for messages.
 
     Raises:
@@ -417,15 +418,14 @@ def select_layers(
     patterns = [pattern.strip() for pattern in spec.split(",")]
     if patterns == ["none"]:
         return []
-    weighted = [layer for layer in body.layers if layer.weights]
     selected = []
     for pattern in patterns:
         if pattern == "features":
-            selected += _weighted_before_head(body, weighted, name)
+            selected += _weighted_before_head(body, name)
         elif pattern == "batch_norm":
             selected += _batch_norms(body, name)
         else:
-            selected += _matching(pattern, weighted, body, name)
+            selected += _matching(pattern, body, name)
     return [layer for layer in inner_layers(body) if layer in selected]
 
 
@@ -439,14 +439,14 @@ def _batch_norms(body: keras.Model, name: str) -> list:
     return selected
 
 
-def _weighted_before_head(body: keras.Model, weighted: list, name: str) -> list:
+def _weighted_before_head(body: keras.Model, name: str) -> list:
     before = layers_before_head(body)
     if before is None:
         raise UserError(
             f"--freeze=features is all before the layer {HEAD}, and {name} "
             "has none of that name; name the layers to freeze."
         )
-    selected = [layer for layer in weighted if layer.name in before]
+    selected = [x for x in body.layers if x.weights and x.name in before]
     if not selected:
         raise UserError(
             f"--freeze=features freezes nothing of {name}, which has no "
@@ -467,15 +467,16 @@ def layers_before_head(body: keras.Model) -> set[str] | None:
     return {layer.name for layer in trunk.layers}
 
 
-def _matching(
-    pattern: str, weighted: list, body: keras.Model, name: str
-) -> list:
+def _matching(pattern: str, body: keras.Model, name: str) -> list:
+    """Returns layers by name, those inside of a model or layer too."""
+    layers = list(inner_layers(body))
+    weighted = [layer for layer in layers if layer.weights]
     selected = [x for x in weighted if fnmatch.fnmatchcase(x.name, pattern)]
     if selected:
         return selected
     names = [layer.name for layer in weighted]
     describe = command("describe", name)
-    if any(fnmatch.fnmatchcase(x.name, pattern) for x in body.layers):
+    if any(fnmatch.fnmatchcase(x.name, pattern) for x in layers):
         raise UserError(
             f"--freeze={pattern} fits no layer of {name} that has weights; "
             f"choose of {', '.join(names[:6])}, ..."

@@ -12,6 +12,7 @@ from zoo.errors import Interrupted, UserError
 from zoo.models import register_model
 from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
+from zoo.training.model import freeze
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
@@ -177,3 +178,19 @@ def test_auxiliary_heads_are_not_among_the_features(tmp_path, table_of_models):
 def test_what_cannot_be_frozen_is_refused(tmp_path, options, words):
     with pytest.raises(UserError, match=words):
         prepare(TrainConfig(**{"model": "mlp", **options}), None)
+
+
+def test_a_layer_inside_of_a_model_is_frozen_by_its_name():
+    layers = keras.layers
+    base = keras.Sequential(
+        [
+            keras.Input((8, 8, 1)),
+            layers.Conv2D(2, 3, name="conv1"),
+            layers.Conv2D(2, 3, name="conv2"),
+        ]
+    )
+    dense = layers.Dense(3, name="logits")
+    body = keras.Sequential([base, layers.Flatten(), dense])
+    freeze(body, "conv1", "mine")
+    frozen = [weight.path for weight in body.non_trainable_weights]
+    assert frozen == [weight.path for weight in base.get_layer("conv1").weights]
