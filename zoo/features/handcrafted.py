@@ -89,7 +89,7 @@ def _votes(image):
 def _gradients(image):
     """Returns gray differences `[B, H, W]` downwards and to the right.
 
-    Of each pixel's two neighbours; zero at the edge of the image.
+    Of each pixel's two neighbors; zero at the edge of the image.
     """
     down = image[:, 2:] - image[:, :-2]
     down = ops.pad(down, ((0, 0), (1, 1), (0, 0), (0, 0)))

@@ -276,7 +276,7 @@ def check_norm(letters: str, norm: str) -> None:
     """Raises `UserError` where a vector would be normalized as maps are."""
     if norm == "local_response" and re.search("f.*n", letters):
         raise UserError(
-            f"--norm=local_response compares neighbouring maps, and cnn_"
+            f"--norm=local_response compares neighboring maps, and cnn_"
             f"{letters} has n after f, where there are none; write n before "
             "the first f, or take --norm=batch."
         )
