@@ -1,8 +1,8 @@
 """Metrics of made-up runs."""
 
+import functools
 import json
-
-import pytest
+import operator
 
 from zoo.diagnostics.findings import RunStats
 
@@ -52,15 +52,16 @@ START["classes"] = {**CLASSES, "loss": 1.5, "accuracy": 0.25}
 
 def history(*rows):
     """Rows of (loss, accuracy, val_loss, val_accuracy)."""
-    names = ("loss", "accuracy", "val_loss", "val_accuracy")
+    names = ("epoch", "step", "loss", "accuracy", "val_loss", "val_accuracy")
     return [
-        {
-            "epoch": float(n),
-            "step": 1000.0 * n,
-            **dict(zip(names, r, strict=True)),
-        }
-        for n, r in enumerate(rows, start=1)
+        dict(zip(names, (float(n), 1000.0 * n, *row), strict=True))
+        for n, row in enumerate(rows, start=1)
     ]
+
+
+def steady(loss, accuracy, val_loss, val_accuracy, epochs=3):
+    """A history in which nothing changes."""
+    return history(*[(loss, accuracy, val_loss, val_accuracy)] * epochs)
 
 
 LEARNS = history(
@@ -69,48 +70,26 @@ LEARNS = history(
     (0.4, 0.88, 0.45, 0.88),
     (0.38, 0.9, 0.44, 0.9),
 )
-FAILS = history(*[(1.4, 0.26, 1.4, 0.25)] * 4)
+FAILS = steady(1.4, 0.26, 1.4, 0.25, epochs=4)
 
 
-@pytest.fixture
-def stats():
-    """Makes the metrics of a healthy run, with some of them changed.
+def stats(rows=LEARNS, end=(), start=(), **changed):
+    """Returns the metrics of a healthy run, with some of them changed.
 
     `end` and `start` change the last and the first row of layer statistics,
     by a path such as `classes.accuracy`.
     """
-
-    def make(rows=LEARNS, end=(), start=(), **changed):
-        layer_stats = json.loads(json.dumps([START, ROW]))
-        for row, changes in zip(layer_stats, (start, end), strict=True):
-            for path, value in dict(changes).items():
-                _set(row, path.split("."), value)
-        given = {
-            "run": "mlp-digits",
-            "status": "completed",
-            "config": CONFIG | changed.pop("config", {}),
-            "data": DATA | changed.pop("data", {}),
-            "history": rows,
-            "layer_stats": layer_stats,
-        }
-        return RunStats(**{**given, **changed})
-
-    return make
-
-
-def _set(row, keys, value):
-    for key in keys[:-1]:
-        row = row[key]
-    row[keys[-1]] = value
-
-
-@pytest.fixture
-def failing():
-    """The history of a run that learns nothing."""
-    return FAILS
-
-
-@pytest.fixture
-def rows():
-    """Makes a history of (loss, accuracy, val_loss, val_accuracy)."""
-    return history
+    layer_stats = json.loads(json.dumps([START, ROW]))
+    for row, changes in zip(layer_stats, (start, end), strict=True):
+        for path, value in dict(changes).items():
+            *keys, last = path.split(".")
+            functools.reduce(operator.getitem, keys, row)[last] = value
+    given = {
+        "run": "mlp-digits",
+        "status": "completed",
+        "config": CONFIG | changed.pop("config", {}),
+        "data": DATA | changed.pop("data", {}),
+        "history": rows,
+        "layer_stats": layer_stats,
+    }
+    return RunStats(**{**given, **changed})
