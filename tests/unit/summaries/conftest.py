@@ -66,6 +66,13 @@ def inspector_of():
     return make
 
 
+def broken(inspector):
+    """The same inspector, of a model whose every weight is NaN."""
+    for variable in inspector.model.trainable_variables:
+        variable.assign(np.full(variable.shape, np.nan))
+    return inspector
+
+
 @pytest.fixture
 def snapshot(tmp_path):
     """Makes a moment; what it would compute can be given: `logits=...`."""

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
 
+from tests.unit.summaries.conftest import broken
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
 from zoo.summaries import animation
@@ -30,10 +31,7 @@ def frames_of(content):
 
 @given(st.integers(0, 3000))
 def test_no_training_has_more_frames_than_the_film(looks):
-    due = [
-        animation.is_frame(look, looks, look == looks)
-        for look in range(looks + 1)
-    ]
+    due = [animation.is_frame(n, looks, n == looks) for n in range(looks + 1)]
     assert sum(due) == min(looks + 1, animation.NUM_FRAMES)
     assert due[0] and due[-1]
 
@@ -46,9 +44,8 @@ def test_frames_are_evenly_spread():
 def test_numbers_are_kept_with_their_updates(tmp_path):
     path = tmp_path / "boundary.npy"
     for step in (0, 5, 9):
-        steps, values = animation.keep_frame(
-            path, step, np.full((2, 3), step, np.float16)
-        )
+        frame = np.full((2, 3), step, np.float16)
+        steps, values = animation.keep_frame(path, step, frame)
     assert steps.tolist() == [0, 5, 9]
     assert values[:, 1, 2].tolist() == [0, 5, 9]
     assert np.load(path)["step"][:4].tolist() == [0, 5, 9, animation.UNUSED]
@@ -96,70 +93,66 @@ def test_a_film_too_large_loses_shades_or_pictures_but_not_its_ends():
     assert (frames[0] == RED).all() and (frames[-1] == BLUE).all()
 
 
-def run_of_looks(inspector_of, snapshot, writer, classes, count=30):
-    inspector = (
-        inspector_of(2, (8,), classes) if classes else inspector_of(1, (8,), 1)
-    )
-    labels = (
-        np.arange(30, dtype=np.int32) % classes if classes else POINTS[:, 1]
-    )
+@pytest.fixture
+def moment(inspector_of, snapshot):
+    """Makes a moment of points of some classes, or of a regression, 0."""
+
+    def make(classes, inspector=None, **given):
+        return snapshot(
+            inspector=inspector or network(classes),
+            inputs=POINTS if classes else POINTS[:, :1],
+            labels=np.arange(30) % classes if classes else POINTS[:, 1],
+            class_names=tuple("abcdefghijklmn")[:classes],
+            **given,
+        )
+
+    def network(classes):
+        return inspector_of(2 if classes else 1, (8,), classes or 1)
+
+    return make
+
+
+def run_of_looks(moment, writer, classes, count=30):
+    inspector = moment(classes).inspector
     for number in range(count):
         weights = inspector.network.get_layer("hidden1").kernel
         weights.assign(weights * 1.05)
-        animation.write_animation(
-            writer,
-            snapshot(
-                step=7 * number,
-                logging_step=number,
-                num_logging_steps=count - 1,
-                last=number == count - 1,
-                inspector=inspector,
-                inputs=POINTS if classes else POINTS[:, :1],
-                labels=labels,
-                class_names=tuple("abcdefghijklmn")[:classes],
-            ),
+        look = moment(
+            classes,
+            inspector,
+            step=7 * number,
+            logging_step=number,
+            num_logging_steps=count - 1,
+            last=number == count - 1,
         )
+        animation.write_animation(writer, look)
 
 
 @pytest.mark.parametrize("classes", [0, 2, 5])
 def test_a_run_leaves_a_small_film_of_24_frames(
-    classes, inspector_of, snapshot, writer, tmp_path
+    classes, moment, writer, tmp_path
 ):
-    run_of_looks(inspector_of, snapshot, writer, classes)
+    run_of_looks(moment, writer, classes)
     content = (tmp_path / animation.GIF_FILE).read_bytes()
     frames = frames_of(content)
-    assert (
-        len(frames) == animation.NUM_FRAMES
-        and len(content) < animation.MAX_BYTES
-    )
+    assert len(frames) == animation.NUM_FRAMES
+    assert len(content) < animation.MAX_BYTES
     assert len({frame.shape for frame in frames}) == 1
     assert (frames[0] != frames[-1]).any()
 
 
-def test_of_too_many_classes_there_is_no_film(
-    inspector_of, snapshot, writer, tmp_path
-):
-    run_of_looks(inspector_of, snapshot, writer, animation.MAX_CLASSES + 1, 2)
+def test_of_too_many_classes_there_is_no_film(moment, writer, tmp_path):
+    run_of_looks(moment, writer, animation.MAX_CLASSES + 1, 2)
     assert not (tmp_path / animation.GIF_FILE).exists()
 
 
 @pytest.mark.parametrize("classes", [0, 2])
 def test_weights_that_are_no_numbers_break_nothing(
-    classes, inspector_of, snapshot, writer, tmp_path
+    classes, moment, writer, tmp_path
 ):
-    inspector = (
-        inspector_of(2, (8,), classes) if classes else inspector_of(1, (8,), 1)
-    )
-    for variable in inspector.model.trainable_variables:
-        variable.assign(np.full(variable.shape, np.nan))
-    moment = snapshot(
-        last=True,
-        inspector=inspector,
-        inputs=POINTS if classes else POINTS[:, :1],
-        labels=np.zeros(30, np.int32),
-        class_names=("a", "b")[:classes],
-    )
-    animation.write_animation(writer, moment)
+    look = moment(classes, last=True)
+    broken(look.inspector)
+    animation.write_animation(writer, look)
     assert len(frames_of((tmp_path / animation.GIF_FILE).read_bytes())) == 1
 
 

@@ -108,9 +108,14 @@ def test_every_tag_of_every_kind_has_a_description(
         assert TAGS.get(kind, kind) in tags
 
 
-def test_every_scalar_has_a_description(tmp_path):
+def curves(folder, offsets=None):
+    """A writer of the scalars of training alone."""
     specs = registry.select(["scalars"], {"classes"})
-    writer = SummaryWriter(tmp_path, specs, ("train", "val"), {})
+    return SummaryWriter(folder, specs, ("train",), offsets or {})
+
+
+def test_every_scalar_has_a_description(tmp_path):
+    writer = curves(tmp_path)
     writer.write_scalars("train", dict.fromkeys(SCALAR_DESCRIPTIONS, 1.0), 1)
     writer.write_debug("text", 1)
     writer.close()
@@ -120,8 +125,7 @@ def test_every_scalar_has_a_description(tmp_path):
 
 
 def test_a_description_is_written_with_the_first_point_only(tmp_path):
-    specs = registry.select(["scalars"], {"classes"})
-    writer = SummaryWriter(tmp_path, specs, ("train",), {})
+    writer = curves(tmp_path)
     sizes = []
     for step in range(3):
         writer.write_scalars("train", {"loss": 1.0}, step)
@@ -132,12 +136,11 @@ def test_a_description_is_written_with_the_first_point_only(tmp_path):
 
 
 def test_a_resumed_file_describes_its_tags_too(tmp_path):
-    specs = registry.select(["scalars"], {"classes"})
-    writer = SummaryWriter(tmp_path, specs, ("train",), {})
+    writer = curves(tmp_path)
     offsets = writer.flush()
     writer.write_scalars("train", {"loss": 1.0}, 1)
     writer.close()
-    again = SummaryWriter(tmp_path, specs, ("train",), offsets)
+    again = curves(tmp_path, offsets)
     again.write_scalars("train", {"loss": 2.0}, 1)
     again.close()
     assert described(tmp_path / "train")["loss"].startswith("Mean loss")

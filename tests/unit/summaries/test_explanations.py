@@ -12,12 +12,10 @@ from zoo.summaries import drawing
 from zoo.summaries.explanations import (
     cam_layer,
     convolutions,
-    draw_grad_cam,
     draw_low_middle_high,
     grad_cam,
     heat_colors,
     low_middle_high,
-    overlay,
     resize_cam,
     top_patches,
     write_patches,
@@ -162,16 +160,6 @@ def test_shortcuts_are_no_layers_to_look_at():
     low, middle, high = low_middle_high(names)
     assert (low, high) == ("conv1", "group3_block2_conv2")
     assert middle.startswith("group2")
-
-
-def test_grad_cam_is_drawn_with_prediction_and_label(images):
-    model = create_model("cnn_c2k3-p-f", 2, SHAPE)
-    logits = np.asarray(model(images[0]))
-    drawn = draw_grad_cam(
-        model, unchanged, images[0], logits, np.zeros(10, int), ("a", "b")
-    )
-    assert drawn.dtype == np.uint8 and drawn.shape[1] > 400
-    assert overlay(images[0], np.zeros((10, 12, 12))).shape == (10, 12, 12, 3)
 
 
 def test_maps_inside_an_inner_model_are_not_taken_for_those_of_the_network():

@@ -5,24 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from zoo import metrics
 from zoo.summaries import drawing, images
 from zoo.summaries.inspector import ScoredExamples
-
-
-def test_counts_are_those_of_plain_counting():
-    random = np.random.default_rng(0)
-    labels, answers = random.integers(0, 4, (2, 300))
-    expected = np.zeros((4, 4), int)
-    for label, answer in zip(labels, answers, strict=True):
-        expected[label, answer] += 1
-    counts = metrics.confusion_matrix(labels, answers, 4)
-    np.testing.assert_array_equal(counts, expected)
-
-
-def test_a_class_that_is_missing_has_an_empty_row():
-    counts = metrics.confusion_matrix(np.array([0, 2]), np.array([0, 1]), 3)
-    assert counts.tolist() == [[1, 0, 0], [0, 0, 0], [0, 1, 0]]
 
 
 def test_few_classes_are_all_shown_in_their_order():
@@ -38,37 +22,38 @@ def test_of_many_classes_those_with_most_errors_are_shown():
     assert images.most_confused(counts).tolist() == wrong.tolist()
 
 
+@pytest.fixture
+def texts(monkeypatch):
+    """Every text that is drawn, with the pixel row at which it is."""
+    drawn = []
+    monkeypatch.setattr(
+        drawing,
+        "draw_text",
+        lambda image, text, x, y, *_, **__: drawn.append((text, y)),
+    )
+    return drawn
+
+
 def test_correct_predictions_are_blue_errors_orange_and_the_rest_white():
-    counts = np.array([[3, 1], [0, 2]])
-    picture = images._color_cells(images._row_fractions(counts), 10, 20)
-    inside = picture[5::10, 10::20].astype(int)
-    assert inside[0, 0, 2] > inside[0, 0, 0]  # more blue than red
-    assert inside[0, 1, 0] > inside[0, 1, 2]  # more red than blue
-    assert inside[1, 0].tolist() == [255, 255, 255]
-    assert inside[1, 1, 0] < inside[0, 0, 0]  # all right is darker
+    def blueness(*counts):
+        picture = images.draw_confusion(np.array(counts), ("a", "b"))
+        return picture[..., 2].astype(int) - picture[..., 0]
+
+    right, wrong = blueness([3, 0], [0, 2]), blueness([0, 3], [2, 0])
+    assert right.max() > 50 and right.min() == 0
+    assert wrong.min() < -50 and wrong.max() == 0
+    rare, frequent = blueness([8, 1], [0, 9]), blueness([4, 5], [0, 9])
+    assert frequent.min() < rare.min() < 0
 
 
-def test_the_recall_stands_beside_its_row():
-    strip = images._recall_column(np.array([[3, 1], [2, 2]]), np.arange(2))
-    height = images.CELL_HEIGHT
-    expected = drawing.blank(height, images.RECALL_WIDTH)
-    y = (height - drawing.LINE_HEIGHT) // 2
-    width = images.RECALL_WIDTH
-    drawing.draw_text(expected, "75%", width, y, drawing.MUTED, align=1)
-    np.testing.assert_array_equal(strip[:height], expected)
-
-
-def test_a_class_without_examples_has_no_recall_and_an_unrecognized_one_zero():
-    counts = np.array([[2, 0, 0], [0, 0, 0], [1, 0, 0]])
-    strip = images._recall_column(counts, np.arange(3))
-    height = images.CELL_HEIGHT
-    y = (height - drawing.LINE_HEIGHT) // 2
-    for row, text in ((1, "-"), (2, "0%")):
-        expected = drawing.blank(height, images.RECALL_WIDTH)
-        width = images.RECALL_WIDTH
-        drawing.draw_text(expected, text, width, y, drawing.MUTED, align=1)
-        found = strip[height * row : height * (row + 1)]
-        np.testing.assert_array_equal(found, expected)
+def test_counts_and_recall_stand_in_the_row_of_their_class(texts):
+    # A class without examples has no recall, and an unrecognized one zero.
+    counts = np.array([[30, 10, 0], [0, 0, 0], [5, 0, 0]])
+    images.draw_confusion(counts, ("a", "b", "c"))
+    rows = [[text for text, y in texts if y == top] for _, top in texts]
+    assert ["30", "10", "a", "75%"] in rows
+    assert ["b", "-"] in rows
+    assert ["5", "c", "0%"] in rows
 
 
 @pytest.mark.parametrize("num_classes", [1, 2, 10, 20, 21, 1000])
@@ -92,21 +77,8 @@ def test_the_matrix_is_drawn_for_any_number_of_classes(
     assert min(380 / width, 215 / height) > 0.66
 
 
-def logits_of(probabilities):
-    return np.log(np.asarray(probabilities, np.float64)).astype(np.float32)
-
-
 def png_size(value):
     return int(value[0]), int(value[1])
-
-
-def test_errors_come_with_the_most_confident_first():
-    probabilities = np.array(
-        [[0.6, 0.4], [0.1, 0.9], [0.2, 0.8], [0.7, 0.3], [0.95, 0.05]]
-    )
-    labels = np.array([1, 0, 1, 1, 0])
-    order = images.most_confident_first(probabilities, labels)
-    assert order.tolist() == [1, 3, 0]
 
 
 def test_the_order_is_that_of_plain_sorting():
@@ -115,24 +87,19 @@ def test_the_order_is_that_of_plain_sorting():
     labels = random.integers(0, 5, 200)
     wrong = [
         (-max(row), index)
-        for index, (row, label) in enumerate(
-            zip(probabilities, labels, strict=True)
-        )
-        if list(row).index(max(row)) != label
+        for index, row in enumerate(probabilities)
+        if list(row).index(max(row)) != labels[index]
     ]
     expected = [index for _, index in sorted(wrong)]
-    assert (
-        images.most_confident_first(probabilities, labels).tolist() == expected
-    )
+    order = images.most_confident_first(probabilities, labels)
+    assert order.tolist() == expected
 
 
 def test_the_first_tile_is_the_most_confident_error():
     inputs = np.zeros((3, 8, 8, 1), np.float32)
     inputs[2] = 200
     probabilities = np.array([[0.4, 0.6], [0.9, 0.1], [0.2, 0.8]])
-    scored = ScoredExamples(
-        inputs, np.array([0, 0, 0]), logits_of(probabilities)
-    )
+    scored = ScoredExamples(inputs, np.zeros(3, int), np.log(probabilities))
     picture = images.draw_misclassified(scored, ("a", "b"))
     side = 72  # nine times the eight pixels
     rows = np.flatnonzero((picture[:, drawing.MARGIN] == 200).all(axis=1))
@@ -200,9 +167,11 @@ def test_long_class_names_and_a_thousand_of_them_fit(snapshot, writer, read):
     assert read(writer)["misclassified"]
 
 
-def test_no_prediction_is_shown_as_certain():
-    line, _ = images._prediction(("a", "b"), np.array([1.0, 0.0]), 90)
-    assert line == "a: 99.9%"
+def test_no_prediction_is_shown_as_certain(texts):
+    logits, labels = np.array([[1e4, 0.0]]), np.array([1])
+    scored = ScoredExamples(np.zeros((1, 8, 8, 1)), labels, logits)
+    images.draw_misclassified(scored, ("a", "b"))
+    assert [text for text, _ in texts[:2]] == ["a: 99.9%", "is b"]
 
 
 def logits_with(confidence, count):
@@ -327,11 +296,18 @@ def test_templates_are_written_for_any_data(
     assert step == 3 and int(value[0]) <= 640
 
 
-def test_networks_without_templates_write_nothing(snapshot, writer, read):
-    weights = {"conv1": np.ones((3, 3, 1, 2))}
-    images.write_templates(
-        writer, snapshot(inspector=looking_at(2, 2, 1), weights=weights)
-    )
+@pytest.mark.parametrize(
+    ("kind", "weights"),
+    [
+        ("templates", {"conv1": np.ones((3, 3, 1, 2))}),
+        ("filters", {"logits": np.ones((4, 3))}),
+    ],
+)
+def test_networks_without_such_weights_write_nothing(
+    kind, weights, snapshot, writer, read
+):
+    moment = snapshot(inspector=looking_at(2, 2, 1), weights=weights)
+    getattr(images, f"write_{kind}")(writer, moment)
     assert not read(writer)
 
 
@@ -343,11 +319,6 @@ def test_the_first_convolution_is_shown_under_its_name(snapshot, writer, read):
     }
     images.write_filters(writer, snapshot(weights=weights))
     assert list(read(writer)) == ["filters/conv1"]
-
-
-def test_networks_without_convolutions_write_nothing(snapshot, writer, read):
-    images.write_filters(writer, snapshot(weights={"logits": np.ones((4, 3))}))
-    assert not read(writer)
 
 
 def test_pixels_are_the_weights_from_black_over_gray_to_white():
@@ -362,16 +333,6 @@ def test_pixels_are_the_weights_from_black_over_gray_to_white():
 def test_filters_of_any_number_and_depth_are_drawn(channels, count):
     kernel = np.random.default_rng(0).normal(size=(3, 3, channels, count))
     assert images.draw_filters(kernel, "conv1").shape[1] <= 640
-
-
-def giving(outputs):
-    """A inspector whose hidden layers give this of any images."""
-    return types.SimpleNamespace(
-        activations=lambda images: {
-            name: np.repeat(output[None], len(images), axis=0)
-            for name, output in outputs.items()
-        }
-    )
 
 
 def test_images_are_of_different_classes_if_there_are_so_many():
@@ -392,8 +353,13 @@ def test_layers_are_spread_from_the_first_to_the_last():
 
 
 def test_layers_that_give_vectors_have_no_maps(snapshot, writer, read):
-    outputs = {"conv_activation": np.ones((4, 4, 9)), "features": np.ones(5)}
-    images.write_feature_maps(writer, snapshot(inspector=giving(outputs)))
+    inspector = types.SimpleNamespace(
+        activations=lambda images: {
+            "conv_activation": np.ones((len(images), 4, 4, 9)),
+            "features": np.ones((len(images), 5)),
+        }
+    )
+    images.write_feature_maps(writer, snapshot(inspector=inspector))
     assert list(read(writer)) == ["feature_maps/conv_activation"]
 
 
@@ -407,26 +373,21 @@ def test_channels_stand_beside_their_image_on_one_scale():
     assert row[:3].tolist() == [255, 0, 255]
 
 
-def view_that(change):
-    return types.SimpleNamespace(preprocess=change)
-
-
 def test_what_is_shown_is_a_training_batch_after_preprocessing(
     snapshot, writer, read
 ):
     asked = []
 
-    def seen(images):
+    def preprocess(images):
         asked.append(images)
         return images - 100
 
-    batch = np.full((50, 4, 4, 3), 7, np.float32)
-    images.write_inputs(
-        writer,
-        snapshot(
-            step=0, inspector=view_that(seen), load_training_batch=lambda: batch
-        ),
+    moment = snapshot(
+        step=0,
+        inspector=types.SimpleNamespace(preprocess=preprocess),
+        load_training_batch=lambda: np.full((50, 4, 4, 3), 7, np.float32),
     )
+    images.write_inputs(writer, moment)
     assert asked[0].shape == (24, 4, 4, 3) and (asked[0] == 7).all()
     assert [step for step, _ in read(writer)["inputs"]] == [0]
 

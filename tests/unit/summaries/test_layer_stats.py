@@ -17,22 +17,26 @@ INPUTS = RANDOM.normal(size=(40, 3)).astype(np.float32)
 LABELS = np.arange(40, dtype=np.int32) % 3
 
 
+def in_a_run(network, scale=1.0):
+    """An inspector of a network that plain SGD trains."""
+    inputs = keras.Input(network.input_shape[1:])
+    scaled = keras.layers.Rescaling(scale)(inputs)
+    model = keras.Model(inputs, network(scaled))
+    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=cross_entropy())
+    model.optimizer.build(model.trainable_variables)
+    return ModelInspector(model, network, cross_entropy())
+
+
 @pytest.fixture(scope="module")
 def inspector():
     """Looks into softmax regression with a hidden layer and batch norm."""
     keras.utils.set_random_seed(0)
-    raw = keras.Input((3,))
-    x = keras.layers.Dense(4, name="hidden1")(raw)
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(4, name="hidden1")(inputs)
     x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
     x = keras.layers.Activation("relu", name="features")(x)
     x = keras.layers.Dense(3, name="logits")(x)
-    body = keras.Model(raw, x, name="network")
-    inputs = keras.Input((3,))
-    scaled = keras.layers.Rescaling(2.0)(inputs)
-    model = keras.Model(inputs, body(scaled))
-    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=cross_entropy())
-    model.optimizer.build(model.trainable_variables)
-    return ModelInspector(model, body, cross_entropy())
+    return in_a_run(keras.Model(inputs, x, name="network"), scale=2.0)
 
 
 def row(snapshot, inspector, **given):
@@ -114,21 +118,20 @@ def test_brightness_is_the_variance_between_whole_images():
     assert layer_stats.input_stats(same, same)["brightness_fraction"] == 0
 
 
-def test_images_without_any_variance_are_described(snapshot):
+def test_images_without_any_variance_are_described():
     gray = np.full((3, 4, 4, 1), 128.0)
     found = layer_stats.input_stats(gray, gray)
     assert found == {"mean": 128, "std": 0, "brightness_fraction": 0}
 
 
 def test_a_regression_has_no_classes(snapshot, inspector):
+    def squared(labels, outputs):
+        return keras.ops.sum(keras.ops.square(outputs), axis=-1)
+
     moment = {"class_names": (), "labels": np.zeros(40, np.float32)}
     flat = ModelInspector(inspector.model, inspector.network, squared)
     found = row(snapshot, flat, **moment)
     assert found["classes"] is None and found["batch_norm"] is None
-
-
-def squared(labels, outputs):
-    return keras.ops.sum(keras.ops.square(outputs), axis=-1)
 
 
 def test_weights_that_are_no_numbers_leave_a_row_that_json_can_hold(
@@ -147,11 +150,7 @@ def test_weights_that_are_no_numbers_leave_a_row_that_json_can_hold(
 
 
 def test_measurements_are_due_ever_more_rarely_and_at_the_end():
-    due = [
-        epoch
-        for epoch in range(21)
-        if layer_stats.should_measure(epoch, epoch == 20)
-    ]
+    due = [n for n in range(21) if layer_stats.should_measure(n, n == 20)]
     assert due == [0, 1, 2, 4, 8, 16, 20]
 
 
@@ -290,27 +289,12 @@ def test_weights_without_size_have_no_update_ratio(
 def test_dead_units_are_a_share_of_each_hidden_layer(writer, read, snapshot):
     outputs = np.zeros((4, 2, 2, 4), np.float32)
     outputs[1, 0, 1, 2] = 0.5  # one place of one image keeps a channel alive
-    moment = snapshot(
-        activations={"conv1": outputs}, inspector=with_activations(conv1="relu")
-    )
+    inspector = SimpleNamespace(activation_names={"conv1": "relu"})
+    moment = snapshot(activations={"conv1": outputs}, inspector=inspector)
     layer_stats.write_activations(writer, moment)
     tags = read(writer)
     assert count(tags["activations/conv1"]) == 64
     assert tags["dead_units/conv1"] == [(3, 0.75)]
-
-
-def with_activations(**names):
-    return SimpleNamespace(activation_names=names)
-
-
-def in_a_run(network):
-    """An inspector of a network that plain SGD trains."""
-    inputs = keras.Input(network.input_shape[1:])
-    scaled = keras.layers.Rescaling(1.0)(inputs)
-    model = keras.Model(inputs, network(scaled))
-    model.compile(optimizer=keras.optimizers.SGD(0.1), loss=cross_entropy())
-    model.optimizer.build(model.trainable_variables)
-    return ModelInspector(model, network, cross_entropy())
 
 
 def test_auxiliary_outputs_have_their_part_in_the_gradients():
@@ -335,9 +319,44 @@ def test_auxiliary_outputs_have_their_part_in_the_gradients():
         np.testing.assert_allclose(gradient, expected[name], atol=1e-5)
 
 
-def base_of(*, subclass=False):
+def base():
     """A model to put inside a network: dense layer, batch norm, ReLU."""
+    inputs = keras.Input((3,))
+    x = keras.layers.Dense(4, name="c1")(inputs)
+    x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
+    x = keras.layers.ReLU(name="relu")(x)
+    return keras.Model(inputs, x, name="base")
 
+
+def around(inner):
+    inputs = keras.Input((3,))
+    logits = keras.layers.Dense(3, name="logits")(inner(inputs))
+    return keras.Model(inputs, logits)
+
+
+def test_layers_of_an_inner_model_are_measured(snapshot):
+    keras.utils.set_random_seed(0)
+    inner = base()
+    found = row(snapshot, in_a_run(around(inner)))
+    assert list(found["layers"]) == ["base/c1", "base/norm", "logits"]
+    assert found["layers"]["base/c1"]["gradient_norm"] > 0
+    assert found["batch_norm"]["momentum"] == 0.9
+    assert list(found["hidden"]) == ["base/relu"]
+    assert found["hidden"]["base/relu"]["function"] == "relu"
+    mean = inner(INPUTS, training=False).numpy().mean()
+    assert found["hidden"]["base/relu"]["mean"] == pytest.approx(mean, rel=1e-4)
+    assert "unmeasured" not in found
+
+
+def test_a_frozen_batch_norm_is_not_tried_with_its_batch(snapshot):
+    inner = base()
+    inner.trainable = False
+    found = row(snapshot, in_a_run(around(inner)))
+    assert found["batch_norm"] is None
+    assert list(found["layers"]) == ["logits"]
+
+
+def test_hidden_layers_out_of_sight_are_named(snapshot):
     class Base(keras.Model):
         def __init__(self):
             super().__init__(name="base")
@@ -346,47 +365,7 @@ def base_of(*, subclass=False):
         def call(self, inputs):
             return keras.ops.relu(self.dense(inputs))
 
-    if subclass:
-        return Base()
-    inputs = keras.Input((3,))
-    x = keras.layers.Dense(4, name="c1")(inputs)
-    x = keras.layers.BatchNormalization(momentum=0.9, name="norm")(x)
-    x = keras.layers.ReLU(name="relu")(x)
-    return keras.Model(inputs, x, name="base")
-
-
-def around(base):
-    inputs = keras.Input((3,))
-    logits = keras.layers.Dense(3, name="logits")(base(inputs))
-    return keras.Model(inputs, logits)
-
-
-def test_layers_of_an_inner_model_are_measured(snapshot):
-    keras.utils.set_random_seed(0)
-    base = base_of()
-    found = row(snapshot, in_a_run(around(base)))
-    assert list(found["layers"]) == ["base/c1", "base/norm", "logits"]
-    assert found["layers"]["base/c1"]["gradient_norm"] > 0
-    assert found["batch_norm"]["momentum"] == 0.9
-    outputs = base(INPUTS, training=False).numpy()
-    assert list(found["hidden"]) == ["base/relu"]
-    assert found["hidden"]["base/relu"]["function"] == "relu"
-    assert found["hidden"]["base/relu"]["mean"] == pytest.approx(
-        outputs.mean(), rel=1e-4
-    )
-    assert "unmeasured" not in found
-
-
-def test_a_frozen_batch_norm_is_not_tried_with_its_batch(snapshot):
-    base = base_of()
-    base.trainable = False
-    found = row(snapshot, in_a_run(around(base)))
-    assert found["batch_norm"] is None
-    assert list(found["layers"]) == ["logits"]
-
-
-def test_hidden_layers_out_of_sight_are_named(snapshot):
-    found = row(snapshot, in_a_run(around(base_of(subclass=True))))
+    found = row(snapshot, in_a_run(around(Base())))
     assert found["layers"].keys() == {"base/c1", "logits"}
     assert (found["hidden"], found["unmeasured"]) == ({}, ["base"])
 
@@ -397,9 +376,6 @@ def test_each_call_of_a_hidden_layer_is_measured(snapshot):
     x = relu(keras.layers.Dense(4, name="first")(inputs))
     x = relu(keras.layers.Dense(5, name="second")(x))
     network = keras.Model(inputs, keras.layers.Dense(3, name="logits")(x))
-    inspector = in_a_run(network)
-    found = inspector.activations(INPUTS)
-    assert {name: x.shape[1] for name, x in found.items()} == {
-        "relu": 4,
-        "relu_1": 5,
-    }
+    found = in_a_run(network).activations(INPUTS)
+    widths = {name: x.shape[1] for name, x in found.items()}
+    assert widths == {"relu": 4, "relu_1": 5}

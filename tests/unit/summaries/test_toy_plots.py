@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import pytest
 
+from tests.unit.summaries.conftest import broken
 from zoo.summaries import toy_plots
 from zoo.summaries.drawing import Axes, Chart
 
@@ -12,61 +13,51 @@ POINTS = RANDOM.normal(size=(60, 2)).astype(np.float32)
 TAGS = {"decision_boundary", "feature_plane", "hidden_units"}
 
 
-def moment(snapshot, inspector, classes=2, **given):
-    return snapshot(
-        inspector=inspector,
-        inputs=POINTS,
-        labels=np.arange(60, dtype=np.int32) % classes,
-        class_names=tuple(f"class {k}" for k in range(classes)),
-        **given,
-    )
+@pytest.fixture
+def draw(snapshot, writer, read):
+    """Writes the three images of a model; returns them by tag."""
+
+    def draw(inspector, classes=2, labels=None):
+        if labels is None:
+            labels = np.arange(60, dtype=np.int32) % classes
+        moment = snapshot(
+            inspector=inspector,
+            inputs=POINTS,
+            labels=labels,
+            class_names=tuple(f"class {k}" for k in range(classes)),
+        )
+        toy_plots.write_decision_boundary(writer, moment)
+        found = read(writer)
+        assert found.keys() == TAGS
+        return found
+
+    return draw
 
 
 @pytest.mark.parametrize("classes", [2, 5])
 @pytest.mark.parametrize("hidden", [(6,), (6, 2), (40, 1), (3,) * 7])
 def test_pictures_are_written_and_no_wider_than_a_page(
-    classes, hidden, inspector_of, snapshot, writer, read
+    classes, hidden, inspector_of, draw
 ):
-    inspector = inspector_of(2, hidden, classes)
-    toy_plots.write_decision_boundary(
-        writer, moment(snapshot, inspector, classes)
-    )
-    found = read(writer)
-    assert found.keys() == TAGS
+    found = draw(inspector_of(2, hidden, classes), classes)
     for (step, value), *others in found.values():
         assert step == 3 and not others
         assert 300 < int(value[0]) <= 600
 
 
-def test_a_class_without_any_points_breaks_nothing(
-    inspector_of, snapshot, writer, read
-):
-    inspector = inspector_of(2, (6,), 3)
-    some = moment(snapshot, inspector, 3)
-    some.labels[:] = 0
-    toy_plots.write_decision_boundary(writer, some)
-    assert read(writer).keys() == TAGS
+def test_a_class_without_any_points_breaks_nothing(inspector_of, draw):
+    draw(inspector_of(2, (6,), 3), 3, labels=np.zeros(60, np.int32))
 
 
-def test_a_plane_that_is_not_finite_gives_placeholders(
-    inspector_of, snapshot, writer, read
-):
-    inspector = inspector_of(2, (6,), 2)
-    for variable in inspector.model.trainable_variables:
-        variable.assign(np.full(variable.shape, np.nan))
-    toy_plots.write_decision_boundary(writer, moment(snapshot, inspector))
-    found = read(writer)
-    assert found.keys() == TAGS
+def test_a_plane_that_is_not_finite_gives_placeholders(inspector_of, draw):
+    found = draw(broken(inspector_of(2, (6,), 2)))
     assert int(found["decision_boundary"][0][1][1]) < 60  # words alone
 
 
-def test_a_layer_that_says_the_same_of_all_breaks_nothing(
-    inspector_of, snapshot, writer, read
-):
+def test_a_layer_that_says_the_same_of_all_breaks_nothing(inspector_of, draw):
     inspector = inspector_of(2, (6,), 2)
     inspector.network.get_layer("hidden1").bias.assign(np.full(6, -1e3))
-    toy_plots.write_decision_boundary(writer, moment(snapshot, inspector))
-    assert read(writer).keys() == TAGS
+    draw(inspector)
 
 
 @pytest.mark.parametrize("width", [7, 90])
@@ -104,10 +95,8 @@ def test_the_cut_of_the_feature_plane_is_the_models_own(inspector_of):
     maps = toy_plots.linear_logits(inspector.linear_classifier(), axes)
     # Every example has the answer of the cell that it lies in, or beside it
     # a cell with another answer.
-    answers, said = (
-        maps.argmax(axis=-1),
-        inspector.logits(POINTS).argmax(axis=1),
-    )
+    answers = maps.argmax(axis=-1)
+    said = inspector.logits(POINTS).argmax(axis=1)
     cells = (axes.to_pixels(features) * toy_plots.GRID / 100).astype(int)
     for (column, row), answer in zip(cells, said, strict=True):
         near = answers[
@@ -127,10 +116,8 @@ def test_of_many_units_those_that_vary_most_are_shown_in_their_order():
     scale = RANDOM.permutation(np.arange(1, 51))
     outputs = RANDOM.choice([-1.0, 1.0], (400, 1)) * scale
     shown = toy_plots.most_active(outputs)
-    assert (
-        shown.tolist()
-        == np.flatnonzero(scale > 50 - toy_plots.MAX_UNITS).tolist()
-    )
+    largest = np.flatnonzero(scale > 50 - toy_plots.MAX_UNITS)
+    assert shown.tolist() == largest.tolist()
 
 
 def test_a_map_is_red_where_its_unit_is_on_and_white_where_it_is_off():
@@ -160,9 +147,8 @@ def test_the_scores_on_the_grid_give_the_models_own_probabilities(
 ):
     inspector = inspector_of(2, (8,), classes)
     maps = toy_plots.logits_on_grid(inspector, AXES).reshape(-1, classes)
-    own = keras.ops.softmax(
-        inspector.model(AXES.grid(toy_plots.GRID, toy_plots.GRID))
-    )
+    points = AXES.grid(toy_plots.GRID, toy_plots.GRID)
+    own = keras.ops.softmax(inspector.model(points))
     found = np.exp(maps) / np.exp(maps).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(found, own, atol=1e-5)
 
@@ -183,9 +169,8 @@ def test_a_background_has_a_line_where_classes_meet_and_their_colors():
 
 
 def test_where_nothing_is_sure_the_background_is_white():
-    painted = toy_plots.draw_regions(
-        np.zeros((toy_plots.GRID, toy_plots.GRID, 3)), AXES
-    )
+    equal = np.zeros((toy_plots.GRID, toy_plots.GRID, 3))
+    painted = toy_plots.draw_regions(equal, AXES)
     assert (painted == 255).all()
 
 
@@ -214,11 +199,22 @@ def test_more_classes_than_colors_have_colors():
 X = np.linspace(-3, 3, 50, dtype=np.float32)[:, None]
 
 
-def function_moment(snapshot, inspector):
-    targets = np.sin(X[:, 0])
-    return snapshot(
-        inspector=inspector, inputs=X, labels=targets, class_names=()
-    )
+@pytest.fixture
+def draw_function(snapshot, writer, read):
+    """Writes the image of a model of one number; returns its one point."""
+
+    def draw(inspector):
+        moment = snapshot(
+            inspector=inspector,
+            inputs=X,
+            labels=np.sin(X[:, 0]),
+            class_names=(),
+        )
+        toy_plots.write_function(writer, moment)
+        (point,) = read(writer)["function"]
+        return point
+
+    return draw
 
 
 @pytest.mark.parametrize("hidden", [(12,), (8, 5)])
@@ -235,11 +231,9 @@ def test_shares_and_bias_add_up_to_the_networks_own_outputs(
 def test_the_share_of_a_unit_is_its_output_times_its_weight(inspector_of):
     inspector = inspector_of(1, (12,), 1)
     fit = toy_plots.evaluate_function(inspector, X)
-    first, last = (
-        inspector.network.get_layer("hidden1"),
-        inspector.network.get_layer("logits"),
-    )
-    seen = 0.5 * fit.x[:, None] + 0.1  # the preprocessing of `look`
+    first = inspector.network.get_layer("hidden1")
+    last = inspector.network.get_layer("logits")
+    seen = 0.5 * fit.x[:, None] + 0.1  # the preprocessing of `inspector_of`
     before = seen @ first.kernel.numpy() + first.bias.numpy()
     expected = np.maximum(before, 0) * last.kernel.numpy()[:, 0]
     np.testing.assert_allclose(fit.terms, expected, atol=1e-5)
@@ -262,23 +256,17 @@ def test_a_smooth_network_has_no_kinks(inspector_of):
 
 
 @pytest.mark.parametrize("hidden", [(12,), (50,), (8, 5)])
-def test_the_picture_is_written(hidden, inspector_of, snapshot, writer, read):
-    toy_plots.write_function(
-        writer, function_moment(snapshot, inspector_of(1, hidden, 1))
-    )
-    (step, value), *others = read(writer)["function"]
-    assert step == 3 and not others
+def test_the_picture_is_written(hidden, inspector_of, draw_function):
+    step, value = draw_function(inspector_of(1, hidden, 1))
+    assert step == 3
     assert 400 < int(value[0]) <= 600
 
 
 def test_a_function_that_is_not_finite_gives_a_placeholder(
-    inspector_of, snapshot, writer, read
+    inspector_of, draw_function
 ):
-    inspector = inspector_of(1, (5,), 1)
-    for variable in inspector.model.trainable_variables:
-        variable.assign(np.full(variable.shape, np.nan))
-    toy_plots.write_function(writer, function_moment(snapshot, inspector))
-    assert int(read(writer)["function"][0][1][1]) < 60
+    _, value = draw_function(broken(inspector_of(1, (5,), 1)))
+    assert int(value[1]) < 60
 
 
 def test_the_largest_shares_are_those_that_change_most():
