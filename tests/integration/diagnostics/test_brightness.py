@@ -33,7 +33,7 @@ def test_brightness_drowns_the_classes_and_explain_names_it(seed, tmp_path):
 
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
-def test_centred_images_are_learned_and_not_accused(seed, tmp_path):
+def test_centered_images_are_learned_and_not_accused(seed, tmp_path):
     facts = run_of("low_contrast_lr_adam_ms1", seed, tmp_path)
     assert facts.val_accuracy > 0.95
     assert [f for f in diagnose(facts) if f.severity > INFO] == []

@@ -1,7 +1,9 @@
 """Runs of every kind, and their reports as a parser reads them."""
 
+import functools
 import html.parser
 import json
+import operator
 import shutil
 
 import pytest
@@ -108,37 +110,35 @@ def read(trained):
 
     A page about the runs as they were trained is drawn once.
     """
-    drawn = {}
 
     def draw(names, folder):
         found = [RunStore(str(folder)).find(name) for name in names]
         return Page(render(collect_all(found, str(folder))))
 
+    @functools.cache
+    def draw_trained(names):
+        return draw(names, trained)
+
     def make(*names, folder=None):
-        if folder is not None:
-            return draw(names, folder)
-        if names not in drawn:
-            drawn[names] = draw(names, trained)
-        return drawn[names]
+        return draw(names, folder) if folder else draw_trained(names)
 
     return make
 
 
-def change(run_folder, file, **changes):
-    """Changes values of a JSON file of a run."""
-    path = run_folder / file
-    found = json.loads(path.read_text())
-    for key, value in changes.items():
-        *way, last = key.split("__")
-        place = found
-        for word in way:
-            place = place[word]
-        place[last] = value
-    path.with_name("SHA256SUMS").unlink(missing_ok=True)
-    path.write_text(json.dumps(found))
-
-
 @pytest.fixture(scope="session")
 def spoil():
-    """Returns a function that changes values of a JSON file of a run."""
+    """Returns a function that changes values of a JSON file of a run.
+
+    `data__name="x"` changes the entry `name` of `data`.
+    """
+
+    def change(run_folder, file, **changes):
+        path = run_folder / file
+        found = json.loads(path.read_text())
+        for key, value in changes.items():
+            *keys, last = key.split("__")
+            functools.reduce(operator.getitem, keys, found)[last] = value
+        path.with_name("SHA256SUMS").unlink(missing_ok=True)
+        path.write_text(json.dumps(found))
+
     return change

@@ -19,6 +19,16 @@ def read(path):
     return yaml.safe_load(front), text
 
 
+@pytest.fixture
+def card_of(tmp_path):
+    """Returns a function: the card of a run."""
+
+    def report(run, **given):
+        return read(zoo.report(run, out=tmp_path / "c.md", **given))
+
+    return report
+
+
 @pytest.fixture(scope="module")
 def card(trained, tmp_path_factory):
     path = tmp_path_factory.mktemp("card") / "README.md"
@@ -58,9 +68,8 @@ def test_the_limits_name_the_weakest_class_and_what_was_not_done(card, result):
     assert "--model=lr" in text
 
 
-def test_a_card_of_numbers_has_its_error(trained, tmp_path):
-    path = zoo.report("sine", out=tmp_path / "c.md", runs_dir=str(trained))
-    front, text = read(path)
+def test_a_card_of_numbers_has_its_error(trained, card_of):
+    front, text = card_of("sine", runs_dir=str(trained))
     assert "pipeline_tag" not in front
     metrics = json.loads((trained / "sine" / "metrics.json").read_text())
     assert f"{metrics['best_val_loss']:.4g}" in text
@@ -86,13 +95,13 @@ def test_no_path_of_the_machine_is_on_a_card(card, trained):
 
 
 def test_a_card_after_two_evaluations_has_the_interval_of_both(
-    trained, tmp_path
+    trained, card_of, tmp_path
 ):
     runs = shutil.copytree(trained, tmp_path / "runs")
     for _ in range(2):
         zoo.evaluate("digits", "test", runs_dir=str(runs))
-    card = zoo.report("digits", out=tmp_path / "c.md", runs_dir=str(runs))
-    (line,) = (x for x in card.read_text().splitlines() if x[:7] == "| test ")
+    _, text = card_of("digits", runs_dir=str(runs))
+    (line,) = (x for x in text.splitlines() if x[:7] == "| test ")
     score, interval, count = (cell.strip() for cell in line.split("|")[2:5])
     correct = round(float(score.split()[1].rstrip("%")) / 100 * int(count))
     low, high = binomtest(correct, int(count)).proportion_ci(0.975)
@@ -100,21 +109,18 @@ def test_a_card_after_two_evaluations_has_the_interval_of_both(
     assert interval == f"{expected}, Bonferroni for 2 evaluations"
 
 
-def test_weights_that_come_with_the_zoo_have_a_card(tmp_path):
-    front, _ = read(zoo.report("lr:mnist", out=tmp_path / "c.md"))
+def test_weights_that_come_with_the_zoo_have_a_card(card_of):
+    front, _ = card_of("lr:mnist")
     assert "lr" in front["tags"]
 
 
-def test_points_are_no_images(trained, tmp_path):
-    zoo.train("lr", "moons", epochs=1, run_name="m", runs_dir=str(tmp_path))
-    front, text = read(
-        zoo.report("m", out=tmp_path / "c.md", runs_dir=str(tmp_path))
-    )
+def test_points_are_no_images(trained, card_of):
+    front, text = card_of("moons", runs_dir=str(trained))
     assert "model-index" not in front
     assert "split by a hash of the values, stratified by class" in text
 
 
-def test_a_validation_split_of_the_data_is_called_so(tmp_path):
+def test_a_validation_split_of_the_data_is_called_so(card_of, tmp_path):
     x = np.random.default_rng(0).integers(0, 256, (90, 8, 8, 1), np.uint8)
     y = np.arange(90) % 3
     run = zoo.train(
@@ -125,11 +131,11 @@ def test_a_validation_split_of_the_data_is_called_so(tmp_path):
         data_dir=str(tmp_path / "data"),
         runs_dir=str(tmp_path),
     )
-    _, text = read(zoo.report(run, out=tmp_path / "c.md"))
+    _, text = card_of(run)
     assert "Validation split: given with the data" in text
 
 
-def test_a_knn_has_a_report(tmp_path):
+def test_a_knn_has_a_report(card_of, tmp_path):
     run = zoo.train("knn", "digits", runs_dir=str(tmp_path))
-    assert "report.html" in {path.name for path in run.path.iterdir()}
-    zoo.report(run, out=tmp_path / "c.md")
+    assert (run.path / "report.html").exists()
+    card_of(run)

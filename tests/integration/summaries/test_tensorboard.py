@@ -71,6 +71,12 @@ def ask(server, path, **query):
         return json.load(answer)
 
 
+def points(server, split, tag):
+    """The points (time, step, value) of a curve."""
+    run = f"group/lr/{split}"
+    return ask(server, "plugin/scalars/scalars", run=run, tag=tag)
+
+
 def test_the_server_finds_a_run_and_its_two_halves(server):
     runs = {"group/lr/train", "group/lr/val"}
     assert set(ask(server, "runs")) == runs
@@ -91,25 +97,18 @@ def test_the_server_draws_train_and_val_into_one_chart(server):
 def test_a_curve_has_its_points_at_numbers_of_updates(
     server, split, tag, steps
 ):
-    points = ask(
-        server, "plugin/scalars/scalars", run=f"group/lr/{split}", tag=tag
-    )
-    assert [step for _, step, _ in points] == steps
+    found = points(server, split, tag)
+    assert [step for _, step, _ in found] == steps
 
 
 def test_the_validation_curve_is_that_of_the_history(server, run):
-    points = ask(
-        server, "plugin/scalars/scalars", run="group/lr/val", tag="accuracy"
-    )
+    drawn = [value for _, _, value in points(server, "val", "accuracy")]
     values = [row["val_accuracy"] for row in run.history]
-    assert [value for _, _, value in points] == pytest.approx(values)
+    assert drawn == pytest.approx(values)
 
 
 def test_the_training_curve_has_the_mean_of_each_epoch(server, run):
-    points = ask(
-        server, "plugin/scalars/scalars", run="group/lr/train", tag="loss"
-    )
-    first, rest = points[0][2], points[1][2]
+    (_, _, first), (_, _, rest), *_ = points(server, "train", "loss")
     # 100 batches of 8 images, then 62 with the 493 left.
     mean = (first * 800 + rest * 493) / 1293
     assert mean == pytest.approx(run.history[0]["loss"], rel=1e-5)
