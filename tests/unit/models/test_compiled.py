@@ -1,7 +1,6 @@
 """What a user's model was compiled with: taken over, or refused by name."""
 
 import keras
-import numpy as np
 import pytest
 from keras import layers
 
@@ -9,6 +8,8 @@ import zoo
 from zoo.errors import UserError
 
 pytestmark = pytest.mark.usefixtures("table_of_models")
+DECAY = keras.optimizers.schedules.CosineDecay(0.1, 100)
+SUM = keras.losses.SparseCategoricalCrossentropy(True, reduction="sum")
 
 
 def without_biases():
@@ -21,6 +22,15 @@ def own_loss(labels, logits):
     return keras.ops.mean(logits)
 
 
+class Adam(keras.optimizers.Adam):
+    """An optimizer of the name of Keras's own."""
+
+
+def categorical_crossentropy(y_true, y_pred):
+    """A loss of the name of Keras's own."""
+    return keras.ops.mean(y_pred)
+
+
 def compiled_with(
     optimizer="adam", loss="sparse_categorical_crossentropy", **more
 ):
@@ -29,6 +39,11 @@ def compiled_with(
     )
     model.compile(optimizer=optimizer, loss=loss, **more)
     return model
+
+
+def train(model, folder, **options):
+    quiet = {"steps": 2, "summaries": ("none",), "verbose": False}
+    return zoo.train(model, **quiet, runs_dir=str(folder), **options)
 
 
 @pytest.mark.parametrize(
@@ -56,14 +71,7 @@ def compiled_with(
 def test_what_a_model_was_compiled_with_is_used(tmp_path, optimizer, expected):
     loss = keras.losses.CategoricalCrossentropy(label_smoothing=0.1)
     model = compiled_with(optimizer, loss, metrics=["accuracy"])
-    run = zoo.train(
-        model,
-        steps=2,
-        summaries=("none",),
-        verbose=False,
-        runs_dir=str(tmp_path),
-    )
-    used = run.resolved["config"]
+    used = train(model, tmp_path).resolved["config"]
     expected = {**expected, "loss": "cross_entropy", "label_smoothing": 0.1}
     assert {name: used[name] for name in expected} == expected
 
@@ -72,15 +80,7 @@ def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
     model = compiled_with(
         keras.optimizers.SGD(0.05, momentum=0.8, global_clipnorm=1e-3)
     )
-    run = zoo.train(
-        model,
-        optimizer="adam",
-        steps=2,
-        summaries=("none",),
-        verbose=False,
-        runs_dir=str(tmp_path),
-    )
-    used = run.resolved["config"]
+    used = train(model, tmp_path, optimizer="adam").resolved["config"]
     assert (used["optimizer"], used["learning_rate"]) == ("adam", 1e-3)
     assert (used["momentum"], used["clip_norm"]) == (None, None)
 
@@ -89,70 +89,27 @@ def test_an_option_goes_before_what_a_model_was_compiled_with(tmp_path):
     ("arguments", "word"),
     [
         ({"optimizer": "nadam"}, "Nadam"),
+        ({"optimizer": Adam()}, "optimizer Adam, a class of its own"),
         ({"optimizer": keras.optimizers.Adam(beta_1=0.5)}, "beta_1=0.5"),
-        (
-            {
-                "optimizer": keras.optimizers.Adam(
-                    keras.optimizers.schedules.CosineDecay(0.1, 100)
-                )
-            },
-            "CosineDecay",
-        ),
+        ({"optimizer": keras.optimizers.Adam(DECAY)}, "CosineDecay"),
         ({"optimizer": without_biases()}, "exclude_from_weight_decay"),
-        (
-            {
-                "loss": keras.losses.SparseCategoricalCrossentropy(
-                    from_logits=True, reduction="sum"
-                )
-            },
-            "reduction='sum'",
-        ),
+        ({"loss": SUM}, "reduction='sum'"),
         ({"loss": "binary_crossentropy"}, "binary_crossentropy"),
         ({"loss": lambda y, logits: logits}, "the loss lambda"),
         ({"loss": own_loss}, "the loss own_loss"),
+        ({"loss": categorical_crossentropy}, "a function of its own"),
+        ({"loss": ["mae"]}, "the loss mae"),
         ({"metrics": [keras.metrics.AUC()]}, "AUC"),
         ({"weighted_metrics": ["accuracy"]}, "weighted_metrics"),
     ],
 )
 def test_what_has_no_option_is_refused_by_name(tmp_path, arguments, word):
     with pytest.raises(UserError, match=word):
-        zoo.train(
-            compiled_with(**arguments),
-            verbose=False,
-            runs_dir=str(tmp_path / "r"),
-        )
+        train(compiled_with(**arguments), tmp_path / "r")
     assert not (tmp_path / "r").exists()
 
 
-class Adam(keras.optimizers.Adam):
-    """An optimizer of the name of Keras's own."""
-
-
-def categorical_crossentropy(y_true, y_pred):
-    """A loss of the name of Keras's own."""
-    return keras.ops.mean(y_pred)
-
-
-@pytest.mark.parametrize(
-    ("arguments", "word"),
-    [
-        ({"optimizer": Adam()}, "optimizer Adam, a class of its own"),
-        ({"loss": categorical_crossentropy}, "a function of its own"),
-        ({"loss": ["mae"]}, "the loss mae"),
-    ],
-)
-def test_the_name_of_keras_is_not_enough(tmp_path, arguments, word):
-    images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
-    data = images, np.arange(60) % 10
-    options = {
-        "epochs": 1,
-        "summaries": ("none",),
-        "verbose": False,
-        "runs_dir": str(tmp_path),
-        "data_dir": str(tmp_path / "data"),
-    }
-    with pytest.raises(UserError, match=word):
-        zoo.train(compiled_with(**arguments), data, **options)
+def test_a_loss_and_a_metric_may_stand_in_a_list(tmp_path):
     loss = ["sparse_categorical_crossentropy"]
     model = compiled_with(loss=loss, metrics=[["accuracy"]])
-    assert zoo.train(model, data, **options).status == "completed"
+    assert train(model, tmp_path).status == "completed"
