@@ -79,19 +79,6 @@ def test_what_is_no_builder_is_refused(builder):
         register_model("tiny", builder)
 
 
-def test_a_builder_that_gives_no_logits_is_named():
-    def maps(input_shape, num_classes):
-        image = keras.Input(input_shape)
-        return keras.Model(image, layers.Conv2D(num_classes, 1)(image))
-
-    register_model("maps", maps)
-    with pytest.raises(UserError, match="one logit per class"):
-        create_model("maps", 10)
-    register_model("nothing", lambda input_shape, num_classes: None)
-    with pytest.raises(UserError, match="returned NoneType"):
-        create_model("nothing", 10)
-
-
 def test_a_model_without_features_cannot_end_there():
     def headless(input_shape, num_classes):
         image = keras.Input(input_shape)

@@ -12,7 +12,6 @@ from zoo.models import (
     build_standardized,
     create_model,
     register_model,
-    user_models,
 )
 
 pytestmark = pytest.mark.usefixtures("table_of_models")
@@ -23,6 +22,7 @@ IMAGES = (
 
 
 def standardized(builder, task="classification"):
+    MODELS.discard("mine")
     register_model("mine", builder)
     return build_standardized(MODELS.find("mine"), 3, SHAPE, task=task)
 
@@ -39,6 +39,23 @@ def built_twice(builder):
 def softmax(logits):
     powers = np.exp(logits - logits.max(axis=1, keepdims=True))
     return powers / powers.sum(axis=1, keepdims=True)
+
+
+def flat(input_shape):
+    image = keras.Input(input_shape)
+    return image, layers.Flatten()(image)
+
+
+def beginning_with(*first, dtype=None):
+    """Returns a builder of these layers, which ends in a dense one."""
+
+    def build(input_shape, num_classes):
+        image = x = keras.Input(input_shape, dtype=dtype)
+        for layer in (*first, layers.Flatten(), layers.Dense(num_classes)):
+            x = layer(x)
+        return keras.Model(image, x)
+
+    return build
 
 
 def dense_end(input_shape, num_classes):
@@ -89,9 +106,8 @@ def nested_end(input_shape, num_classes):
 
 
 def operation_end(input_shape, num_classes):
-    image = keras.Input(input_shape)
-    x = layers.Dense(num_classes)(layers.Flatten()(image))
-    return keras.Model(image, keras.ops.softmax(x))
+    image, x = flat(input_shape)
+    return keras.Model(image, keras.ops.softmax(layers.Dense(num_classes)(x)))
 
 
 SOFTMAX = [dense_end, layer_end, activation_end, nested_end, operation_end]
@@ -110,43 +126,28 @@ def test_a_softmax_at_the_end_becomes_logits_of_the_same_probabilities(builder):
 
 def test_layers_are_called_features_and_logits_where_they_have_no_name():
     for builder in (dense_end, nested_end):
-        with_features = standardized_once(builder)
-        names = [layer.name for layer in with_features.layers]
+        model = standardized(builder).model
+        names = [layer.name for layer in model.layers]
         assert names[-1] == "logits"
-        assert with_features.get_layer("features").output.shape == (None, 4)
-        assert names == [x.name for x in standardized_once(builder).layers]
-
-
-def standardized_once(builder):
-    register_model(f"mine{len(list(MODELS))}", builder)
-    return build_standardized(list(MODELS)[-1], 3, SHAPE).model
+        assert model.get_layer("features").output.shape == (None, 4)
+        assert names == [x.name for x in standardized(builder).model.layers]
 
 
 def test_a_name_of_the_user_s_own_is_kept():
     def named(input_shape, num_classes):
-        return keras.Sequential(
-            [
-                keras.Input(input_shape),
-                layers.Flatten(),
-                layers.Dense(4, name="embedding"),
-                layers.Dense(num_classes),
-            ]
-        )
+        image, x = flat(input_shape)
+        x = layers.Dense(4, name="embedding")(x)
+        return keras.Model(image, layers.Dense(num_classes)(x))
 
     names = [layer.name for layer in standardized(named).model.layers]
     assert names[1:] == ["flatten", "embedding", "logits"]
 
 
-def normalized(input_shape, num_classes):
-    image = keras.Input(input_shape)
-    x = layers.Normalization(mean=[100.0], variance=[900.0])(image)
-    return keras.Model(image, layers.Dense(num_classes)(layers.Flatten()(x)))
-
-
-def brightened(input_shape, num_classes):
-    image = keras.Input(input_shape)
-    x = layers.RandomBrightness(0.1)(image)
-    return keras.Model(image, layers.Dense(num_classes)(layers.Flatten()(x)))
+NORMALIZATION = layers.Normalization(mean=[100.0], variance=[900.0])
+FIXED = layers.Conv2D(2, 3, trainable=False)
+PIPELINE = layers.Pipeline(
+    [layers.RandomTranslation(0.1, 0.1), layers.Rescaling(1 / 255, name="in")]
+)
 
 
 @pytest.mark.parametrize(
@@ -154,23 +155,15 @@ def brightened(input_shape, num_classes):
     [
         (dense_end, ("rescaling",)),
         (nested_end, ("rescaling",)),
-        (normalized, ("normalization",)),
-        (brightened, ("random_brightness",)),
+        (beginning_with(NORMALIZATION), ("normalization",)),
+        (beginning_with(layers.RandomBrightness(0.1)), ("random_brightness",)),
+        (beginning_with(PIPELINE), ("in",)),
+        (beginning_with(FIXED, layers.Rescaling(0.5)), ()),
         (layer_end, ()),
     ],
 )
 def test_preprocessing_before_the_first_weights_is_found(builder, names):
     assert standardized(builder).preprocessing == names
-
-
-def test_a_rescaling_after_weights_is_no_preprocessing():
-    def scaled_inside(input_shape, num_classes):
-        image = keras.Input(input_shape)
-        x = layers.Conv2D(2, 3, trainable=False)(image)
-        x = layers.Flatten()(layers.Rescaling(0.5)(x))
-        return keras.Model(image, layers.Dense(num_classes)(x))
-
-    assert standardized(scaled_inside).preprocessing == ()
 
 
 def test_preprocessing_inside_of_a_pretrained_network_is_found():
@@ -189,20 +182,10 @@ def test_preprocessing_inside_of_a_pretrained_network_is_found():
     np.testing.assert_allclose(found.model(IMAGES), plain(IMAGES), atol=1e-5)
 
 
-def test_a_normalization_adapted_in_the_builder_keeps_its_statistics():
-    def adapted(input_shape, num_classes):
-        normalization = layers.Normalization()
-        normalization.adapt(IMAGES)
-        return keras.Sequential(
-            [
-                keras.Input(input_shape),
-                normalization,
-                layers.Flatten(),
-                layers.Dense(num_classes),
-            ]
-        )
-
-    plain, found = built_twice(adapted)
+def test_an_adapted_normalization_keeps_its_statistics():
+    normalization = layers.Normalization()
+    normalization.adapt(IMAGES)
+    found = standardized(beginning_with(normalization))
     assert found.preprocessing == ("normalization",)
     layer = found.model.get_layer("normalization")
     wanted = (IMAGES - IMAGES.mean()) / IMAGES.std()
@@ -211,42 +194,33 @@ def test_a_normalization_adapted_in_the_builder_keeps_its_statistics():
 
 def test_a_list_of_one_output_is_that_output():
     def listed(input_shape, num_classes):
-        image = keras.Input(input_shape)
-        x = layers.Dense(num_classes)(layers.Flatten()(image))
-        return keras.Model(image, [x])
+        image, x = flat(input_shape)
+        return keras.Model(image, [layers.Dense(num_classes)(x)])
 
     model = standardized(listed).model
     assert np.asarray(model(IMAGES)).shape == (5, 3)
 
 
-def test_a_number_may_come_from_any_activation():
-    def bounded(input_shape, num_classes):
-        image = keras.Input(input_shape)
-        x = layers.Dense(num_classes, activation="sigmoid")(
-            layers.Flatten()(image)
-        )
-        return keras.Model(image, x)
-
-    model = standardized(bounded, task="regression").model
-    values = np.asarray(model(IMAGES / 1000))
-    assert values.shape == (5, 1) and ((0 < values) & (values < 1)).all()
-
-
-def flat(input_shape):
-    image = keras.Input(input_shape)
-    return image, layers.Flatten()(image)
-
-
 def sigmoid(input_shape, num_classes):
     image, x = flat(input_shape)
-    return keras.Model(
-        image, layers.Dense(num_classes, activation="sigmoid")(x)
-    )
+    x = layers.Dense(num_classes, activation="sigmoid")(x)
+    return keras.Model(image, x)
+
+
+def test_a_number_may_come_from_any_activation():
+    model = standardized(sigmoid, task="regression").model
+    values = np.asarray(model(IMAGES / 1000))
+    assert values.shape == (5, 1) and ((0 < values) & (values < 1)).all()
 
 
 def too_few(input_shape, num_classes):
     image, x = flat(input_shape)
     return keras.Model(image, layers.Dense(1)(x))
+
+
+def maps(input_shape, num_classes):
+    image = keras.Input(input_shape)
+    return keras.Model(image, layers.Conv2D(num_classes, 1)(image))
 
 
 def named_outputs(input_shape, num_classes):
@@ -270,49 +244,10 @@ def weightless(input_shape, num_classes):
     return keras.Model(image, x[:, :num_classes])
 
 
-def with_lambda(input_shape, num_classes):
-    image, x = flat(input_shape)
-    x = layers.Lambda(lambda values: values / 255)(x)
-    return keras.Model(image, layers.Dense(num_classes)(x))
-
-
-def unadapted(input_shape, num_classes):
-    return keras.Sequential(
-        [
-            keras.Input(input_shape),
-            layers.Normalization(),
-            layers.Flatten(),
-            layers.Dense(num_classes),
-        ]
-    )
-
-
 def hidden_probabilities(input_shape, num_classes):
     image, x = flat(input_shape)
     x = keras.ops.exp(layers.Dense(num_classes)(x / 255))
     return keras.Model(image, x / keras.ops.sum(x, axis=1, keepdims=True))
-
-
-def subclassed(input_shape, num_classes):
-    class Mine(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.dense = layers.Dense(num_classes)
-
-        def call(self, inputs):
-            return self.dense(layers.Flatten()(inputs))
-
-        def train_step(self, data):
-            return super().train_step(data)
-
-    return Mine()
-
-
-class OwnStep(keras.Sequential):
-    """Stands for a tutorial's own training step."""
-
-    def train_step(self, data):
-        return super().train_step(data)
 
 
 class OwnLoss(keras.Model):
@@ -324,6 +259,13 @@ class OwnLoss(keras.Model):
 
     def compute_loss(self, *args, **kwargs):
         return 2 * super().compute_loss(*args, **kwargs)
+
+
+class OwnStep(keras.Sequential):
+    """Stands for a tutorial's own training step."""
+
+    def train_step(self, data):
+        return super().train_step(data)
 
 
 class Scaled(keras.Sequential):
@@ -344,32 +286,20 @@ class Half(layers.Layer):
         return inputs * self.factor
 
 
-def own_step(input_shape, num_classes):
-    return OwnStep(
-        [keras.Input(input_shape), layers.Flatten(), layers.Dense(num_classes)]
-    )
+def stacked(kind):
+    """Returns a builder of a subclass of keras.Sequential."""
 
+    def build(input_shape, num_classes):
+        return kind(
+            [
+                keras.Input(input_shape),
+                layers.Rescaling(1 / 255),
+                layers.Flatten(),
+                layers.Dense(num_classes),
+            ]
+        )
 
-def scaled_sequential(input_shape, num_classes):
-    return Scaled(
-        [
-            keras.Input(input_shape),
-            layers.Rescaling(1 / 255),
-            layers.Flatten(),
-            layers.Dense(num_classes),
-        ]
-    )
-
-
-def without_config(input_shape, num_classes):
-    image, x = flat(input_shape)
-    return keras.Model(image, layers.Dense(num_classes)(Half(0.5)(x)))
-
-
-def in_float16(input_shape, num_classes):
-    image, x = flat(input_shape)
-    x = layers.Dense(4, dtype="mixed_float16", name="low")(x)
-    return keras.Model(image, layers.Dense(num_classes, dtype="float32")(x))
+    return build
 
 
 def of_integers(input_shape, num_classes):
@@ -379,28 +309,28 @@ def of_integers(input_shape, num_classes):
 
 
 def test_the_call_of_a_sequential_subclass_is_kept():
-    plain, found = built_twice(scaled_sequential)
+    plain, found = built_twice(stacked(Scaled))
     np.testing.assert_allclose(found.model(IMAGES), plain(IMAGES), rtol=1e-5)
     assert found.preprocessing == ("rescaling",)
 
 
 def test_integers_that_the_model_rescales_are_raw_pixels():
-    def rescaled(input_shape, num_classes):
-        image = keras.Input(input_shape, dtype="uint8")
-        x = layers.Flatten()(layers.Rescaling(1 / 255)(image))
-        return keras.Model(image, layers.Dense(num_classes)(x))
+    builder = beginning_with(layers.Rescaling(1 / 255), dtype="uint8")
+    assert standardized(builder).preprocessing == ("rescaling",)
 
-    assert standardized(rescaled).preprocessing == ("rescaling",)
+
+HALF = layers.Dense(4, dtype="mixed_float16", name="low")
+LAMBDA = layers.Lambda(lambda x: x / 255)
 
 
 @pytest.mark.parametrize(
     ("builder", "word"),
     [
-        (own_step, "OwnStep, with a train_step"),
+        (stacked(OwnStep), "OwnStep, with a train_step"),
         (OwnLoss, "OwnLoss, with a compute_loss"),
-        (with_lambda, "Lambda"),
-        (without_config, "Half"),
-        (in_float16, "float16, as in its layer low"),
+        (beginning_with(LAMBDA), "Lambda"),
+        (beginning_with(Half(0.5)), "Half"),
+        (beginning_with(HALF), "float16, as in its layer low"),
         (of_integers, "dtype uint8"),
     ],
 )
@@ -411,87 +341,73 @@ def test_a_model_that_cannot_be_used_is_refused(builder, word, tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+class Tutorial(keras.Model):
+    """A subclass of keras.Model, and the builder of it."""
+
+    def __init__(self, input_shape, num_classes):
+        super().__init__()
+        self.flatten = layers.Flatten()
+        self.dense = layers.Dense(num_classes)
+
+    def call(self, inputs):
+        return self.dense(self.flatten(inputs))
+
+
 def test_a_subclass_is_left_as_it_is():
-    class Mine(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten = layers.Flatten()
-            self.last = layers.Dense(3, activation="softmax")
-
-        def call(self, inputs):
-            return self.last(self.flatten(inputs))
-
-    model = Mine()
-    name = model.last.name
-    standardized(lambda input_shape, num_classes: model)
-    assert model.last.activation is keras.activations.softmax
-    assert model.last.name == name
+    model = Tutorial(SHAPE, 3)
+    model.dense.activation = keras.activations.softmax
+    name = model.dense.name
+    assert standardized(lambda input_shape, num_classes: model).softmax
+    assert model.dense.activation is keras.activations.softmax
+    assert model.dense.name == name
 
 
-def differing(input_shape, num_classes):
-    class Mine(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten = layers.Flatten()
-            self.dense = layers.Dense(num_classes)
-
-        def call(self, inputs, training=False):
-            if training:
-                inputs = inputs * 2
-            return self.dense(self.flatten(inputs))
-
-    return Mine()
+class OwnTrainStep(Tutorial):
+    def train_step(self, data):
+        return super().train_step(data)
 
 
-def explicit_training(input_shape, num_classes):
-    class Mine(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten = layers.Flatten()
-            self.norm = layers.BatchNormalization()
-            self.dense = layers.Dense(num_classes)
-
-        def call(self, inputs):
-            x = self.norm(self.flatten(inputs), training=False)
-            return self.dense(x)
-
-    return Mine()
+class OtherLayersInTraining(Tutorial):
+    def call(self, inputs, training=False):
+        return super().call(inputs * 2 if training else inputs)
 
 
-def other_factor_in_training(input_shape, num_classes):
-    class Mine(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten = layers.Flatten()
-            self.dense = layers.Dense(num_classes)
-
-        def call(self, inputs, training=None):
-            return self.dense(self.flatten(inputs) * (0.5 if training else 1))
-
-    return Mine()
+class OtherFactorInTraining(Tutorial):
+    def call(self, inputs, training=None):
+        return super().call(inputs * (0.5 if training else 1))
 
 
-def failing_in_training(input_shape, num_classes):
-    class Mine(keras.Model):
-        def call(self, inputs, training=None):
-            x = layers.Flatten()(inputs)
-            return layers.Dense(num_classes)(x.missing if training else x)
-
-    return Mine()
+class FailingInTraining(Tutorial):
+    def call(self, inputs, training=None):
+        return super().call(inputs.missing if training else inputs)
 
 
-def with_own_weight(input_shape, num_classes):
-    class Mine(keras.Model):
-        def __init__(self):
-            super().__init__()
-            self.flatten = layers.Flatten()
-            self.dense = layers.Dense(num_classes)
-            self.shift = self.add_weight(shape=(1, 1), name="shift")
+class ExplicitTraining(Tutorial):
+    def __init__(self, input_shape, num_classes):
+        super().__init__(input_shape, num_classes)
+        self.norm = layers.BatchNormalization()
 
-        def call(self, inputs):
-            return self.dense(self.flatten(inputs) + self.shift)
+    def call(self, inputs):
+        return super().call(self.norm(inputs, training=False))
 
-    return Mine()
+
+class OwnWeight(Tutorial):
+    def __init__(self, input_shape, num_classes):
+        super().__init__(input_shape, num_classes)
+        self.shift = self.add_weight(shape=(1, 1), name="shift")
+
+    def call(self, inputs):
+        return super().call(inputs + self.shift)
+
+
+class WithoutReturn(Tutorial):
+    def call(self, inputs):
+        super().call(inputs)
+
+
+class Untraceable(Tutorial):
+    def call(self, inputs):
+        return np.asarray(inputs) * 2
 
 
 def shared_softmax(input_shape, num_classes):
@@ -507,43 +423,28 @@ def regularized_softmax(input_shape, num_classes):
     return keras.Model(image, last(x))
 
 
-def without_return(input_shape, num_classes):
-    class Mine(keras.Model):
-        def call(self, inputs):
-            layers.Dense(num_classes)(layers.Flatten()(inputs))
-
-    return Mine()
-
-
-def untraceable(input_shape, num_classes):
-    class Mine(keras.Model):
-        def call(self, inputs):
-            return np.asarray(inputs) * 2
-
-    return Mine()
-
-
 @pytest.mark.parametrize(
     ("builder", "word"),
     [
         (sigmoid, "sigmoid"),
         (too_few, "(None, 1)"),
+        (maps, "one logit per class"),
         (named_outputs, "dictionary"),
         (two_inputs, "2 inputs"),
         (other_images, "(28, 28, 1)"),
         (weightless, "no trainable weights"),
-        (with_lambda, "Lambda"),
-        (unadapted, "adapted"),
+        (beginning_with(LAMBDA), "Lambda"),
+        (beginning_with(layers.Normalization()), "adapted"),
         (hidden_probabilities, "sums to 1"),
-        (subclassed, "train_step"),
-        (own_step, "OwnStep, with a train_step"),
-        (differing, "if training is true"),
-        (untraceable, "cannot be traced"),
-        (without_return, "cannot be traced"),
-        (explicit_training, "gives training=False to its layer"),
-        (other_factor_in_training, "if training is true"),
-        (failing_in_training, "cannot be traced"),
-        (with_own_weight, "shift, which is in no layer"),
+        (OwnTrainStep, "train_step"),
+        (stacked(OwnStep), "OwnStep, with a train_step"),
+        (OtherLayersInTraining, "if training is true"),
+        (OtherFactorInTraining, "if training is true"),
+        (FailingInTraining, "cannot be traced"),
+        (ExplicitTraining, "gives training=False to its layer"),
+        (OwnWeight, "shift, which is in no layer"),
+        (WithoutReturn, "cannot be traced"),
+        (Untraceable, "cannot be traced"),
         (shared_softmax, "which is used elsewhere"),
         (regularized_softmax, "which is regularized"),
         (lambda input_shape, num_classes: None, "NoneType"),
@@ -580,41 +481,20 @@ def test_a_network_of_a_user_s_own_ends_at_its_features():
     assert create_model("mine", 0, SHAPE).output_shape == (None, 4)
 
 
-class Subclass(keras.Model):
+class Subclass(Tutorial):
     """Layers and keras.ops in a `call` of its own."""
 
-    def __init__(self):
-        super().__init__()
-        self.flatten = layers.Flatten()
+    def __init__(self, input_shape, num_classes):
+        super().__init__(input_shape, num_classes)
         self.hidden = layers.Dense(16, activation="relu")
         self.dropout = layers.Dropout(0.1)
-        self.last = layers.Dense(10)
 
     def call(self, inputs, training=None):
-        x = self.hidden(self.flatten(inputs))
-        x = self.dropout(keras.ops.tanh(x), training=training)
-        return self.last(x)
-
-
-def test_a_subclass_is_trained_and_saved_without_its_class(tmp_path):
-    model = Subclass()
-    run = zoo.train(
-        model,
-        steps=2,
-        summaries=("none",),
-        verbose=False,
-        runs_dir=str(tmp_path),
-    )
-    saved = run.load_model()
-    kinds = {
-        type(layer).__name__ for layer in saved.get_layer("network").layers
-    }
-    assert {"Dense", "Dropout"} <= kinds and "Subclass" not in kinds
-    assert run.metrics["parameters"] == 64 * 16 + 16 + 16 * 10 + 10
+        x = keras.ops.tanh(self.hidden(self.flatten(inputs)))
+        return self.dense(self.dropout(x, training=training))
 
 
 def train_one(model, tmp_path, pixels=None):
-
     images = np.random.default_rng(0).integers(0, 256, (60, 8, 8, 1), np.uint8)
     images = images if pixels is None else pixels(images)
     return zoo.train(
@@ -626,6 +506,14 @@ def train_one(model, tmp_path, pixels=None):
         runs_dir=str(tmp_path),
         data_dir=str(tmp_path / "data"),
     )
+
+
+def test_a_subclass_is_trained_and_saved_without_its_class(tmp_path):
+    run = train_one(Subclass(SHAPE, 3), tmp_path)
+    network = run.load_model().get_layer("network")
+    kinds = {type(layer).__name__ for layer in network.layers}
+    assert {"Dense", "Dropout"} <= kinds and "Subclass" not in kinds
+    assert run.metrics["parameters"] == 64 * 16 + 16 + 16 * 3 + 3
 
 
 def test_what_is_frozen_inside_of_a_layer_or_alone_stays_so(tmp_path):
@@ -664,17 +552,6 @@ def test_a_model_that_rescales_sees_the_range_in_which_pixels_were_given(
     np.testing.assert_allclose(whole(raw)[0], expected, rtol=1e-4, atol=1e-4)
 
 
-def test_preprocessing_in_a_pipeline_is_found():
-    inside = layers.Pipeline(
-        [layers.RandomTranslation(0.1, 0.1), layers.Rescaling(1 / 255)]
-    )
-    model = keras.Sequential(
-        [keras.Input((8, 8, 1)), inside, layers.Flatten(), layers.Dense(3)]
-    )
-    found = user_models.standardize("mine", model, (8, 8, 1), 3, True)
-    assert len(found.preprocessing) == 1
-
-
 def test_the_last_layer_of_a_model_in_half_precision_gives_the_logits():
     policy = "mixed_bfloat16"
     model = keras.Sequential(
@@ -685,7 +562,7 @@ def test_the_last_layer_of_a_model_in_half_precision_gives_the_logits():
             layers.Dense(3, dtype=policy),
         ]
     )
-    found = user_models.standardize("mine", model, (8, 8, 1), 3, True).model
+    found = standardized(lambda input_shape, num_classes: model).model
     assert [layer.name for layer in found.layers[-2:]] == ["features", "logits"]
     assert found.output.dtype == "float32" and found.layers[-1].weights
 
@@ -694,5 +571,5 @@ def test_the_model_of_a_builder_keeps_its_softmax():
     model = keras.Sequential(
         [keras.Input((8, 8, 1)), layers.Flatten(), layers.Dense(3, "softmax")]
     )
-    assert user_models.standardize("mine", model, (8, 8, 1), 3, True).softmax
+    assert standardized(lambda input_shape, num_classes: model).softmax
     assert np.asarray(model(np.zeros((1, 8, 8, 1)))).sum() == pytest.approx(1)
