@@ -39,75 +39,24 @@ def test_values_come_back_in_the_types_that_the_builder_declares():
 
 
 @pytest.mark.parametrize(
-    "name, options, sentence",
+    "name, options, words",
     [
-        (
-            "lr",
-            {"dropout": 0.5},
-            "--dropout=0.5 does not apply to lr, which has no hidden layer; "
-            "use --l2, or --model=mlp.",
-        ),
-        (
-            "lenet5",
-            {"norm": "local_response"},
-            "--norm=local_response is invalid for lenet5; give none or batch.",
-        ),
-        (
-            "wrn16_4",
-            {"depth": 28},
-            "--model_arg=depth=28 does not apply to wrn16_4, whose name fixes "
-            "depth at 16; choose another name.",
-        ),
-        (
-            "inception",
-            {"redused": False},
-            "--model_arg=redused=False does not apply to inception; did you "
-            "mean reduced? It takes modules, reduced, activation, norm, "
-            "dropout, initializer, l1 and l2.",
-        ),
-        (
-            "inception",
-            {"reduced": 3},
-            "--model_arg=reduced=3 is invalid for inception; "
-            "give True or False.",
-        ),
-        (
-            "inception",
-            {"modules": 3},
-            "--model_arg=modules=3 is invalid for inception; give 1 or 2.",
-        ),
-        (
-            "mlp",
-            {"hidden": (3, "x")},
-            "--model_arg=hidden=(3, 'x') is invalid for mlp; give a whole "
-            "number of at least 1 or values in parentheses, each a whole "
-            "number of at least 1, such as (256,128).",
-        ),
-        (
-            "cnn_cf",
-            {"maps": -1},
-            "--model_arg=maps=-1 is invalid for cnn_cf; give a whole number of "
-            "at least 1.",
-        ),
-        (
-            "alexnet_lite",
-            {"divisor": 65},
-            "--model_arg=divisor=65 is invalid for alexnet_lite; give a whole "
-            "number from 1 to 64.",
-        ),
-        (
-            "wrn16_0",
-            {},
-            "wrn16_0 has a width of 0; it must be a whole number of at least "
-            "1.",
-        ),
+        ("lr", {"dropout": 0.5}, "--dropout=0.5 does .* use --l2, or"),
+        ("lenet5", {"norm": "local_response"}, "=local.* give none or batch"),
+        ("wrn16_4", {"depth": 28}, "=depth=28 does .* fixes depth at 16"),
+        ("inception", {"redused": 0}, "mean reduced.* takes modules, reduced,"),
+        ("inception", {"reduced": 3}, "=reduced=3 .* give True or False"),
+        ("inception", {"modules": 3}, "=modules=3 .* give 1 or 2"),
+        ("mlp", {"hidden": (3, "x")}, r"=\(3, 'x'\) .*least 1.* \(256,128\)"),
+        ("cnn_cf", {"maps": -1}, "--model_arg=maps=-1 .* number of at least 1"),
+        ("alexnet_lite", {"divisor": 65}, "=65 .* whole number from 1 to 64"),
+        ("wrn16_0", {}, "wrn16_0 has a width of 0; .* at least 1"),
     ],
-    ids=lambda value: str(value) if isinstance(value, str) else None,
 )
-def test_a_wrong_option_is_answered_with_one_sentence(name, options, sentence):
-    with pytest.raises(UserError) as error:
+def test_a_wrong_option_is_answered_with_one_sentence(name, options, words):
+    with pytest.raises(UserError, match=words) as error:
         check_options(MODELS.find(name), options)
-    assert str(error.value) == sentence
+    assert "\n" not in str(error.value) and str(error.value).endswith(".")
 
 
 @pytest.mark.parametrize(
