@@ -5,7 +5,6 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.densenet import layers_per_block
 
 SHAPE = (8, 8, 1)
 
@@ -75,16 +74,6 @@ def test_there_is_a_dropout_after_each_convolution_but_the_first():
         for drop in drops:
             before = drop.input._keras_history.operation
             assert isinstance(before, layers.Conv2D)
-
-
-@pytest.mark.parametrize(
-    "depth, bottleneck, count",
-    [(40, False, 12), (100, False, 32), (100, True, 16), (7, False, 1)],
-)
-def test_depth_counts_the_layers_of_three_blocks_and_four(
-    depth, bottleneck, count
-):
-    assert layers_per_block(depth, bottleneck) == count
 
 
 @pytest.mark.parametrize(

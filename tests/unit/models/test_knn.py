@@ -4,14 +4,13 @@ It stands apart from the contract of the other models: nothing in it is
 learned by gradients.
 """
 
-import keras
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
 from sklearn.neighbors import KNeighborsClassifier
 
 from zoo.errors import UserError
-from zoo.models import MODELS, create_model
+from zoo.models import create_model
 from zoo.models.knn import fit_knn
 
 LABELS_SEEN = 1300
@@ -107,10 +106,3 @@ def test_without_classes_it_ends_at_the_flattened_input():
 def test_what_cannot_be_is_refused(options, words):
     with pytest.raises(UserError, match=words):
         create_model("knn", **options)
-
-
-def test_its_entry_names_the_function_that_fits_it():
-    entry = MODELS.find("knn")
-    assert entry.load_fit() is fit_knn
-    assert entry.takes_vectors
-    assert isinstance(create_model("knn"), keras.Model)

@@ -22,11 +22,6 @@ def test_maps_have_the_sizes_of_the_paper(shape):
     ]
 
 
-def test_s4_to_c5_has_48_000_weights():
-    kernel = create_model("lenet5").get_layer("dense5").kernel
-    assert kernel.shape == (5 * 5 * 16, 120)
-
-
 @pytest.mark.parametrize(
     "pool, kind",
     [

@@ -24,13 +24,6 @@ def test_it_is_relu_between_two_matrices():
     )
 
 
-def test_without_an_activation_it_is_linear():
-    model = create_model("mlp", 3, SHAPE, hidden=(7, 5), activation="none")
-    both = model(images()[:1] + images()[1:2])
-    apart = model(images()[:1]) + model(images()[1:2])
-    np.testing.assert_allclose(both, apart, atol=1e-4)
-
-
 def test_equal_weights_stay_equal_while_training():
     model = create_model("mlp", 3, SHAPE, hidden=5, initializer="equal")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)

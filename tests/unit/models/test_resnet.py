@@ -7,7 +7,6 @@ from keras import layers
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.resnet import blocks_per_group
 
 SHAPE = (8, 8, 1)
 
@@ -134,11 +133,6 @@ def test_groups_have_the_sizes_and_widths_of_the_paper():
 def test_images_of_odd_sides_fit_too(shape, shortcut):
     model = create_model("resnet8", 10, shape, shortcut=shortcut)
     assert model.output_shape == (None, 10)
-
-
-@pytest.mark.parametrize("depth, blocks", [(8, 1), (20, 3), (56, 9), (110, 18)])
-def test_depth_counts_six_layers_a_block_and_two(depth, blocks):
-    assert blocks_per_group(depth, 2) == blocks
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,6 @@ import pytest
 
 from zoo.errors import UserError
 from zoo.models import create_model
-from zoo.models.resnet import blocks_per_group
 
 
 @pytest.fixture(scope="module")
@@ -125,11 +124,6 @@ def test_the_bias_of_the_logits_starts_at_zero(model):
     assert not np.asarray(model.get_layer("logits").bias).any()
 
 
-@pytest.mark.parametrize("depth, blocks", [(10, 1), (16, 2), (28, 4), (40, 6)])
-def test_depth_counts_six_layers_a_block_and_four(depth, blocks):
-    assert blocks_per_group(depth, 4) == blocks
-
-
 @pytest.mark.parametrize(
     "depth, hint",
     [(29, "28 and 34"), (33, "28 and 34"), (4, "10"), (9, "10")],
@@ -137,8 +131,3 @@ def test_depth_counts_six_layers_a_block_and_four(depth, blocks):
 def test_a_depth_that_cannot_be_is_refused_with_the_nearest(depth, hint):
     with pytest.raises(UserError, match=f"depth {depth} is not 6n.4.*{hint}"):
         create_model(f"wrn{depth}_2")
-
-
-def test_a_width_of_zero_is_refused():
-    with pytest.raises(UserError, match="width of 0"):
-        create_model("wrn28_0")
