@@ -11,8 +11,10 @@ from zoo.cli.main import main
 from zoo.errors import UserError
 from zoo.models import MODELS, builder_options, plugins
 from zoo.resolve import resolve, resolve_names
+from zoo.training.console import TrainingConsole
 from zoo.training.model import backbone_of
 from zoo.training.setup import prepare
+from zoo.training.train import train
 from zoo.tuning import sweep_config
 from zoo.tuning.space import HyperParameter, hyperparameter_text
 
@@ -68,6 +70,7 @@ def folder(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "net.py").write_text(FILE)
     (tmp_path / "hyper.py").write_text(HYPERMODEL)
+    (tmp_path / "guide.py").write_text(GUIDE)
     return tmp_path
 
 
@@ -88,9 +91,6 @@ def test_a_path_from_the_root_is_a_model_too(folder):
 
 
 def test_a_run_does_not_continue_with_a_changed_file(folder, capsys):
-    from zoo.training.console import TrainingConsole
-    from zoo.training.train import train
-
     config = zoo.TrainConfig(
         model="net.py:build", epochs=2, summaries=("none",)
     )
@@ -167,8 +167,7 @@ def test_a_hypermodel_has_its_hyperparameters_as_arguments():
     }
 
 
-def test_hyperparameters_called_like_options_are_arguments(folder):
-    (folder / "guide.py").write_text(GUIDE)
+def test_hyperparameters_called_like_options_are_arguments():
     space = texts_of(MODELS.find("guide.py:build").load())
     assert space == (
         "model_arg.activation=relu,swish",
@@ -301,14 +300,11 @@ def test_hyperparameters_that_cannot_be_searched_are_refused(lines, sentence):
         space_of(*lines)
 
 
-def test_no_hyperparameter_of_a_hypermodel_is_left_out_silently(folder):
-    (folder / "guide.py").write_text(GUIDE)
+def test_no_hyperparameter_of_a_hypermodel_is_left_out_silently(monkeypatch):
     config = resolve_names(zoo.TrainConfig(model="guide.py:build"))
     dataset = zoo.load_dataset("digits")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(sweep_config, "_is_valid", lambda *given: False)
-        space = sweep_config._default_space(
-            config, resolve(config, dataset), dataset
-        )
+    resolved = resolve(config, dataset)
+    monkeypatch.setattr(sweep_config, "_is_valid", lambda *given: False)
+    space = sweep_config._default_space(config, resolved, dataset)
     names = [hp.name for hp in space.hyperparameters]
     assert names == ["model_arg.activation", "model_arg.dropout"]

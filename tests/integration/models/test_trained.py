@@ -147,11 +147,6 @@ def test_a_run_of_another_model_is_refused(run):
         zoo.create_model("lr", weights=str(run.path))
 
 
-def test_other_classes_than_a_run_has_are_refused(run):
-    with pytest.raises(UserError, match="which have 3 classes"):
-        zoo.create_model("mlp", 10, weights=str(run.path))
-
-
 def test_what_is_wrong_with_a_run_is_told(run, tmp_path):
     with pytest.raises(UserError, match="is a folder but not a run"):
         zoo.create_model("mlp", weights=str(tmp_path))
