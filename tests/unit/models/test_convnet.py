@@ -213,5 +213,5 @@ def test_an_option_without_its_letter_is_refused():
 
 
 def test_a_vector_is_not_normalized_as_maps_are():
-    with pytest.raises(UserError, match="compares neighbouring maps"):
+    with pytest.raises(UserError, match="compares neighboring maps"):
         create_model("cnn_cfnf", norm="local_response")
