@@ -15,7 +15,7 @@ from zoo.errors import UserError
 pytestmark = pytest.mark.slow
 
 NUM_FILES = 1000
-FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP")
+FORMATS = ("JPEG", "PNG", "GIF", "TIFF", "WEBP", "BMP", "PPM")
 
 
 def originals(format):
@@ -28,7 +28,7 @@ def originals(format):
     exif = Image.Exif()
     exif[image_files.ORIENTATION] = 6
     kinds = [(gray, {}), (rgb, {})]
-    if format not in ("GIF", "BMP"):
+    if format not in ("GIF", "BMP", "PPM"):
         kinds.append((rgb, {"exif": exif}))
     if format in ("GIF", "TIFF", "WEBP"):
         kinds.append((rgb, {"save_all": True, "append_images": [other]}))

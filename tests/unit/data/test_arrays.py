@@ -2,9 +2,9 @@
 
 import numpy as np
 import pytest
-from PIL import Image
 from sklearn.datasets import load_digits
 
+from tests.unit.data.conftest import save
 from zoo.data import Dataset, arrays, load_dataset
 from zoo.errors import UserError
 
@@ -84,31 +84,36 @@ def test_every_part_of_an_npz_is_held_to_it(tmp_path, part, scale):
 
 
 def test_dark_integers_are_taken_and_said():
-    data = Dataset.from_arrays(X // 16, Y)
-    assert data.pixel_range == (0, 15)
-    assert "between 0 and 15" in arrays.dark_pixels_warning(data.pixel_range)
-    assert (
-        arrays.dark_pixels_warning(Dataset.from_arrays(X, Y).pixel_range)
-        is None
-    )
+    dark, whole = (Dataset.from_arrays(x, Y).pixel_range for x in (X // 16, X))
+    assert dark == (0, 15)
+    assert "between 0 and 15" in arrays.dark_pixels_warning(dark)
+    assert arrays.dark_pixels_warning(whole) is None
 
 
-def tiffs(root, images):
+def saved(root, images, suffix="tif"):
+    """Writes one file per image, in folders of their classes."""
     for i, (pixels, label) in enumerate(zip(images, Y, strict=False)):
-        path = root / "ab"[label] / f"{i}.tif"
-        path.parent.mkdir(exist_ok=True)
-        Image.fromarray(pixels).save(path)
+        save(root / "ab"[label] / f"{i}.{suffix}", pixels)
     return f"folder:{root}"
 
 
-@pytest.mark.parametrize("dtype", ["i4", "f4"])
-def test_tiffs_with_pixels_in_32_bits_are_read_as_they_are(tmp_path, dtype):
-    name = tiffs(tmp_path, X[:8, ..., 0].astype(dtype))
-    data = load_dataset(name, val_fraction=0)
-    for image, file in zip(
-        data.train.images, data.train.file_names, strict=True
-    ):
-        index = int(file.split("/")[1].removesuffix(".tif"))
+@pytest.mark.parametrize(
+    ("suffix", "values"),
+    [
+        ("tif", X.astype("i4")),
+        ("tif", X.astype("f4")),
+        ("tif", X * np.uint16(257)),
+        ("png", X * np.uint16(257)),
+    ],
+    ids=["int32", "float32", "uint16", "uint16 in PNG"],
+)
+def test_deep_pixels_are_scaled_by_the_range_they_declare_if_any(
+    tmp_path, suffix, values
+):
+    name = saved(tmp_path, values[:8, ..., 0], suffix)
+    train = load_dataset(name, val_fraction=0).train
+    for image, file in zip(train.images, train.file_names, strict=True):
+        index = int(file.split("/")[1].split(".")[0])
         np.testing.assert_array_equal(image, X[index])
 
 
@@ -124,13 +129,6 @@ def test_tiffs_with_pixels_in_32_bits_are_read_as_they_are(tmp_path, dtype):
     ids=["0..1", "0..65535", "int32 above 255", "NaN", "uint16 below 256"],
 )
 def test_tiffs_of_another_range_are_refused_by_name(tmp_path, values):
-    name = tiffs(tmp_path, values[:8, ..., 0])
+    name = saved(tmp_path, values[:8, ..., 0])
     with pytest.raises(UserError, match=r"\.tif has no raw pixels"):
         load_dataset(name)
-
-
-def test_sixteen_bits_are_scaled_by_the_range_they_declare(tmp_path):
-    name = tiffs(tmp_path, X[:8, ..., 0] * np.uint16(257))
-    data = load_dataset(name, val_fraction=0)
-    index = int(data.train.file_names[0].split("/")[1].removesuffix(".tif"))
-    np.testing.assert_array_equal(data.train.images[0], X[index])

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.unit.data.conftest import save, sizes
 from zoo.data import image_table, load_dataset
 from zoo.errors import UserError
 from zoo.evaluation.test_set import load_test_split
@@ -14,7 +15,7 @@ def write(folder, text, count=24):
     random = np.random.default_rng(0)
     for number in range(count):
         pixels = random.integers(0, 256, (5, 4), np.uint8)
-        Image.fromarray(pixels).save(folder / f"{number}.png")
+        save(folder / f"{number}.png", pixels)
     (folder / "t.csv").write_text(text)
     return f"csv:{folder / 't.csv'}"
 
@@ -28,8 +29,7 @@ def test_images_are_read_in_the_order_of_the_table(tmp_path):
     data = load_dataset(write(tmp_path, text), val_fraction=0.2)
     assert data.class_names == ("a", "b")
     assert data.train.images.shape[1:] == (5, 4, 1)
-    total = len(data.train) + len(data.val) + data.num_test_examples
-    assert total == 24 and data.num_test_examples > 0
+    assert sum(sizes(data)) == 24 and data.num_test_examples > 0
     first = np.asarray(Image.open(tmp_path / data.train.file_names[0]))
     np.testing.assert_array_equal(data.train.images[0][..., 0], first)
 
@@ -41,17 +41,15 @@ def test_a_column_gives_the_splits_and_another_the_weights(tmp_path):
 
     name = write(tmp_path, rows("file_name,class,split,sample_weight", line))
     data = load_dataset(name)
-    sizes = len(data.train), len(data.val), data.num_test_examples
-    assert sizes == (12, 6, 6) == (12, 6, len(load_test_split(name)))
+    assert sizes(data) == (12, 6, len(load_test_split(name))) == (12, 6, 6)
     assert data.class_names == ("1", "2", "3")
     np.testing.assert_array_equal(data.train.labels, np.arange(12) % 3)
     np.testing.assert_array_equal(data.train.sample_weight, np.arange(12) / 2)
 
 
 def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
-    text = rows(
-        "path,label,sample_weight", lambda n: f"{n}.png,{n % 2},{n + 1}"
-    )
+    columns = "path,label,sample_weight"
+    text = rows(columns, lambda n: f"{n}.png,{n % 2},{n + 1}")
     data = load_dataset(write(tmp_path, text), train_examples=6)
     names = [name.removesuffix(".png") for name in data.train.file_names]
     expected = [float(name) + 1 for name in names]
@@ -66,7 +64,7 @@ def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
         ("a,b\n0.png,1\n", "has no column path, but a and b"),
         ("path,b\n0.png,1\n", "has no column label"),
         ("path,label\n0.png\n", "line 2 .* has 1 cells"),
-        ("path,label\n0.png,\n", "line 2 .* has no label"),
+        ("path,label\n\n0.png,a\n\n1.png,\n", "line 5 .* has no label"),
         ("path,label,split\n0.png,a,east\n", "is of the split east"),
         ("path;label\n0.png;a\n", "has semicolons between its columns"),
         ("path\tlabel\n0.png\ta\n", "has tabs between its columns"),
@@ -86,10 +84,9 @@ def test_what_is_no_table_of_images_is_explained(tmp_path, text, sentence):
 
 
 def test_a_weight_in_grams_is_not_the_weight_of_an_example(tmp_path):
-    name = write(
-        tmp_path, rows("path,label,weight", lambda n: f"{n}.png,{n % 2},9")
-    )
-    assert load_dataset(name).train.sample_weight is None
+    text = rows("path,label,weight", lambda n: f"{n}.png,{n % 2},9")
+    data = load_dataset(write(tmp_path, text))
+    assert data.train.sample_weight is None
 
 
 def test_a_split_of_one_kind_of_label_has_the_classes_of_all(tmp_path):
@@ -123,9 +120,8 @@ def test_a_table_of_images_is_known_by_its_first_line(
 
 def test_another_encoding_is_named(tmp_path):
     name = write(tmp_path, "", 2)
-    (tmp_path / "t.csv").write_bytes(
-        "path,label\n0.png,\u00e4\n".encode("latin-1")
-    )
+    text = "path,label\n0.png,\u00e4\n"
+    (tmp_path / "t.csv").write_text(text, encoding="latin-1")
     with pytest.raises(UserError, match="is not in UTF-8"):
         load_dataset(name)
 
@@ -197,12 +193,6 @@ def test_a_name_of_tensorflow_datasets_is_its_dataset(tmp_path, monkeypatch):
     by_name = load_dataset("tfds:mnist")
     assert by_name.fingerprint == load_dataset("mnist").fingerprint
     assert by_name.num_test_examples == 10_000
-
-
-def test_a_mistake_is_named_by_its_line_in_the_file(tmp_path):
-    name = write(tmp_path, "path,label\n\n0.png,a\n\n1.png,\n", 2)
-    with pytest.raises(UserError, match="line 5 of .* has no label"):
-        load_dataset(name)
 
 
 @pytest.mark.parametrize("label", [float("inf"), np.array([1, 2]), [0, 1]])
