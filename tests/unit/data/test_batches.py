@@ -102,20 +102,24 @@ def test_the_number_of_batches_is_known():
     assert batches.epoch(0, 2).cardinality() == 3
 
 
+def in_numpy(images, draws):
+    """Augments images `[N, 16, 24, 3]` by windows of a padded copy."""
+    padded = np.pad(images, ((0, 0), (2, 2), (3, 3), (0, 0)), mode="reflect")
+    found = np.empty_like(images)
+    for i in range(len(images)):
+        top, left = draws.dy[i] + 2, draws.dx[i] + 3
+        window = padded[i, top : top + 16, left : left + 24]
+        found[i] = window[:, ::-1] if draws.flip[i] else window
+    return found
+
+
 @pytest.mark.parametrize("kind", augment.AUGMENTATIONS)
 def test_tensors_and_numpy_augment_alike(kind):
     split = make_split(shape=(16, 24, 3))
     draws = augment.draw_params(kind, 1, 2, 23, (16, 24, 3))
-    padded = np.pad(
-        split.images, ((0, 0), (2, 2), (3, 3), (0, 0)), mode="reflect"
-    )
+    expected = in_numpy(split.images, draws)
     for images, labels in read(TrainingBatches(split, 5, 1, kind).epoch(2)):
-        for image, i in zip(images, labels, strict=True):
-            top, left = draws.dy[i] + 2, draws.dx[i] + 3
-            window = padded[i, top : top + 16, left : left + 24]
-            if draws.flip[i]:
-                window = window[:, ::-1]
-            np.testing.assert_array_equal(image, window)
+        np.testing.assert_array_equal(images, expected[labels])
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, 23, 50])
@@ -216,11 +220,5 @@ def test_gathering_by_numpy_moves_pixels_as_a_padded_copy_does(kind, seed):
     images = some_images(shape).images
     draws = augment.draw_params(kind, seed, 0, 53, shape)
     indices = np.random.default_rng(seed).permutation(53)[:5]
-    padded = np.pad(images, ((0, 0), (2, 2), (3, 3), (0, 0)), mode="reflect")
     found = gather(images, indices, draws.take(indices))
-    for image, i in zip(found, indices, strict=True):
-        top, left = draws.dy[i] + 2, draws.dx[i] + 3
-        window = padded[i, top : top + 16, left : left + 24]
-        if draws.flip[i]:
-            window = window[:, ::-1]
-        np.testing.assert_array_equal(image, window)
+    np.testing.assert_array_equal(found, in_numpy(images, draws)[indices])

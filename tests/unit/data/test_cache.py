@@ -62,42 +62,34 @@ def test_another_origin_takes_the_place_of_the_first(tmp_path):
     assert contents(tmp_path) == {*cache.FILES, "metadata.json", "lock"}
 
 
-def cut(path):
-    path.write_bytes(path.read_bytes()[:-5])
+DAMAGES = {
+    "cut off": lambda raw: raw[:-5],
+    "longer": lambda raw: raw + b"x",
+    "a flipped bit": lambda raw: raw[:-1] + bytes([raw[-1] ^ 1]),
+    "another head": lambda raw: b"x" * len(raw),
+    "gone": lambda raw: None,
+    "forgetful": lambda raw: b'{"format": 1}',
+}
 
 
-def lengthen(path):
-    path.write_bytes(path.read_bytes() + b"x")
+def damage(path, how):
+    raw = DAMAGES[how](path.read_bytes())
+    if raw is None:
+        path.unlink()
+    else:
+        path.write_bytes(raw)
 
 
-def turn_a_bit(path):
-    raw = bytearray(path.read_bytes())
-    raw[-1] ^= 1
-    path.write_bytes(raw)
-
-
-def spoil_the_head(path):
-    path.write_bytes(b"x" * path.stat().st_size)
-
-
-def remove(path):
-    path.unlink()
-
-
-def forget(path):
-    path.write_text('{"format": 1}')
-
-
-DAMAGES = [(name, how) for name in cache.FILES for how in (
-    cut, lengthen, remove, spoil_the_head)]  # fmt: skip
-DAMAGES += [("metadata.json", cut), ("metadata.json", forget)]
-DAMAGES += [(name, turn_a_bit) for name in cache.FILES]
-
-
-@pytest.mark.parametrize(("name", "how"), DAMAGES)
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        *[(name, how) for name in cache.FILES for how in DAMAGES],
+        *[("metadata.json", how) for how in ("cut off", "forgetful")],
+    ],
+)
 def test_a_damaged_file_is_named_and_made_anew(tmp_path, capsys, name, how):
     keep(tmp_path)
-    how(tmp_path / name)
+    damage(tmp_path / name, how)
     with pytest.raises(cache.CorruptCacheError, match=f"/{name} (is|has)"):
         cache.load(tmp_path, "here")
     kept = cache.load_or_write(tmp_path, "here", ABOUT, COUNT, pieces, "mine")
@@ -126,7 +118,7 @@ def test_a_process_hashes_arrays_once_unless_they_were_written_to(
     path = tmp_path / "images.npy"
     before = path.stat()
     time.sleep(0.02)  # a tick of the clock of the file system
-    turn_a_bit(path)
+    damage(path, "a flipped bit")
     os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns))
     with pytest.raises(cache.CorruptCacheError, match="images.npy is corrupt"):
         cache.load(tmp_path, "here")

@@ -23,19 +23,21 @@ from zoo.data.dataset import (
 from zoo.errors import UserError
 
 
-def make_arrays(count=60, classes=3, shape=(6, 5, 3)):
-    random = np.random.default_rng(0)
-    images = random.integers(0, 256, (count, *shape), np.uint8)
-    return images, np.arange(count) % classes
+def random_images(count, seed=0, shape=(4, 4, 1)):
+    return np.random.default_rng(seed).integers(
+        0, 256, (count, *shape), np.uint8
+    )
+
+
+X, Y = random_images(60, shape=(6, 5, 3)), np.arange(60) % 3
 
 
 def test_arrays_are_divided_exactly_and_keep_their_labels():
-    x, y = make_arrays()
-    data = Dataset.from_arrays(x, y, val_fraction=0.2)
+    data = Dataset.from_arrays(X, Y, val_fraction=0.2)
     assert (len(data.train), len(data.val)) == (48, 12)
     assert data.num_test_examples is None
     of_image = {
-        image.tobytes(): label for image, label in zip(x, y, strict=True)
+        image.tobytes(): label for image, label in zip(X, Y, strict=True)
     }
     for split in (data.train, data.val):
         for image, label in zip(split.images, split.labels, strict=True):
@@ -44,35 +46,32 @@ def test_arrays_are_divided_exactly_and_keep_their_labels():
 
 
 def test_a_data_set_knows_its_shape_and_classes():
-    data = Dataset.from_arrays(*make_arrays(), class_names=["a", "b", "c"])
+    data = Dataset.from_arrays(X, Y, class_names=["a", "b", "c"])
     assert data.input_shape == (6, 5, 3)
     assert data.num_classes == 3
     assert data.class_names == ("a", "b", "c")
 
 
 def test_classes_without_names_are_numbered():
-    assert Dataset.from_arrays(*make_arrays()).class_names == ("0", "1", "2")
+    assert Dataset.from_arrays(X, Y).class_names == ("0", "1", "2")
 
 
 def test_grey_images_get_a_channel():
-    x, y = make_arrays(shape=(6, 5))
-    assert Dataset.from_arrays(x, y).input_shape == (6, 5, 1)
+    assert Dataset.from_arrays(X[..., 0], Y).input_shape == (6, 5, 1)
 
 
 def test_without_a_fraction_all_images_are_for_training():
-    x, y = make_arrays()
-    data = Dataset.from_arrays(x, y, val_fraction=0)
-    np.testing.assert_array_equal(data.train.images, x)
+    data = Dataset.from_arrays(X, Y, val_fraction=0)
+    np.testing.assert_array_equal(data.train.images, X)
     assert len(data.val) == 0
     assert data.val.images.shape == (0, 6, 5, 3)
 
 
 @pytest.mark.parametrize("dtype", [np.int64, np.float32, np.float64])
 def test_pixels_of_other_types_are_taken_if_they_are_0_to_255(dtype):
-    x, y = make_arrays()
-    data = Dataset.from_arrays(x.astype(dtype), y.astype(np.float32))
+    data = Dataset.from_arrays(X.astype(dtype), Y.astype(np.float32))
     assert data.train.images.dtype == np.uint8
-    assert data.fingerprint == Dataset.from_arrays(x, y).fingerprint
+    assert data.fingerprint == Dataset.from_arrays(X, Y).fingerprint
 
 
 def with_value(array, value):
@@ -81,7 +80,6 @@ def with_value(array, value):
     return array
 
 
-X, Y = make_arrays()
 BAD = {
     "unequal lengths": (X, Y[:-1], "60 images and y 59 labels"),
     "NaN": (with_value(X, np.nan), Y, "1 value that is NaN"),
@@ -106,9 +104,8 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_what_makes_no_data_set_is_explained(case):
-    x, y, words = BAD[case]
+@pytest.mark.parametrize(("x", "y", "words"), BAD.values(), ids=BAD)
+def test_what_makes_no_data_set_is_explained(x, y, words):
     with pytest.raises(UserError, match=words) as error:
         Dataset.from_arrays(x, y)
     assert str(error.value).endswith(".")
@@ -162,12 +159,6 @@ def test_importing_the_room_costs_no_framework():
     assert (done.stdout, done.stderr) == ("[]\n", "")
 
 
-def random_images(count, seed=0):
-    return np.random.default_rng(seed).integers(
-        0, 256, (count, 4, 4, 1), np.uint8
-    )
-
-
 def test_a_digest_sees_pixels_and_shape():
     image = np.arange(12, dtype=np.uint8).reshape(3, 4, 1)
     assert hash_image(image) == hash_image(image.copy())
@@ -181,32 +172,31 @@ def test_digests_are_the_same_on_every_machine():
     assert hash_image(image).hex() == "7a464883957c8ed337138542c8d3984f"
 
 
-@given(
-    st.lists(st.integers(3, 40), min_size=2, max_size=8),
-    st.floats(0, 0.7),
-    st.integers(1, 2),
-)
+def cut(labels, size, seed=0, **options):
+    """Divides images of which no two are equal."""
+    hashes = hash_images(random_images(len(labels), seed))
+    return stratified_split(hashes, labels, size, **options)
+
+
+COUNTS = st.lists(st.integers(3, 40), min_size=2, max_size=8)
+
+
+@given(COUNTS, st.floats(0, 0.7), st.integers(1, 2))
 def test_sizes_are_exact_where_images_are_distinct(counts, fraction, leave):
     labels = np.repeat(np.arange(len(counts)), counts)
     size = round(fraction * len(labels))
-    kept, held = stratified_split(
-        hash_images(random_images(len(labels))), labels, size, min_first=leave
-    )
+    kept, held = cut(labels, size, min_first=leave)
     # Each class gives one at least, and keeps `leave`.
     least, most = len(counts), len(labels) - leave * len(counts)
     assert len(held) == np.clip(size, least, most)
     assert sorted([*kept, *held]) == list(range(len(labels)))
 
 
-@given(
-    st.lists(st.integers(3, 40), min_size=2, max_size=8), st.floats(0.2, 0.7)
-)
+@given(COUNTS, st.floats(0.2, 0.7))
 def test_classes_are_cut_alike(counts, fraction):
     labels = np.repeat(np.arange(len(counts)), counts)
     size = round(fraction * len(labels))
-    _, held = stratified_split(
-        hash_images(random_images(len(labels))), labels, size
-    )
+    _, held = cut(labels, size)
     taken = np.bincount(labels[held], minlength=len(counts))
     # Largest remainders round each quota up or down, one further at the
     # bounds.
@@ -215,13 +205,13 @@ def test_classes_are_cut_alike(counts, fraction):
 
 def test_ten_classes_of_twenty_have_three_of_each_held_out():
     labels = np.repeat(np.arange(10), 20)
-    _, held = stratified_split(hash_images(random_images(200)), labels, 30)
+    _, held = cut(labels, 30)
     assert np.bincount(labels[held]).tolist() == [3] * 10
 
 
 def test_a_small_class_is_not_crowded_out_by_a_large_one():
     labels = np.array([0] * 95 + [1] * 5 + [2] * 5)
-    _, held = stratified_split(hash_images(random_images(105)), labels, 10)
+    _, held = cut(labels, 10)
     assert np.bincount(labels[held]).tolist() == [8, 1, 1]
 
 
@@ -230,50 +220,38 @@ def test_a_small_class_is_not_crowded_out_by_a_large_one():
 )
 def test_a_class_gives_only_what_leaves_enough(units, leave, held):
     labels = np.array([0] * 50 + [1] * units)
-    hashes = hash_images(random_images(len(labels)))
-    _, taken = stratified_split(hashes, labels, 25, min_first=leave)
+    _, taken = cut(labels, 25, min_first=leave)
     assert np.sum(labels[taken] == 1) == held
 
 
-def draw_images_with_twins(data, max_size=40):
-    kinds = data.draw(
-        st.lists(st.integers(0, 15), min_size=8, max_size=max_size)
-    )
+def draw_images_with_twins(data):
+    kinds = data.draw(st.lists(st.integers(0, 15), min_size=8, max_size=40))
     return random_images(16)[kinds], np.array(kinds)
+
+
+def draw_numbers(data, count, highest):
+    numbers = st.integers(0, highest)
+    return np.array(
+        data.draw(st.lists(numbers, min_size=count, max_size=count))
+    )
 
 
 @given(st.data(), st.floats(0, 0.9))
 def test_equal_images_never_cross_even_between_classes(data, fraction):
     images, kinds = draw_images_with_twins(data)
-    labels = np.array(
-        data.draw(
-            st.lists(
-                st.integers(0, 2), min_size=len(images), max_size=len(images)
-            )
-        )
-    )
-    kept, held = stratified_split(
-        hash_images(images), labels, round(fraction * len(images))
-    )
+    labels = draw_numbers(data, len(images), 2)
+    size = round(fraction * len(images))
+    kept, held = stratified_split(hash_images(images), labels, size)
     assert not set(kinds[kept]) & set(kinds[held])
 
 
 @given(st.data(), st.floats(0, 0.9))
 def test_groups_and_twins_stay_together_through_each_other(data, fraction):
     images, kinds = draw_images_with_twins(data)
-    groups = np.array(
-        data.draw(
-            st.lists(
-                st.integers(0, 9), min_size=len(images), max_size=len(images)
-            )
-        )
-    )
-    labels = np.zeros(len(images), int)
+    groups = draw_numbers(data, len(images), 9)
+    labels, size = np.zeros(len(images), int), round(fraction * len(images))
     kept, held = stratified_split(
-        hash_images(images),
-        labels,
-        round(fraction * len(images)),
-        groups=groups.tolist(),
+        hash_images(images), labels, size, groups=groups.tolist()
     )
     assert not set(kinds[kept]) & set(kinds[held])
     assert not set(groups[kept]) & set(groups[held])
@@ -351,8 +329,7 @@ def test_an_exact_size_is_found_among_unequal_units():
     groups = np.repeat(np.arange(5), [4, 3, 3, 2, 2])
     labels = np.zeros(len(groups), int)
     for seed in range(5):
-        hashes = hash_images(random_images(len(groups), seed))
-        _, held = stratified_split(hashes, labels, 7, groups=groups.tolist())
+        _, held = cut(labels, 7, seed, groups=groups.tolist())
         assert len(held) == 7
 
 
@@ -360,8 +337,7 @@ def test_an_exact_size_is_found_among_unequal_units():
 def test_no_class_is_taken_as_a_whole_where_it_has_large_units(size):
     groups = np.repeat(np.arange(3), [4, 3, 3])
     labels = np.zeros(len(groups), int)
-    hashes = hash_images(random_images(len(groups)))
-    kept, held = stratified_split(hashes, labels, size, groups=groups.tolist())
+    kept, held = cut(labels, size, groups=groups.tolist())
     assert len(set(groups[kept])) >= 1
     assert len(set(groups[held])) >= 1
 
@@ -378,9 +354,8 @@ def test_sums_are_those_of_all_choices(sizes):
 
 
 def test_sums_of_many_images_take_no_memory():
-    assert all(
-        isinstance(sums, range) for sums in _subset_sums([3, 7, *[1] * 9_999])
-    )
+    found = _subset_sums([3, 7, *[1] * 9_999])
+    assert all(isinstance(sums, range) for sums in found)
 
 
 def test_without_a_rule_there_are_no_groups():
@@ -392,19 +367,6 @@ def test_files_of_one_folder_are_a_group():
     keys = group_keys(names, "folder", class_depth=1)
     assert keys[0] == keys[1]
     assert len(set(keys)) == 3
-
-
-@pytest.mark.parametrize(
-    ("name", "class_depth", "reason"),
-    [
-        ("cat/1.png", 1, "directly in the folder of its class"),
-        ("Train/cat/1.png", 2, "directly in the folder of its class"),
-        ("1.png", 0, "in no folder"),
-    ],
-)
-def test_a_class_folder_itself_is_no_group(name, class_depth, reason):
-    with pytest.raises(UserError, match=f"{name} is {reason}"):
-        group_keys([name], "folder", class_depth)
 
 
 def test_a_class_may_be_called_train():
@@ -419,16 +381,17 @@ def test_the_first_group_of_a_match_is_the_key():
     assert group_keys(["a/p12_3.png"], r"p(\d+)_(\d)") == ["12"]
 
 
-def test_a_file_without_a_match_is_named():
-    with pytest.raises(UserError, match=r"does not match a/x\.png"):
-        group_keys(["a/p1.png", "a/x.png"], r"p\d+")
-
-
-def test_a_broken_expression_is_explained():
-    with pytest.raises(UserError, match="not a valid regular expression"):
-        group_keys(["a/x.png"], "[")
-
-
-def test_images_without_names_cannot_be_grouped():
-    with pytest.raises(UserError, match="these images have none"):
-        group_keys([], "folder")
+@pytest.mark.parametrize(
+    ("names", "rule", "depth", "words"),
+    [
+        (["cat/1.png"], "folder", 1, "cat/1.png is directly in the folder of"),
+        (["Train/cat/1.png"], "folder", 2, "1.png is directly in the folder"),
+        (["1.png"], "folder", 0, "1.png is in no folder"),
+        (["a/p1.png", "a/x.png"], r"p\d+", 0, r"does not match a/x\.png"),
+        (["a/x.png"], "[", 0, "not a valid regular expression"),
+        ([], "folder", 0, "these images have none"),
+    ],
+)
+def test_what_makes_no_groups_is_refused(names, rule, depth, words):
+    with pytest.raises(UserError, match=words):
+        group_keys(names, rule, depth)

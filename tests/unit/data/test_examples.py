@@ -43,9 +43,8 @@ class Pipeline:
 
 
 def images_of(data):
-    return np.concatenate(
-        [x for x, _, _ in open_examples(data, "data").batches]
-    )
+    batches = open_examples(data, "data").batches
+    return np.concatenate([x for x, _, _ in batches])
 
 
 def test_a_one_hot_label_as_long_as_the_image_is_high_is_one_label():
@@ -91,12 +90,6 @@ class HuggingFace:
         return {"image": images, "label": [0] * len(images)}
 
 
-def saved_pixels(folder, image, channels):
-    """Returns the pixels of the same image as a file."""
-    image.save(folder / "image.png")
-    return image_files.decode(folder / "image.png", channels)
-
-
 RAMP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
 
 
@@ -112,10 +105,9 @@ RAMP = np.arange(64, dtype=np.uint16).reshape(8, 8) * 1040
     ],
 )
 def test_images_of_hugging_face_are_read_like_files(tmp_path, image, channels):
-    found = images_of(HuggingFace([image]))
-    np.testing.assert_array_equal(
-        found[0], saved_pixels(tmp_path, image, channels)
-    )
+    image.save(tmp_path / "image.png")
+    expected = image_files.decode(tmp_path / "image.png", channels)
+    np.testing.assert_array_equal(images_of(HuggingFace([image]))[0], expected)
 
 
 def test_floats_between_0_and_1_are_no_pixels():

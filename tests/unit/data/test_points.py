@@ -18,26 +18,21 @@ def name(tmp_path):
 
     def write(content):
         path = tmp_path / "points.csv"
-        kind = path.write_bytes if isinstance(content, bytes) else None
-        (kind or path.write_text)(content)
+        is_text = isinstance(content, str)
+        path.write_bytes(content.encode() if is_text else content)
         return f"points:{path}"
 
     return write
 
 
-def everything(name):
-    """All points of a file with their classes, as (x1, x2, class)."""
-    data = load_dataset(name)
-    parts = (data.train, data.val, load_test_split(name))
-    return {
+def test_every_line_is_a_point(name):
+    path = name(GOOD)
+    data = load_dataset(path)
+    found = {
         (*point.tolist(), data.class_names[label])
-        for part in parts
+        for part in (data.train, data.val, load_test_split(path))
         for point, label in zip(part.images, part.labels, strict=True)
     }
-
-
-def test_every_line_is_a_point(name):
-    found = everything(name(GOOD))
     assert found == {(i, -i / 2, ("blue", "red")[i % 2]) for i in range(40)}
 
 
@@ -112,15 +107,12 @@ def test_points_cannot_be_resized(name):
         load_dataset(name(GOOD), image_size=8)
 
 
-def test_the_index_that_pandas_writes_is_no_coordinate(tmp_path):
+def test_the_index_that_pandas_writes_is_no_coordinate(name):
     lines = [f"{i},{i % 7}.5,{i % 3}.25,{'ab'[i % 2]}" for i in range(20)]
-    path = tmp_path / "p.csv"
-    path.write_text("\n".join([",x,y,label", *lines]))
-    data = load_dataset(f"points:{path}")
+    data = load_dataset(name("\n".join([",x,y,label", *lines])))
     assert data.input_shape == (2,)
     assert "numbers the rows" in data.notes[0]
-    shuffled = "\n".join(["Unnamed: 0,x,y,label", *lines[::-2], *lines[::2]])
-    path.write_text(shuffled)
-    assert load_dataset(f"points:{path}").input_shape == (2,)
-    path.write_text("\n".join(["t,x,y,label", *lines]))
-    assert load_dataset(f"points:{path}").input_shape == (3,)
+    shuffled = ["Unnamed: 0,x,y,label", *lines[::-2], *lines[::2]]
+    assert load_dataset(name("\n".join(shuffled))).input_shape == (2,)
+    named = name("\n".join(["t,x,y,label", *lines]))
+    assert load_dataset(named).input_shape == (3,)

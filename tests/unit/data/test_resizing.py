@@ -1,13 +1,16 @@
-"""What becomes of images of another aspect ratio: cropped, padded, squashed."""
+"""Resizing: cropped, padded or squashed, channel by channel."""
 
 import keras
 import numpy as np
 import pytest
 from PIL import Image
 
+from tests.unit.data.conftest import save
 from zoo.config import TrainConfig, parse_option
 from zoo.data import image_files, load_dataset
+from zoo.data.dataset import Split
 from zoo.data.image_files import resize_image
+from zoo.data.loading import resize_split
 from zoo.errors import UserError
 from zoo.resolve import resolve
 
@@ -51,20 +54,16 @@ def test_a_mode_is_that_of_the_layer_of_keras(mode):
 
 @pytest.mark.parametrize("mode", image_files.RESIZE_MODES)
 def test_the_same_aspect_ratio_is_resized_the_same_in_each_mode(mode):
-    image = Image.fromarray(WIDE)
-    found = np.asarray(resize_image(image, (2, 4), mode))
-    expected = np.asarray(resize_image(image, (2, 4), "squash"))
-    np.testing.assert_array_equal(found, expected)
+    found = resized(mode, (2, 4))
+    np.testing.assert_array_equal(found, resized("squash", (2, 4)))
 
 
 @pytest.fixture
 def pictures(tmp_path):
     for label in ("a", "b"):
-        folder = tmp_path / label
-        folder.mkdir()
         for index in range(6):
             pixels = np.roll(WIDE, index, axis=1) // (1 + (label == "b"))
-            Image.fromarray(pixels).save(folder / f"{index}.png")
+            save(tmp_path / label / f"{index}.png", pixels)
     return f"folder:{tmp_path}"
 
 
@@ -95,3 +94,28 @@ def test_a_mode_without_a_size_is_refused():
     config = TrainConfig(model="lr", resize="pad")
     with pytest.raises(UserError, match=r"--resize=pad has no effect"):
         resolve(config, load_dataset("digits"))
+
+
+def make_split(images):
+    return Split(images, np.zeros(len(images), np.int32))
+
+
+def test_images_of_the_right_size_are_not_touched():
+    split = make_split(np.zeros((2, 8, 8, 3), np.uint8))
+    assert resize_split(split, 8) is split
+    assert resize_split(split, None) is split
+
+
+def test_each_channel_is_resized_by_itself():
+    color = [0, 80, 160, 255]
+    images = np.full((2, 6, 8, 4), color, np.uint8)
+    found = resize_split(make_split(images), 12).images
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, np.full((2, 12, 12, 4), color))
+
+
+def test_shrinking_averages_what_it_leaves_out():
+    stripes = np.zeros((1, 32, 32, 1), np.uint8)
+    stripes[:, :, ::2] = 200
+    found = resize_split(make_split(stripes), 8).images
+    assert abs(found[:, :, 1:-1].astype(int) - 100).max() <= 10

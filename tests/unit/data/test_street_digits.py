@@ -53,17 +53,19 @@ def test_every_font_draws_ten_different_digits(font):
     assert all(image.max() > 200 for image in drawn)
 
 
-def test_ink_is_lighter_than_the_wall_or_darker():
+@pytest.fixture(scope="module")
+def colors():
     stream = random()
-    pairs = [street_digits.draw_colors(stream) for _ in range(500)]
-    lighter = np.mean([ink.mean() > wall.mean() for wall, ink in pairs])
+    return [street_digits.draw_colors(stream) for _ in range(500)]
+
+
+def test_ink_is_lighter_than_the_wall_or_darker(colors):
+    lighter = np.mean([ink.mean() > wall.mean() for wall, ink in colors])
     assert 0.6 < lighter < 0.8
 
 
-def test_contrast_is_from_faint_to_strong():
-    stream = random()
-    pairs = [street_digits.draw_colors(stream) for _ in range(500)]
-    contrast = np.array([abs((ink - wall).mean()) for wall, ink in pairs])
+def test_contrast_is_from_faint_to_strong(colors):
+    contrast = np.array([abs((ink - wall).mean()) for wall, ink in colors])
     assert contrast.min() < 30 and contrast.max() > 120
 
 
@@ -94,10 +96,8 @@ def test_some_numbers_have_neighbours_and_some_have_none():
         strip = street_digits.draw_number(np.random.RandomState(seed), 1)
         columns = np.flatnonzero(strip.any(axis=0))
         widths.append(columns[-1] - columns[0])
-    assert (
-        min(widths) < street_digits.GLYPH_HEIGHT
-        and max(widths) > 1.5 * street_digits.GLYPH_HEIGHT
-    )
+    assert min(widths) < street_digits.GLYPH_HEIGHT
+    assert max(widths) > 1.5 * street_digits.GLYPH_HEIGHT
 
 
 def test_brightness_tells_nothing_about_the_class(some):

@@ -3,17 +3,22 @@
 import numpy as np
 import pytest
 
+from tests.unit.data.conftest import sizes
 from zoo.data import load_dataset
 from zoo.data.datasets import find_dataset
 from zoo.data.toy_datasets import BUMPS, NOISE_STD, bumps
 from zoo.evaluation.test_set import load_test_split
 
 POINTS = ("moons", "circles", "spiral", "xor")
-POINT_FINGERPRINTS = {
+CURVES = ("sine", "step", "bumps")
+FINGERPRINTS = {
     "moons": "6e1d99eb50197c02",
     "circles": "7a2e2fb6b488d802",
     "spiral": "6c23eda37f513f8d",
     "xor": "ddb4002a4ebd4d21",
+    "sine": "cadca7ba964ad87a",
+    "step": "017ed466d2f199de",
+    "bumps": "f73628e9ae237705",
 }
 
 
@@ -25,15 +30,13 @@ def test_points_are_what_the_table_says(name):
     assert data.input_shape == source.input_shape == (2,)
     assert data.num_classes == source.num_classes == 2
     assert data.train.images.dtype == np.float32
-    assert data.task == "classification" and data.capabilities == {
-        "classes",
-        "plane",
-    }
+    assert data.task == "classification"
+    assert data.capabilities == {"classes", "plane"}
 
 
-@pytest.mark.parametrize("name", POINTS)
-def test_points_are_the_same_on_every_machine(name):
-    assert load_dataset(name).fingerprint.startswith(POINT_FINGERPRINTS[name])
+@pytest.mark.parametrize(("name", "fingerprint"), FINGERPRINTS.items())
+def test_examples_are_the_same_on_every_machine(name, fingerprint):
+    assert load_dataset(name).fingerprint.startswith(fingerprint)
 
 
 @pytest.mark.parametrize("name", POINTS)
@@ -46,12 +49,13 @@ def test_no_straight_line_separates_it(name):
 
 
 def test_what_does_separate_them_is_known():
-    for name in ("circles", "xor"):
+    rules = {
+        "circles": lambda x: np.hypot(*x.T) > 3,
+        "xor": lambda x: x.prod(axis=1) > 0,
+    }
+    for name, rule in rules.items():
         for part in (load_dataset(name).train, load_test_split(name)):
-            x = part.images
-            inside = np.hypot(*x.T) > 3
-            rule = inside if name == "circles" else x.prod(axis=1) > 0
-            np.testing.assert_array_equal(rule, part.labels)
+            np.testing.assert_array_equal(rule(part.images), part.labels)
 
 
 def test_a_nearest_neighbour_finds_its_way_along_the_spiral():
@@ -61,13 +65,6 @@ def test_a_nearest_neighbour_finds_its_way_along_the_spiral():
     )
     found = data.train.labels[distance.argmin(axis=1)]
     assert (found == data.val.labels).mean() > 0.97
-
-
-CURVE_FINGERPRINTS = {
-    "sine": "cadca7ba964ad87a",
-    "step": "017ed466d2f199de",
-    "bumps": "f73628e9ae237705",
-}
 
 
 def true(name, x):
@@ -90,7 +87,7 @@ def relu_bumps(x):
     return total
 
 
-@pytest.mark.parametrize("name", ["sine", "step", "bumps"])
+@pytest.mark.parametrize("name", CURVES)
 def test_curves_are_what_the_table_says(name):
     source, data = find_dataset(name)[0], load_dataset(name)
     assert len(data.train) + len(data.val) == source.num_train
@@ -101,12 +98,7 @@ def test_curves_are_what_the_table_says(name):
     assert data.capabilities == {"line"}
 
 
-@pytest.mark.parametrize("name", ["sine", "step", "bumps"])
-def test_curves_are_the_same_on_every_machine(name):
-    assert load_dataset(name).fingerprint.startswith(CURVE_FINGERPRINTS[name])
-
-
-@pytest.mark.parametrize("name", ["sine", "step", "bumps"])
+@pytest.mark.parametrize("name", CURVES)
 def test_it_is_the_curve_with_noise_of_the_stated_size(name):
     part = load_dataset(name).train
     noise = part.labels - true(name, part.images[:, 0])
@@ -121,9 +113,7 @@ def test_three_bumps_are_a_sum_of_twelve_relus():
 
 def test_digits_are_those_of_scikit_learn_and_always_cut_alike():
     data = load_dataset("digits")
-    assert (len(data.train), len(data.val), data.num_test_examples) == (
-        1_293, 144, 360,
-    )  # fmt: skip
+    assert sizes(data) == (1_293, 144, 360)
     assert data.input_shape == (8, 8, 1)
     assert data.num_classes == 10
     assert not data.hflip_safe

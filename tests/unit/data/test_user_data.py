@@ -27,15 +27,11 @@ def stored(tmp_path, train, val):
     """Returns the true and the stored class of each validation image."""
     name = user_data.store({"train": train, "val": val}, str(tmp_path))
     dataset = load_dataset(name, data_dir=str(tmp_path))
+    val = dataset.val
     return [
-        pair_of(dataset.val, i, dataset.class_names)
-        for i in range(len(dataset.val))
+        (NAMES[color // 50], dataset.class_names[label])
+        for color, label in zip(val.images[:, 2, 2, 0], val.labels, strict=True)
     ]
-
-
-def pair_of(split, index, class_names):
-    true = NAMES[split.images[index, 2, 2, 0] // 50]
-    return true, class_names[split.labels[index]]
 
 
 TRAIN = ["cat", "dog", "owl"] * 4
