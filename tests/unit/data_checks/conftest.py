@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageEnhance
 
+from tests.unit.data.conftest import save
 from zoo.data_checks import read_folder
 
 
@@ -57,11 +58,6 @@ def make(root, images, labels, names, counts):
     return Made(root, found, bad, copies, wrong, near)
 
 
-def save(path, pixels, **options):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.fromarray(pixels).save(path, **options)
-
-
 def textures(count, classes=3, seed=0):
     """Returns smooth random images `[N, 32, 32, 3]` and labels `[N]`.
 
@@ -100,12 +96,7 @@ def bomb():
 
     def chunk(kind, data):
         total = zlib.crc32(kind + data)
-        return (
-            struct.pack(">I", len(data))
-            + kind
-            + data
-            + struct.pack(">I", total)
-        )
+        return len(data).to_bytes(4) + kind + data + total.to_bytes(4)
 
     header = struct.pack(">IIBBBBB", 20_000, 20_000, 1, 0, 0, 0, 0)
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(b"\0"))

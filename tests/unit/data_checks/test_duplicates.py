@@ -10,7 +10,8 @@ from PIL import Image
 from scipy.fft import dct
 from scipy.stats import pearsonr
 
-from tests.unit.data_checks.conftest import save, textures
+from tests.unit.data.conftest import save
+from tests.unit.data_checks.conftest import make, textures
 from zoo.data import load_dataset, near_duplicates
 from zoo.data_checks import inspect, read_folder
 from zoo.data_checks.stats import thumbnail
@@ -19,8 +20,11 @@ from zoo.evaluation.test_set import load_test_split
 
 @pytest.fixture(scope="module")
 def findings(photographs):
-    looked = read_folder(str(photographs.root))
-    return {found.name: found for found in inspect(looked)}
+    return by_name(photographs.root)
+
+
+def by_name(root):
+    return {found.name: found for found in inspect(read_folder(str(root)))}
 
 
 def test_copies_of_one_class_are_found(findings, photographs):
@@ -38,12 +42,13 @@ def test_the_same_pixels_under_two_labels_are_found(findings, photographs):
     assert found.images == (" = ".join(photographs.mislabelled),)
 
 
+def near_pairs(findings):
+    lines = findings["near_duplicates"].images
+    return {frozenset(line.split(" (")[0].split(" ~ ")) for line in lines}
+
+
 def test_near_copies_are_found_and_nothing_else(findings, photographs):
-    told = {
-        frozenset(line.split(" (")[0].split(" ~ "))
-        for line in findings["near_duplicates"].images
-    }
-    assert told == {frozenset(pair) for pair in photographs.near}
+    assert near_pairs(findings) == set(map(frozenset, photographs.near))
     assert "conflicting_near_duplicates" not in findings
 
 
@@ -98,8 +103,7 @@ def test_validation_images_that_are_trained_on_are_found(tmp_path):
         part = "train" if i < 16 else "val"
         save(tmp_path / part / "ab"[labels[i]] / f"{i}.png", pixels)
     save(tmp_path / "val" / "a" / "leak.png", images[0])
-    looked = read_folder(str(tmp_path))
-    (found,) = (f for f in inspect(looked) if f.name == "train_val_leakage")
+    found = by_name(tmp_path)["train_val_leakage"]
     assert found.images == ("train/a/0.png = val/a/leak.png",)
     assert found.sentence.startswith("1 validation image is among")
 
@@ -172,9 +176,6 @@ def test_blocks_leave_no_pair_out(monkeypatch):
 
 @pytest.mark.data
 def test_photographs_of_cifar10_are_told_apart_and_their_copies_found(tmp_path):
-    from tests.unit.data_checks.conftest import make
-    from zoo.data import load_dataset
-
     data = load_dataset("cifar10").train
     keep = np.isin(data.labels, (3, 5, 6, 7))
     labels = np.searchsorted((3, 5, 6, 7), data.labels[keep])
@@ -185,11 +186,6 @@ def test_photographs_of_cifar10_are_told_apart_and_their_copies_found(tmp_path):
         ("cat", "dog", "frog", "horse"),
         (200, 120, 100, 40),
     )
-    looked = read_folder(str(tmp_path))
-    found = {f.name: f for f in inspect(looked)}
+    found = by_name(tmp_path)
     assert found["conflicting_labels"].images == (" = ".join(made.mislabelled),)
-    told = {
-        frozenset(line.split(" (")[0].split(" ~ "))
-        for line in found["near_duplicates"].images
-    }
-    assert told == {frozenset(pair) for pair in made.near}
+    assert near_pairs(found) == set(map(frozenset, made.near))

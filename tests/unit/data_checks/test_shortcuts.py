@@ -5,14 +5,14 @@ import pytest
 from PIL import Image
 from sklearn.metrics import balanced_accuracy_score
 
-from tests.unit.data_checks.conftest import save, textures
+from tests.unit.data.conftest import save
+from tests.unit.data_checks.conftest import textures
 from zoo.data_checks import inspect, read_folder
 from zoo.data_checks.checks import separability
 
 
 def shortcut_of(root):
-    looked = read_folder(str(root))
-    found = inspect(looked)
+    found = inspect(read_folder(str(root)))
     return [f.sentence for f in found if f.name == "spurious_features"]
 
 
