@@ -29,45 +29,31 @@ needs_package = pytest.mark.skipif(
 def torch(monkeypatch):
     """A stand-in for Torch: the names that its pickles refer to."""
     root, utils = types.ModuleType("torch"), types.ModuleType("torch._utils")
-
-    class FloatStorage:
-        pass
-
-    def _rebuild_tensor_v2(*args):
-        raise AssertionError("is never called")
-
-    FloatStorage.__module__, FloatStorage.__qualname__ = "torch", "FloatStorage"
-    _rebuild_tensor_v2.__module__ = "torch._utils"
-    _rebuild_tensor_v2.__qualname__ = "_rebuild_tensor_v2"
-    root.FloatStorage, utils._rebuild_tensor_v2 = (
-        FloatStorage,
-        _rebuild_tensor_v2,
+    root.FloatStorage = type("FloatStorage", (), {"__module__": "torch"})
+    utils._rebuild_tensor_v2 = type(
+        "_rebuild_tensor_v2", (), {"__module__": "torch._utils"}
     )
     monkeypatch.setitem(sys.modules, "torch", root)
     monkeypatch.setitem(sys.modules, "torch._utils", utils)
-    return utils
 
 
 class Tensor:
     """A tensor as Torch pickles it: a view of a storage."""
 
-    def __init__(self, torch, key, values, offset, size, stride):
-        self.storage = Storage(key, values)
-        self.reduced = (
-            torch._rebuild_tensor_v2,
-            (
-                *(self.storage, offset, size, stride, False),
-                collections.OrderedDict(),
-            ),
-        )
+    def __init__(self, values, offset, size, stride):
+        self.storage = Storage(values)
+        self.view = self.storage, offset, size, stride
 
     def __reduce__(self):
-        return self.reduced
+        rebuild = sys.modules["torch._utils"]._rebuild_tensor_v2
+        return rebuild, (*self.view, False, collections.OrderedDict())
 
 
 class Storage:
-    def __init__(self, key, values):
-        self.key, self.values = key, np.asarray(values, "<f4")
+    key = "7"
+
+    def __init__(self, values):
+        self.values = np.asarray(values, "<f4")
 
 
 class Pickler(pickle.Pickler):
@@ -91,20 +77,20 @@ def file_of(state, storages=()):
 
 
 def test_arrays_are_read_with_their_offsets_and_strides(torch):
-    tensor = Tensor(torch, "7", range(8), 1, (3, 2), (1, 3))
+    tensor = Tensor(range(8), 1, (3, 2), (1, 3))
     found = imagenet.read_state_dict(file_of({"w": tensor}, [tensor.storage]))
     expected = np.arange(1, 7, dtype=np.float32).reshape(2, 3).T
     np.testing.assert_array_equal(found["w"], expected)
 
 
 def test_a_tensor_outside_of_its_storage_is_refused(torch):
-    tensor = Tensor(torch, "7", range(8), 4, (3, 2), (1, 3))
+    tensor = Tensor(range(8), 4, (3, 2), (1, 3))
     with pytest.raises(ValueError, match="leaves its storage"):
         imagenet.read_state_dict(file_of({"w": tensor}, [tensor.storage]))
 
 
 def test_a_truncated_file_is_refused(torch):
-    tensor = Tensor(torch, "7", range(8), 0, (8,), (1,))
+    tensor = Tensor(range(8), 0, (8,), (1,))
     content = file_of({"w": tensor}, [tensor.storage])
     with pytest.raises(ValueError, match="truncated"):
         imagenet.read_state_dict(content[:-4])

@@ -16,11 +16,8 @@ from zoo.models import applications
 
 def classifier(tail):
     """Returns a stock model of 8x8 images that ends with some layers."""
-    first = [
-        keras.Input((8, 8, 1)),
-        keras.layers.Flatten(),
-        keras.layers.Dense(7, activation="relu", name="hidden"),
-    ]
+    hidden = keras.layers.Dense(7, activation="relu", name="hidden")
+    first = [keras.Input((8, 8, 1)), keras.layers.Flatten(), hidden]
     return keras.Sequential([*first, *tail])
 
 
@@ -168,13 +165,11 @@ def test_weights_of_a_file_are_used_and_said(tmp_path, digits):
 
 def test_a_file_that_holds_no_such_weights_is_named(tmp_path):
     path = str(tmp_path / "mine.weights.h5")
-    keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)]).save_weights(
-        path
-    )
+    other = keras.Sequential([keras.Input((2,)), keras.layers.Dense(2)])
+    other.save_weights(path)
+    spec = f"keras:mobilenet_v2:{path}"
     with pytest.raises(UserError, match="mine.weights.h5 do not fit"):
-        pretrained.from_applications(
-            f"keras:mobilenet_v2:{path}", (8, 8, 1), path
-        )
+        pretrained.from_applications(spec, (8, 8, 1), path)
 
 
 def test_a_file_of_weights_that_is_not_there_is_refused():
