@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 
 import pytest
 
@@ -15,7 +16,7 @@ RUNLESS = ("describe",)  # verbs that have nothing to do with runs
 
 @pytest.fixture(scope="session")
 def two_seeds(tmp_path_factory):
-    """A folder with two seeds of one config, `a` and `b`; copy it."""
+    """A folder with two seeds of one config, `a` and `b`; do not write."""
     runs_dir = tmp_path_factory.mktemp("seeds")
     for seed, name in enumerate("ab"):
         config = TrainConfig(
@@ -24,6 +25,33 @@ def two_seeds(tmp_path_factory):
         )  # fmt: skip
         train(config, console=TrainingConsole(quiet=True))
     return runs_dir
+
+
+@pytest.fixture
+def folder(two_seeds, tmp_path):
+    """A copy of the two runs, where `answer` looks for runs."""
+    return shutil.copytree(two_seeds, tmp_path / "runs")
+
+
+@pytest.fixture
+def copy(two_seeds, tmp_path):
+    """A copy of one of them, named `done`, where `answer` looks for runs."""
+    copy = shutil.copytree(two_seeds / "a", tmp_path / "runs" / "done")
+    (copy / "report.html").touch()
+    return copy
+
+
+@pytest.fixture
+def typed(folder, capfd):
+    """Returns a function: types a command about the runs in `folder`."""
+
+    def type_(*argv):
+        assert main([*argv, f"--runs_dir={folder}"]) == 0
+        captured = capfd.readouterr()
+        assert captured.err == ""
+        return captured.out
+
+    return type_
 
 
 @pytest.fixture

@@ -5,49 +5,35 @@ import os
 import re
 import shlex
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from zoo import pretrained
 from zoo.cli.main import main
 from zoo.config import TrainConfig
+from zoo.runs import Run, RunWriter
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
 
-@pytest.fixture(scope="module")
-def finished(tmp_path_factory):
-    """The folder of a run that trained to its end."""
-    runs_dir = tmp_path_factory.mktemp("runs")
-    config = TrainConfig(
-        model="lr", steps=8, batch_size=128, runs_dir=str(runs_dir)
-    )
-    return train(config, console=TrainingConsole(quiet=True)).path
-
-
-@pytest.fixture
-def copy(finished, tmp_path):
-    """A copy of the finished run, named `done`, in `tmp_path`/runs."""
-    copy = shutil.copytree(finished, tmp_path / "runs" / "done")
-    (copy / "report.html").touch()
-    return copy
-
-
 @pytest.fixture
 def killed(copy):
-    """The same run, as if killed before it could write its result."""
+    """A run as if killed before it could write its result."""
     (copy / "metrics.json").unlink()
     (copy / "model.keras").unlink()
     return copy
 
 
-def test_a_finished_run_is_not_resumed(answer, copy):
+def test_a_finished_run_is_not_resumed_but_repeated_by_what_is_printed(
+    answer, copy
+):
     sentence = answer("resume", "done")
     assert "finished (completed)" in sentence
-    assert f"--like={copy.name} --runs_dir={copy.parent}" in sentence
+    command = re.search("zoo (.*)`", sentence).group(1)
+    assert main([*shlex.split(command), "--run_name=again"]) == 0
+    assert (copy.parent / "again" / "model.keras").exists()
 
 
 def test_a_name_that_is_taken_is_refused(answer, copy):
@@ -66,25 +52,14 @@ def test_a_name_inside_another_run_is_refused(answer, copy):
     assert "--run_name=done/config.json/x" in sentence
 
 
-HOLD = """
-import sys
-from pathlib import Path
-from zoo.runs import Run, RunWriter
-with RunWriter(Run(Path(sys.argv[1]), "done")).lock():
-    print("held", flush=True)
-    sys.stdin.read()
-"""
+def test_a_single_run_is_not_resumed_on_a_cluster(answer, copy):
+    sentence = answer("resume", "done", "--cluster=auto")
+    assert "--cluster=auto has no effect on a single run" in sentence
 
 
-def test_a_run_at_work_in_another_process_is_not_resumed(answer, killed):
-    with subprocess.Popen(
-        [sys.executable, "-c", HOLD, str(killed)],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-    ) as holder:
-        assert holder.stdout.readline() == b"held\n"
+def test_a_run_at_work_elsewhere_is_not_resumed(answer, killed):
+    with RunWriter(Run(killed, "done")).lock():
         assert "running in another process" in answer("resume", "done")
-        holder.stdin.close()
 
 
 def _truncate(path):
@@ -113,22 +88,32 @@ def test_a_damaged_run_is_not_resumed(answer, killed, name, damage):
     assert "corrupt" in sentence
 
 
-def test_a_run_of_another_format_is_not_read(answer, killed):
+@pytest.mark.parametrize(
+    "line", ["resume done", "report done", "export done", "predict done x.png"]
+)
+def test_a_run_of_another_format_is_not_read(answer, killed, line):
     text = (killed / "resolved.json").read_text()
     newer = text.replace('"format": 1', '"format": 2')
     (killed / "SHA256SUMS").unlink()
     (killed / "resolved.json").write_text(newer)
-    assert "format 2" in answer("resume", "done")
+    assert "format 2" in answer(*line.split())
 
 
-def test_a_folder_that_is_no_run_is_not_resumed(answer, copy):
+@pytest.mark.parametrize("verb", ["resume", "report"])
+def test_a_folder_that_is_no_run_is_named(answer, copy, verb):
     (copy / "config.json").unlink()
-    assert "no config.json" in answer("resume", str(copy))
+    assert "no config.json" in answer(verb, str(copy))
 
 
-def test_a_run_that_is_not_finished_is_not_scored(answer, killed):
-    sentence = answer("evaluate", "done")
-    assert "no model.keras" in sentence and "killed" in sentence
+@pytest.mark.parametrize(
+    "line", ["evaluate done", "export done", "predict done {here}/x.png"]
+)
+def test_a_run_that_is_not_finished_has_no_model(
+    answer, killed, tmp_path, line
+):
+    Image.new("L", (8, 8)).save(tmp_path / "x.png")
+    sentence = answer(*line.format(here=tmp_path).split())
+    assert "no model.keras" in sentence and "zoo resume" in sentence
 
 
 def test_a_trial_whose_model_was_not_kept_is_told_how_to_come_back(
@@ -139,21 +124,13 @@ def test_a_trial_whose_model_was_not_kept_is_told_how_to_come_back(
     assert f"--flagfile={copy}/flags.txt` trains it again" in sentence
 
 
-def test_a_model_file_that_is_damaged_is_named(answer, copy):
-    _truncate(copy / "model.keras")
-    assert "model.keras" in answer("evaluate", "done")
-
-
 def test_a_run_without_validation_images_is_not_scored_on_them(
     answer, tmp_path
 ):
     config = TrainConfig(
-        model="lr",
-        steps=1,
-        val_fraction=0,
+        model="lr", steps=1, val_fraction=0, run_name="done",
         runs_dir=str(tmp_path / "runs"),
-        run_name="done",
-    )
+    )  # fmt: skip
     train(config, console=TrainingConsole(quiet=True))
     assert "--split=train or --split=test" in answer("evaluate", "done")
 
@@ -175,19 +152,6 @@ def test_a_damaged_ledger_is_named_and_nothing_is_shown(answer, copy):
     ledger.write_text("no look\n")
     sentence = answer("evaluate", "done", "--split=test")
     assert f"{ledger} is corrupt: line 1" in sentence
-
-
-def test_a_prefix_of_several_runs_is_refused(answer, copy):
-    shutil.copytree(copy, copy.with_name("donkey"))
-    assert "matches 2 runs" in answer("resume", "don")
-
-
-def test_the_answer_of_a_resume_elsewhere_can_be_typed_as_it_stands(
-    answer, copy
-):
-    command = re.search("zoo (.*)`", answer("resume", "done")).group(1)
-    assert main([*shlex.split(command), "--run_name=again"]) == 0
-    assert (copy.parent / "again" / "model.keras").exists()
 
 
 def test_a_diverged_run_is_not_told_to_resume(answer, killed):

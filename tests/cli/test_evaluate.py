@@ -7,24 +7,9 @@ import shutil
 import numpy as np
 import pytest
 
-from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
-
-
-@pytest.fixture
-def typed(two_seeds, tmp_path, capfd):
-    """Returns a function: types a command about copies of the runs."""
-    folder = shutil.copytree(two_seeds, tmp_path / "runs")
-
-    def type_(*argv):
-        assert main([*argv, f"--runs_dir={folder}"]) == 0
-        captured = capfd.readouterr()
-        assert captured.err == ""
-        return captured.out
-
-    return type_
 
 
 def test_the_first_line_counts_the_examples(typed):
@@ -45,13 +30,13 @@ def test_json_has_the_keys_that_programs_read(typed):
     assert sum(map(sum, found["confusion"])) == found["examples"] == 144
 
 
-def test_the_output_counts_the_evaluations_on_the_test_set(typed, tmp_path):
+def test_the_output_counts_the_evaluations_on_the_test_set(typed, folder):
     texts = [typed("evaluate", "a", "--split=test") for _ in range(3)]
     assert "1st evaluation on this test set\n" in texts[0]
     assert "unbiased" not in texts[0]
     assert "3rd evaluation on this test set; no longer" in texts[2]
     assert "for 3 evaluations (Bonferroni)" in texts[2]
-    log = tmp_path / "runs" / "test_evaluations.jsonl"
+    log = folder / "test_evaluations.jsonl"
     assert len(log.read_text().splitlines()) == 3
 
 
@@ -86,13 +71,8 @@ def test_compare_shows_all_settings_where_it_is_asked_to(typed):
 
 
 @pytest.mark.parametrize("words", [["last"], []])
-def test_test_images_are_read_for_whole_names_alone(
-    two_seeds, tmp_path, capfd, words
-):
-    folder = shutil.copytree(two_seeds, tmp_path / "runs")
-    argv = ["evaluate", *words, "--split=test", f"--runs_dir={folder}"]
-    assert main(argv) == 2
-    assert capfd.readouterr().err.count("\n") == 1
+def test_test_images_are_read_for_whole_names_alone(answer, folder, words):
+    answer("evaluate", *words, "--split=test")
     assert not (folder / "test_evaluations.jsonl").exists()
 
 
@@ -102,7 +82,7 @@ def test_without_a_name_the_last_run_is_scored(typed):
 
 @pytest.fixture(scope="module")
 def without_test(tmp_path_factory):
-    """A folder with a run on so few images that no part is cut off them."""
+    """A folder with a run on too few images to cut parts off, and a copy."""
     home = tmp_path_factory.mktemp("few")
     images = np.random.default_rng(0).integers(0, 256, (3, 6, 6), np.uint8)
     np.savez(home / "few.npz", x=images, y=np.arange(3))
@@ -111,24 +91,26 @@ def without_test(tmp_path_factory):
         summaries=("none",), run_name="few", runs_dir=str(home / "runs"),
     )  # fmt: skip
     train(config, console=TrainingConsole(quiet=True))
+    shutil.copytree(home / "runs" / "few", home / "runs" / "again")
     return home / "runs"
 
 
 @pytest.mark.parametrize(
-    "argv",
+    ("line", "words"),
     [
-        ["evaluate", "few", "--split=test"],
-        ["evaluate", "few"],
-        ["misclassified", "few"],
-        ["compare", "few", "few"],
-        ["sweep", "--model=lr", "--open_test"],
+        ("evaluate few --split=test", "too small to have a held-out test set"),
+        ("evaluate few", "no validation images"),
+        ("misclassified few", "no validation images"),
+        ("compare few again", "no validation images"),
+        (
+            "sweep --model=lr --open_test --dataset=npz:{few}",
+            "needs validation examples",
+        ),
     ],
 )
-def test_a_part_without_images_is_one_sentence(without_test, capfd, argv):
-    more = [f"--runs_dir={without_test}"]
-    if argv[0] == "sweep":
-        more.append(f"--dataset=npz:{without_test.parent}/few.npz")
-    assert main([*argv, *more]) == 2
-    err = capfd.readouterr().err
-    assert err.startswith("zoo: ") and err.count("\n") == 1
+def test_a_part_without_images_is_one_sentence(
+    answer, without_test, line, words
+):
+    line = line.format(few=without_test.parent / "few.npz")
+    assert words in answer(*line.split(), f"--runs_dir={without_test}")
     assert not (without_test / "test_evaluations.jsonl").exists()

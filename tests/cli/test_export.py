@@ -1,18 +1,11 @@
 """`zoo export`, as it is typed and as it answers."""
 
-import shutil
 from types import SimpleNamespace
 
 import pytest
 
 from zoo.cli.main import main
 from zoo.serving import formats
-
-
-@pytest.fixture
-def copy(two_seeds, tmp_path):
-    """A copy of the run, named `done`, in `tmp_path`/runs."""
-    return shutil.copytree(two_seeds / "a", tmp_path / "runs" / "done")
 
 
 def test_it_prints_what_was_written_and_how_it_was_checked(copy, capfd):
@@ -69,22 +62,3 @@ def test_a_package_that_is_missing_is_named_with_its_command(
     sentence = answer("export", "done", "--format=onnx")
     assert "tf2onnx, onnx and onnxruntime, which are not inst" in sentence
     assert "`pip install tf2onnx onnx onnxruntime`" in sentence
-
-
-def test_a_run_that_is_not_finished_is_not_exported(answer, copy):
-    (copy / "model.keras").unlink()
-    (copy / "metrics.json").unlink()
-    assert "no model.keras" in answer("export", "done")
-
-
-def test_a_run_of_another_format_is_not_exported(answer, copy):
-    text = (copy / "resolved.json").read_text()
-    newer = text.replace('"format": 1', '"format": 2')
-    (copy / "SHA256SUMS").unlink()
-    (copy / "resolved.json").write_text(newer)
-    assert "format 2" in answer("export", "done")
-
-
-def test_a_model_file_that_is_damaged_is_named(answer, copy):
-    (copy / "model.keras").write_text("garbage")
-    assert "model.keras is not as" in answer("export", "done")

@@ -20,38 +20,21 @@ from zoo.training.train import train
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory):
+def trained(two_seeds, tmp_path_factory):
     """A folder with the runs `a` and `b`, two seeds, and `wave`, of numbers."""
     runs_dir = tmp_path_factory.mktemp("runs")
-    for name, options in {
-        "a": {"model": "lr", "steps": 30},
-        "b": {"model": "lr", "steps": 30, "seed": 1},
-        "wave": {"model": "mlp", "dataset": "sine", "steps": 2},
-    }.items():
-        config = TrainConfig(
-            **options, summaries=("none",), run_name=name,
-            runs_dir=str(runs_dir),
-        )  # fmt: skip
-        train(config, console=TrainingConsole(quiet=True))
+    shutil.copytree(two_seeds, runs_dir, dirs_exist_ok=True)
+    config = TrainConfig(
+        model="mlp", dataset="sine", steps=2, summaries=("none",),
+        run_name="wave", runs_dir=str(runs_dir),
+    )  # fmt: skip
+    train(config, console=TrainingConsole(quiet=True))
     return runs_dir
 
 
 @pytest.fixture
 def folder(trained, tmp_path):
     return shutil.copytree(trained, tmp_path / "runs")
-
-
-@pytest.fixture
-def typed(folder, capfd):
-    """Returns a function: types a command about copies of the runs."""
-
-    def type_(*argv):
-        assert main([*argv, f"--runs_dir={folder}"]) == 0
-        captured = capfd.readouterr()
-        assert captured.err == ""
-        return captured.out
-
-    return type_
 
 
 @pytest.fixture
@@ -148,16 +131,9 @@ def test_seeds_on_a_new_set_count_once_and_share_a_table(typed, new):
     assert "\n1st evaluation on this test set\n" in text
     (head,) = [x for x in text.splitlines() if x.startswith("#  run")]
     assert head.split()[2:6] == ["original", "95%", "CI", "new"]
-    assert sorted(line.split()[1] for line in table_after(text, head)) == [
-        "a",
-        "b",
-    ]
+    rows = text.partition(head)[2].partition("\n\n")[0].split("\n")[1:]
+    assert sorted(row.split()[1] for row in rows) == ["a", "b"]
     assert "needs at least 3 runs" in text
-
-
-def table_after(text, head):
-    """Returns the rows below the head of a table."""
-    return text.partition(head)[2].partition("\n\n")[0].split("\n")[1:]
 
 
 def test_new_against_original_accuracy_is_drawn(typed, tmp_path):
@@ -189,10 +165,8 @@ def test_training_images_among_the_new_ones_are_counted(typed, tmp_path):
     y = np.concatenate([data.train.labels[:50], data.val.labels])
     np.savez(tmp_path / "mixed.npz", x=x, y=y)
     name = f"--dataset=npz:{tmp_path / 'mixed.npz'}"
-    assert (
-        json.loads(typed("evaluate", "a", name, "--json"))["seen_in_training"]
-        == 50
-    )
+    found = json.loads(typed("evaluate", "a", name, "--json"))
+    assert found["seen_in_training"] == 50
     assert "50 of the 194 are training images" in typed("evaluate", "a", name)
 
 
@@ -287,30 +261,20 @@ def test_what_does_not_suit_is_refused_in_a_sentence(refused, argv, words):
 
 
 @pytest.mark.parametrize(
-    ("names", "words"),
+    ("shape", "names", "words"),
     [
-        (
-            ["0", "1", "two"],
-            ["'two'", "a does not have", "its classes are 0, 1"],
-        ),
-        (["1", "0", "22"], ["'22'", "did you mean 2?"]),
-        (None, ["3 classes without names", "a has 10", "class_names"]),
+        ((8, 8), ["1", "0", "22"], ["'22'", "did you mean 2?"]),
+        ((8, 8), None, ["3 classes without names", "a has 10", "class_names"]),
+        ((8, 8, 4), ["0", "1", "2"], ["4 channels", "those of training 1"]),
     ],
 )
-def test_classes_that_the_run_does_not_know_are_named(
-    refused, tmp_path, names, words
+def test_arrays_of_other_classes_or_channels_are_refused(
+    refused, tmp_path, shape, names, words
 ):
-    arrays = {"x": np.zeros((9, 8, 8), np.uint8), "y": np.arange(9) % 3}
+    arrays = {"x": np.zeros((9, *shape), np.uint8), "y": np.arange(9) % 3}
     if names:
         arrays["class_names"] = np.array(names)
     np.savez(tmp_path / "odd.npz", **arrays)
     sentence = refused("a", f"--dataset=npz:{tmp_path / 'odd.npz'}")
     for word in words:
         assert word in sentence
-
-
-def test_images_of_other_channels_are_refused(refused, tmp_path):
-    x, y = np.zeros((20, 8, 8, 4), np.uint8), np.arange(20) % 10
-    np.savez(tmp_path / "four.npz", x=x, y=y)
-    sentence = refused("a", f"--dataset=npz:{tmp_path / 'four.npz'}")
-    assert "4 channels" in sentence and "those of training 1" in sentence

@@ -1,7 +1,6 @@
 """`zoo report`, as it is typed, and the page that each run leaves behind."""
 
 import re
-import shutil
 
 import pytest
 
@@ -10,12 +9,6 @@ from zoo.reporting import render
 from zoo.run_store import RunStore
 
 QUICK = ["--model=lr", "--steps=6", "--batch_size=256", "--summaries=none"]
-
-
-@pytest.fixture
-def folder(two_seeds, tmp_path):
-    """A copy of it where `answer` looks for runs."""
-    return shutil.copytree(two_seeds, tmp_path / "runs")
 
 
 def test_a_page_is_written_into_the_run_and_renewed(folder, capfd):
@@ -57,28 +50,9 @@ def test_out_writes_elsewhere_and_replaces_only_if_told(answer, folder):
     ],
 )
 def test_mistakes_are_answered_in_a_sentence(answer, folder, words, said):
-    before = sorted(p for p in folder.rglob("*"))
+    before = {p for p in folder.rglob("*") if p.name != "lock"}
     assert said in answer(*words)
-    after = sorted(p for p in folder.rglob("*") if p.name != "lock")
-    assert after == [p for p in before if p.name != "lock"]
-
-
-def test_a_folder_that_is_no_run_is_named(answer, folder):
-    (folder / "a" / "config.json").unlink()
-    assert "no config.json" in answer("report", str(folder / "a"))
-
-
-def test_a_run_of_another_format_is_not_read(answer, folder):
-    path = folder / "a" / "resolved.json"
-    newer = path.read_text().replace('"format": 1', '"format": 2')
-    path.with_name("SHA256SUMS").unlink()
-    path.write_text(newer)
-    assert "format 2" in answer("report", "a")
-
-
-def test_a_damaged_history_is_named(answer, folder):
-    (folder / "a" / "history.csv").write_bytes(b"\xff")
-    assert "history.csv is not as" in answer("report", "a")
+    assert {p for p in folder.rglob("*") if p.name != "lock"} == before
 
 
 def test_a_run_that_is_not_finished_has_a_page(folder):
@@ -92,34 +66,34 @@ def test_a_run_that_is_not_finished_has_a_page(folder):
 
 
 @pytest.fixture
-def typed(tmp_path, capfd):
+def train(tmp_path, capfd):
     """Returns a function: trains a run named `a`; gives code, page and out."""
 
-    def type_(*flags):
+    def run(*flags):
         where = [f"--runs_dir={tmp_path}", "--run_name=a"]
         code = main(["train", *QUICK, *flags, *where])
         path = tmp_path / "a" / "report.html"
         page = path.read_text() if path.exists() else None
         return code, page, capfd.readouterr()
 
-    return type_
+    return run
 
 
 @pytest.mark.report
-def test_a_run_leaves_its_page_and_says_where(typed, tmp_path):
-    code, page, said = typed()
+def test_a_run_leaves_its_page_and_says_where(train, tmp_path):
+    code, page, said = train()
     assert code == 0
     assert re.search(rf"report +{tmp_path}/a/report.html", said.out)
     assert "Validation accuracy</p>" in page and "completed" in page
 
 
 @pytest.mark.report
-def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
+def test_a_page_that_fails_does_not_fail_the_run(train, tmp_path, monkeypatch):
     def fail(*words):
         raise ZeroDivisionError("as a bug would")
 
     monkeypatch.setattr(render, "render", fail)
-    code, page, said = typed()
+    code, page, said = train()
     assert (code, page, said.err) == (0, None, "")
     assert re.search("report +could not be written; see log.txt", said.out)
     log = (tmp_path / "a" / "log.txt").read_text()
@@ -128,8 +102,8 @@ def test_a_page_that_fails_does_not_fail_the_run(typed, tmp_path, monkeypatch):
 
 
 @pytest.mark.report
-def test_a_run_that_diverges_leaves_a_page_that_says_so(typed):
-    code, page, said = typed(
+def test_a_run_that_diverges_leaves_a_page_that_says_so(train):
+    code, page, said = train(
         "--model=mlp", "--model_arg=hidden=8", "--learning_rate=1e30"
     )
     assert code == 3
