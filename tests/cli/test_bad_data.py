@@ -11,33 +11,29 @@ import numpy as np
 import pytest
 from PIL import Image
 
-# Each maker returns what follows
-# `--dataset=` and words of the answer.
 
-
-def _picture(path, value=0):
-    path.parent.mkdir(parents=True, exist_ok=True)
-    Image.new("L", (8, 8), value).save(path)
-    return path
-
-
-def _two_classes(root):
+@pytest.fixture
+def pictures(tmp_path):
+    """A folder of eight pictures of each of two classes."""
     for index in range(8):
-        _picture(root / "cat" / f"{index}.png", index)
-        _picture(root / "dog" / f"{index}.png", 100 + index)
-    return root
+        for label, value in (("cat", index), ("dog", 100 + index)):
+            path = tmp_path / "pictures" / label / f"{index}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.new("L", (8, 8), value).save(path)
+    return tmp_path / "pictures"
 
 
-def folder_with_a_broken_image(root):
-    path = _two_classes(root) / "dog" / "broken.png"
+def test_an_image_that_cannot_be_read_is_named(answer, pictures):
+    path = pictures / "dog" / "broken.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\nnot at all")
-    return f"folder:{root}", f"{path} cannot be read as an image"
+    sentence = answer("train", "--model=lr", f"--dataset=folder:{pictures}")
+    assert f"{path} cannot be read as an image" in sentence
 
 
-def folder_with_two_sizes(root):
-    _two_classes(root)
-    Image.new("L", (9, 8)).save(root / "dog" / "wide.png")
-    return f"folder:{root}", "--image_size=32"
+def test_images_of_two_sizes_need_one(answer, pictures):
+    Image.new("L", (9, 8)).save(pictures / "dog" / "wide.png")
+    sentence = answer("train", "--model=lr", f"--dataset=folder:{pictures}")
+    assert "--image_size=32" in sentence
 
 
 def test_a_missing_path_is_told_before_keras_is_imported(tmp_path):
@@ -70,47 +66,19 @@ def test_a_missing_path_is_told_before_keras_is_imported(tmp_path):
 
 X = np.arange(20 * 16, dtype=np.uint8).reshape(20, 4, 4)
 Y = np.arange(20) % 2
+ARRAYS = {
+    "without labels": ({"x": X}, "has no y"),
+    "a label without images": ({"x": X, "y": Y * 7}, "none of class 1"),
+    "scaled pixels": ({"x": X / 255.0, "y": Y}, "multiply by 255"),
+}
 
 
-def _npz(root, **arrays):
-    np.savez(root / "data.npz", **arrays)
-    return f"npz:{root}/data.npz"
-
-
-def missing_npz(root):
-    return f"npz:{root}/none.npz", "is not a file"
-
-
-def npz_without_labels(root):
-    return _npz(root, x=X), "has no y"
-
-
-def npz_with_a_label_without_images(root):
-    return _npz(root, x=X, y=Y * 7), "none of class 1"
-
-
-def npz_with_scaled_pixels(root):
-    return _npz(root, x=X / 255.0, y=Y), "multiply by 255"
-
-
-@pytest.mark.parametrize(
-    "make",
-    [
-        folder_with_a_broken_image,
-        folder_with_two_sizes,
-        missing_npz,
-        npz_without_labels,
-        npz_with_a_label_without_images,
-        npz_with_scaled_pixels,
-    ],
-)
-def test_data_that_is_none_is_explained(answer, tmp_path, make):
-    root = tmp_path / "data"
-    root.mkdir()
-    dataset, *words = make(root)
-    sentence = answer("train", "--model=lr", f"--dataset={dataset}")
-    for word in words:
-        assert word in sentence
+@pytest.mark.parametrize("case", ARRAYS)
+def test_arrays_that_are_no_dataset_are_explained(answer, tmp_path, case):
+    arrays, words = ARRAYS[case]
+    np.savez(tmp_path / "data.npz", **arrays)
+    dataset = f"--dataset=npz:{tmp_path}/data.npz"
+    assert words in answer("train", "--model=lr", dataset)
 
 
 @pytest.mark.parametrize("name", ["mnist", "cifar10", "svhn"])

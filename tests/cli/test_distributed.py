@@ -18,23 +18,29 @@ def read(line):
 
 
 ALL = "--coordinator=10.0.0.1:7000 --num_processes=2 --process_id=1"
+FIRST = ALL.replace("id=1", "id=0")
+
+
+@pytest.fixture
+def jax(monkeypatch):
+    """Selects JAX, which need not be installed."""
+    monkeypatch.setenv("KERAS_BACKEND", "jax")
 
 
 def test_a_run_without_the_flags_is_a_single_process():
     assert read("") is None
 
 
-def test_flags_say_how_a_process_joins(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    info = read(ALL)
-    assert info.coordinator == "10.0.0.1:7000"
-    assert (info.num_processes, info.process_id) == (2, 1)
-
-
-def test_auto_leaves_all_to_jax(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    info = read("--coordinator=auto")
-    assert (info.coordinator, info.num_processes) == (None, None)
+@pytest.mark.parametrize(
+    ("line", "joined"),
+    [
+        (ALL, ("10.0.0.1:7000", 2, 1)),
+        ("--coordinator=auto", (None, None, None)),  # left to JAX
+    ],
+)
+def test_flags_say_how_a_process_joins(jax, line, joined):
+    info = read(line)
+    assert (info.coordinator, info.num_processes, info.process_id) == joined
 
 
 def test_tensorflow_is_refused_in_a_sentence_that_names_jax(monkeypatch):
@@ -57,8 +63,7 @@ def test_tensorflow_is_refused_in_a_sentence_that_names_jax(monkeypatch):
         (ALL.replace("id=1", "id=2"), "--process_id=2 is out of range; give"),
     ],
 )
-def test_an_invalid_flag_is_one_sentence(monkeypatch, line, text):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+def test_an_invalid_flag_is_one_sentence(jax, line, text):
     with pytest.raises(UserError, match=text):
         read(line)
 
@@ -115,21 +120,13 @@ def test_what_another_process_announced_keeps_its_exit_code(message):
     ("file", "what"),
     [("group.json", "a group of runs"), ("sweep.json", "a sweep")],
 )
-def test_several_hosts_resume_a_single_run_alone(
-    file, what, monkeypatch, tmp_path
-):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
+def test_several_hosts_resume_a_single_run_alone(jax, file, what, tmp_path):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / file).write_text("{}")
-    line = ["mine", f"--runs_dir={tmp_path}", *ALL.split()]
-    line[-1] = "--process_id=0"
     with pytest.raises(UserError, match=f"has no effect on {what};"):
-        resume.run(line)
+        resume.run(["mine", f"--runs_dir={tmp_path}", *FIRST.split()])
 
 
-def test_a_run_that_is_not_there_is_not_waited_for(monkeypatch, tmp_path):
-    monkeypatch.setenv("KERAS_BACKEND", "jax")
-    line = ["mine", f"--runs_dir={tmp_path}", *ALL.split()]
-    line[-1] = "--process_id=0"
+def test_a_run_that_is_not_there_is_not_waited_for(jax, tmp_path):
     with pytest.raises(UserError, match="mine"):
-        resume.run(line)
+        resume.run(["mine", f"--runs_dir={tmp_path}", *FIRST.split()])

@@ -20,10 +20,6 @@ def packages(changed):
     return doctor.check_packages(REQUIRED, installed.get, "fix it")
 
 
-def test_packages_that_are_new_enough_are_well():
-    assert packages({}) == Finding("3 required packages are installed")
-
-
 @pytest.mark.parametrize(
     ("name", "version", "said"),
     [
@@ -95,49 +91,28 @@ def test_an_installed_backend_is_no_error(monkeypatch):
     assert doctor.check_backend_choice({}) is None
 
 
-@pytest.fixture
-def clone(tmp_path):
-    """A folder with the lock from which .venv is made."""
-    (tmp_path / "requirements.lock").write_text("six==1.17.0\n")
-    return tmp_path
-
-
-def stamp(clone, seconds_after_lock):
-    """Leaves what `make setup` leaves."""
-    path = clone / doctor.STAMP
-    path.parent.mkdir()
-    path.touch()
-    time = (clone / "requirements.lock").stat().st_mtime + seconds_after_lock
-    os.utime(path, (time, time))
-
-
-def test_a_clone_without_an_environment_is_to_be_set_up(clone):
-    found = doctor.check_venv(clone, False)
-    assert found == Finding("there is no .venv", "make setup", True)
-
-
-def test_no_environment_is_needed_where_the_packages_are_installed(clone):
-    assert not doctor.check_venv(clone, True).is_error
-
-
-def test_an_environment_newer_than_the_lock_is_fine(clone):
-    stamp(clone, 1)
-    assert not doctor.check_venv(clone, True).is_error
-
-
-def test_an_environment_older_than_the_lock_is_an_error(clone):
-    stamp(clone, -1)
-    assert doctor.check_venv(clone, True).remedy == "make setup"
-
-
-def test_an_environment_without_packages_is_incomplete(clone):
-    (clone / ".venv").mkdir()
-    found = doctor.check_venv(clone, False)
-    assert (found.is_error, found.remedy) == (True, "make setup")
-
-
-def test_an_installed_package_needs_no_environment(tmp_path):
-    assert not doctor.check_venv(tmp_path, False).is_error
+@pytest.mark.parametrize(
+    ("files", "packages_fit", "said"),
+    [
+        ([doctor.LOCK], False, "there is no .venv"),
+        ([doctor.LOCK], True, None),
+        ([doctor.LOCK, doctor.STAMP], True, None),
+        ([doctor.STAMP, doctor.LOCK], True, "older than requirements.lock"),
+        ([doctor.LOCK, ".venv/python"], False, "incomplete"),
+        ([], False, None),  # an installed package
+    ],
+)
+def test_an_environment_is_compared_with_its_lock(
+    tmp_path, files, packages_fit, said
+):
+    for second, name in enumerate(files):  # from the oldest to the newest
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+        os.utime(tmp_path / name, (second, second))
+    found = doctor.check_venv(tmp_path, packages_fit)
+    assert found.is_error == (said is not None)
+    if found.is_error:
+        assert said in found.text and found.remedy == "make setup"
 
 
 def test_a_backend_that_does_not_import_is_an_error_with_its_reason():

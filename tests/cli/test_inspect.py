@@ -1,14 +1,13 @@
 """`zoo inspect`, as it is typed."""
 
 import json
-import os
 import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from tests.unit.data_checks.conftest import make, save, textures
+from tests.unit.data_checks.conftest import make, textures
 from zoo.api_arguments import dataset_name
 from zoo.cli.main import main
 from zoo.data_checks.report import tile
@@ -110,92 +109,40 @@ def test_arrays_of_a_file_are_looked_at(capsys, elsewhere):
     assert (elsewhere / "mine-contact-sheet.png").exists()
 
 
-def missing(root):
-    (root / "pictures").mkdir()
-    return ["pictres"], "no folder or dataset 'pictres'", "mean pictures?"
-
-
-def file(root):
-    save(root / "cat.png", textures(1)[0][0])
-    return ["cat.png"], "cat.png is a file", "sub-folders"
-
-
-def empty(root):
-    (root / "empty").mkdir()
-    return ["empty"], "no sub-folders"
-
-
-def one_class(root):
-    save(root / "one" / "cat" / "1.png", textures(1)[0][0])
-    return ["one"], "only one class, cat"
-
-
-def none_readable(root):
-    for name in "ab":
-        (root / "bad" / name).mkdir(parents=True)
-        (root / "bad" / name / "1.png").touch()
-    return ["bad"], "no image that can be read", "the file is empty"
-
-
-def none_at_all(root):
-    for name in "ab":
-        (root / "bare" / name).mkdir(parents=True)
-    return ["bare"], "no image that can be read"
-
-
-def points(root):
-    return ["xor"], "xor has points"
-
-
-def numbers(root):
-    return ["sine"], "sine has points"
-
-
-def test_set(root):
-    return ["cifar10_1"], "test set only"
-
-
-test_set.__test__ = False
-
-
-def no_png(root):
-    (root / "p").mkdir()
-    return ["p", "--out=x.jpg"], "--out=x.jpg", "PNG"
-
-
-def no_place(root):
-    (root / "p").mkdir()
-    return ["p", "--out=no/x.png"], "--out=no/x.png", "missing folder"
-
-
-def inside(root):
-    (root / "p").mkdir()
-    return ["p", "--out=p/x.png"], "among the images"
-
-
-def no_path(root):
-    return ["folder:"], "folder: needs a path"
-
-
-def nothing(root):
-    return [], "a PATH is missing"
+# The files and folders that there are, what is typed, and words of the answer.
+MISTAKES = [
+    ("pictures/", "pictres", "dataset 'pictres'", "mean pictures?"),
+    ("cat.png", "cat.png", "cat.png is a file", "sub-folders"),
+    ("empty/", "empty", "no sub-folders"),
+    ("one/cat/1.png", "one", "only one class, cat"),
+    ("bad/a/1.png bad/b/1.png", "bad", "can be read", "the file is empty"),
+    ("bare/a/ bare/b/", "bare", "no image that can be read"),
+    ("p/", "p --out=x.jpg", "--out=x.jpg", "PNG"),
+    ("p/", "p --out=no/x.png", "--out=no/x.png", "missing folder"),
+    ("p/", "p --out=p/x.png", "among the images"),
+    ("", "xor", "xor has points"),
+    ("", "sine", "sine has points"),
+    ("", "cifar10_1", "test set only"),
+    ("", "folder:", "folder: needs a path"),
+    ("", "", "a PATH is missing"),
+]
 
 
 @pytest.mark.parametrize(
-    "make",
-    [
-        missing, file, empty, one_class, none_readable, none_at_all, points,
-        numbers, test_set, no_png, no_place, inside, no_path, nothing,
-    ],
-)  # fmt: skip
+    ("there", "typed", "words"), [(row[0], row[1], row[2:]) for row in MISTAKES]
+)
 def test_what_cannot_be_looked_at_is_told_in_one_sentence(
-    capsys, elsewhere, make
+    capsys, elsewhere, there, typed, words
 ):
-    argv, *words = make(elsewhere)
-    before = sorted(os.listdir())
-    code, out, err = say(capsys, *argv)
+    for name in there.split():
+        folder, _, file = name.rpartition("/")
+        (elsewhere / folder).mkdir(parents=True, exist_ok=True)
+        if file:
+            (elsewhere / name).touch()
+    before = sorted(elsewhere.rglob("*"))
+    code, out, err = say(capsys, *typed.split())
     assert (code, out) == (2, "")
     assert err.startswith("zoo: ") and err.count("\n") == 1
     for word in words:
         assert word in err
-    assert sorted(os.listdir()) == before
+    assert sorted(elsewhere.rglob("*")) == before

@@ -25,21 +25,14 @@ def test_a_supported_python_has_no_error(version):
 
 
 @pytest.mark.parametrize("version", [(3, 7), (3, 10, 13), (3, 14, 0), (4, 0)])
-def test_an_unsupported_python_is_named_with_the_supported_ones(version):
-    error = unsupported_python_error(version)
-    assert error.startswith(f"Python {version[0]}.{version[1]} ")
-    assert "Python 3.11 to 3.13" in error and "`make setup`" in error
-
-
-@pytest.mark.parametrize("version", [(3, 10, 13), (3, 14, 0)])
 def test_an_unsupported_python_ends_every_command_with_a_sentence_and_2(
     capsys, version
 ):
     assert main(["train", "--model=lr"], version) == 2
-    printed = capsys.readouterr()
-    assert printed.out == ""
-    assert printed.err.startswith("zoo: Python 3.1")
-    assert printed.err.count("\n") == 1
+    out, err = capsys.readouterr()
+    assert out == "" and err.count("\n") == 1
+    assert err.startswith(f"zoo: Python {version[0]}.{version[1]} ")
+    assert "Python 3.11 to 3.13" in err and "`make setup`" in err
 
 
 def test_the_package_supports_the_same_pythons():
