@@ -1,12 +1,13 @@
 """Sweeps that cannot be, told in one sentence before the first trial."""
 
 import shlex
+import sys
 
 import pytest
 
 from zoo.config import TrainConfig
 from zoo.tuning.sweep import open_folder
-from zoo.tuning.sweep_config import resolve_sweep
+from zoo.tuning.sweep_config import SweepConfig
 
 # One row a mistake: what is typed after `zoo sweep`, and words of the answer.
 TYPED = [
@@ -145,6 +146,14 @@ def test_a_mistake_gets_one_sentence_and_leaves_nothing(answer, typed, words):
         assert word in sentence
 
 
+def test_ray_that_is_not_installed_is_named_with_the_line_that_installs_it(
+    answer, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, "ray", None)
+    sentence = answer("sweep", "--model=lr", "--cluster=auto")
+    assert "pip install 'ray[default]>=2.52,<3'" in sentence
+
+
 def test_a_recipe_of_a_sweep_is_not_trained(answer):
     sentence = answer("train", "--recipe=mlp_digits")
     assert "sweep --recipe=sweeps/mlp_digits" in sentence
@@ -153,19 +162,9 @@ def test_a_recipe_of_a_sweep_is_not_trained(answer):
 @pytest.fixture
 def folder(tmp_path):
     """The folder of a sweep of lr."""
-    runs_dir = str(tmp_path / "runs")
-    config = TrainConfig(model="lr", runs_dir=runs_dir)
-    asked = resolve_sweep(
-        config,
-        ("l2=0,0.1",),
-        tuner="random",
-        trials=2,
-        executions=1,
-        objective=None,
-        select_epoch="best",
-        factor=None,
-        keep="best",
-        retrain_seeds=3,
+    config = TrainConfig(model="lr", runs_dir=str(tmp_path / "runs"))
+    asked = SweepConfig(
+        config, ("l2=0,0.1",), trials=2, epochs=30, retrain_seeds=3
     )
     return open_folder(asked, "mine")
 

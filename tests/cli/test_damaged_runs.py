@@ -274,7 +274,6 @@ def test_a_file_of_another_shape_gets_one_sentence(
 ):
     (runs / "paused" / "SHA256SUMS").unlink()
     path = runs / "paused" / name
-    whole = path.read_bytes()
     for text in TEXTS:
         path.write_text(text)
         before = contents(runs)
@@ -285,7 +284,6 @@ def test_a_file_of_another_shape_gets_one_sentence(
             assert contents(runs) == before
         else:  # read by nobody here, or restored
             break
-    path.write_bytes(whole)
 
 
 @pytest.mark.parametrize("text", ["null", "[]", '{"status": ', ""])
@@ -322,8 +320,8 @@ def test_a_name_that_no_folder_can_have_gets_one_sentence(answer, argv):
 def test_what_a_killed_creation_left_is_removed_by_the_next_one(tmp_path):
     (tmp_path / ".new-abc").mkdir()
     (tmp_path / ".new-def").mkdir()
-    (tmp_path / ".new-def" / "lock").touch()
-    (tmp_path / ".new-def" / "config.json").touch()
+    for name in ("lock", "config.json"):
+        (tmp_path / ".new-def" / name).touch()
     RunStore(str(tmp_path)).create("a", "a", {"config.json": "{}"})
     assert os.listdir(tmp_path) == ["a"]
 

@@ -18,7 +18,7 @@ from zoo.run_store import RunStore
 from zoo.training.signals import listen
 
 ROOT = Path(__file__).parents[2]
-POSIX = pytest.mark.skipif(os.name == "nt", reason="SIGHUP is of POSIX")
+POSIX = pytest.mark.skipif(os.name == "nt", reason="sends signals")
 
 
 def a_stream_without_a_reader():
@@ -63,39 +63,39 @@ def test_what_is_written_is_escaped_and_our_own_sequences_are_not():
     assert text == "caf\u00e9 \\x1b[31m \\u732b\n\r\x1b[K"
 
 
-@POSIX
-def test_the_exit_code_says_which_signal_asked_for_the_end():
-    codes = {}
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        with listen() as stop:
-            os.kill(os.getpid(), number)
-            assert stop.requested
-        codes[number] = stop.code
-        signal.signal(signal.SIGHUP, signal.SIG_DFL)
-    assert list(codes.values()) == [130, 143, 129]
-
-
-@POSIX
-def test_a_terminal_that_closes_may_send_its_signal_twice():
+@pytest.fixture
+def hangup():
+    """Restores what the signal of a closed terminal does."""
     before = signal.getsignal(signal.SIGHUP)
-    try:
-        with listen() as stop:
-            os.kill(os.getpid(), signal.SIGHUP)
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert stop.requested
-    finally:
-        signal.signal(signal.SIGHUP, before)
+    yield
+    signal.signal(signal.SIGHUP, before)
 
 
 @POSIX
-def test_under_nohup_a_closed_terminal_stops_nothing():
-    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    try:
-        with listen() as stop:
-            os.kill(os.getpid(), signal.SIGHUP)
-            assert not stop.requested
-    finally:
-        signal.signal(signal.SIGHUP, before)
+@pytest.mark.parametrize(
+    ("name", "code"), [("SIGINT", 130), ("SIGTERM", 143), ("SIGHUP", 129)]
+)
+def test_the_exit_code_says_which_signal_asked_for_the_end(hangup, name, code):
+    with listen() as stop:
+        signal.raise_signal(getattr(signal, name))
+        assert stop.requested
+    assert stop.code == code
+
+
+@POSIX
+def test_a_terminal_that_closes_may_send_its_signal_twice(hangup):
+    with listen() as stop:
+        signal.raise_signal(signal.SIGHUP)
+        signal.raise_signal(signal.SIGHUP)
+        assert stop.requested
+
+
+@POSIX
+def test_under_nohup_a_closed_terminal_stops_nothing(hangup):
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with listen() as stop:
+        signal.raise_signal(signal.SIGHUP)
+        assert not stop.requested
 
 
 def test_an_interruption_told_in_other_words_keeps_its_exit_code():
@@ -133,7 +133,7 @@ time.sleep(5)
 """
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@POSIX
 @pytest.mark.parametrize("where", ["import", "elsewhere"])
 def test_ctrl_c_that_a_library_swallows_ends_the_process(tmp_path, where):
     (tmp_path / "swallows.py").write_text(MODULE)
@@ -214,7 +214,7 @@ def test_a_closed_terminal_saves_and_the_run_goes_on_later(tmp_path):
     assert run.metrics["epochs"] == 300
 
 
-@pytest.mark.skipif(os.name == "nt", reason="sends signals")
+@POSIX
 @pytest.mark.slow
 def test_ctrl_c_at_ten_moments_of_the_start_is_never_lost(tmp_path):
     argv = ["train", "--model=lr", "--epochs=500", f"--runs_dir={tmp_path}"]

@@ -1,6 +1,6 @@
 """Every command that is printed works when it is typed.
 
-Twenty different runs; each `next`, `try` and `resume` line is typed as it
+Many different runs; each `next`, `try` and `resume` line is typed as it
 stands, in a shell's words. `zoo check` answers 1 where something is not well.
 """
 
@@ -139,7 +139,8 @@ def test_a_trial_of_a_sweep_and_the_sweep_itself(here, capfd):
 
 
 def test_another_head_on_the_weights_of_a_run(here, capfd):
-    assert typed(f"train --model=mlp {TINY} --run_name=a".split(), capfd)
+    words = f"train --model=mlp {TINY} --run_name=a".split()
+    assert typed(words, capfd)[0] == 0
     words = f"train --weights=a --new_head --classes=1,2,3 {TINY}"
     code, text = typed(words.split(), capfd)
     assert code == 0, text
