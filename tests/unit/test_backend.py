@@ -66,47 +66,38 @@ def test_a_limit_on_memory_that_a_backend_cannot_bear_is_told_before_import(
     import resource
 
     install(monkeypatch, "keras", "tensorflow")
-    monkeypatch.setattr(
-        resource, "getrlimit", lambda what: (int(limit), int(limit))
-    )
+    limits = int(limit), int(limit)
+    monkeypatch.setattr(resource, "getrlimit", lambda what: limits)
     if is_enough:
         backend.check()
     else:
-        assert sentence() == (
-            "this process is limited to 2.0 GB of memory (`ulimit -v`), and "
-            "TensorFlow reserves 3.5 GB; raise the limit, or remove it: "
-            "`ulimit -v unlimited`."
-        )
+        said = sentence()
+        assert "limited to 2.0 GB" in said and "reserves 3.5 GB" in said
+        assert "`ulimit -v unlimited`" in said
 
 
 def test_jax_that_is_missing_has_two_remedies(settings, monkeypatch):
     install(monkeypatch, "keras", "tensorflow")
     monkeypatch.setenv("KERAS_BACKEND", "jax")
-    assert sentence() == (
-        "KERAS_BACKEND=jax selects JAX, which is not installed; run `pip "
-        "install jax`, or set KERAS_BACKEND=tensorflow."
-    )
+    said = sentence()
+    assert "`pip install jax`, or set KERAS_BACKEND=tensorflow." in said
 
 
 def test_tensorflow_that_is_missing_has_two_remedies(settings, monkeypatch):
     install(monkeypatch, "keras")
-    assert sentence() == (
-        "TensorFlow, the default backend of Keras, is not installed; "
-        "run `pip install tensorflow`, or run `pip install jax` and set "
-        "KERAS_BACKEND=jax."
-    )
+    said = sentence()
+    assert "`pip install tensorflow`, or run `pip install jax` and" in said
     install(monkeypatch, "keras", "jax")
-    assert sentence().endswith("tensorflow`, or set KERAS_BACKEND=jax.")
+    assert "`pip install tensorflow`, or set KERAS_BACKEND=jax." in sentence()
 
 
 @pytest.mark.parametrize("name", ["torch", "openvino", "numpy", "Jax"])
 def test_another_backend_is_refused_with_the_two(settings, monkeypatch, name):
     install(monkeypatch, "keras", "tensorflow", "jax", name)
     settings.write_text(json.dumps({"backend": name}))
-    assert sentence() == (
-        f"unsupported Keras backend {name!r} in {settings}; "
-        "set KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax."
-    )
+    said = sentence()
+    assert f"backend {name!r} in {settings};" in said
+    assert "KERAS_BACKEND=tensorflow or KERAS_BACKEND=jax." in said
 
 
 def test_where_nothing_is_installed_the_doctor_helps(settings, monkeypatch):
@@ -133,36 +124,29 @@ def processor(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "flag, expected",
+    ("flag", "asked", "expected"),
     [
-        ("avx512_bf16", "bfloat16"),
-        ("amx_bf16", "bfloat16"),
-        ("avx2", "float32"),
+        ("avx512_bf16", "auto", "bfloat16"),
+        ("amx_bf16", "auto", "bfloat16"),
+        ("avx2", "auto", "float32"),
+        ("amx_bf16", "float32", "float32"),
     ],
 )
-def test_auto_takes_what_the_processor_is_fast_in(processor, flag, expected):
+def test_auto_takes_what_the_processor_is_fast_in(
+    processor, flag, asked, expected
+):
     processor(flag)
-    assert backend.resolve_precision("auto") == expected
+    assert backend.resolve_precision(asked) == expected
 
 
-def test_auto_takes_float32_where_nobody_rewrites(processor, monkeypatch):
-    processor("amx_bf16")
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
-    assert backend.resolve_precision("auto") == "float32"
-
-
-def test_bfloat16_is_refused_where_it_would_change_nothing(
+def test_without_onednn_auto_is_float32_and_bfloat16_is_refused(
     processor, monkeypatch
 ):
     processor("amx_bf16")
     monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    assert backend.resolve_precision("auto") == "float32"
     with pytest.raises(UserError, match="would change nothing here"):
         backend.resolve_precision("bfloat16")
-
-
-def test_float32_stays_float32_on_any_processor(processor):
-    processor("amx_bf16")
-    assert backend.resolve_precision("float32") == "float32"
 
 
 def test_a_resumed_run_keeps_its_format_on_another_machine(processor):

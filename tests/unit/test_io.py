@@ -2,11 +2,12 @@
 
 import errno
 import os
-import pathlib
+import signal
 import stat
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 
@@ -22,12 +23,33 @@ from zoo.io import (
     wait_for_lock,
 )
 
+ROOT = Path(zoo.__file__).parents[1]
+
 
 @pytest.fixture
 def path(tmp_path):
     old = tmp_path / "metrics.json"
     old.write_text("old")
     return old
+
+
+@pytest.fixture
+def other(tmp_path):
+    """A file of the user's, to which links lead."""
+    path = tmp_path / "other.txt"
+    path.write_text("kept")
+    return path
+
+
+def kill_inside(block, path):
+    """Runs a process that kills itself at the end of a `with` block."""
+    code = (
+        "import os, pathlib, signal; from zoo.io import *\n"
+        f"path = pathlib.Path({str(path)!r})\n{block}\n"
+        "    os.kill(os.getpid(), signal.SIGKILL)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT)
+    assert done.returncode == -signal.SIGKILL
 
 
 def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(path):
@@ -38,27 +60,25 @@ def test_a_reader_sees_the_old_file_until_the_new_one_is_whole(path):
     assert path.read_text() == "new"
 
 
-def test_a_full_disk_leaves_the_old_file_alone(path, monkeypatch):
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [
+        ("new", "device; use another disk.$"),
+        ("metrics.json", "device; the previous file is kept; use another"),
+    ],
+)
+def test_a_full_disk_leaves_the_old_file_alone_and_is_told_with_what_helps(
+    path, monkeypatch, name, ending
+):
     def full(file_number):
         raise OSError(errno.ENOSPC, "full")
 
     monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="No space left on device"):
-        with atomic_write(path) as file:
+    with pytest.raises(UserError, match=f"No space left on {ending}"):
+        with atomic_write(path.with_name(name), "use another disk") as file:
             file.write(b"new")
     assert path.read_text() == "old"
     assert os.listdir(path.parent) == ["metrics.json"]
-
-
-def test_a_full_disk_is_told_with_what_helps(tmp_path, monkeypatch):
-    def full(file_number):
-        raise OSError(errno.ENOSPC, "full")
-
-    monkeypatch.setattr(os, "fsync", full)
-    with pytest.raises(UserError, match="device; use another disk.$"):
-        with atomic_write(tmp_path / "new", "use another disk") as file:
-            file.write(b"new")
-    assert os.listdir(tmp_path) == []
 
 
 def test_an_error_of_the_writer_leaves_the_old_file_alone(path):
@@ -69,26 +89,19 @@ def test_an_error_of_the_writer_leaves_the_old_file_alone(path):
     assert os.listdir(path.parent) == ["metrics.json"]
 
 
+WRITING = """
+with atomic_write(path) as file:
+    file.write(b"half")
+    file.flush()"""
+
+
 def test_a_kill_in_the_middle_of_writing_leaves_the_old_file(path):
-    code = (
-        "import os, pathlib, signal; from zoo.io import atomic_write\n"
-        f"with atomic_write(pathlib.Path({str(path)!r})) as file:\n"
-        "    file.write(b'half'); file.flush()\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    root = pathlib.Path(zoo.__file__).parent.parent
-    subprocess.run([sys.executable, "-c", code], cwd=root)
+    kill_inside(WRITING, path)
     assert path.read_text() == "old"
 
 
 def test_what_a_kill_left_is_removed_and_nothing_else(path):
-    code = (
-        "import os, pathlib, signal; from zoo.io import atomic_write\n"
-        f"with atomic_write(pathlib.Path({str(path)!r})) as file:\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    root = pathlib.Path(zoo.__file__).parent.parent
-    subprocess.run([sys.executable, "-c", code], cwd=root)
+    kill_inside(WRITING, path)
     (path.parent / ".mine.new.json").write_text("of the user")
     assert len(os.listdir(path.parent)) == 3
     remove_temporary_files(path.parent)
@@ -117,9 +130,7 @@ def test_a_new_file_is_on_the_disk_before_its_name_and_its_name_too(
     assert calls == ["sync file", "rename", "sync folder"]
 
 
-def test_a_link_is_replaced_and_not_written_through(path, tmp_path):
-    other = tmp_path / "other.txt"
-    other.write_text("kept")
+def test_a_link_is_replaced_and_not_written_through(path, other):
     path.unlink()
     path.symlink_to(other)
     with atomic_write(path) as file:
@@ -128,10 +139,8 @@ def test_a_link_is_replaced_and_not_written_through(path, tmp_path):
     assert not path.is_symlink()
 
 
-def test_nothing_is_appended_through_a_link(path, tmp_path):
-    other = tmp_path / "other.txt"
-    other.write_text("kept")
-    log = path.with_name("log.txt")
+def test_nothing_is_appended_through_a_link(other):
+    log = other.with_name("log.txt")
     log.symlink_to(other)
     for text in ("a", "b"):
         with open_to_append(log, encoding="utf-8") as file:
@@ -162,9 +171,7 @@ def test_a_name_that_is_not_utf8_is_refused_in_ascii(tmp_path):
     check_utf8("été", "the folder")
 
 
-def test_a_lock_is_not_written_through_a_link(tmp_path):
-    other = tmp_path / "other.txt"
-    other.write_text("kept")
+def test_a_lock_is_not_written_through_a_link(tmp_path, other):
     (tmp_path / "lock").symlink_to(other)
     with pytest.raises(UserError, match="lock cannot be written: "):
         with exclusive(tmp_path, "it is running"):
@@ -203,13 +210,7 @@ def test_a_lock_in_no_folder_is_refused_and_makes_none(tmp_path):
 
 
 def test_a_lock_ends_with_its_process(tmp_path):
-    code = (
-        "import os, pathlib, signal; from zoo.io import file_lock\n"
-        f"with file_lock(pathlib.Path({str(tmp_path / 'lock')!r})):\n"
-        "    os.kill(os.getpid(), signal.SIGKILL)"
-    )
-    root = pathlib.Path(zoo.__file__).parent.parent
-    subprocess.run([sys.executable, "-c", code], cwd=root)
+    kill_inside("with file_lock(path):", tmp_path / "lock")
     with file_lock(tmp_path / "lock"):
         pass
 

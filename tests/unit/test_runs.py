@@ -1,8 +1,13 @@
-"""Run folders: made whole, found by few letters, held by one process."""
+"""Run folders: made whole, found by few letters, held by one process.
 
+`last` is the order of creation that runs keep, whatever their files say.
+"""
+
+import copy
 import errno
 import json
 import os
+import shutil
 import subprocess
 import sys
 
@@ -12,14 +17,15 @@ from zoo import pretrained, run_files
 from zoo.cli.list import run_runs
 from zoo.config import TrainConfig
 from zoo.errors import UserError
-from zoo.run_store import RunStore
-from zoo.runs import Run
+from zoo.run_store import RunStore, new_id
+from zoo.runs import Run, RunGroup, SweepFolder
 
 
 def make(folder, name, asked_for=True):
+    resolved = {**pretrained.find("lr:mnist").resolved, "run_id": new_id()}
     files = {
         "config.json": TrainConfig().to_json(),
-        "resolved.json": json.dumps(pretrained.find("lr:mnist").resolved),
+        "resolved.json": json.dumps(resolved),
     }
     return RunStore(str(folder)).create(
         name if asked_for else None, name, files
@@ -46,12 +52,11 @@ def test_a_name_with_a_slash_makes_folders(tmp_path):
 def test_a_run_is_found_by_name_prefix_folder_and_last(tmp_path):
     make(tmp_path, "lenet5-digits")
     latest = make(tmp_path, "lr-digits")
-    os.utime(latest.path / "config.json", (4e9, 4e9))
-    root = str(tmp_path)
-    assert RunStore(root).find("lenet5-digits").name == "lenet5-digits"
-    assert RunStore(root).find("len").name == "lenet5-digits"
-    assert RunStore(root).find("last").name == "lr-digits"
-    assert RunStore(root).find(str(latest.path)).path == latest.path
+    store = RunStore(str(tmp_path))
+    assert store.find("lenet5-digits").name == "lenet5-digits"
+    assert store.find("len").name == "lenet5-digits"
+    assert store.find("last").name == "lr-digits"
+    assert store.find(str(latest.path)).path == latest.path
 
 
 def test_a_name_goes_before_longer_names_that_it_begins(tmp_path):
@@ -182,9 +187,8 @@ def test_another_program_s_config_json_hides_no_run(tmp_path):
 )
 def test_a_value_of_another_type_is_corrupt(tmp_path, place, value):
     run = make(tmp_path, "a")
-    resolved = run.resolved
+    part = resolved = run.resolved
     *outer, key = place
-    part = resolved
     for name in outer:
         part = part[name]
     part[key] = value
@@ -194,15 +198,64 @@ def test_a_value_of_another_type_is_corrupt(tmp_path, place, value):
 
 
 def test_an_option_that_a_run_did_not_have_yet_has_its_default():
-    resolved = dict(pretrained.find("lr:mnist").resolved)
-    resolved["config"] = {**resolved["config"]}
+    resolved = copy.deepcopy(pretrained.find("lr:mnist").resolved)
     resolved["config"].pop("label_smoothing", None)
     found = run_files.parse_resolved(json.dumps(resolved))
     assert found["config"]["label_smoothing"] is None
 
 
 def test_an_option_that_no_version_has_is_corrupt():
-    resolved = dict(pretrained.find("lr:mnist").resolved)
-    resolved["config"] = {**resolved["config"], "learnimg_rate": 0.1}
+    resolved = copy.deepcopy(pretrained.find("lr:mnist").resolved)
+    resolved["config"]["learnimg_rate"] = 0.1
     with pytest.raises(ValueError, match="no option learnimg_rate"):
         run_files.parse_resolved(json.dumps(resolved))
+
+
+def test_a_touched_copied_or_moved_run_keeps_its_place(tmp_path):
+    root = str(tmp_path)
+    old, _, new = (make(tmp_path, name) for name in ("z-old", "m", "a-new"))
+    os.utime(old.path / "config.json", (4e9, 4e9))
+    os.utime(old.path / "resolved.json", (4e9, 4e9))
+    os.utime(new.path / "config.json", (1, 1))
+    assert RunStore(root).find("last").name == "a-new"
+    shutil.copytree(old.path, tmp_path / "zz-copy")
+    (tmp_path / "m").rename(tmp_path / "zz-moved")
+    assert RunStore(root).find("last").name == "a-new"
+    names = [run.name for run in RunStore(root).runs()]
+    assert names == ["z-old", "zz-copy", "zz-moved", "a-new"]
+
+
+def test_ids_are_in_the_order_in_which_they_were_made():
+    ids = [new_id() for _ in range(50)]
+    assert len(set(ids)) == 50
+    assert [i[:20] for i in ids] == sorted(i[:20] for i in ids)
+
+
+@pytest.mark.parametrize("name", ["ot", "last", ""])
+def test_test_images_are_not_opened_to_a_name_that_is_not_whole(tmp_path, name):
+    make(tmp_path, "otter")
+    with pytest.raises(UserError, match="otter"):
+        RunStore(str(tmp_path)).check_full_names([name])
+
+
+def test_a_whole_name_may_begin_others_and_a_path_is_whole(tmp_path):
+    make(tmp_path, "otter")
+    make(tmp_path, "otter-2")
+    RunStore(str(tmp_path)).check_full_names(["otter"])
+    RunStore(str(tmp_path)).check_full_names([str(tmp_path / "otter")])
+    RunStore(str(tmp_path)).check_full_names(["lenet5:mnist"])
+
+
+@pytest.mark.parametrize("name", ["../victim", "s/../../victim", "", "/etc"])
+def test_a_name_in_a_sweep_does_not_lead_out_of_it(tmp_path, name):
+    folder = SweepFolder(tmp_path / "s", "s")
+    with pytest.raises(UserError, match="is not a run of this sweep"):
+        folder.run_path(name)
+    assert folder.run_path("s/trial-001") == tmp_path / "s" / "trial-001"
+
+
+def test_a_group_does_not_lead_out_of_the_folder_of_runs(tmp_path):
+    group = RunGroup(tmp_path / "g", "g")
+    assert group.run("../parent").path == tmp_path / "parent"
+    with pytest.raises(UserError, match="leads out"):
+        group.run("../../victim")
