@@ -32,14 +32,11 @@ def runs(tmp_path_factory):
 @pytest.fixture(scope="session")
 def moons(tmp_path_factory):
     """A short run on points."""
-    config = zoo.TrainConfig(
-        model="lr",
-        dataset="moons",
-        steps=8,
-        runs_dir=str(tmp_path_factory.mktemp("moons")),
-        summaries=("none",),
-    )
-    return zoo.train(config, verbose=False)
+    runs_dir = str(tmp_path_factory.mktemp("moons"))
+    return zoo.train(
+        "lr", "moons", steps=8, summaries=("none",), verbose=False,
+        runs_dir=runs_dir,
+    )  # fmt: skip
 
 
 @pytest.fixture(scope="session")
@@ -85,30 +82,28 @@ def test_a_figure_is_drawn_when_asked_for():
     np.testing.assert_array_equal(np.asarray(picture), pixels)
 
 
-@pytest.mark.parametrize("split", ["val", "train"])
-def test_evaluate_returns_what_the_command_prints(runs, capsys, split):
-    answer = zoo.evaluate(runs[0], split)
-    argv = ["evaluate", runs[0].path, f"--split={split}"]
-    assert str(answer) == typed(capsys, *argv).strip()
+@pytest.mark.parametrize(
+    ("function", "argv"),
+    [
+        (lambda run: zoo.evaluate(run, "val"), ["evaluate", "--split=val"]),
+        (lambda run: zoo.evaluate(run, "train"), ["evaluate", "--split=train"]),
+        (zoo.diagnose, ["diagnose"]),
+    ],
+)
+def test_a_function_returns_what_the_command_prints(
+    runs, capsys, function, argv
+):
+    answer, argv = function(runs[0]), [*argv, runs[0].path]
+    assert str(answer).strip() == typed(capsys, *argv).strip()
     assert answer == json.loads(typed(capsys, *argv, "--json"))
-
-
-def test_explain_returns_what_the_command_prints(runs, capsys):
-    answer = zoo.diagnose(runs[0])
-    assert (
-        str(answer).strip() == typed(capsys, "diagnose", runs[0].path).strip()
-    )
-    printed = typed(capsys, "diagnose", runs[0].path, "--json")
-    assert answer == json.loads(printed)
 
 
 def test_compare_returns_what_the_command_prints(runs, capsys):
     answer = zoo.compare(*runs)
     argv = ["compare", *(run.path for run in runs)]
     assert str(answer) == typed(capsys, *argv).strip()
-    assert json.loads(json.dumps(answer)) == json.loads(
-        typed(capsys, *argv, "--json")
-    )
+    printed = json.loads(typed(capsys, *argv, "--json"))
+    assert json.loads(json.dumps(answer)) == printed
 
 
 def test_the_picture_of_a_comparison_is_that_of_the_command(
@@ -207,11 +202,8 @@ def test_an_export_says_where_it_is_and_what(runs, tmp_path):
     answer = zoo.export(runs[0], out=str(tmp_path / "m.keras"))
     assert answer["path"] == str(tmp_path / "m.keras")
     assert answer["class_names"] == [str(digit) for digit in range(10)]
-    assert re.search(
-        r"^parity .* 144 of 144 predictions are equal$",
-        str(answer),
-        re.MULTILINE,
-    )
+    said = r"^parity .* 144 of 144 predictions are equal$"
+    assert re.search(said, str(answer), re.MULTILINE)
 
 
 def test_inspect_returns_what_the_command_prints(folder, capsys):
@@ -274,13 +266,8 @@ def test_points_that_are_none_are_told(moons, points, sentence):
 
 
 def test_a_notebook_shows_results_runs_and_lists(tmp_path):
-    run = zoo.train(
-        "lr",
-        epochs=2,
-        summaries=("none",),
-        verbose=False,
-        runs_dir=str(tmp_path),
-    )
+    silent = {"summaries": ("none",), "verbose": False}
+    run = zoo.train("lr", epochs=2, runs_dir=str(tmp_path), **silent)
     page = run._repr_html_()
     assert run.name in page and page.count("<polyline") == 4
     accuracy = run.metrics["best_val_accuracy"]
@@ -293,14 +280,9 @@ def test_a_notebook_shows_results_runs_and_lists(tmp_path):
 
 
 def test_a_corrupt_run_does_not_hide_the_others_in_a_notebook(tmp_path):
+    options = {"epochs": 1, "verbose": False, "runs_dir": str(tmp_path)}
     for name in ("good", "bad"):
-        zoo.train(
-            *("lr", "moons"),
-            epochs=1,
-            run_name=name,
-            verbose=False,
-            runs_dir=str(tmp_path),
-        )
+        zoo.train("lr", "moons", run_name=name, **options)
     (tmp_path / "bad" / "metrics.json").write_text("[]")
     page = zoo.list_runs(str(tmp_path))._repr_html_()
     assert "<td>good</td><td>lr</td>" in page
@@ -308,13 +290,8 @@ def test_a_corrupt_run_does_not_hide_the_others_in_a_notebook(tmp_path):
 
 
 def test_classes_that_fit_no_image_are_explained(tmp_path):
-    run = zoo.train(
-        "cnn_c4k3-p-f",
-        steps=2,
-        summaries=("none",),
-        verbose=False,
-        runs_dir=str(tmp_path),
-    )
+    silent = {"summaries": ("none",), "verbose": False}
+    run = zoo.train("cnn_c4k3-p-f", steps=2, runs_dir=str(tmp_path), **silent)
     for classes in ([0, 1, 0], "a", [0.5]):
         with pytest.raises(zoo.UserError, match="neither one class nor one"):
             zoo.grad_cam(run, classes=classes)
