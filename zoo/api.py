@@ -52,7 +52,7 @@ if TYPE_CHECKING:
 
     from zoo.serving.predict import Predictions
     from zoo.train_options import TrainOptions
-    from zoo.training.fit import Callbacks
+    from zoo.training.user_callbacks import Callbacks
 
 RUNS_DIR = DEFAULTS["runs_dir"]
 

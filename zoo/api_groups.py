@@ -96,6 +96,7 @@ def sweep(
         raise UserError("zoo.sweep takes data by name or as arrays (x, y).")
     config = make_config(model, name, options)
     require_single_device(config)
+    _require_in_workers(config)
     hide_gpus()
     from zoo.tuning.sweep import open_folder, run_placed_sweep
     from zoo.tuning.sweep_config import resolve_sweep
@@ -180,6 +181,7 @@ def vary(
         **{"runs_dir": runs_dir, "run_name": None, **changes}
     )
     require_single_device(config)
+    _require_in_workers(config)
     group = config.run_name
     base = resolve_names(config.replace(run_name=None))
     base = base.replace(run_name=group)
@@ -193,6 +195,18 @@ def vary(
         asked, parent, make_placement(workers, cluster), print_fn
     )
     return Result(result.summary, format_summary(result.summary))
+
+
+def _require_in_workers(config: TrainConfig) -> None:
+    """Raises `UserError` for a model that only this process knows."""
+    from zoo.models import MODELS, plugins
+
+    if plugins.is_from_python(MODELS.find(config.model)):
+        raise UserError(
+            f"the model {config.model} was passed in Python, which the "
+            "processes that train a group do not have; save a function that "
+            "builds it in a file, and give model='net.py:build'."
+        )
 
 
 def _varied(

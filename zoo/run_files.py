@@ -89,6 +89,8 @@ _RESOLVED_DEFAULTS = {
     "model_file_sha256": (None, (str, type(None))),
     "architecture": (None, (str, type(None))),
     "model_from_python": (False, bool),
+    "initial_weights_sha256": (None, (str, type(None))),
+    "callbacks": ([], [dict]),
 }
 _METRICS = {
     "status": str,

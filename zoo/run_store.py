@@ -484,7 +484,8 @@ def describe_parent(
         parent: the run that it repeats, if any.
 
     Returns:
-        The parent's name, and the options that differ as [before, now].
+        The parent's name, the options that differ as [before, now], and if it
+        had callbacks, their names: they are not repeated.
     """
     if parent is None:
         return None
@@ -494,7 +495,12 @@ def describe_parent(
         for name in OPTIONS
         if before[name] != now[name] and name not in PER_RUN_OPTIONS
     }
-    return {"run": parent.name, "changed": changed}
+    found = {"run": parent.name, "changed": changed}
+    callbacks = parent.resolved.get("callbacks", [])
+    names = [
+        x["class"].rpartition(".")[2] for x in callbacks if not x["passive"]
+    ]
+    return {**found, "callbacks": names} if names else found
 
 
 def default_name(config: TrainConfig) -> str:

@@ -3,10 +3,13 @@
 import sys
 from pathlib import Path
 
+import keras
+import numpy as np
 import pytest
 
 import zoo
 from zoo.errors import UserError
+from zoo.evaluation.statistics import group_by_config
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +60,36 @@ def test_suites_are_listed_and_others_refused(tmp_path):
     with pytest.raises(UserError, match="budget=tiny is not a budget"):
         zoo.reproduce("lecture", "tiny", runs_dir=str(tmp_path))
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_model_from_python_cannot_be_trained_by_other_processes(tmp_path):
+    model = keras.Sequential(
+        [keras.Input((6, 6, 1)), keras.layers.Flatten(), keras.layers.Dense(3)]
+    )
+    data = np.zeros((30, 6, 6, 1), np.uint8), np.arange(30) % 3
+    options = {"runs_dir": str(tmp_path), "verbose": False}
+    run = zoo.train(model, data, steps=2, summaries=("none",), **options)
+    with pytest.raises(UserError, match="model='net.py:build'"):
+        zoo.vary(run, learning_rate=[0.01, 0.001], **options)
+    assert [path.name for path in tmp_path.iterdir()] == [run.name]
+
+
+def test_models_with_other_weights_are_other_configs(tmp_path):
+    data = np.zeros((30, 6, 6, 1), np.uint8), np.arange(30) % 3
+    runs = []
+    for seed in (1, 2, 2):
+        keras.utils.set_random_seed(seed)
+        dense = keras.layers.Dense(3)
+        image = keras.Input((6, 6, 1))
+        layers = [image, keras.layers.Flatten(), dense]
+        model = keras.Sequential(layers, name="mine")
+        runs.append(
+            zoo.train(
+                model, data, steps=2, summaries=("none",), verbose=False,
+                runs_dir=str(tmp_path),
+            )
+        )  # fmt: skip
+    assert [len(group) for group in group_by_config(runs)] == [1, 2]
 
 
 @pytest.mark.slow

@@ -12,7 +12,7 @@ import dataclasses
 import hashlib
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -69,7 +69,8 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
 
     Options that have their default are left out, so that an option which a
     later version adds leaves the hash as it is in the log of evaluations. The
-    layers of a user's model count, since its name says little, and so does
+    layers of a user's model count, since its name says little, and so do the
+    weights that it came with, callbacks that may change what is learned, and
     that a run was continued for more epochs.
 
     Args:
@@ -83,10 +84,30 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     content = [ours, run.resolved["data"]["fingerprint"]]
     if architecture := run.resolved.get("architecture"):
         content.append(architecture)
+    if weights := run.resolved.get("initial_weights_sha256"):
+        content.append({"initial weights": weights})
+    if callbacks := active_callbacks(run):
+        content.append({"callbacks": callbacks})
     if epochs := continuation(run):
         content.append({"continued after epochs": epochs})
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def active_callbacks(run: Run) -> list[dict[str, Any]]:
+    """Returns the user's callbacks that may change what a run learns."""
+    callbacks = run.resolved.get("callbacks", [])
+    return [each for each in callbacks if not each["passive"]]
+
+
+def follows_from_config(run: Run) -> bool:
+    """Whether a new run of the same config learns the same.
+
+    Not if a run had callbacks, began from the weights of a `keras.Model`, or
+    was continued for more epochs.
+    """
+    weights = run.resolved.get("initial_weights_sha256")
+    return not (weights or active_callbacks(run) or continuation(run))
 
 
 def continuation(run: Run) -> list[int]:
@@ -132,6 +153,7 @@ def split_options(
                 **all_options(run),
                 "model": _model_name(run),
                 "epochs": _epochs(run),
+                "callbacks": describe_callbacks(run) or None,
             }
             for run in group
         ]
@@ -150,7 +172,11 @@ def _model_name(run: Run) -> str:
     """Returns the name of a model, with a digest of its layers if a user's."""
     name = run.resolved["config"]["model"]
     architecture = run.resolved.get("architecture")
-    return f"{name} ({architecture[:6]})" if architecture else name
+    if not architecture:
+        return name
+    weights = run.resolved.get("initial_weights_sha256")
+    from_weights = f", weights {weights[:6]}" if weights else ""
+    return f"{name} ({architecture[:6]}{from_weights})"
 
 
 def _epochs(run: Run) -> int | str | None:
@@ -159,6 +185,19 @@ def _epochs(run: Run) -> int | str | None:
     if not added:
         return epochs
     return f"{epochs} (continued after {join_and(map(str, added))})"
+
+
+def describe_callbacks(run: Run) -> str:
+    """Returns the user's callbacks that may change what a run learns."""
+    shown = [
+        f"{each['class'].rpartition('.')[2]}({_short(each['arguments'])})"
+        for each in active_callbacks(run)
+    ]
+    return ", ".join(shown)
+
+
+def _short(arguments: Mapping[str, Any]) -> str:
+    return ", ".join(f"{k}={str(v)[:24]}" for k, v in arguments.items())
 
 
 def _distinct(values: Iterable) -> list[Any]:

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import Any
 
 from zoo.errors import UserError, close_matches, is_out_of_memory
+from zoo.models.registry import ModelEntry
 from zoo.run_store import RunStore
 from zoo.runs import Run
 
@@ -167,6 +168,13 @@ def installed() -> dict[str, str]:
 
 
 # keras-tuner's build(hp).
+
+
+def is_from_python(entry: ModelEntry) -> bool:
+    """Whether a model is known to this process alone."""
+    if is_file_name(entry.name) or entry.name in installed():
+        return False
+    return entry.registered
 
 
 def as_builder(function: Callable) -> Callable:

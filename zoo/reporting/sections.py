@@ -30,7 +30,11 @@ from zoo.diagnostics.findings import ERROR, INFO, WARNING
 from zoo.errors import UserError, join_and
 from zoo.evaluation import compare
 from zoo.evaluation.compare import format_value
-from zoo.evaluation.statistics import BOOKKEEPING_OPTIONS, all_options
+from zoo.evaluation.statistics import (
+    BOOKKEEPING_OPTIONS,
+    all_options,
+    describe_callbacks,
+)
 from zoo.evaluation.test_set import describe_count
 from zoo.models import MODELS
 from zoo.models.registry import ModelEntry
@@ -483,17 +487,19 @@ def settings(run: ReportContext) -> dict[str, Any]:
     diff, asked = recipe_diff(run.run), run.run.config.overrides()
     parent = run.resolved["parent"]
     target = Target.of(run.run)
+    rows = diff and [
+        (
+            name,
+            format_value(used),
+            format_value(default),
+            "" if name in asked else "implied by other options",
+        )
+        for name, used, default in diff
+    ]
+    if callbacks := describe_callbacks(run.run):
+        rows = [*(rows or []), ("callbacks", callbacks, "none", "from Python")]
     return {
-        "diff": diff
-        and [
-            (
-                name,
-                format_value(used),
-                format_value(default),
-                "" if name in asked else "implied by other options",
-            )
-            for name, used, default in diff
-        ],
+        "diff": rows,
         "is_known": diff is not None,
         "parent": parent and parent["run"],
         "changed": ", ".join(parent["changed"]) if parent else "",

@@ -158,6 +158,7 @@ def print_header(
             **_describe_own_layers(resolved),
             **transfer.describe_transfer(resolved),
             **_suggest_weights(setup),
+            **_describe_parent(resolved["parent"]),
             "recipe": _describe_recipe(setup),
             "machine": f"{machine['device']}, {machine['cores']} cores, "
             f"{shared}{backend.describe_precision(resolved)}, "
@@ -166,6 +167,17 @@ def print_header(
             "tensorboard": tensorboard_command(config.runs_dir),
         }
     )
+
+
+def _describe_parent(parent: dict | None) -> dict[str, str]:
+    """Says which callbacks of a run are not repeated with it."""
+    names = (parent or {}).get("callbacks")
+    if not names:
+        return {}
+    return {
+        "callbacks": f"those of {parent['run']} are not repeated: "
+        f"{join_and(names)}; pass them to zoo.train"
+    }
 
 
 def _describe_data(data: Dataset) -> str:

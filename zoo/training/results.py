@@ -8,6 +8,7 @@ After: `model.keras` and `metrics.json`.
 from __future__ import annotations
 
 import datetime
+import hashlib
 import json
 import os
 import pathlib
@@ -22,12 +23,14 @@ import zoo
 from zoo import backend, metrics, model_metadata
 from zoo.config import TrainConfig, format_option
 from zoo.data import Dataset
+from zoo.errors import join_and
 from zoo.io import atomic_path
 from zoo.models import MODELS, builder_options, plugins
 from zoo.models.build import architecture_digest
 from zoo.models.inference import predict_batched
 from zoo.resolve import ResolvedConfig
 from zoo.run_files import FORMAT, format_checksums, sha256_of_text
+from zoo.run_store import CONTINUED_AFTER
 from zoo.runs import CHECKSUMS_FILE, Run, RunWriter
 from zoo.training import fused
 from zoo.training.checkpoints import Checkpoints, TrainState
@@ -42,16 +45,28 @@ def initial_files(
     """Returns the text of each file that a run folder starts with, by name."""
     files = {
         "config.json": config.to_json(),
-        "flags.txt": flagfile(config, setup.transferred),
+        "flags.txt": flagfile(config, resolved, setup.transferred),
         "resolved.json": json.dumps(resolved, indent=1) + "\n",
     }
     checksums = {name: sha256_of_text(text) for name, text in files.items()}
     return files | {CHECKSUMS_FILE: format_checksums(checksums)}
 
 
-def flagfile(config: TrainConfig, transferred: Transfer | None = None) -> str:
-    """Returns the flagfile that repeats a run."""
+def flagfile(
+    config: TrainConfig,
+    resolved: dict[str, Any],
+    transferred: Transfer | None = None,
+) -> str:
+    """Returns the flagfile that repeats a run, as far as flags can."""
     lines = ["# Repeats this run: zoo train --flagfile=flags.txt"]
+    if resolved["model_from_python"]:
+        lines.append("# where its model is registered, or a file.py:build")
+    kinds = [each["class"] for each in resolved["callbacks"]]
+    if names := join_and(kind.rpartition(".")[2] for kind in kinds):
+        lines.append(f"# It had callbacks, which are not repeated: {names}")
+    if after := (resolved["parent"] or {}).get(CONTINUED_AFTER):
+        epochs = join_and(map(str, after))
+        lines.append(f"# It was continued after {epochs} epochs, not in one go")
     if transferred:
         lines += [
             f"# It started from the weights of {transferred.run}, SHA-256",
@@ -104,7 +119,9 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         },
         "model_options": _model_options(config),
         "architecture": architecture(setup),
-        "model_from_python": _is_from_python(config.model),
+        "model_from_python": plugins.is_from_python(config.entry),
+        "initial_weights_sha256": initial_weights_digest(config),
+        "callbacks": [],
         "features": setup.extractor and setup.extractor.to_json(),
         "weights": setup.transferred and setup.transferred.to_json(),
         "frozen": [layer.name for layer in frozen_layers(model, config)],
@@ -121,18 +138,26 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
     }
 
 
-def _is_from_python(name: str) -> bool:
-    """Whether a model is known to this process alone."""
-    if plugins.is_file_name(name) or name in plugins.installed():
-        return False
-    return MODELS.find(name).registered
-
-
 def architecture(setup: TrainSetup) -> str | None:
     """Returns the digest of a user's model; `None` of one of the table."""
     if not MODELS.find(setup.config.model).registered:
         return None
     return architecture_digest(setup.backbone.model)
+
+
+def initial_weights_digest(config: ResolvedConfig) -> str | None:
+    """Returns the SHA-256 of the weights that a `keras.Model` came with.
+
+    `None` of a builder, whose weights are drawn with the seed of the run.
+    """
+    original = getattr(config.entry.load(), "original", None)
+    if original is None or not original.built:
+        return None
+    digest = hashlib.sha256()
+    for weight in original.weights:
+        array = keras.ops.convert_to_numpy(weight)
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()
 
 
 def _majority(dataset: Dataset) -> dict[str, float | None]:

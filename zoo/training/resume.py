@@ -39,10 +39,10 @@ from zoo.training.console import TrainingConsole
 
 if TYPE_CHECKING:
     from zoo.resolve import ResolvedConfig
-    from zoo.training.fit import Callbacks, UserCallbacks
     from zoo.training.process_group import ProcessGroup
     from zoo.training.setup import TrainSetup
     from zoo.training.signals import StopRequest
+    from zoo.training.user_callbacks import Callbacks, UserCallbacks
 
 EVENT_FOLDERS = ("train", "val")
 
@@ -162,14 +162,16 @@ def _set_up_again(
     Raises:
         UserError: the data, the model or the backend are not those of the run.
     """
-    from zoo.training.fit import UserCallbacks
     from zoo.training.setup import prepare
+    from zoo.training.user_callbacks import UserCallbacks
 
     if dataset is None:
         run.check_data()
     backend.check_same(run.name, run.resolved["machine"]["backend"])
     saved = checkpoints.load_callbacks() if checkpoints else None
-    user_callbacks = UserCallbacks(callbacks, saved, console.print)
+    user_callbacks = UserCallbacks(
+        callbacks, saved, console.print, run.resolved["callbacks"]
+    )
     setup = prepare(
         config,
         dataset,
@@ -258,6 +260,11 @@ def extend(
     parent[CONTINUED_AFTER] = [*before, state.epoch]
     resolved = results.describe_setup(setup, parent)
     resolved["weights"] = run.resolved["weights"]
+    before = run.resolved["callbacks"]
+    own = user_callbacks.describe()
+    resolved["callbacks"] = before + [
+        each for each in own if each not in before
+    ]
     resolved["run_id"] = state.run_id = new_id()
     new = RunStore(config.runs_dir).create(
         None,

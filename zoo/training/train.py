@@ -27,12 +27,7 @@ from zoo.training.console import (
     print_initial_scores,
     print_summary,
 )
-from zoo.training.fit import (
-    Callbacks,
-    UserCallbacks,
-    fit,
-    training_batches,
-)
+from zoo.training.fit import fit, training_batches
 from zoo.training.process_group import (
     SINGLE_PROCESS,
     ProcessGroup,
@@ -40,6 +35,7 @@ from zoo.training.process_group import (
 from zoo.training.results import save_result, write_metrics
 from zoo.training.setup import TrainSetup, prepare
 from zoo.training.signals import StopRequest, listen
+from zoo.training.user_callbacks import Callbacks, UserCallbacks
 
 
 @backend.fixed_settings()
@@ -89,6 +85,7 @@ def train(
         config = config.replace(dataset=dataset.name)
     resolved = results.describe_setup(setup, parent)
     replica.assert_same_config(group, setup, resolved)
+    resolved["callbacks"] = user_callbacks.describe()
     resolved["run_id"] = new_id()
     run = RunStore(config.runs_dir).create(
         config.run_name,

@@ -436,7 +436,7 @@ def _is_same(
         parent.path == multirun.group.runs_dir / parent.name
         and parent.status in ("completed", "stopped_early")
         and statistics.settings(parent) == settings
-        and not statistics.continuation(parent)
+        and statistics.follows_from_config(parent)
         and parent.resolved["data"]["fingerprint"] == fingerprint
         and plugins.is_unchanged(parent)
     )

@@ -10,12 +10,14 @@ import pytest
 import zoo
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.evaluation.statistics import group_by_config
 from zoo.models.inference import images_at_once
 from zoo.training.console import TrainingConsole
-from zoo.training.fit import UserCallbacks, training_batches
+from zoo.training.fit import training_batches
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
+from zoo.training.user_callbacks import UserCallbacks
 
 EPOCHS = 12
 OPTIONS = {
@@ -258,7 +260,8 @@ def test_a_callback_without_state_or_not_passed_again_is_named(tmp_path):
     said = io.StringIO()
     resume(run, callbacks=[Stateless()], console=TrainingConsole(said))
     assert "start again: Stateless" in said.getvalue()
-    assert "not passed again: EarlyStopping" in said.getvalue()
+    assert "not passed again" in said.getvalue()
+    assert "EarlyStopping" in said.getvalue().partition("not passed again")[2]
 
 
 def test_states_survive_being_stored_as_arrays():
@@ -408,3 +411,43 @@ def test_a_model_checkpoint_holds_layers_of_keras_alone(tmp_path):
     np.testing.assert_allclose(
         saved(images), run.load_model()(images), rtol=1e-5
     )
+
+
+def described(*callbacks):
+    return UserCallbacks(callbacks).describe()
+
+
+def test_callbacks_are_recorded_by_what_differs_from_their_defaults():
+    (found,) = described(keras.callbacks.EarlyStopping(patience=3, verbose=1))
+    assert found["class"].endswith(".EarlyStopping")
+    assert found["arguments"] == {"patience": 3}
+    assert not found["passive"]
+    (watching,) = described(keras.callbacks.CSVLogger("log.csv"))
+    assert watching["passive"]
+
+
+def test_functions_and_classes_are_recorded_by_what_they_do():
+    def scheduler(rate):
+        return keras.callbacks.LearningRateScheduler(lambda epoch: rate)
+
+    def own(step):
+        class Own(keras.callbacks.Callback):
+            def on_epoch_end(self, epoch, logs=None):
+                self.model.stop_training = epoch == step
+
+        return Own()
+
+    for make in (scheduler, own):
+        assert described(make(1)) == described(make(1))
+        assert described(make(1)) != described(make(2))
+
+
+def test_a_run_with_a_callback_is_no_seed_of_one_without(tmp_path):
+    options = {"epochs": 1, "train_examples": 100}
+    plain = run_with(tmp_path, [], **options)
+    stop = [keras.callbacks.EarlyStopping(patience=3)]
+    stopping = run_with(tmp_path, stop, **options)
+    again = run_with(tmp_path, stop, seed=1, **options)
+    groups = group_by_config([plain, stopping, again])
+    assert [len(group) for group in groups] == [1, 2]
+    assert "EarlyStopping" in (stopping.path / "flags.txt").read_text()

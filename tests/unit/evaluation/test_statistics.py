@@ -12,6 +12,7 @@ from zoo.evaluation import compare, statistics
 from zoo.evaluation.statistics import (
     config_hash,
     fold_stats,
+    follows_from_config,
     format_seeds,
     seed_stats,
 )
@@ -202,6 +203,23 @@ def test_the_layers_of_a_user_s_model_are_part_of_its_config():
     run, other = run_of(), run_of()
     other.resolved["architecture"] = "0" * 64
     assert config_hash(run) != config_hash(other)
+
+
+def test_weights_that_a_model_came_with_are_part_of_its_config():
+    run, other = run_of(), run_of()
+    other.resolved["initial_weights_sha256"] = "0" * 64
+    assert config_hash(run) != config_hash(other)
+    assert follows_from_config(run)
+    assert not follows_from_config(other)
+
+
+@pytest.mark.parametrize("passive", [True, False])
+def test_callbacks_that_may_change_training_are_part_of_the_config(passive):
+    run, other = run_of(), run_of()
+    stop = {"class": "EarlyStopping", "arguments": {}, "passive": passive}
+    other.resolved["callbacks"] = [stop]
+    assert (config_hash(run) == config_hash(other)) == passive
+    assert follows_from_config(other) == passive
 
 
 def test_a_sentence_on_many_repeated_seeds_names_some():
