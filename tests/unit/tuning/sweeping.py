@@ -1,5 +1,6 @@
 """Sweeps whose trials are no trainings: a function of the values instead."""
 
+import functools
 import math
 
 from zoo.config import TrainConfig
@@ -33,21 +34,18 @@ def settings(runs_dir, **changes):
     return SweepConfig(**values)
 
 
-def accuracy_of(config):
-    """Returns the accuracy of a config: best at a rate of 0.01."""
-    # The model's own rate is none that was searched, and a little worse.
-    far = abs(math.log10(config.learning_rate or 0.02) + 2)
-    return 1 - far / 10 - config.seed / 1000
-
-
 def result_of(request):
     """Returns what a training would: more accurate every epoch."""
     last = request.until_epoch or EPOCHS
+    # Best at a rate of 0.01. The model's own rate is none that was searched,
+    # and a little worse.
+    far = abs(math.log10(request.config.learning_rate or 0.02) + 2)
+    accuracy = 1 - far / 10 - request.config.seed / 1000
     rows = [
         {
             "epoch": float(epoch),
-            "val_accuracy": accuracy_of(request.config) * epoch / EPOCHS,
-            "val_loss": 1 - accuracy_of(request.config) * epoch / EPOCHS,
+            "val_accuracy": accuracy * epoch / EPOCHS,
+            "val_loss": 1 - accuracy * epoch / EPOCHS,
         }
         for epoch in range(1, last + 1)
     ]
@@ -69,13 +67,20 @@ def run_jobs(requests, num_workers=1, log=None, answer=result_of):
             yield answer(at_work.pop())
 
 
-def sweep(folder, asked, num_workers=1, run_jobs=run_jobs):
-    """Runs a sweep, or resumes it."""
-    quiet = TrainingConsole(quiet=True)
-    progress = SweepProgress(quiet, folder, asked, num_workers)
-    return run_sweep(
-        folder, asked, progress, num_workers=num_workers, run_jobs=run_jobs
-    )
+def answering(answer):
+    """Returns what does jobs as a function answers them."""
+    return functools.partial(run_jobs, answer=answer)
+
+
+def failing(*numbers):
+    """Returns what does jobs, of which those of some trials fail."""
+
+    def answer(request):
+        if request.key[0].number in numbers:
+            return RunResult(request, "failed", reason="it rained, hard")
+        return result_of(request)
+
+    return answering(answer)
 
 
 def begin(asked, name="s"):
@@ -83,9 +88,14 @@ def begin(asked, name="s"):
     return open_folder(asked, name)
 
 
-def resume(folder, num_workers=1, run_jobs=run_jobs):
-    """Resumes the sweep of a folder, as `zoo resume` does."""
-    return sweep(folder, read_settings(folder), num_workers, run_jobs)
+def resume(folder, num_workers=1, run_jobs=run_jobs, console=None):
+    """Runs the sweep of a folder to its end, as `zoo resume` does."""
+    console = console or TrainingConsole(quiet=True)
+    asked = read_settings(folder)
+    progress = SweepProgress(console, folder, asked, num_workers)
+    return run_sweep(
+        folder, asked, progress, num_workers=num_workers, run_jobs=run_jobs
+    )
 
 
 def trial_log(folder: SweepFolder):

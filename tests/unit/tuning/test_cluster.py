@@ -24,14 +24,14 @@ class RayTaskError(RayError):
 
 
 class Result:
-    """What a method will have answered."""
+    """What a method has answered, or how its actor died."""
 
-    def __init__(self, actor, get):
-        self.actor, self.get = actor, get
+    def __init__(self, actor, answer):
+        self.actor, self.answer = actor, answer
 
 
 class Method:
-    """A method of an actor; calling it gives what it will have answered."""
+    """A method of an actor, which answers at once."""
 
     def __init__(self, actor, answer):
         self._actor, self._answer = actor, answer
@@ -40,18 +40,17 @@ class Method:
         return self
 
     def remote(self, *arguments):
-        return Result(self._actor, lambda: self._answer(*arguments))
+        return Result(self._actor, self._answer(*arguments))
 
 
 class Actor:
     """An actor that dies in runs whose names stand in `deadly`."""
 
     def __init__(self, ray):
-        self.ray, self.asked_to_stop = ray, False
+        self.ray, self.is_alive = ray, True
         self.run = Method(self, self._run)
         self.ready = Method(self, lambda: None)
-        self.stop = Method(self, self._stop)
-        self.is_alive = True
+        self.stop = Method(self, lambda: ray.stopped.append(self))
         ray.actors.append(self)
 
     def _run(self, request):
@@ -62,11 +61,8 @@ class Actor:
             self.ray.deadly.remove(name)
             self.is_alive = False
         if not self.is_alive:
-            raise RayError("the actor died\nbecause its node has died")
+            return RayError("the actor died\nbecause its node has died")
         return result_of(request)
-
-    def _stop(self):
-        self.asked_to_stop = True
 
 
 class Ray(types.ModuleType):
@@ -78,8 +74,9 @@ class Ray(types.ModuleType):
 
     def __init__(self, places=1, deadly=()):
         super().__init__("ray")
-        self.actors, self.runs, self.killed = [], [], []
+        self.actors, self.runs, self.stopped, self.killed = [], [], [], []
         self.deadly, self.places = list(deadly), places
+        self.waiting = ()  # actors for which no node has room
 
     def nodes(self):
         return [
@@ -92,16 +89,17 @@ class Ray(types.ModuleType):
         ]
 
     def remote(self, **resources):
-        def create(setup):
-            return Actor(self)
+        made = types.SimpleNamespace(remote=lambda setup: Actor(self))
+        return lambda kind: made
 
-        return lambda kind: types.SimpleNamespace(remote=create)
-
-    def wait(self, results, timeout=None, num_returns=1):
-        return results[:1], results[1:]
+    def wait(self, results, timeout=None):
+        ready = [r for r in results if r.actor not in self.waiting]
+        return ready[:1], ready[1:]
 
     def get(self, result):
-        return result.get()
+        if isinstance(result.answer, RayError):
+            raise result.answer
+        return result.answer
 
     def kill(self, actor):
         actor.is_alive = False
@@ -124,6 +122,14 @@ def jobs(*names):
     return [RunRequest(TrainConfig(run_name=name), key=name) for name in names]
 
 
+def submitted(*names):
+    """Returns a pool with runs that were submitted."""
+    pool = RayPool(ONE, None, print)
+    for job in jobs(*names):
+        pool.submit(job)
+    return pool
+
+
 def test_a_run_of_a_dead_actor_starts_again_on_another(script):
     ray = script(deadly=["b"])
     given = jobs("a", "b", "c")
@@ -135,18 +141,9 @@ def test_a_run_of_a_dead_actor_starts_again_on_another(script):
     assert set(ray.killed) == {first, second}
 
 
-def test_a_run_whose_actors_die_three_times_is_lost_with_a_reason(script):
-    script(deadly=["a"] * 3)
-    (found,) = run_on_pool(iter(jobs("a")), RayPool(ONE, None, print))
-    assert found.status == "lost"
-    assert found.reason.startswith("lost 3 times")
-
-
 def test_idle_actors_are_dropped_with_a_dead_one(script):
     ray = script(places=3)
-    pool = RayPool(ONE, None, print)
-    for job in jobs("a", "b", "c"):
-        pool.submit(job)
+    pool = submitted("a", "b", "c")
     while pool.num_running:
         pool.wait(0)
     for actor in ray.actors:
@@ -167,32 +164,19 @@ def test_as_many_runs_as_fit_start_at_once_and_no_more(script):
 
 def test_ctrl_c_stops_actors_and_ends_those_that_wait_for_a_node(script):
     ray = script(places=2)
-    pool = RayPool(ONE, None, print)
-    for job in jobs("a", "b"):
-        pool.submit(job)
-    waiting = ray.actors[1]
-    ray.wait = lambda results, timeout=None, num_returns=1: (
-        [r for r in results if r.actor is not waiting],
-        [],
-    )
-    stopped = []
-    ray.actors[0].stop = Method(None, None)
-    ray.actors[0].stop.remote = lambda: stopped.append("a")
+    pool = submitted("a", "b")
+    started, waiting = ray.actors
+    ray.waiting = [waiting]
     pool.terminate()
-    assert stopped == ["a"] and ray.killed == [waiting]
+    assert ray.stopped == [started] and ray.killed == [waiting]
 
 
 def test_an_idle_actor_makes_room_for_a_run_that_waits(script, monkeypatch):
     monkeypatch.setattr(cluster, "START_TIMEOUT", 0.0)
     ray = script(places=2)
-    pool = RayPool(ONE, None, print)
-    for job in jobs("a", "b"):
-        pool.submit(job)
+    pool = submitted("a", "b")
     idle, waiting = ray.actors
-    ray.wait = lambda results, timeout=None, num_returns=1: (
-        [r for r in results if r.actor is not waiting],
-        [],
-    )
+    ray.waiting = [waiting]
     assert [o.request.key for o in pool.wait(0)] == ["a"]
     assert pool.wait(0) == [] and ray.killed == [idle]
 

@@ -7,12 +7,12 @@ import pytest
 
 from tests.unit.tuning.sweeping import (
     Killed,
+    answering,
     begin,
     result_of,
     resume,
     run_jobs,
     settings,
-    sweep,
     trial_log,
 )
 from zoo import io
@@ -25,10 +25,7 @@ TUNERS = ("random", "grid", "bayesian", "hyperband")
 
 
 def at_write(monkeypatch, count, error):
-    """Raises an error at the `count`-th line that is added anywhere.
-
-    Half of the line is there by then.
-    """
+    """Raises an error when half of the `count`-th line is written."""
     sync, calls = os.fsync, []
 
     def failing(number):
@@ -46,7 +43,6 @@ def at_write(monkeypatch, count, error):
 
     monkeypatch.setattr(io, "os", Os())
     monkeypatch.setattr(io, "sync_folder", lambda folder: None)
-    return calls
 
 
 @pytest.fixture(
@@ -60,9 +56,9 @@ def at_write(monkeypatch, count, error):
 )
 def undisturbed(request, tmp_path_factory):
     """A tuner, and what its sweep comes to when nothing happens."""
-    asked = settings(tmp_path_factory.mktemp("runs"), tuner=request.param)
-    folder = begin(asked)
-    sweep(folder, asked)
+    runs_dir = tmp_path_factory.mktemp("runs")
+    folder = begin(settings(runs_dir, tuner=request.param))
+    resume(folder)
     return request.param, trial_log(folder)
 
 
@@ -107,30 +103,25 @@ def test_a_full_disk_is_a_sentence_and_loses_nothing(
 
 
 def test_what_is_finished_is_not_trained_again(tmp_path):
-    folder = begin(settings(tmp_path, executions=2))
-    asked = []
+    folder, names = begin(settings(tmp_path, executions=2)), []
 
-    def counting(requests, num_workers, log):
-        for request in requests:
-            if len(asked) == 3:
-                raise Killed
-            asked.append(request.config.run_name)
-            yield result_of(request)
-
-    with pytest.raises(Killed):
-        resume(folder, run_jobs=counting)
-    again = []
-
-    def answer(request):
-        again.append(request.config.run_name)
+    def noted(request):
+        names.append(request.config.run_name)
         return result_of(request)
 
-    resume(folder, run_jobs=lambda *given: run_jobs(*given, answer=answer))
-    names = asked + again
+    def dying(requests, num_workers, log):
+        for number, request in enumerate(requests):
+            if number == 3:
+                raise Killed
+            yield noted(request)
+
+    with pytest.raises(Killed):
+        resume(folder, run_jobs=dying)
+    assert names == [
+        "s/trial-000/seed0", "s/trial-000/seed1", "s/trial-001/seed0",
+    ]  # fmt: skip
+    resume(folder, run_jobs=answering(noted))
     assert len(names) == len(set(names)) == 10
-    assert names[:3] == ["s/trial-000/seed0", "s/trial-000/seed1"] + [
-        "s/trial-001/seed0"
-    ]
 
 
 def test_trials_of_several_workers_keep_their_values_after_a_kill(tmp_path):
@@ -163,22 +154,10 @@ def test_a_tuner_that_proposes_otherwise_now_is_refused(tmp_path):
     folder = begin(settings(tmp_path))
     resume(folder)
     path = folder.path / "proposals.jsonl"
-    path.write_text(path.read_text().replace('"learning_rate": ', "&9", 1))
-    path.write_text(path.read_text().replace("&9", '"learning_rate": 9'))
+    found = '"learning_rate": '
+    path.write_text(path.read_text().replace(found, f"{found}9", 1))
     with pytest.raises(UserError, match="keras-tuner"):
         resume(folder)
-
-
-def test_a_sweep_that_has_ended_ends_again_without_training(tmp_path):
-    folder = begin(settings(tmp_path))
-    trials = resume(folder)
-
-    def none(requests, num_workers, log):
-        assert list(requests) == []
-        return iter(())
-
-    assert resume(folder, run_jobs=none) == trials
-    assert folder.status == "completed"
 
 
 def test_the_best_trial_is_the_same_network_after_a_resume(tmp_path):
@@ -190,8 +169,8 @@ def test_the_best_trial_is_the_same_network_after_a_resume(tmp_path):
         row = {"epoch": 1.0, "val_accuracy": 1 / hidden[0]}
         return RunResult(request, "completed", history=[row], seconds=1.0)
 
-    first = resume(folder, run_jobs=lambda *r: run_jobs(*r, answer=answer))
-    again = resume(folder, run_jobs=lambda *r: run_jobs(*r, answer=answer))
+    first = resume(folder, run_jobs=answering(answer))
+    again = resume(folder, run_jobs=answering(answer))
     assert again == first
     asked = read_settings(folder)
     assert trial_config(asked, again[0]) == trial_config(asked, first[0])
