@@ -1,6 +1,6 @@
 """The networks in PyTorch are those of the zoo, layer by layer.
 
-Run by `test_torch.py` in a process of its own.
+Run by `test_pytorch.py` in a process of its own.
 """
 
 import pytest
@@ -77,8 +77,8 @@ def test_the_shortcut_of_a_residual_network_keeps_every_second_pixel():
 
 
 def test_the_peer_trains_and_reports(capsys):
-    split = random_images(40, (8, 8, 1), seed=0)
-    data = tensors_of(split)
+    images = pytorch.tensors(random_images(40, (8, 8, 1), seed=0), 128.0, 74.0)
+    data = torch.utils.data.DataLoader(images, batch_size=8)
     model = pytorch.build("lr", (8, 8, 1), 10)
     optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=5)
@@ -91,12 +91,6 @@ def test_the_peer_trains_and_reports(capsys):
     # The cosine has come to its end with the last of 5 batches.
     assert schedule.get_last_lr() == [pytest.approx(0.0, abs=1e-9)]
     assert "Accuracy" in capsys.readouterr().out
-
-
-def tensors_of(split):
-    """Returns a loader of 5 batches of 8."""
-    tensors = pytorch.tensors(split, 128.0, 74.0)
-    return torch.utils.data.DataLoader(tensors, batch_size=8)
 
 
 def test_images_are_centered_and_put_channels_first():

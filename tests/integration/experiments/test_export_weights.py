@@ -1,6 +1,5 @@
 """From a finished run to weights that come with the zoo."""
 
-import json
 import zipfile
 
 import keras
@@ -14,8 +13,6 @@ from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.evaluation.test_set import load_test_split
-from zoo.pretrained import PretrainedRun
-from zoo.runs import Run
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
@@ -174,9 +171,3 @@ def test_a_run_that_is_not_there_is_told(tmp_path, capsys):
     argv = ["nothing", f"--runs_dir={tmp_path}"]
     assert export_weights.main(argv) == 2
     assert "there is no run 'nothing'" in capsys.readouterr().err
-
-
-def test_the_numbers_are_those_of_the_folder(exported):
-    told = json.loads((exported.path / "weights.json").read_text())
-    assert told == exported.facts
-    assert isinstance(exported, PretrainedRun) and isinstance(exported, Run)

@@ -71,14 +71,17 @@ def test_a_mistake_is_one_sentence_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_num_images_are_updates_times_batch():
-    steps = np.array([1, 10, 13_500, 20_000])
-    assert (learning.num_images(steps, 4, 54_000) == 4 * steps).all()
-
-
-def test_the_last_batch_of_an_epoch_has_what_is_left():
-    seen = learning.num_images(np.array([843, 844, 845, 1688]), 64, 54_000)
-    assert seen.tolist() == [53_952, 54_000, 54_064, 108_000]
+@pytest.mark.parametrize(
+    ("batch", "steps", "seen"),
+    [
+        (4, [1, 10, 13_500, 20_000], [4, 40, 54_000, 80_000]),
+        # The last batch of an epoch has what is left.
+        (64, [843, 844, 845, 1688], [53_952, 54_000, 54_064, 108_000]),
+    ],
+)
+def test_num_images_are_those_of_all_batches_so_far(batch, steps, seen):
+    found = learning.num_images(np.array(steps), batch, 54_000)
+    assert found.tolist() == seen
 
 
 def test_bumps_by_hand_are_the_bumps_and_the_sum_of_their_parts():
@@ -103,21 +106,20 @@ def test_the_plane_goes_through_the_three_results():
 
 
 @pytest.mark.parametrize(
-    "shape, bowl", [(lambda x, y: x**2 + y**2, True), (np.subtract, True)]
+    ("height", "bowl"),
+    [
+        (lambda x, y: x**2 + y**2, True),
+        (lambda x, y: x - y, True),
+        (lambda x, y: np.exp(-(x**2) - y**2), False),
+    ],
+    ids=["bowl", "slope", "hill"],
 )
-def test_a_disc_that_bends_upwards_everywhere_is_a_bowl(shape, bowl):
-    assert learning.is_bowl(disc(shape)) is bowl
-
-
-def test_a_disc_with_a_hill_in_its_middle_is_no_bowl():
-    assert not learning.is_bowl(disc(lambda x, y: np.exp(-(x**2) - y**2)))
-
-
-def disc(shape):
+def test_a_disc_that_bends_upwards_everywhere_is_a_bowl(height, bowl):
     angles = np.linspace(0, 2 * np.pi, learning.SPOKES + 1)
     radii = np.linspace(0, 1, learning.RINGS)[:, None]
     x, y = radii * np.cos(angles), radii * np.sin(angles)
-    return learning.Disc(x, y, shape(x, y), np.zeros(3))
+    disc = learning.Disc(x, y, height(x, y), np.zeros(3))
+    assert learning.is_bowl(disc) is bowl
 
 
 def test_the_longest_templates_are_shown_in_their_order():

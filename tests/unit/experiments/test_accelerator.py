@@ -10,15 +10,13 @@ from zoo.errors import UserError
 from zoo.tuning import suites
 
 CPU = {"device": "cpu", "flop_per_second": {"float32": 1e11, "bfloat16": 2e11}}
+GPU = {"device": "1 gpu", "flop_per_second": {"bfloat16": 400e12}}
 
 
 def run_of(images_per_second, precision="bfloat16"):
     """Returns what is read of a run of WRN-16-4."""
     return SimpleNamespace(
-        metrics={
-            "examples_per_second": images_per_second,
-            "wall_seconds": 90.0,
-        },
+        metrics={"examples_per_second": images_per_second, "wall_seconds": 9.0},
         resolved={"multiply_adds": 392_612_352, "precision": precision},
     )
 
@@ -32,9 +30,8 @@ def test_utilization_is_that_of_the_precision_of_the_run():
 
 
 def test_the_table_shows_device_and_utilization():
-    rates = {"device": "1 gpu", "flop_per_second": {"bfloat16": 400e12}}
-    rows = {"fast": accelerator.speed(run_of(20_000.0), {"bfloat16": 400e12})}
-    text = accelerator.table(rates, rows)
+    row = accelerator.speed(run_of(20_000.0), GPU["flop_per_second"])
+    text = accelerator.table(GPU, {"fast": row})
     assert "1 gpu: matrix products at 400 TFLOP/s in bfloat16" in text
     assert "12% in bfloat16" in text
 
@@ -50,8 +47,7 @@ def test_without_an_accelerator_a_sentence_names_what_to_do(
 
 
 def test_a_suite_that_was_trained_has_its_speed(tmp_path, monkeypatch, capsys):
-    gpu = {"device": "1 gpu", "flop_per_second": {"bfloat16": 400e12}}
-    monkeypatch.setattr(accelerator, "_measure_in_subprocess", lambda: gpu)
+    monkeypatch.setattr(accelerator, "_measure_in_subprocess", lambda: GPU)
     monkeypatch.setattr(suites, "check_data", lambda *_: None)
 
     def train(suite_run, *_):
