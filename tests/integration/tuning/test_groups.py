@@ -20,12 +20,20 @@ from zoo.tuning.multirun_summary import MultirunProgress, format_summary
 from zoo.tuning.varied_option import VariedOption
 
 FAST = {"model": "lr", "steps": 4, "batch_size": 128, "summaries": ("scalars",)}
+VARY = "lr-digits-batch_size128-steps4-vary-learning_rate"
+SEEDS = "lr-digits-batch_size128-steps4-seeds"
 
 
 def here(requests, num_workers, log):
     """Stands for `workers.run_jobs`: trains in this process."""
     for request in requests:
         yield workers.train_run(request)
+
+
+def stopped(requests, num_workers, log):
+    """Is interrupted after the first run."""
+    yield workers.train_run(next(requests))
+    raise Interrupted("stopped")
 
 
 def ask(root, varied="learning_rate=0.001,0.1", seeds=(0,), **options):
@@ -54,12 +62,6 @@ def root(tmp_path_factory):
     return root
 
 
-VARY, SEEDS = (
-    "lr-digits-batch_size128-steps4-vary-learning_rate",
-    ("lr-digits-batch_size128-steps4-seeds"),
-)
-
-
 @pytest.mark.slow
 def test_a_group_holds_ordinary_runs_with_their_parent(root):
     run = RunStore(str(root)).find(f"{VARY}/learning_rate-0.001")
@@ -70,11 +72,9 @@ def test_a_group_holds_ordinary_runs_with_their_parent(root):
 
 def test_the_run_that_is_there_is_not_repeated(root):
     found = json.loads((root / VARY / "vary.json").read_text())
-    assert [row["run"] for row in found["runs"]] == [
-        f"{VARY}/learning_rate-0.001",
-        "base",
-    ]
-    assert found["runs"][1]["reused"]
+    new, old = found["runs"]
+    assert new["run"] == f"{VARY}/learning_rate-0.001"
+    assert old["run"] == "base" and old["reused"]
     assert not (root / VARY / "learning_rate-0.1").exists()
 
 
@@ -164,18 +164,13 @@ def test_runs_that_fail_or_diverge_are_told_and_others_go_on(tmp_path):
     ending, said = begin(ask(tmp_path), run_jobs=ill)
     assert ending.failed and not ending.diverged
     assert "1 of 2  learning_rate=0.001; failed: its process died" in said
-    assert [r["status"] for r in ending.summary["runs"]] == [
-        "not started",
-        "completed",
-    ]
+    first, second = ending.summary["runs"]
+    assert first["status"] == "not started"
+    assert second["status"] == "completed"
     assert "fewer than two values have a result" in said
 
 
 def test_an_interrupted_group_says_how_to_go_on_and_goes_on(tmp_path):
-    def stopped(requests, num_workers, log):
-        yield workers.train_run(next(requests))
-        raise Interrupted("stopped")
-
     request = ask(tmp_path, None, (0, 1))
     with pytest.raises(Interrupted, match="1 of 2 runs done; `zoo resume"):
         begin(request, run_jobs=stopped)
@@ -211,10 +206,6 @@ def test_a_run_of_no_group_is_compared_with_a_group(root, capsys):
 
 @pytest.mark.slow
 def test_folds_are_resumed_and_validate_each_image_once(tmp_path):
-    def stopped(requests, num_workers, log):
-        yield workers.train_run(next(requests))
-        raise Interrupted("stopped")
-
     request = ask(tmp_path, None)
     request = dataclasses.replace(request, varied=multirun.all_folds(3))
     with pytest.raises(Interrupted, match="1 of 3 runs done; `zoo resume"):
@@ -253,8 +244,7 @@ def test_a_group_that_cannot_be_understood_is_refused(tmp_path, text):
 def test_a_group_at_work_is_held(root):
     group = RunStore(str(root)).find_group(SEEDS)
     with group.lock(), pytest.raises(UserError, match="another process"):
-        with group.lock():
-            pass
+        begin(ask(root, None, seeds_from(7, 2)))
 
 
 def test_progress_tells_the_best_and_the_time_that_is_left():
@@ -318,11 +308,8 @@ def test_what_is_printed_next_works_without_validation_images(
     monkeypatch.chdir(tmp_path)
     words = ["train", "--model=lr", "--steps=2", "--val_fraction=0"]
     assert main([*words, "--seeds=2", "--run_name=g", "--summaries=none"]) == 0
-    (line,) = [
-        line
-        for line in capfd.readouterr().out.splitlines()
-        if line.startswith("next")
-    ]
+    lines = capfd.readouterr().out.splitlines()
+    (line,) = [line for line in lines if line.startswith("next")]
     command = line.split("zoo ", 1)[1].split()
     assert command == ["evaluate", "g", "--split=train"]
     assert main(command) == 0

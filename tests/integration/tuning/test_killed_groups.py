@@ -3,37 +3,26 @@
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
-from pathlib import Path
 
 import keras
 import pytest
 
-ROOT = Path(__file__).parents[3]
+from tests.integration.tuning.test_killed_sweeps import end, start
+
 ARGV = [
     "vary", "--model=lr", "--epochs=2", "--deterministic", "--seeds=2",
     "--learning_rate=0.001,0.1", "--workers=2", "--run_name=g",
 ]  # fmt: skip
 
 
-def start(root):
-    return subprocess.Popen(
-        [sys.executable, "-m", "zoo", *ARGV, f"--runs_dir={root}"],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
-
-
-def end(process):
-    out, err = process.communicate()
-    assert process.returncode == 0, out + err
-    assert err == ""
-    return out
+def begin(root):
+    """Starts the group, and waits until one of its runs has ended."""
+    process = start(*ARGV, f"--runs_dir={root}")
+    for line in process.stdout:
+        if line.startswith("1 of 4"):
+            break
+    return process
 
 
 def result(root):
@@ -57,12 +46,9 @@ def result(root):
 @pytest.mark.skipif(os.name == "nt", reason="there are no process groups")
 def test_a_killed_group_typed_again_repeats_nothing_and_ends_alike(tmp_path):
     undisturbed = tmp_path / "undisturbed"
-    end(start(undisturbed))
+    end(start(*ARGV, f"--runs_dir={undisturbed}"))
     killed = tmp_path / "killed"
-    process = start(killed)
-    for line in process.stdout:
-        if line.startswith("1 of 4"):
-            break
+    process = begin(killed)
     time.sleep(0.5)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -71,7 +57,7 @@ def test_a_killed_group_typed_again_repeats_nothing_and_ends_alike(tmp_path):
         for path in killed.glob("g/*/*/metrics.json")
     }
     assert 1 <= len(done) < 4
-    out = end(start(killed))
+    out = end(start(*ARGV, f"--runs_dir={killed}"))
     assert f"{4 - len(done)} to train" in out
     for folder, moment in done.items():
         assert (folder / "metrics.json").stat().st_mtime_ns == moment
@@ -80,20 +66,10 @@ def test_a_killed_group_typed_again_repeats_nothing_and_ends_alike(tmp_path):
 
 @pytest.mark.slow
 def test_an_interrupted_group_says_so_and_is_resumed_by_name(tmp_path):
-    process = start(tmp_path)
-    for line in process.stdout:
-        if line.startswith("1 of 4"):
-            break
+    process = begin(tmp_path)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate()
     assert process.returncode == 130
     assert err.startswith("zoo: stopped with ") and err.count("\n") == 1
     assert f"zoo resume g --runs_dir={tmp_path}` continues." in err
-    resumed = subprocess.run(
-        [sys.executable, "-m", "zoo", "resume", tmp_path / "g"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-    )
-    assert resumed.returncode == 0, resumed.stderr
-    assert "exist already" in resumed.stdout
+    assert "exist already" in end(start("resume", tmp_path / "g"))

@@ -104,9 +104,9 @@ def of_sweep(folder):
     return executions, proposals, retrained, best, trained(folder)
 
 
-def of_seeds(folder):
-    """Returns all in which two equal groups of seeds must agree."""
-    found = json.loads((folder / "seeds.json").read_text())
+def of_group(folder, kind):
+    """Returns all in which two equal groups of runs must agree."""
+    found = json.loads((folder / f"{kind}.json").read_text())
     for row in (*found["runs"], *found["values"]):
         del row["wall_seconds"]
     return found, trained(folder)
@@ -127,7 +127,7 @@ def seeds(tmp_path_factory):
     root = tmp_path_factory.mktemp("undisturbed") / "runs"
     out = command(root, SEEDS)
     assert "10 to train, 2 at once; 3 epochs each, 30 epochs in all" in out
-    return of_seeds(root / "s")
+    return of_group(root / "s", "seeds")
 
 
 def test_ten_workers_of_a_sweep_are_killed_and_nothing_changes(tmp_path, sweep):
@@ -149,7 +149,7 @@ def test_ten_workers_of_several_seeds_are_killed_and_nothing_changes(
     # The first two runs, 5 and 6, lose workers to what is no run's own.
     moments = ten_moments([f"seed{n}" for n in range(7, 15)], folder=1)
     command(tmp_path / "runs", SEEDS, moments)
-    found = of_seeds(tmp_path / "runs" / "s")
+    found = of_group(tmp_path / "runs" / "s", "seeds")
     assert found == seeds
     assert [row["status"] for row in found[0]["runs"]] == ["completed"] * 10
 
@@ -186,4 +186,4 @@ def test_a_seed_lost_in_every_try_is_reported_and_resumed(tmp_path, seeds):
     assert [row["status"] for row in rows].count("completed") == 9
     assert rows[1]["status"] == "lost"
     command(root, ["resume", "s"])
-    assert of_seeds(root / "s") == seeds
+    assert of_group(root / "s", "seeds") == seeds

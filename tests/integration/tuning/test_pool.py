@@ -6,6 +6,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -105,11 +106,8 @@ class Script:
 
     def wait(self, timeout):
         request = self.at_work.pop(0)
-        return [
-            RunResult(
-                request, request.key.pop(0), reason="it died", seconds=1.5
-            )
-        ]
+        status = request.key.pop(0)
+        return [RunResult(request, status, reason="it died", seconds=1.5)]
 
     def terminate(self):
         self.terminated = True
@@ -121,18 +119,16 @@ class Script:
         self.closed = True
 
 
-def scripted(**keys):
-    """Returns a request for each name, with how its tries end."""
-    return [
-        RunRequest(TrainConfig(run_name=name), key=list(ends))
-        for name, ends in keys.items()
-    ]
+def scripted(**ends):
+    """Yields a request for each name, with how its tries end."""
+    for name, statuses in ends.items():
+        yield RunRequest(TrainConfig(run_name=name), key=statuses)
 
 
 def test_a_job_whose_worker_is_lost_starts_again_and_is_one_outcome():
     pool = Script(places=2)
     jobs = scripted(a=["lost", "lost", "completed"], b=["completed"])
-    found = list(run_on_pool(iter(jobs), pool))
+    found = list(run_on_pool(jobs, pool))
     assert [(o.request.config.run_name, o.status) for o in found] == [
         ("b", "completed"),
         ("a", "completed"),
@@ -145,7 +141,7 @@ def test_a_job_whose_worker_is_lost_starts_again_and_is_one_outcome():
 def test_a_job_is_lost_after_three_tries_and_the_others_are_done():
     pool = Script()
     jobs = scripted(a=["lost"] * 4, b=["lost", "completed"])
-    found = list(run_on_pool(iter(jobs), pool))
+    found = list(run_on_pool(jobs, pool))
     assert [o.status for o in found] == ["lost", "completed"]
     assert pool.started == ["a", "a", "a", "b", "b"]
     assert found[0].reason == "lost 3 times, the last time because it died"
@@ -154,24 +150,21 @@ def test_a_job_is_lost_after_three_tries_and_the_others_are_done():
 def test_failures_of_the_training_itself_are_not_tried_again():
     pool = Script()
     jobs = scripted(a=["failed"], b=["diverged"])
-    found = [o.status for o in run_on_pool(iter(jobs), pool)]
+    found = [o.status for o in run_on_pool(jobs, pool)]
     assert found == ["failed", "diverged"]
     assert pool.started == ["a", "b"]
 
 
 def test_a_job_that_was_stopped_from_outside_starts_again():
-    pool = Script()
-    found = list(
-        run_on_pool(iter(scripted(a=["interrupted", "completed"])), pool)
-    )
-    assert [o.status for o in found] == ["completed"]
+    jobs = scripted(a=["interrupted", "completed"])
+    assert [o.status for o in run_on_pool(jobs, Script())] == ["completed"]
 
 
 def test_a_job_that_is_lost_while_all_is_stopped_has_no_outcome():
     pool = Script()
 
     def jobs():
-        yield scripted(a=["lost", "completed"])[0]
+        yield from scripted(a=["lost", "completed"])
         raise AssertionError("no request starts once all is stopped")
 
     pool.submit = lambda request: (
@@ -195,18 +188,10 @@ def test_a_run_that_another_process_holds_is_waited_for(tmp_path, monkeypatch):
         if len(waits) == 3:
             holder.__exit__(None, None, None)
 
-    monkeypatch.setattr(workers, "time", Clock(release))
+    clock = SimpleNamespace(monotonic=time.monotonic, sleep=release)
+    monkeypatch.setattr(workers, "time", clock)
     outcome = workers.train_run(RunRequest(asked))
     assert outcome.status == "completed" and len(waits) == 3
-
-
-class Clock:
-    """Stands for the module `time`."""
-
-    monotonic = staticmethod(time.monotonic)
-
-    def __init__(self, sleep):
-        self.sleep = sleep
 
 
 @needs_sigkill

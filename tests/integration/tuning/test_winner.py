@@ -1,7 +1,6 @@
 """A real sweep to its end: its flagfile, and one evaluation of the test set."""
 
 import csv
-import io
 import json
 
 import pytest
@@ -51,7 +50,7 @@ def test_the_flagfile_of_the_best_trial_gives_its_accuracy_again(
     again = run(capsys, "resume", "s", where)
     assert "1st evaluation on this test set" in again
     log = (tmp_path / "test_evaluations.jsonl").read_text()
-    (row,) = map(json.loads, io.StringIO(log))
+    (row,) = map(json.loads, log.splitlines())
     assert [one["run"] for one in row["runs"]] == [
         "s/best_trial/seed1", "s/best_trial/seed2",
     ]  # fmt: skip

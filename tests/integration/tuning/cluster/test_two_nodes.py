@@ -13,11 +13,7 @@ import pytest
 
 from tests.integration.tuning.cluster.nodes import PATIENCE
 from tests.integration.tuning.test_killed_sweeps import lines
-from tests.integration.tuning.test_lost_workers import (
-    of_seeds,
-    of_sweep,
-    trained,
-)
+from tests.integration.tuning.test_lost_workers import of_group, of_sweep
 from tests.killing import Moment
 
 pytestmark = pytest.mark.cluster
@@ -53,6 +49,28 @@ def sweep(cluster, root, *argv, on_cluster=True):
     argv = [*argv, "--sweep_name=s", "--keep=all", f"--runs_dir={root}"]
     cluster.run("sweep", *argv, *where)
     return of_sweep(root / "s")
+
+
+def begin_long(cluster, tmp_path, epochs):
+    """Starts a sweep that takes a while, on the cluster.
+
+    Returns:
+        Its process, its folder of runs, the flags that name both, and what it
+        must come to.
+    """
+    argv, root = [*LONG, f"--epochs={epochs}"], tmp_path / "there"
+    here = sweep(
+        cluster, tmp_path / "here", *argv, "--workers=2", on_cluster=False
+    )
+    where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
+    process = cluster.zoo("sweep", *argv, "--sweep_name=s", *where)
+    return process, root, where, here
+
+
+def end_well(process):
+    """Waits until a command has ended without a complaint."""
+    out, err = process.communicate(timeout=PATIENCE)
+    assert (process.returncode, err) == (0, ""), out + err
 
 
 def users(cluster):
@@ -100,7 +118,9 @@ def test_seeds_are_the_same_as_on_one_machine(cluster, tmp_path):
     where = [f"--runs_dir={tmp_path / 'there'}"]
     # `auto` takes the address of the environment.
     cluster.run(*argv, *where, "--cluster=auto", RAY_ADDRESS=cluster.address)
-    here, there = (of_seeds(tmp_path / n / "s") for n in ("here", "there"))
+    here, there = (
+        of_group(tmp_path / name / "s", "seeds") for name in ("here", "there")
+    )
     assert there == here and len(there[0]["runs"]) == 4
 
 
@@ -111,10 +131,7 @@ def test_vary_is_the_same_as_on_one_machine(cluster, tmp_path):
         more = [f"--cluster={cluster.address}"] if name == "there" else []
         root = tmp_path / name
         cluster.run(*argv, f"--runs_dir={root}", "--run_name=s", *more)
-        rows = json.loads((root / "s" / "vary.json").read_text())
-        for row in (*rows["runs"], *rows["values"]):
-            del row["wall_seconds"]
-        found.append((rows, trained(root / "s")))
+        found.append(of_group(root / "s", "vary"))
     assert found[0] == found[1] and len(found[0][1]) == 3
 
 
@@ -149,16 +166,10 @@ def test_a_run_lost_three_times_is_reported_and_resumed(cluster, tmp_path):
 
 
 def test_a_killed_node_costs_nothing(cluster, tmp_path):
-    root, argv = tmp_path / "there", [*LONG, "--epochs=30"]
-    here = sweep(
-        cluster, tmp_path / "here", *argv, "--workers=2", on_cluster=False
-    )
-    where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
-    process = cluster.zoo("sweep", *argv, "--sweep_name=s", *where)
+    process, root, _, here = begin_long(cluster, tmp_path, 30)
     folder = wait_for(lambda: trains_on_b(cluster, root), process)
     cluster.b.kill()
-    out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err) == (0, ""), out + err
+    end_well(process)
     assert of_sweep(root / "s") == here
     assert "resuming" in (folder / "log.txt").read_text()
     assert not (root / "s" / "lost.jsonl").exists()
@@ -167,31 +178,20 @@ def test_a_killed_node_costs_nothing(cluster, tmp_path):
 @pytest.mark.parametrize("seconds", [20, 150])
 def test_a_cut_network_costs_nothing(cluster, tmp_path, seconds):
     # A cut of 20 s is not noticed; after 65 s the node is declared dead.
-    root, argv = tmp_path / "there", [*LONG, "--epochs=150"]
-    here = sweep(
-        cluster, tmp_path / "here", *argv, "--workers=2", on_cluster=False
-    )
-    where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
-    process = cluster.zoo("sweep", *argv, "--sweep_name=s", *where)
+    process, root, _, here = begin_long(cluster, tmp_path, 150)
     wait_for(lambda: trains_on_b(cluster, root), process)
     cluster.cut()
     end = time.monotonic() + seconds
     while time.monotonic() < end and process.poll() is None:
         time.sleep(0.5)
     cluster.heal()
-    out, err = process.communicate(timeout=PATIENCE)
-    assert (process.returncode, err) == (0, ""), out + err
+    end_well(process)
     assert of_sweep(root / "s") == here
     assert not (root / "s" / "lost.jsonl").exists()
 
 
 def test_a_killed_driver_is_resumed_and_its_log_continued(cluster, tmp_path):
-    root, argv = tmp_path / "there", [*LONG, "--epochs=10"]
-    here = sweep(
-        cluster, tmp_path / "here", *argv, "--workers=2", on_cluster=False
-    )
-    where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
-    process = cluster.zoo("sweep", *argv, "--sweep_name=s", *where)
+    process, root, where, here = begin_long(cluster, tmp_path, 10)
     wait_for(lambda: lines(root / "s") >= 2, process)
     os.killpg(process.pid, signal.SIGKILL)
     process.communicate()
@@ -203,12 +203,7 @@ def test_a_killed_driver_is_resumed_and_its_log_continued(cluster, tmp_path):
 
 
 def test_ctrl_c_saves_every_running_trial(cluster, tmp_path):
-    root, argv = tmp_path / "there", [*LONG, "--epochs=60"]
-    here = sweep(
-        cluster, tmp_path / "here", *argv, "--workers=2", on_cluster=False
-    )
-    where = [f"--cluster={cluster.address}", f"--runs_dir={root}"]
-    process = cluster.zoo("sweep", *argv, "--sweep_name=s", *where)
+    process, root, where, here = begin_long(cluster, tmp_path, 60)
     trials = [root / "s" / f"trial-00{number}" for number in (0, 1)]
     wait_for(lambda: all((t / "history.csv").exists() for t in trials), process)
     os.kill(process.pid, signal.SIGINT)
