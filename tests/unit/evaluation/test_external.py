@@ -18,9 +18,10 @@ from zoo.evaluation.test_set import load_test_split
 KNOWN = ("airplane", "fire truck", "T-shirt/top")
 
 
-def other(*names, numbered=False):
+def labels_of(names, known, numbered=False):
     nothing = Split(np.zeros((0, 4, 4, 1), np.uint8), np.zeros(0, np.int32))
-    return ExternalSplit("folder:new", "all", nothing, names, numbered, None)
+    new = ExternalSplit("folder:new", "all", nothing, names, numbered, None)
+    return map_classes(new, "run", known)
 
 
 @pytest.mark.parametrize(
@@ -35,56 +36,44 @@ def other(*names, numbered=False):
     ],
 )
 def test_case_and_separators_do_not_matter(name, label):
-    assert map_classes(other(name), "run", KNOWN) == [label]
+    assert labels_of([name], KNOWN) == [label]
 
 
-def test_classes_may_stand_in_another_order_and_be_fewer():
-    names = other("T-shirt/top", "airplane")
-    assert map_classes(names, "run", KNOWN) == [2, 0]
+@pytest.mark.parametrize(
+    ("names", "known"),
+    [(["T-shirt/top", "airplane"], KNOWN), (["2", "0"], ["0", "1", "2"])],
+)
+def test_classes_may_stand_in_another_order_and_be_fewer(names, known):
+    assert labels_of(names, known) == [2, 0]
 
 
 def test_a_class_written_exactly_so_comes_first():
-    assert map_classes(other("a b", "a_b"), "run", ("a_b", "a b")) == [1, 0]
+    assert labels_of(["a b", "a_b"], ("a_b", "a b")) == [1, 0]
 
 
-def test_a_name_that_fits_two_classes_is_refused():
-    with pytest.raises(UserError, match="'A-B'.*matches a_b and a b of run"):
-        map_classes(other("A-B"), "run", ("a_b", "a b"))
+def test_as_many_numbers_are_the_same_classes():
+    assert labels_of(list("012"), list("012"), numbered=True) == [0, 1, 2]
 
 
-def test_an_unknown_class_is_named_with_the_nearest_one():
-    with pytest.raises(UserError, match="'airplanes'.*did you mean airplane?"):
-        map_classes(other("airplane", "airplanes"), "run", KNOWN)
+@pytest.mark.parametrize(
+    ("names", "known", "numbered", "words"),
+    [
+        (["A-B"], ("a_b", "a b"), False, "'A-B'.*matches a_b and a b of run"),
+        (["airplane", "airplanes"], KNOWN, False, "'airplanes'.*mean airplane"),
+        (["zebra"], KNOWN, False, "'zebra'.*its classes are airplane, fire"),
+        (list("012"), list("0123"), True, "3 classes without names.*has 4"),
+        (list("01"), KNOWN, True, "numbers for class names.*airplane"),
+    ],
+    ids=["of two", "misspelled", "unknown", "fewer numbers", "not named"],
+)
+def test_a_class_that_cannot_be_found_is_refused(names, known, numbered, words):
+    with pytest.raises(UserError, match=words):
+        labels_of(names, known, numbered)
 
 
-def test_a_class_like_no_other_is_told_what_there_is():
-    with pytest.raises(
-        UserError, match="'zebra'.*its classes are airplane, fire"
-    ):
-        map_classes(other("zebra"), "run", KNOWN)
-
-
-def test_numbers_are_the_same_classes_only_if_there_are_as_many():
-    numbers = other("0", "1", "2", numbered=True)
-    assert map_classes(numbers, "run", ("0", "1", "2")) == [0, 1, 2]
-    with pytest.raises(UserError, match="3 classes without names.*run has 4"):
-        map_classes(numbers, "run", ("0", "1", "2", "3"))
-
-
-def test_numbers_are_no_names():
-    numbers = other("0", "1", numbered=True)
-    with pytest.raises(UserError, match="numbers for class names.*airplane"):
-        map_classes(numbers, "run", KNOWN)
-
-
-def test_numbers_that_were_given_as_names_may_be_fewer():
-    assert map_classes(other("2", "0"), "run", ("0", "1", "2")) == [2, 0]
-
-
-def save(path, count=20, shape=(6, 8), **more):
-    random = np.random.default_rng(0)
-    x = random.integers(0, 256, (count, *shape), np.uint8)
-    np.savez(path, x=x, y=np.arange(count) % 2, **more)
+def save(path):
+    x = np.random.default_rng(0).integers(0, 256, (20, 6, 8), np.uint8)
+    np.savez(path, x=x, y=np.arange(20) % 2)
     return f"npz:{path}", x
 
 
@@ -98,11 +87,9 @@ def test_all_images_of_a_set_without_parts_are_read(tmp_path):
 
 def test_a_part_is_cut_as_for_training_if_it_is_asked_for(tmp_path):
     name, _ = save(tmp_path / "a.npz")
-    for part, expected in (
-        ("test", load_test_split(name)),
-        ("val", load_dataset(name).val),
-        ("train", load_dataset(name).train),
-    ):
+    data, test = load_dataset(name), load_test_split(name)
+    parts = {"train": data.train, "val": data.val, "test": test}
+    for part, expected in parts.items():
         found = load_external(name, part, (6, 8, 1))
         np.testing.assert_array_equal(found.examples.images, expected.images)
         assert found.split == part

@@ -20,6 +20,8 @@ from zoo.evaluation.landscape.scan import (
 )
 from zoo.training import losses
 
+CROSS_ENTROPY = losses.make_loss("cross_entropy")
+
 
 @settings(max_examples=25)
 @given(
@@ -34,11 +36,9 @@ def test_each_filter_of_a_direction_is_as_long_as_that_of_the_weights(
     weight[..., 0] = 0
     found = filter_normalized(direction, weight)
     for index in range(shape[-1]):
-        d, w = direction[..., index].ravel(), weight[..., index].ravel()
+        d, w, f = (x[..., index].ravel() for x in (direction, weight, found))
         expected = d * (w @ w) ** 0.5 / (d @ d) ** 0.5
-        np.testing.assert_allclose(
-            found[..., index].ravel(), expected, atol=1e-12
-        )
+        np.testing.assert_allclose(f, expected, atol=1e-12)
 
 
 def test_biases_and_batch_norm_get_no_direction():
@@ -68,9 +68,8 @@ def vectors(count, labels):
 def test_measured_batch_norm_is_that_of_the_training_sample():
     model, body = small_net()
     part = vectors(600, np.arange(600, dtype=np.int32) % 3)
-    few = part.take(np.arange(40))
-    loss = losses.make_loss("cross_entropy")
-    surface = LossSurface(model, body, loss, {"train": part, "val": few}, True)
+    parts = {"train": part, "val": part.take(np.arange(40))}
+    surface = LossSurface(model, body, CROSS_ENTROPY, parts, True)
     weights = [w + 0.1 for w in body.get_weights()]
     surface.move_to(weights)
     a, a_bias, gamma, beta, _, _, b, b_bias = weights
@@ -85,8 +84,7 @@ def test_measured_batch_norm_is_that_of_the_training_sample():
 def test_a_spoilt_point_does_not_spoil_the_next():
     model, body = small_net()
     part = vectors(20, np.arange(20, dtype=np.int32) % 3)
-    loss = losses.make_loss("cross_entropy")
-    surface = LossSurface(model, body, loss, {"train": part}, True)
+    surface = LossSurface(model, body, CROSS_ENTROPY, {"train": part}, True)
     weights = body.get_weights()
     surface.move_to(weights)
     before = surface.score("train")

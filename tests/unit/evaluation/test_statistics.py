@@ -10,6 +10,7 @@ from scipy.stats import false_discovery_control, ttest_ind
 
 from zoo.evaluation import compare, statistics
 from zoo.evaluation.statistics import (
+    SeedStats,
     config_hash,
     fold_stats,
     follows_from_config,
@@ -64,13 +65,10 @@ def test_the_bootstrap_is_that_of_a_plain_loop():
     first, second = random.normal(size=(2, 80))
     second += 0.3
     found = statistics.paired_bootstrap(first, second)
-    loop = np.array(
-        [
-            (second - first)[random.integers(0, 80, 80)].mean()
-            for _ in range(10_000)
-        ]
-    )
-    assert found.mean == pytest.approx((second - first).mean())
+    difference = second - first
+    drawn = [random.integers(0, 80, 80) for _ in range(10_000)]
+    loop = np.array([difference[indices].mean() for indices in drawn])
+    assert found.mean == pytest.approx(difference.mean())
     low, high = np.percentile(loop, [2.5, 97.5])
     assert found.low == pytest.approx(low, abs=0.02)
     assert found.high == pytest.approx(high, abs=0.02)
@@ -79,18 +77,15 @@ def test_the_bootstrap_is_that_of_a_plain_loop():
 
 
 def test_the_bootstrap_says_the_same_each_time():
-    first, second = answers(70, 9, 4, 5)
-    scored = first.astype(float), second.astype(float)
-    assert statistics.paired_bootstrap(*scored) == statistics.paired_bootstrap(
-        *scored
-    )
+    first, second = np.float64(answers(70, 9, 4, 5))
+    found = statistics.paired_bootstrap(first, second)
+    assert found == statistics.paired_bootstrap(first, second)
 
 
 def test_equal_scores_differ_by_nothing_for_certain():
     same = np.array([1.0, 0.0, 1.0])
-    assert statistics.paired_bootstrap(
-        same, same
-    ) == statistics.BootstrapDifference(0, 0, 0, 1)
+    found = statistics.paired_bootstrap(same, same)
+    assert found == statistics.BootstrapDifference(0, 0, 0, 1)
 
 
 def test_holm_is_that_worked_out_by_hand():
@@ -104,21 +99,18 @@ def test_holm_is_that_worked_out_by_hand():
 
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=8))
 def test_holm_corrects_no_less_than_a_weaker_correction(chances):
-    weaker = false_discovery_control(chances)
-    assert np.all(
-        np.array(statistics.holm_correction(chances)) >= weaker - 1e-12
-    )
+    corrected = np.array(statistics.holm_correction(chances))
+    assert np.all(corrected >= false_discovery_control(chances) - 1e-12)
 
 
-def test_several_seeds_of_both_are_compared_by_welch():
-    first, second = [0.91, 0.92, 0.95], [0.96, 0.97]
-    expected = ttest_ind(first, second, equal_var=False).pvalue
-    assert statistics.welch_p_value(first, second) == pytest.approx(expected)
-
-
-def test_one_seed_beside_several_is_compared_by_student():
-    first, second = [0.91, 0.92, 0.95], [0.99]
-    expected = ttest_ind(first, second).pvalue
+@pytest.mark.parametrize(
+    ("second", "equal_var"),
+    [([0.96, 0.97], False), ([0.99], True)],
+    ids=["several seeds by Welch", "one seed by Student"],
+)
+def test_seeds_are_compared_by_a_t_test_of_scipy(second, equal_var):
+    first = [0.91, 0.92, 0.95]
+    expected = ttest_ind(first, second, equal_var=equal_var).pvalue
     assert statistics.welch_p_value(first, second) == pytest.approx(expected)
 
 
@@ -162,11 +154,8 @@ def test_options_of_many_configs_are_columns():
 
 @pytest.mark.parametrize("num_configs, num_pairs", [(4, 6), (12, 66), (13, 12)])
 def test_many_configs_are_compared_with_the_first_alone(num_configs, num_pairs):
-    random = np.random.default_rng(0)
-    groups = [
-        [compare.PerExampleScores(None, random.integers(0, 2, 50) * 1.0, 0.0)]
-        for _ in range(num_configs)
-    ]
+    scores = np.random.default_rng(0).integers(0, 2, (num_configs, 50)) * 1.0
+    groups = [[compare.PerExampleScores(None, each, 0.0)] for each in scores]
     pairs = compare._pairwise_tests(groups, "accuracy")
     assert len(pairs) == num_pairs
     if num_configs == 13:
@@ -228,13 +217,7 @@ def test_a_sentence_on_many_repeated_seeds_names_some():
 
 
 def test_equal_scores_of_two_seeds_have_no_interval():
-    stats = seed_stats([0.9, 0.9])
-    assert (stats.mean, stats.std, stats.low, stats.high) == (
-        0.9,
-        0,
-        None,
-        None,
-    )
+    assert seed_stats([0.9, 0.9]) == SeedStats(0.9, 0, None, None)
 
 
 def test_equal_scores_of_folds_have_no_interval():

@@ -101,10 +101,6 @@ def make_npz(tmp_path):
     return f"npz:{tmp_path}/data.npz", 60
 
 
-def make_digits(_):
-    return "digits", 1_797
-
-
 def make_points(tmp_path):
     points = np.random.default_rng(0).normal(size=(60, 2))
     lines = [f"{x},{y},{'ab'[int(x > 0)]}" for x, y in points]
@@ -112,19 +108,17 @@ def make_points(tmp_path):
     return f"points:{tmp_path}/points.csv", 60
 
 
-def make_spiral(_):
-    return "spiral", 1_000
+MAKERS = {
+    "digits": lambda _: ("digits", 1_797),
+    "spiral": lambda _: ("spiral", 1_000),
+    "bumps": lambda _: ("bumps", 1_000),
+    "folder": make_folder,
+    "npz": make_npz,
+    "points": make_points,
+}
 
 
-def make_bumps(_):
-    return "bumps", 1_000
-
-
-MAKERS = [make_digits, make_folder, make_npz]
-MAKERS += [make_points, make_spiral, make_bumps]
-
-
-@pytest.mark.parametrize("make", MAKERS)
+@pytest.mark.parametrize("make", MAKERS.values(), ids=MAKERS)
 @pytest.mark.parametrize("val_fraction", [0, 0.1, 0.5])
 def test_train_val_and_test_are_disjoint_and_together_all(
     tmp_path, make, val_fraction
