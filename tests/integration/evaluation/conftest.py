@@ -29,6 +29,12 @@ def make(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
+def run(make):
+    """Softmax regression that has learned a little."""
+    return make("run", steps=20, learning_rate=None)
+
+
+@pytest.fixture(scope="session")
 def weak(make):
     """Softmax regression after ten updates."""
     return make("weak")

@@ -4,7 +4,6 @@ import json
 from types import SimpleNamespace
 
 import keras
-import matplotlib.image
 import numpy as np
 import pytest
 from scipy.stats import binomtest
@@ -90,20 +89,13 @@ def test_what_is_found_can_be_read_as_json(three):
 
 
 def test_the_text_names_runs_settings_and_the_verdict(three):
-    lines = compare.format_comparison(three).splitlines()
-    assert lines[0] == (
-        "3 runs of 2 configs on the same 144 validation examples of digits"
-    )
-    assert any(
-        line.split()[:3] == ["A", "weak,", "weak-again"] for line in lines
-    )
-    assert any(line.split() == ["model", "lr", "knn"] for line in lines)
-    assert any(line.split() == ["seed", "0,", "1", "0"] for line in lines)
-    assert not any(line.startswith("dataset") for line in lines)
+    text = compare.format_comparison(three)
+    assert "3 runs of 2 configs" in text and "144 validation examples" in text
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    assert {"model lr knn", "seed 0, 1 0"} < set(lines)
+    assert any(line.startswith("A weak, weak-again ") for line in lines)
     assert any(line.startswith("B - A") for line in lines)
-
-
-def test_everything_is_shown_where_all_is_asked_for(three):
+    assert "\ndataset " not in text
     assert "\ndataset " in compare.format_comparison(three, all_options=True)
 
 
@@ -145,21 +137,15 @@ def test_the_same_image_files_are_compared_at_two_sizes(make, tmp_path):
     )
     found = compare.compare_runs([small, large])
     assert found["different_options"]["image_size"] == [[8], [16]]
-    by_file = [
-        evaluate.evaluate_runs([run], "val")[0]["accuracy"]
-        for run in (small, large)
-    ]
-    assert [row["accuracy"] for row in found["runs"]] == by_file
+    alone = evaluate.evaluate_runs([small, large], "val")
+    for row, result in zip(found["runs"], alone, strict=True):
+        assert row["accuracy"] == result["accuracy"]
 
 
 def test_fewer_training_images_leave_the_validation_images_the_same(weak, make):
     fewer = make("fewer", train_examples=300)
-    assert compare.compare_runs([weak, fewer])["different_options"][
-        "train_examples"
-    ] == [
-        [None],
-        [300],
-    ]
+    differ = compare.compare_runs([weak, fewer])["different_options"]
+    assert differ["train_examples"] == [[None], [300]]
 
 
 def test_runs_that_predict_numbers_are_compared_by_squared_error(make):
@@ -180,17 +166,11 @@ def test_runs_that_predict_numbers_are_compared_by_squared_error(make):
         compare.compare_runs([first, make("weak")])
 
 
-def test_the_curves_are_drawn_into_a_png(weak, strong, tmp_path):
-    target = compare.check_plot_path(str(tmp_path / "curves.png"))
-    compare.save_learning_curves([weak, strong], target)
-    picture = matplotlib.image.imread(target)
-    assert picture.shape[0] > 300
-    assert picture.shape[1] > 2 * picture.shape[0]  # loss and accuracy
-    # Some pixel is of each of the first two colors.
-    for color in compare.COLORS[:2]:
-        wanted = [int(color[i : i + 2], 16) / 255 for i in (1, 3, 5)]
-        near = np.abs(picture[..., :3] - wanted).max(axis=-1) < 0.02
-        assert near.any()
+def test_loss_and_accuracy_have_a_curve_of_each_run(weak, strong):
+    loss, accuracy = compare.plot_learning_curves([weak, strong]).axes
+    for axes in (loss, accuracy):
+        colors = {line.get_color() for line in axes.get_lines()}
+        assert colors == set(compare.COLORS[:2])
 
 
 @pytest.mark.parametrize("name", ["curves", "no/such/folder/curves.png", "."])
@@ -207,14 +187,13 @@ def test_configs_are_named_by_letters():
 
 def run_with(like, name, losses):
     """Returns a run as `plot_learning_curves` reads it, of another config."""
-    rows = [
-        {"epoch": epoch, "val_loss": loss}
-        for epoch, loss in enumerate(losses, 1)
-    ]
     return SimpleNamespace(
         name=name,
         path=like.path / name,
-        history=rows,
+        history=[
+            {"epoch": epoch, "val_loss": loss}
+            for epoch, loss in enumerate(losses, 1)
+        ],
         config=like.config.replace(l2=len(name) / 100),
         resolved=like.resolved,
     )
@@ -230,9 +209,8 @@ def test_a_run_gone_wild_does_not_hide_the_others(weak, losses, scale):
 
 
 def test_a_loss_of_zero_stays_in_the_plot(weak):
-    (axes,) = compare.plot_learning_curves(
-        [run_with(weak, "a", (100.0, 0.0))]
-    ).axes
+    run = run_with(weak, "a", (100.0, 0.0))
+    (axes,) = compare.plot_learning_curves([run]).axes
     assert axes.get_yscale() == "linear"
 
 
@@ -260,13 +238,9 @@ def test_a_repeated_seed_counts_once(make, weak, weak_again):
     assert "weak-copy repeats the seed of another run" in text
     alone = compare.compare_runs([weak, copy])["configs"][0]
     assert (alone["std"], alone["interval"][:7]) == (None, "Clopper")
-    rows = evaluate_rows([weak, copy])
-    assert (rows[0]["std"], rows[0]["repeated"]) == (None, ["weak-copy"])
-
-
-def evaluate_rows(runs):
-    results = evaluate.evaluate_runs(runs, "val")
-    return statistics.summarize_seeds(runs, results)
+    results = evaluate.evaluate_runs([weak, copy], "val")
+    (row,) = statistics.summarize_seeds([weak, copy], results)
+    assert (row["std"], row["repeated"]) == (None, ["weak-copy"])
 
 
 def test_models_of_one_name_and_other_layers_are_two_configs(tmp_path):
@@ -281,15 +255,9 @@ def test_models_of_one_name_and_other_layers_are_two_configs(tmp_path):
             name="net",
         )
         return zoo.train(
-            model,
-            "digits",
-            steps=2,
-            seed=seed,
-            run_name=name,
-            summaries=("none",),
-            verbose=False,
-            runs_dir=str(tmp_path),
-        )
+            model, "digits", steps=2, seed=seed, run_name=name,
+            summaries=("none",), verbose=False, runs_dir=str(tmp_path),
+        )  # fmt: skip
 
     runs = [trained(8, 0, "a"), trained(64, 0, "b"), trained(8, 1, "c")]
     found = compare.compare_runs(runs)

@@ -5,29 +5,16 @@ import shutil
 
 import numpy as np
 import pytest
+from scipy.special import softmax
 from sklearn import metrics as sk
-from sklearn.metrics import top_k_accuracy_score
 
 from zoo import metrics
-from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics
 from zoo.evaluation.test_set import EvaluationLog, describe_count, ordinal
 from zoo.evaluation.text import format_result
 from zoo.run_store import RunStore
-from zoo.training.console import TrainingConsole
-from zoo.training.train import train
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A softmax regression that has learned a little."""
-    runs_dir = str(tmp_path_factory.mktemp("runs"))
-    config = TrainConfig(
-        model="lr", steps=20, summaries=("none",), runs_dir=runs_dir
-    )
-    return train(config, console=TrainingConsole(quiet=True))
 
 
 @pytest.fixture
@@ -52,23 +39,23 @@ def evaluated(run):
     """Labels, probabilities and metrics of the validation images."""
     part = load_dataset("digits").val
     logits = np.float64(run.load_model().predict(part.images, verbose=0))
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    chances = weights / weights.sum(axis=1, keepdims=True)
-    return part.labels, chances, evaluate.evaluate_runs([run], "val")[0]
+    result = evaluate.evaluate_runs([run], "val")[0]
+    return part.labels, softmax(logits, axis=1), result
 
 
 def test_every_score_agrees_with_scikit_learn(evaluated):
     labels, chances, result = evaluated
     answers = chances.argmax(axis=1)
     assert result["examples"] == len(labels) == 144
-    for name, expected in {
+    expected = {
         "accuracy": sk.accuracy_score(labels, answers),
         "balanced_accuracy": sk.balanced_accuracy_score(labels, answers),
         "loss": sk.log_loss(labels, chances),
         "negative_log_likelihood": sk.log_loss(labels, chances),
         "brier_score": sk.brier_score_loss(labels, chances),
-    }.items():
-        assert result[name] == pytest.approx(expected, rel=1e-5), name
+    }
+    found = {name: result[name] for name in expected}
+    assert found == pytest.approx(expected, rel=1e-5)
     expected = sk.confusion_matrix(labels, answers).tolist()
     assert result["confusion"] == expected
 
@@ -86,12 +73,8 @@ def test_the_table_of_classes_agrees_with_scikit_learn(evaluated):
         assert row["examples"] == reported["support"]
 
 
-def test_the_loss_is_what_was_minimized(tmp_path):
-    config = TrainConfig(
-        model="lr", steps=20, loss="hinge", summaries=("none",),
-        runs_dir=str(tmp_path),
-    )  # fmt: skip
-    run = train(config, console=TrainingConsole(quiet=True))
+def test_the_loss_is_what_was_minimized(make):
+    run = make("hinge", loss="hinge")
     result = evaluate.evaluate_runs([run], "val")[0]
     assert result["loss"] == pytest.approx(run.metrics["val_loss"], rel=1e-4)
     assert result["loss"] != result["negative_log_likelihood"]
@@ -102,32 +85,27 @@ def test_ten_classes_have_no_top_5(evaluated):
 
 
 def test_validation_metrics_log_nothing(copies, tmp_path):
-    assert (
-        evaluate.evaluate_runs([copies[0]], "val")[0]["test_evaluations"] == 0
-    )
+    (result,) = evaluate.evaluate_runs(copies[:1], "val", str(tmp_path))
+    assert result["test_evaluations"] == 0
     assert EvaluationLog(tmp_path).read() == []
 
 
 def test_each_test_set_evaluation_is_counted_and_its_interval_wider(
     copies, tmp_path
 ):
-    told = [
+    results = [
         evaluate.evaluate_runs([run], "test", str(tmp_path))[0]
         for run in copies
     ]
-    assert [result["test_evaluations"] for result in told] == [1, 2, 3]
-    first, second, third = (result["corrected"] for result in told)
-    assert first["accuracy_low"] == pytest.approx(told[0]["accuracy_low"])
+    assert [result["test_evaluations"] for result in results] == [1, 2, 3]
+    first, second, third = (result["corrected"] for result in results)
+    assert first["accuracy_low"] == pytest.approx(results[0]["accuracy_low"])
     assert second["confidence"] == pytest.approx(0.975)
     assert third["confidence"] == pytest.approx(1 - 0.05 / 3)
     assert third["accuracy_low"] < second["accuracy_low"]
     assert third["accuracy_high"] > second["accuracy_high"]
-    assert (
-        evaluate.evaluate_runs([copies[0]], "val", str(tmp_path))[0][
-            "test_evaluations"
-        ]
-        == 3
-    )
+    (result,) = evaluate.evaluate_runs(copies[:1], "val", str(tmp_path))
+    assert result["test_evaluations"] == 3
 
 
 def test_seeds_of_one_config_evaluated_together_count_once(copies, tmp_path):
@@ -146,24 +124,23 @@ def test_each_config_counts_once(copies, tmp_path):
 
 
 def test_a_run_outside_runs_dir_has_its_log_beside_it(copies, tmp_path):
-    evaluate.evaluate_runs([copies[0]], "test", str(tmp_path / "other"))[0]
+    evaluate.evaluate_runs(copies[:1], "test", str(tmp_path / "other"))
     assert len(EvaluationLog(tmp_path).read()) == 1
 
 
 def test_an_evaluation_that_cannot_be_logged_is_not_returned(copies, tmp_path):
     EvaluationLog(tmp_path).path.mkdir()
     with pytest.raises(UserError, match="cannot be read"):
-        evaluate.evaluate_runs([copies[0]], "test", str(tmp_path))[0]
+        evaluate.evaluate_runs(copies[:1], "test", str(tmp_path))
 
 
 def test_a_run_on_other_images_is_not_evaluated(copies, tmp_path):
     path = copies[0].path / "resolved.json"
     resolved = json.loads(path.read_text())
     resolved["data"]["fingerprint"] = "0" * 64
-    path.with_name("SHA256SUMS").unlink(missing_ok=True)
     path.write_text(json.dumps(resolved))
     with pytest.raises(UserError, match="not those"):
-        evaluate.evaluate_runs([copies[0]], "test", str(tmp_path))[0]
+        evaluate.evaluate_runs(copies[:1], "test", str(tmp_path))
     assert EvaluationLog(tmp_path).read() == []
 
 
@@ -189,9 +166,8 @@ def test_the_interval_of_three_seeds_worked_out_by_hand():
     assert found.std == pytest.approx(0.02)
     assert found.high - 0.92 == pytest.approx(4.3027 * 0.02 / 3**0.5, rel=1e-4)
     assert statistics.seed_stats([0.9, 1.0], 0, 1).high == 1
-    assert statistics.seed_stats([0.9]) == statistics.SeedStats(
-        0.9, None, None, None
-    )
+    alone = statistics.SeedStats(0.9, None, None, None)
+    assert statistics.seed_stats([0.9]) == alone
 
 
 CLASSES = 12
@@ -213,7 +189,9 @@ def result():
 
 def test_more_than_ten_classes_have_a_top_5_with_its_interval(result):
     logits, labels, found = result
-    expected = top_k_accuracy_score(labels, logits, k=5, labels=range(CLASSES))
+    expected = sk.top_k_accuracy_score(
+        labels, logits, k=5, labels=range(CLASSES)
+    )
     assert found["top5_accuracy"] == pytest.approx(expected)
     share = metrics.binomial_ci(found["top5_correct"], 200)
     assert found["top5_accuracy_low"] == share.low
@@ -244,9 +222,7 @@ def test_the_table_has_a_dash_for_an_undefined_metric(result):
 
 
 def test_equal_targets_have_no_r2():
-    found = evaluate.regression_metrics(
-        np.zeros((3, 1)), np.ones(3, np.float32)
-    )
+    found = evaluate.regression_metrics(np.zeros((3, 1)), np.ones(3, "f4"))
     assert found == {"mean_squared_error": 1.0, "r2": None}
     run = {"run": "a", "split": "val", "examples": 3, "test_evaluations": 0}
     assert "R2 -" in format_result({**run, **found})

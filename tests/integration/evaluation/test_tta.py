@@ -1,28 +1,18 @@
 """Test-time augmentation, against views made by SciPy."""
 
+import shutil
+
 import keras
 import numpy as np
 import pytest
 import scipy.ndimage
 from keras import layers
 
-from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation import evaluate, statistics
 from zoo.evaluation.test_set import EvaluationLog
 from zoo.evaluation.text import format_result, format_results
-from zoo.training.console import TrainingConsole
-from zoo.training.train import train
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory):
-    """A softmax regression that has learned a little."""
-    runs_dir = str(tmp_path_factory.mktemp("runs"))
-    config = TrainConfig(
-        model="lr", steps=20, summaries=("none",), runs_dir=runs_dir
-    )
-    return train(config, console=TrainingConsole(quiet=True))
+from zoo.runs import Run
 
 
 @pytest.fixture(scope="module")
@@ -62,11 +52,8 @@ def test_six_views_are_weighted_as_in_the_paper(linear, images):
 
 
 def test_flip_averages_an_image_and_its_mirror_image(linear, images):
-    mirrored = np.float32(images[:, :, ::-1])
-    expected = (
-        linear.predict(np.float32(images), verbose=0)
-        + linear.predict(mirrored, verbose=0)
-    ) / 2
+    both = np.float32([images, images[:, :, ::-1]])
+    expected = np.mean([linear.predict(x, verbose=0) for x in both], axis=0)
     averaged = evaluate.predict_views(linear, images, "flip")[1]
     np.testing.assert_allclose(averaged, expected, rtol=1e-4, atol=1e-3)
 
@@ -100,32 +87,38 @@ def test_other_metrics_stay_those_of_one_view(run):
     assert views["accuracy_low"] < views["accuracy"] < views["accuracy_high"]
 
 
-def test_one_log_entry_has_one_view_and_several(run):
-    runs_dir = str(run.path.parent)
-    result = evaluate.evaluate_runs([run], "test", runs_dir, tta="flip")[0]
-    (entry,) = EvaluationLog(runs_dir).read()
+def test_one_log_entry_has_one_view_and_several(run, tmp_path):
+    copy = Run(shutil.copytree(run.path, tmp_path / "copy"), "copy")
+    (result,) = evaluate.evaluate_runs(
+        [copy], "test", str(tmp_path), tta="flip"
+    )
+    (entry,) = EvaluationLog(tmp_path).read()
     logged = entry["runs"][0]["result"]
     assert logged["correct"] == result["correct"]
     assert logged["tta"] == result["tta"]
 
 
-def test_seeds_have_a_mean_of_one_view_and_one_of_several(run):
-    (result,) = evaluate.evaluate_runs([run], "val", tta="flip")
-    (row,) = statistics.summarize_seeds([run], [result])
+@pytest.fixture
+def result_and_rows(run):
+    """What `flip_shift` gives for a run, and its table of seeds."""
+    results = evaluate.evaluate_runs([run], "val", tta="flip_shift")
+    return results[0], statistics.summarize_seeds([run], results)
+
+
+def test_seeds_have_a_mean_of_one_view_and_one_of_several(result_and_rows):
+    result, (row,) = result_and_rows
     assert row["mean"] == result["accuracy"]
     assert row["tta"]["mean"] == result["tta"]["accuracy"]
 
 
-def test_the_text_says_how_many_views(run):
-    (result,) = evaluate.evaluate_runs([run], "val", tta="flip_shift")
+def test_the_text_says_how_many_views(result_and_rows):
+    result, rows = result_and_rows
     assert "with 6 views" in format_result(result)
-    rows = statistics.summarize_seeds([run], [result])
     assert "6 views" in format_results([result, result], rows)
 
 
-def test_mirror_images_that_may_be_of_another_class_are_told(run):
-    (result,) = evaluate.evaluate_runs([run], "val", tta="flip")
-    rows = statistics.summarize_seeds([run], [result])
+def test_mirror_images_that_may_be_of_another_class_are_told(result_and_rows):
+    result, rows = result_and_rows
     assert "mirror" in format_result(result)
     assert "mirror" in format_results([result, result], rows)
     result["tta"]["mirror_safe"] = True  # as of photographs
