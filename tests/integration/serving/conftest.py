@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from zoo.config import TrainConfig
+from zoo.data import load_dataset
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
@@ -59,8 +60,6 @@ def curve(tmp_path_factory):
 @pytest.fixture(scope="session")
 def digit():
     """The validation images of the digits, uint8 `[144, 8, 8, 1]`."""
-    from zoo.data import load_dataset
-
     return load_dataset("digits").val
 
 

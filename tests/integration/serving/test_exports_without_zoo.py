@@ -15,11 +15,10 @@ from importlib.util import find_spec
 import numpy as np
 import pytest
 
-from zoo.config import TrainConfig
+from tests.integration.serving.conftest import trained
+from zoo.evaluation.evaluate import load_split
 from zoo.serving.export import export
 from zoo.serving.formats import FORMATS
-from zoo.training.console import TrainingConsole
-from zoo.training.train import train
 
 pytestmark = [
     pytest.mark.slow,
@@ -31,21 +30,14 @@ MODELS = (
     "lr", "mlp", "lenet5", "cnn_cpncpnfdf", "inception", "alexnet_lite",
     "resnet20", "wrn16_1", "wrn16_4", "knn",
 )  # fmt: skip
+IN_COLOR = {"dataset": "npz:{folder}/data.npz"}
 RUNS = {
     **{name: {"model": name} for name in MODELS},
-    "colour": {"model": "wrn16_1", "dataset": "npz:{folder}/data.npz"},
+    "color": {"model": "wrn16_1", **IN_COLOR},
     "edges": {"model": "lr", "features": "hog"},
-    "edges_in_colour": {
-        "model": "lr",
-        "dataset": "npz:{folder}/data.npz",
-        "features": "hog",
-    },
+    "edges_in_color": {"model": "lr", "features": "hog", **IN_COLOR},
     "words": {"model": "lr", "features": "bag_of_visual_words"},
-    "colours": {
-        "model": "lr",
-        "dataset": "npz:{folder}/data.npz",
-        "features": "color_histogram",
-    },
+    "colors": {"model": "lr", "features": "color_histogram", **IN_COLOR},
     "points": {"model": "mlp", "dataset": "moons"},
 }
 SUFFIXES = {
@@ -145,32 +137,21 @@ def program(load):
     return textwrap.dedent(READER).replace("LOAD", body)
 
 
-def trained(folder, name, options):
-    random = np.random.default_rng(0)
-    np.savez(
-        folder / "data.npz",
-        x=random.integers(0, 256, (60, 16, 16, 3), np.uint8),
-        y=np.arange(60) % 3,
-        class_names=np.array(["cat", "dog", "emu"]),
-    )
-    options = {k: v.format(folder=folder) for k, v in options.items()}
-    steps = {} if name == "knn" else {"steps": 6}
-    config = TrainConfig(
-        runs_dir=str(folder / "runs"), run_name=name, summaries=("none",),
-        **steps, **options,
-    )  # fmt: skip
-    return train(config, console=TrainingConsole(quiet=True))
-
-
 @pytest.fixture(scope="module")
 def elsewhere(tmp_path_factory):
     """What each program says of each export, by format and run."""
-    from zoo.evaluation.evaluate import load_split
-
     written = [form for form in SUFFIXES if not missing(form)]
     work, folder = (tmp_path_factory.mktemp(name) for name in ("work", "out"))
+    np.savez(
+        work / "data.npz",
+        x=np.random.default_rng(0).integers(0, 256, (60, 16, 16, 3), np.uint8),
+        y=np.arange(60) % 3,
+        class_names=np.array(["cat", "dog", "emu"]),
+    )
     for name, options in RUNS.items():
-        run = trained(work, name, options)
+        options = {k: v.format(folder=work) for k, v in options.items()}
+        steps = None if name == "knn" else 6
+        run = trained(work / "runs", name, steps=steps, **options)
         for form in written:
             export(run, form, str(folder / f"{name}{SUFFIXES[form]}"))
         examples = load_split(run, "val").images[:256].astype(np.float32)
@@ -203,16 +184,13 @@ def skip_without_packages(form):
         pytest.skip(f"{form} needs {packages}")
 
 
-@pytest.mark.parametrize(
-    ("form", "name"),
-    [(form, name) for form in SUFFIXES for name in RUNS],
-)
+@pytest.mark.parametrize("name", RUNS)
+@pytest.mark.parametrize("form", SUFFIXES)
 def test_a_program_without_the_zoo_gives_the_same_predictions(
     elsewhere, form, name
 ):
     skip_without_packages(form)
     found = elsewhere[form][name]
-    print(form, name, found)
     assert found["logits"] < TOLERANCES.get(form, 1e-4)
     assert found["sums"] < 1e-5
     assert found["equal"] == found["examples"]
@@ -221,5 +199,5 @@ def test_a_program_without_the_zoo_gives_the_same_predictions(
 @pytest.mark.parametrize("form", SUFFIXES)
 def test_the_names_of_the_classes_travel_with_it(elsewhere, form):
     skip_without_packages(form)
-    assert elsewhere[form]["colour"]["class_names"] == ["cat", "dog", "emu"]
+    assert elsewhere[form]["color"]["class_names"] == ["cat", "dog", "emu"]
     assert elsewhere[form]["lr"]["class_names"] == list("0123456789")
