@@ -26,8 +26,9 @@ def numbers(version):
 
 
 def locked(lock):
-    """Returns the lines of a lock that pin a package."""
-    return re.findall(r"^[a-z0-9-]+==.*", lock, re.MULTILINE)
+    """Returns the packages and versions that a lock pins."""
+    lines = re.findall(r"^[a-z0-9-]+==.*", lock, re.MULTILINE)
+    return [line.split(" ")[0].split("==") for line in lines]
 
 
 def check_pins(lock, requirements):
@@ -50,10 +51,8 @@ def test_the_development_lock_pins_the_extra(extra):
 
 
 def test_the_development_lock_stands_on_the_lock():
-    lines = DEV_LOCK.splitlines()
-    assert "-r requirements.lock" in lines
-    pins = dict(line.split(" ")[0].split("==") for line in locked(LOCK))
-    own = [line.split(" ")[0].split("==") for line in locked(DEV_LOCK)]
+    assert "-r requirements.lock" in DEV_LOCK.splitlines()
+    pins, own = dict(locked(LOCK)), locked(DEV_LOCK)
     assert own
     assert all(pins.get(name, version) == version for name, version in own)
 

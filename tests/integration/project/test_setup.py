@@ -53,19 +53,20 @@ class Clone:
         self.log.write_text("")
         env = {"PATH": f"{self.bin}:/usr/bin:/bin", "LOG": str(self.log)}
         done = subprocess.run(
-            ["make", *words],
-            cwd=self.folder,
-            env=env,
-            capture_output=True,
+            ["make", *words], cwd=self.folder, env=env, capture_output=True,
             text=True,
-        )
+        )  # fmt: skip
         assert done.returncode == code, done.stderr
         return done, self.log.read_text().splitlines()
 
+    def installations(self, *words):
+        """Runs make; returns the calls that install packages."""
+        _, lines = self.make(*words)
+        return [line for line in lines if "pip install" in line]
+
     def installed(self, *words):
         """Runs make; returns the locks that were installed."""
-        _, lines = self.make(*words)
-        lines = [line for line in lines if "pip install" in line]
+        lines = self.installations(*words)
         return [line.split("--requirement ")[1].split()[0] for line in lines]
 
 
@@ -101,8 +102,7 @@ def test_training_installs_no_packages_of_development(clone):
 
 
 def test_the_package_itself_is_installed(clone):
-    _, lines = clone.make("train")
-    (line,) = [line for line in lines if "pip install" in line]
+    (line,) = clone.installations("train")
     assert line.endswith("--editable .")
 
 
@@ -142,8 +142,6 @@ def test_a_failed_installation_is_done_again(clone):
 
 def test_uv_installs_where_it_is_on_the_path(clone):
     program(clone.bin / "uv", '#!/bin/sh\necho "$0 $*" >> "$LOG"\n')
-    _, lines = clone.make("setup")
-    (line,) = [line for line in lines if "pip install" in line]
-    assert line.startswith(
-        f"{clone.bin}/uv pip install --quiet --python .venv/bin/py"
-    )
+    (line,) = clone.installations("setup")
+    assert line.startswith(f"{clone.bin}/uv pip install ")
+    assert "--python .venv/bin/py" in line

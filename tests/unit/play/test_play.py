@@ -2,10 +2,14 @@
 
 import base64
 import re
+import threading
+import urllib.request
 
+import numpy as np
 import pytest
 from starlette.testclient import TestClient
 
+from zoo.cli import lecture
 from zoo.cli.main import main
 from zoo.config import OPTIONS
 from zoo.errors import UserError
@@ -14,6 +18,7 @@ from zoo.play.server import PAGE, create_app
 from zoo.play.session import CONTROLS, PlaySession, build_config, command_of
 
 TOKEN = "a-token"
+ADDRESS = f"http://{server.HOST}"
 
 
 @pytest.fixture
@@ -25,7 +30,7 @@ def playing(tmp_path):
 def client(playing):
     app = create_app(playing, TOKEN)
     headers = {"x-zoo-token": TOKEN}
-    with TestClient(app, f"http://{server.HOST}", headers=headers) as client:
+    with TestClient(app, ADDRESS, headers=headers) as client:
         yield client
 
 
@@ -92,7 +97,7 @@ def test_a_mistake_is_one_sentence_with_what_is_right(client, values, words):
 
 @pytest.mark.parametrize("headers", [{}, {"x-zoo-token": "another"}])
 def test_a_request_without_the_token_is_refused(playing, headers):
-    client = TestClient(create_app(playing, TOKEN), f"http://{server.HOST}")
+    client = TestClient(create_app(playing, TOKEN), ADDRESS)
     for action in ("train", "state", "stop", "controls", "none"):
         answer = client.post(f"/api/{action}", headers=headers)
         assert answer.status_code == 403
@@ -112,7 +117,7 @@ def test_another_host_name_is_refused(client):
 
 
 def test_another_web_page_is_refused(client):
-    own = {"origin": f"http://{server.HOST}"}
+    own = {"origin": ADDRESS}
     other = {"origin": "https://example.com"}
     assert client.post("/api/stop", headers=own).status_code == 200
     assert client.post("/api/stop", headers=other).status_code == 403
@@ -147,9 +152,6 @@ def test_a_request_that_waits_is_answered_when_the_session_closes(playing):
 
 
 def test_the_server_ends_while_a_page_waits_for_news(playing):
-    import threading
-    import urllib.request
-
     before = set(threading.enumerate())
     with server.serving(playing) as address:
         base, _, token = address.partition("?token=")
@@ -195,8 +197,6 @@ def test_only_runs_of_the_page_are_compared(playing):
 
 
 def test_values_of_a_grid_are_one_byte_each():
-    import numpy as np
-
     text = session._bytes(np.array([0.0, 128.0, 255.0]))
     assert base64.b64decode(text) == bytes([0, 128, 255])
 
@@ -207,8 +207,6 @@ def test_values_of_a_grid_are_one_byte_each():
 def test_a_missing_package_is_one_sentence_with_its_pip_line(
     monkeypatch, capsys
 ):
-    from zoo.cli import lecture
-
     monkeypatch.setattr(lecture, "find_spec", lambda name: None)
     assert main(["play"]) == 2
     assert "pip install starlette uvicorn" in capsys.readouterr().err

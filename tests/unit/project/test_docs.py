@@ -9,7 +9,7 @@ import pytest
 
 from zoo import recipes
 from zoo.cli import train
-from zoo.cli.main import VERBS
+from zoo.cli.main import VERBS, main
 from zoo.models import MODELS
 
 ROOT = pathlib.Path(__file__).resolve().parents[3]
@@ -50,8 +50,6 @@ def test_the_pages_have_commands_to_check():
 
 @pytest.mark.parametrize("words", ZOO, ids=" ".join)
 def test_every_zoo_command_is_a_verb_with_flags_that_exist(words, capsys):
-    from zoo.cli.main import main
-
     if words[0] == "COMMAND":
         return
     assert words[0] in VERBS
