@@ -10,6 +10,7 @@ from zoo.config import TrainConfig
 from zoo.data import Dataset
 from zoo.errors import UserError
 from zoo.models import register_model
+from zoo.models.graph import batch_norms
 from zoo.training import batch_norm, optimizers
 from zoo.training.model import backbone_of, frozen_layers
 from zoo.training.setup import prepare
@@ -23,11 +24,20 @@ def data(count=40):
     return Dataset.from_arrays(images, np.arange(count) % 2, val_fraction=0.2)
 
 
-def test_the_averages_are_those_of_all_training_images_as_numpy_has_them():
-    setup = prepare(TrainConfig(**SHORT), data())
+def prepared(**options):
+    return prepare(TrainConfig(**{**SHORT, **options}), data())
+
+
+def recompute(setup):
+    """Recomputes the averages of a model; returns its norms."""
     batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
+    return batch_norms(backbone_of(setup.model))
+
+
+def test_the_averages_are_those_of_all_training_images_as_numpy_has_them():
+    setup = prepared()
+    (norm,) = recompute(setup)
     body = backbone_of(setup.model)
-    (norm,) = batch_norm._norms(body)
     before = keras.Model(body.input, norm.input)
     pixels = setup.dataset.train.images.astype("float32")
     first = setup.model.layers[setup.model.layers.index(body) - 1].output
@@ -64,36 +74,35 @@ def noisy_model(table_of_models):
 
 @pytest.mark.usefixtures("noisy_model")
 def test_nested_norms_are_recomputed_without_noise():
-    setup = prepare(TrainConfig(**{**SHORT, "model": "noisy"}), data())
+    setup = prepared(model="noisy")
     body = backbone_of(setup.model)
-    norms = {norm.name: norm for norm in batch_norm._norms(body)}
-    assert list(norms) == ["inner", "outer"]
-    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
+    inner_norm, outer_norm = recompute(setup)
     pixels = setup.dataset.train.images.astype("float32")
     inner = body.layers[1]
     convolved = np.asarray(inner.layers[2](pixels / 255), np.float64)
     np.testing.assert_allclose(
-        norms["inner"].moving_variance, convolved.var((0, 1, 2)), rtol=1e-3
+        inner_norm.moving_variance, convolved.var((0, 1, 2)), rtol=1e-3
     )
-    before = keras.Model(body.input, norms["outer"].input)
+    before = keras.Model(body.input, outer_norm.input)
     before = np.asarray(before(pixels, training=False))
     np.testing.assert_allclose(
-        norms["outer"].moving_variance, before.var(axis=0), rtol=1e-3
+        outer_norm.moving_variance, before.var(axis=0), rtol=1e-3
     )
     assert not any("call" in vars(layer) for layer in inner.layers)
 
 
 @pytest.mark.usefixtures("noisy_model")
 def test_the_biases_of_nested_norms_are_found():
-    body = prepare(TrainConfig(**{**SHORT, "model": "noisy"}), data())
-    biases = optimizers.norm_biases(backbone_of(body.model))
+    setup = prepared(model="noisy")
+    biases = optimizers.norm_biases(backbone_of(setup.model))
     assert [bias.shape for bias in biases] == [(3,), (48,)]
 
 
 @pytest.mark.usefixtures("noisy_model")
 def test_nested_norms_are_frozen_with_batch_norm():
-    config = {**SHORT, "recompute_batch_norm": False, "freeze": "batch_norm"}
-    setup = prepare(TrainConfig(**{**config, "model": "noisy"}), data())
+    setup = prepared(
+        model="noisy", recompute_batch_norm=False, freeze="batch_norm"
+    )
     trained = [v.path for v in setup.model.trainable_variables]
     assert len(trained) == 4 and not any("/beta" in path for path in trained)
     found = frozen_layers(setup.model, setup.config)
@@ -101,23 +110,17 @@ def test_nested_norms_are_frozen_with_batch_norm():
 
 
 def test_several_batches_give_their_pooled_variance(monkeypatch):
+    setup = prepared()
     monkeypatch.setattr(batch_norm, "BATCH", 8)
-    setup = prepare(TrainConfig(**SHORT), data())
-    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
-    several = [
-        np.array(norm.moving_variance)
-        for norm in batch_norm._norms(backbone_of(setup.model))
-    ]
+    several = np.array(recompute(setup)[0].moving_variance)
     monkeypatch.setattr(batch_norm, "BATCH", 1000)
-    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
-    whole = batch_norm._norms(backbone_of(setup.model))
+    whole = recompute(setup)[0].moving_variance
     # Of the first norm exactly: nothing before it depends on the batch.
-    np.testing.assert_allclose(several[0], whole[0].moving_variance, rtol=1e-4)
+    np.testing.assert_allclose(several, whole, rtol=1e-4)
 
 
 def test_momentum_and_dropout_are_what_they_were_afterwards():
-    config = TrainConfig(**{**SHORT, "model": "cnn_cnfdf", "dropout": 0.5})
-    setup = prepare(config, data())
+    setup = prepared(model="cnn_cnfdf", dropout=0.5)
     layers = backbone_of(setup.model).layers
 
     def settings():
@@ -127,7 +130,7 @@ def test_momentum_and_dropout_are_what_they_were_afterwards():
         ]
 
     before = settings()
-    batch_norm.recompute(setup.model, setup.dataset, setup.config.seed)
+    recompute(setup)
     assert settings() == before
 
 
@@ -153,4 +156,4 @@ def test_training_is_the_same_with_and_without_it(tmp_path):
 
 def test_a_model_without_batch_norm_refuses_it():
     with pytest.raises(UserError, match="lr, which has no batch norm"):
-        prepare(TrainConfig(**{**SHORT, "model": "lr"}), data())
+        prepared(model="lr")

@@ -213,10 +213,11 @@ def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
     losses.add_weight_decay(model, 0.01, biases, 64.0)
     norm.beta.assign([0.5, -1.0, 2.0])
     ours = optimizers.make_optimizer(config, 0.001, biases=biases)
-    ours.build(model.trainable_variables)
-    rates = [0.064 if v is norm.beta else 0.001 for v in ours_of(model)]
+    variables = model.trainable_variables
+    ours.build(variables)
+    rates = [0.064 if v is norm.beta else 0.001 for v in variables]
     decays = [0.01 * 0.001 / rate for rate in rates]
-    values = [np.array(v, "float64") for v in ours_of(model)]
+    values = [np.array(v, "float64") for v in variables]
     moments = [np.zeros_like(v) for v in values]
     random = np.random.default_rng(0)
     for _ in range(5):
@@ -224,7 +225,7 @@ def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
         # Keras differentiates the penalty with the loss: L2(d) gives 2 d v.
         given = [
             g + 2 * float(v.regularizer.l2) * np.array(v)
-            for g, v in zip(grads, ours_of(model), strict=True)
+            for g, v in zip(grads, variables, strict=True)
         ]
         ours.apply([keras.ops.convert_to_tensor(g, "float32") for g in given])
         for place, gradient in enumerate(grads):
@@ -232,9 +233,5 @@ def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
             moments[place] = 0.85 * moments[place] + total
             step = total + 0.85 * moments[place]
             values[place] = values[place] - rates[place] * step
-    for found, expected in zip(ours_of(model), values, strict=True):
+    for found, expected in zip(variables, values, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
-
-
-def ours_of(model):
-    return model.trainable_variables

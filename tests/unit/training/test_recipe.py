@@ -34,9 +34,8 @@ def data_of(num_examples=1000, flips=True, shape=(1, 1, 1)):
     return Dataset("data", train, none, ("a", "b"), flips, None)
 
 
-def fill(num_examples=1000, flips=True, shape=(1, 1, 1), **asked):
-    data = data_of(num_examples, flips, shape)
-    return resolve.apply_recipe(TrainConfig(**asked), RECIPE, data)
+def fill(data=None, recipe=RECIPE, **asked):
+    return resolve.apply_recipe(TrainConfig(**asked), recipe, data or data_of())
 
 
 def test_what_is_not_asked_comes_from_the_recipe():
@@ -64,39 +63,35 @@ def test_another_schedule_drops_the_recipe_steps():
 
 
 def test_a_step_schedule_alone_falls_at_a_half_and_three_quarters():
-    filled = resolve.apply_recipe(
-        TrainConfig(schedule="step", epochs=8),
-        {"optimizer": "sgd"},
-        data_of(100),
-    )
+    filled = fill(recipe={"optimizer": "sgd"}, schedule="step", epochs=8)
     assert filled.schedule_epochs == (4.0, 6.0)
     assert filled.schedule_factor == 0.1
 
 
 def test_mirroring_of_a_recipe_is_left_out_where_it_changes_the_class():
-    assert fill(flips=False).augment == "crop"
+    assert fill(data_of(flips=False)).augment == "crop"
 
 
 def test_mirroring_that_is_asked_for_is_done():
-    assert fill(flips=False, augment="flip").augment == "flip"
+    assert fill(data_of(flips=False), augment="flip").augment == "flip"
 
 
 def test_vectors_leave_out_the_augmentation_of_a_recipe():
-    assert fill(shape=(2,)).augment == "none"
+    assert fill(data_of(shape=(2,))).augment == "none"
 
 
 def test_an_asked_augmentation_of_vectors_is_refused():
     with pytest.raises(UserError, match="--augment=crop moves the pixels"):
-        fill(shape=(2,), augment="crop")
+        fill(data_of(shape=(2,)), augment="crop")
 
 
 def test_a_default_batch_shrinks_to_the_data():
-    assert fill(num_examples=10).batch_size == 10
+    assert fill(data_of(10)).batch_size == 10
 
 
 def test_a_stated_batch_larger_than_the_data_is_refused():
     with pytest.raises(UserError, match="larger than the 10 training images"):
-        fill(num_examples=10, batch_size=11)
+        fill(data_of(10), batch_size=11)
 
 
 def test_full_batch_takes_all_images():
@@ -106,8 +101,8 @@ def test_full_batch_takes_all_images():
 @pytest.mark.parametrize("steps", [3, 9, 40])
 def test_a_step_schedule_falls_at_the_same_fractions_of_steps(steps):
     # 1000 examples are 16 batches of 64.
-    asked = TrainConfig(schedule="step", steps=steps, batch_size=64)
-    filled = resolve.apply_recipe(asked, {"optimizer": "sgd"}, data_of(1000))
+    asked = {"schedule": "step", "steps": steps, "batch_size": 64}
+    filled = fill(recipe={"optimizer": "sgd"}, **asked)
     found = [epochs * 16 / steps for epochs in filled.schedule_epochs]
     assert found == pytest.approx([0.5, 0.75])
 
@@ -136,10 +131,7 @@ def test_a_warmup_as_long_as_training_is_accepted():
 
 
 def test_the_warmup_of_a_recipe_may_be_longer_than_a_short_training():
-    data = data_of()
-    recipe = {**RECIPE, "warmup_epochs": 3}
-    filled = resolve.apply_recipe(TrainConfig(epochs=1), recipe, data)
-    assert filled.epochs == 1
+    assert fill(recipe={**RECIPE, "warmup_epochs": 3}, epochs=1).epochs == 1
 
 
 @pytest.mark.parametrize(
@@ -155,26 +147,19 @@ def test_an_asked_option_without_effect_is_refused(asked, word):
         fill(**asked)
 
 
+ENTRY = ModelEntry("m", "m:build", "", (8, 8, 1), recipe_small={"epochs": 1})
+
+
 def test_large_data_takes_the_large_recipe():
-    entry = ModelEntry(
-        "m",
-        "m:build",
-        "",
-        (8, 8, 1),
-        recipe_small={"epochs": 1},
-        recipe_large={"epochs": 2},
-    )
+    entry = dataclasses.replace(ENTRY, recipe_large={"epochs": 2})
     assert resolve.default_recipe(entry, data_of(9_999)) == {"epochs": 1}
     assert resolve.default_recipe(entry, data_of(10_000)) == {"epochs": 2}
 
 
 def test_points_take_their_own_recipe_or_that_of_small_data():
-    entry = ModelEntry(
-        "m", "m:build", "", (8, 8, 1), recipe_small={"epochs": 1}
-    )
     points = data_of(shape=(2,))
-    assert resolve.default_recipe(entry, points) == {"epochs": 1}
-    entry = dataclasses.replace(entry, recipe_vectors={"epochs": 3})
+    assert resolve.default_recipe(ENTRY, points) == {"epochs": 1}
+    entry = dataclasses.replace(ENTRY, recipe_vectors={"epochs": 3})
     assert resolve.default_recipe(entry, points) == {"epochs": 3}
     assert resolve.default_recipe(entry, data_of()) == {"epochs": 1}
 
@@ -189,16 +174,13 @@ def numbers():
 def test_the_loss_is_that_of_the_task_unless_one_is_asked_for():
     assert fill().loss == "cross_entropy"
     assert fill(loss="hinge").loss == "hinge"
-    assert (
-        resolve.apply_recipe(TrainConfig(), RECIPE, numbers()).loss
-        == "squared_error"
-    )
+    assert fill(numbers()).loss == "squared_error"
 
 
 @pytest.mark.parametrize("asked", [{"loss": "hinge"}, {"label_smoothing": 0.1}])
 def test_what_is_about_classes_is_refused_for_numbers(asked):
     with pytest.raises(UserError, match=f"--{next(iter(asked))}.* classes"):
-        resolve.apply_recipe(TrainConfig(**asked), RECIPE, numbers())
+        fill(numbers(), **asked)
 
 
 def test_an_argument_of_the_model_is_given_in_one_way():
