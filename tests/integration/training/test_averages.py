@@ -4,10 +4,10 @@ import keras
 import numpy as np
 import pytest
 
+from tests.integration.training.helpers import QUIET, assert_equal_weights
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.errors import UserError
-from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -28,7 +28,7 @@ def trained(folder, name, **options):
     config = TrainConfig(
         **{**OPTIONS, **options}, runs_dir=str(folder), run_name=name
     )
-    return train(config, console=TrainingConsole(quiet=True))
+    return train(config, console=QUIET)
 
 
 @pytest.fixture(scope="module")
@@ -73,9 +73,7 @@ def test_the_saved_model_has_the_average_in_numpy(tmp_path):
         val_fraction=0.0,
         runs_dir=str(tmp_path),
     )
-    run = train(
-        config, console=TrainingConsole(quiet=True), callbacks=[weights]
-    )
+    run = train(config, console=QUIET, callbacks=[weights])
     average = weights.steps[0]
     for step in weights.steps[1:]:
         average = [
@@ -93,61 +91,37 @@ def test_validation_scores_are_those_of_the_average(averaged):
     assert accuracy == pytest.approx(averaged.metrics["best_val_accuracy"])
 
 
-@pytest.mark.parametrize(
-    "options",
-    [
-        {"ema_momentum": 0.8},
-        pytest.param(
-            {"gradient_accumulation_steps": 3}, marks=pytest.mark.slow
-        ),
-    ],
-)
-def test_a_run_in_two_sessions_is_that_in_one(averaged, tmp_path, options):
-    is_known = "ema_momentum" in options
-    whole = averaged if is_known else trained(tmp_path, "whole", **options)
-    config = TrainConfig(
-        **{**OPTIONS, **options}, runs_dir=str(tmp_path), run_name="parts"
-    )
-    quiet = TrainingConsole(quiet=True)
-    parts = train(config, console=quiet, until_epoch=1)
-    resume(parts, console=quiet)
-    expected = checkpoint(whole)
-    found = checkpoint(parts)
+def test_a_run_in_two_sessions_is_that_in_one(averaged, tmp_path):
+    config = TrainConfig(**OPTIONS, ema_momentum=0.8, runs_dir=str(tmp_path))
+    parts = train(config, console=QUIET, until_epoch=1)
+    resume(parts, console=QUIET)
+    expected, found = checkpoint(averaged), checkpoint(parts)
     assert found.keys() == expected.keys()
     for name, array in expected.items():
         np.testing.assert_array_equal(found[name], array)
-    pairs = zip(
-        whole.load_model().weights, parts.load_model().weights, strict=True
-    )
-    for first, second in pairs:
-        np.testing.assert_array_equal(first, second)
+    assert_equal_weights(parts, averaged)
 
 
-def test_four_batches_of_50_make_the_update_of_one_of_200(tmp_path):
-    large = trained(tmp_path, "large", batch_size=200)
-    small = trained(
-        tmp_path, "small", batch_size=50, gradient_accumulation_steps=4
-    )
+@pytest.mark.parametrize(
+    ("optimizer", "learning_rate"),
+    [
+        ("sgd", 0.5),
+        *(
+            pytest.param(name, 1e-3, marks=pytest.mark.slow)
+            for name in ("adam", "adamw", "rmsprop", "muon")
+        ),
+    ],
+)
+def test_four_batches_of_50_make_the_update_of_one_of_200(
+    tmp_path, optimizer, learning_rate
+):
+    options = {"optimizer": optimizer, "learning_rate": learning_rate}
+    large = trained(tmp_path, "large", batch_size=200, **options)
+    options |= {"batch_size": 50, "gradient_accumulation_steps": 4}
+    small = trained(tmp_path, "small", **options)
     weights = small.load_model().weights, large.load_model().weights
     for found, expected in zip(*weights, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("optimizer", ["adam", "adamw", "rmsprop", "muon"])
-def test_every_optimizer_accumulates(tmp_path, optimizer):
-    options = {"optimizer": optimizer, "learning_rate": 1e-3, "epochs": 1}
-    large = trained(tmp_path, "large", batch_size=200, **options)
-    small = trained(
-        tmp_path,
-        "small",
-        batch_size=100,
-        gradient_accumulation_steps=2,
-        **options,
-    )
-    weights = small.load_model().weights, large.load_model().weights
-    for found, expected in zip(*weights, strict=True):
-        np.testing.assert_allclose(found, expected, rtol=1e-3, atol=1e-5)
 
 
 @pytest.mark.parametrize(

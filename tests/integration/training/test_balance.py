@@ -12,13 +12,11 @@ from sklearn.utils.class_weight import compute_class_weight
 from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
-from zoo.errors import Interrupted, UserError
-from zoo.run_store import RunStore
+from zoo.errors import UserError
 from zoo.training import losses
 from zoo.training.console import TrainingConsole
 from zoo.training.model import Logs
 from zoo.training.results import has_unbalanced_classes
-from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
 
@@ -179,43 +177,6 @@ def test_balanced_accuracy_is_that_of_scikit_learn():
     assert metrics.balanced_accuracy(matrix) == pytest.approx(
         balanced_accuracy_score(labels, answers)
     )
-
-
-class Stop(TrainingConsole):
-    """Asks for an end, as Ctrl-C does, after some updates."""
-
-    def progress(self, now, state, *rest):
-        if state.step >= 6:
-            raise Interrupted
-
-
-@pytest.mark.slow
-def test_a_weighted_run_is_resumed_to_the_same_weights(tmp_path):
-    settings = {
-        "dataset": "digits",
-        "class_weight": "balanced",
-        "steps": 30,
-        "batch_size": 64,
-        "checkpoint_every": 4,
-        "steps_per_execution": 4,
-        "runs_dir": str(tmp_path),
-    }
-    whole = train(asked(**settings), console=TrainingConsole(quiet=True))
-    settings["run_name"] = "stopped"
-    with pytest.raises(Interrupted):
-        train(asked(**settings), console=Stop(quiet=True))
-    resumed = resume(
-        RunStore(str(tmp_path)).find("stopped"),
-        console=TrainingConsole(quiet=True),
-    )
-    for one, other in zip(
-        whole.load_model().get_weights(),
-        resumed.load_model().get_weights(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
-    for one, other in zip(whole.history, resumed.history, strict=True):
-        assert {**one, "seconds": 0} == {**other, "seconds": 0}
 
 
 @pytest.mark.parametrize(

@@ -27,13 +27,6 @@ def test_a_batch_that_does_not_divide_evenly_is_told(
     assert found.endswith(words) and bool(found) == bool(words)
 
 
-def test_more_devices_than_there_are_is_one_sentence(tmp_path):
-    config = TrainConfig(model="lr", devices=9, runs_dir=str(tmp_path))
-    with pytest.raises(UserError, match="this machine has 1 CPU device; give"):
-        train(config)
-    assert not list(tmp_path.iterdir())
-
-
 @pytest.fixture
 def two_devices(monkeypatch):
     """Lets TensorFlow tell of two devices, as a new process could have."""

@@ -1,5 +1,6 @@
 """A finished run is continued for more epochs by a new run."""
 
+import csv
 import shutil
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from tensorboard.util import tensor_util
 
 import zoo
 from tests import hparams_table
+from tests.integration.training.helpers import assert_equal_weights
 from zoo.cli.main import main
 from zoo.evaluation import statistics
 from zoo.runs import RunGroup
@@ -48,12 +50,7 @@ def test_it_reaches_the_weights_of_a_longer_run(finished):
     assert [row["epoch"] for row in extended.history] == [1, 2, 3]
     assert sorted(finished.path.rglob("*")) == before
     whole = zoo.train("lr", epochs=3, **ASKED)
-    for one, other in zip(
-        extended.load_model().get_weights(),
-        whole.load_model().get_weights(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, other)
+    assert_equal_weights(extended, whole)
 
 
 def test_as_many_epochs_or_an_unfinished_run_are_refused(finished, capsys):
@@ -73,8 +70,6 @@ def test_dashes_stand_for_underscores(tmp_path, monkeypatch, capsys):
 
 
 def test_predictions_are_written_as_a_table(finished, tmp_path, capsys):
-    import csv
-
     images = zoo.load_dataset("digits").val.images[:5]
     np.save("x.npy", images)
     words = ["predict", finished.name, "x.npy", "--top=2"]
@@ -101,6 +96,14 @@ def test_it_knows_the_weights_it_began_with_and_can_be_resumed(finished):
     assert len(again.history) == 2
 
 
+def curve(run, tag):
+    """Returns the points of a validation curve, as TensorBoard reads them."""
+    events = EventAccumulator(
+        str(run.path / "val"), size_guidance={"tensors": 0}
+    )
+    return events.Reload().Tensors(tag)
+
+
 def test_tensorboard_shows_the_options_of_the_new_run(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     options = {**ASKED, "summaries": ("scalars", "hparams", "config")}
@@ -113,14 +116,10 @@ def test_tensorboard_shows_the_options_of_the_new_run(tmp_path, monkeypatch):
     }
     assert epochs == {"old": 1, new.name: 2}
     for run in (old, new):
-        events = EventAccumulator(
-            str(run.path / "val"), size_guidance={"tensors": 0}
-        )
-        events.Reload()
-        (text,) = events.Tensors("config")
+        (text,) = curve(run, "config")
         (table,) = tensor_util.make_ndarray(text.tensor_proto).reshape(-1)
         assert f"| `epochs` | {run.config.epochs} |" in table.decode()
-        steps = [event.step for event in events.Tensors("loss")]
+        steps = [event.step for event in curve(run, "loss")]
         assert steps == [row["step"] for row in run.history]
 
 
@@ -133,10 +132,7 @@ def test_an_extended_run_that_was_killed_continues_its_event_files(
     new = zoo.resume(old, epochs=3, verbose=False)
     (new.path / "metrics.json").unlink()  # as if it had been killed
     again = zoo.resume(new, verbose=False)
-    events = EventAccumulator(
-        str(again.path / "val"), size_guidance={"tensors": 0}
-    )
-    steps = [event.step for event in events.Reload().Tensors("loss")]
+    steps = [event.step for event in curve(again, "loss")]
     assert steps == [row["step"] for row in again.history]
 
 
@@ -155,11 +151,8 @@ def test_a_continued_run_is_the_config_of_a_whole_one_if_it_learns_the_same(
     is_same = schedule == "constant"
     hashes = {statistics.config_hash(run) for run in (extended, whole)}
     assert (len(hashes) == 1) == is_same
-    group = Multirun(
-        RunGroup(Path("runs/g"), "g"),
-        MultirunConfig(whole.config, (0,)),
-        (),
-    )
+    group = RunGroup(Path("runs/g"), "g")
+    group = Multirun(group, MultirunConfig(whole.config, (0,)), ())
     fingerprint = whole.resolved["data"]["fingerprint"]
     settings = statistics.settings(whole)
     assert _is_same(group, whole, settings, fingerprint)

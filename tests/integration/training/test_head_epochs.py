@@ -6,6 +6,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from tests.integration.training.helpers import (
+    QUIET,
+    assert_equal_weights,
+    layer_weights,
+)
 from zoo.cli import train as cli_train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
@@ -15,9 +20,6 @@ from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.setup import prepare
 from zoo.training.train import train
-
-QUIET = TrainingConsole(quiet=True)
-BRIEF = {"summaries": ("none",), "steps": 3}
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +40,10 @@ def config(runs_dir, **more):
         "weights": "source",
         "classes": tuple("56789"),
         "new_head": True,
+        "summaries": ("none",),
+        "steps": 3,
     }
-    return TrainConfig(runs_dir=runs_dir, **{**BRIEF, **options, **more})
+    return TrainConfig(runs_dir=runs_dir, **options | more)
 
 
 def accuracy(setup):
@@ -48,8 +52,10 @@ def accuracy(setup):
     return (logits.argmax(axis=1) == labels).mean()
 
 
-def layer_weights(setup, name):
-    return setup.model.get_layer("network").get_layer(name).get_weights()
+def same_weights(setup, other, name):
+    """Returns whether a layer has equal weights in two models."""
+    one, two = (layer_weights(x.model)[name] for x in (setup, other))
+    return all(np.array_equal(a, b) for a, b in zip(one, two, strict=True))
 
 
 @pytest.mark.slow
@@ -58,12 +64,7 @@ def test_the_head_alone_learns_before_the_first_step(runs_dir):
     fitted = prepare(config(runs_dir, head_epochs=20))
     assert accuracy(fitted) > accuracy(fresh) + 0.3
     for name in ("hidden1", "hidden2", "hidden2_norm"):
-        pairs = zip(
-            layer_weights(fitted, name),
-            layer_weights(fresh, name),
-            strict=True,
-        )
-        assert all(np.array_equal(one, two) for one, two in pairs)
+        assert same_weights(fitted, fresh, name)
     assert fitted.transferred.head_epochs == 20
     trainable = {v.path for v in fitted.model.trainable_variables}
     assert trainable == {v.path for v in fresh.model.trainable_variables}
@@ -77,20 +78,7 @@ def test_features_are_computed_once_and_a_seed_gives_one_head(
         "zoo.features.extractor.compute", lambda *args: pytest.fail("again")
     )
     two = prepare(config(runs_dir, head_epochs=2))
-    pairs = zip(
-        layer_weights(one, "logits"), layer_weights(two, "logits"), strict=True
-    )
-    assert all(np.array_equal(a, b) for a, b in pairs)
-
-
-def test_frozen_batch_norm_keeps_its_weights_and_averages(runs_dir):
-    setup = prepare(config(runs_dir, freeze="batch_norm"))
-    frozen = {
-        layer.name
-        for layer in setup.model.get_layer("network").layers
-        if not layer.trainable and layer.weights
-    }
-    assert frozen == {"hidden1_norm", "hidden2_norm"}
+    assert same_weights(one, two, "logits")
 
 
 @pytest.mark.slow
@@ -106,12 +94,7 @@ def test_a_paused_run_resumes_without_fitting_the_head_again(
     )
     monkeypatch.setattr(transfer, "fit_head", lambda *args: pytest.fail("no"))
     resumed = resume(paused, console=QUIET)
-    for one, two in zip(
-        whole.load_model().get_weights(),
-        resumed.load_model().get_weights(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(one, two)
+    assert_equal_weights(resumed, whole)
 
 
 @pytest.mark.parametrize(
@@ -138,13 +121,11 @@ def photographs(root, side=40, mode="RGB"):
 
 
 def log_of(root, **options):
-    run = train(
-        TrainConfig(
-            model="lr", steps=1, summaries=("none",), runs_dir=str(root),
-            batch_size=2, **options,
-        ),
-        console=TrainingConsole(quiet=True),
+    config = TrainConfig(
+        model="lr", steps=1, summaries=("none",), runs_dir=str(root),
+        batch_size=2, **options,
     )  # fmt: skip
+    run = train(config, console=TrainingConsole(quiet=True))
     return (run.path / "log.txt").read_text()
 
 

@@ -3,20 +3,17 @@
 import io
 import json
 
-import numpy as np
 import pytest
 
+from tests.integration.training.helpers import QUIET
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.data.transforms import draw_labels
 from zoo.diagnostics import diagnose
 from zoo.diagnostics.findings import RunStats
-from zoo.errors import Interrupted
 from zoo.evaluation import evaluate, statistics
-from zoo.run_store import RunStore
 from zoo.training.console import TrainingConsole
-from zoo.training.resume import resume
 from zoo.training.train import train
 
 ASKED = {
@@ -104,33 +101,9 @@ def test_explain_says_that_it_was_asked_for(trained):
     assert not {"labels", "overfitting", "stuck"} & {f.name for f in found}
 
 
-class Stop(TrainingConsole):
-    """Stops training after its third epoch."""
-
-    def epoch(self, row, state, plan):
-        if row["epoch"] == 3:
-            raise Interrupted("enough")
-
-
-@pytest.mark.slow
-def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
+def test_a_run_does_not_go_on_with_other_labels(tmp_path, capfd):
     config = TrainConfig(**ASKED, runs_dir=str(tmp_path))
-    with pytest.raises(Interrupted):
-        train(config, console=Stop(quiet=True))
-    stopped = RunStore(str(tmp_path)).find("noise")
-    again = resume(stopped, console=TrainingConsole(quiet=True))
-    for ours, theirs in zip(
-        again.load_model().get_weights(),
-        trained[0].load_model().get_weights(),
-        strict=True,
-    ):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-def test_a_run_does_not_go_on_with_other_labels(trained, tmp_path, capfd):
-    config = TrainConfig(**ASKED, runs_dir=str(tmp_path))
-    with pytest.raises(Interrupted):
-        train(config, console=Stop(quiet=True))
+    train(config, console=QUIET, until_epoch=1)
     path = tmp_path / "noise" / "resolved.json"
     resolved = json.loads(path.read_text())
     resolved["data"]["random_labels"]["fingerprint"] = "0" * 64
@@ -143,16 +116,11 @@ def test_a_run_does_not_go_on_with_other_labels(trained, tmp_path, capfd):
 def test_seeds_of_a_recipe_are_still_seen_to_belong_together(trained, tmp_path):
     options = {**ASKED, "epochs": 1, "seed": 1}
     config = TrainConfig(**options, runs_dir=str(tmp_path))
-    other = train(config, console=TrainingConsole(quiet=True))
-    drawn = [
-        run.resolved["data"]["random_labels"]["fingerprint"]
-        for run in (other, trained[0])
-    ]
+    other = train(config, console=QUIET)
+    ours, theirs = (run.resolved["data"] for run in (other, trained[0]))
+    drawn = [data["random_labels"]["fingerprint"] for data in (ours, theirs)]
     assert drawn[0] != drawn[1]
-    fingerprints = [
-        run.resolved["data"]["fingerprint"] for run in (other, trained[0])
-    ]
-    assert fingerprints[0] == fingerprints[1]
+    assert ours["fingerprint"] == theirs["fingerprint"]
     assert "randomize_labels" in statistics.settings(other)
 
 
@@ -162,10 +130,8 @@ def test_features_are_learned_from_with_the_random_labels(tmp_path):
         "model_arg": {"neighbors": 1}, "train_examples": 100,
         "summaries": ("none",),
     }  # fmt: skip
-    run = train(
-        TrainConfig(**options, runs_dir=str(tmp_path)),
-        console=TrainingConsole(quiet=True),
-    )
+    config = TrainConfig(**options, runs_dir=str(tmp_path))
+    run = train(config, console=QUIET)
     result = evaluate.evaluate_runs([run], "train", str(tmp_path))[0]
     # The nearest neighbour of a training example is itself.
     assert result["random_labels"]["accuracy"] == 1

@@ -5,20 +5,18 @@ import io
 import json
 
 import keras
-import numpy as np
 import pytest
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
+from tests.integration.training.helpers import QUIET
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
-from zoo.errors import Interrupted
 from zoo.evaluation import evaluate
 from zoo.evaluation.test_set import load_test_split
 from zoo.evaluation.text import format_result
 from zoo.training.console import TrainingConsole
-from zoo.training.resume import resume
 from zoo.training.train import train
 
 ASKED = {
@@ -46,12 +44,11 @@ def squared_error(run, part):
 
 
 def test_there_is_a_loss_and_no_accuracy(trained):
-    metrics = json.loads((trained[0].path / "metrics.json").read_text())
+    run, _ = trained
+    metrics = json.loads((run.path / "metrics.json").read_text())
     accuracies = [v for k, v in metrics.items() if "accuracy" in k]
-    assert len(accuracies) == 5 and accuracies == [None] * 5
-    with open(
-        trained[0].path / "history.csv", encoding="utf-8", newline=""
-    ) as file:
+    assert accuracies == [None] * 5
+    with open(run.path / "history.csv", encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file))
     assert {row["accuracy"] + row["val_accuracy"] for row in rows} == {""}
     assert all(float(row["val_loss"]) > 0 for row in rows)
@@ -98,38 +95,10 @@ def test_curves_have_no_accuracy_but_outputs_are_shown(trained):
 
 
 @pytest.mark.slow
-def test_a_stopped_run_comes_to_the_same_end(trained, tmp_path):
-    class Impatient(TrainingConsole):
-        def epoch(self, row, state, plan):
-            if row["epoch"] == 2:
-                raise Interrupted("enough")
-
-    config = TrainConfig(**ASKED, runs_dir=str(tmp_path), run_name="stopped")
-    quiet = Impatient(io.StringIO())
-    with pytest.raises(Interrupted):
-        train(config, console=quiet)
-    pass
-    from zoo.run_store import RunStore
-
-    again = resume(
-        RunStore(str(tmp_path)).find("stopped"),
-        console=TrainingConsole(io.StringIO()),
-    )
-    for row, other in zip(trained[0].history, again.history, strict=True):
-        assert {**row, "seconds": 0} == {**other, "seconds": 0}
-    model = keras.models.load_model(again.path / "model.keras")
-    first = keras.models.load_model(trained[0].path / "model.keras")
-    for ours, theirs in zip(
-        model.get_weights(), first.get_weights(), strict=True
-    ):
-        np.testing.assert_array_equal(ours, theirs)
-
-
-@pytest.mark.slow
 @pytest.mark.parametrize("name, least", [("spiral", 0.97), ("moons", 0.98)])
 def test_a_perceptron_learns_what_no_line_separates(name, least, tmp_path):
     config = TrainConfig(model="mlp", dataset=name, runs_dir=str(tmp_path))
-    run = train(config, console=TrainingConsole(io.StringIO()))
+    run = train(config, console=QUIET)
     assert run.metrics["best_val_accuracy"] > least
 
 
@@ -143,7 +112,7 @@ def test_twelve_relus_make_three_bumps(tmp_path):
         epochs=150,
         runs_dir=str(tmp_path),
     )
-    run = train(config, console=TrainingConsole(io.StringIO()))
+    run = train(config, console=QUIET)
     assert run.metrics["best_val_loss"] < 0.015
 
 
@@ -156,7 +125,7 @@ def test_added_inputs_let_a_linear_model_tell_xor(tmp_path):
         summaries=("none",),
         runs_dir=str(tmp_path),
     )
-    run = train(config, console=TrainingConsole(io.StringIO()))
+    run = train(config, console=QUIET)
     assert run.metrics["best_val_accuracy"] > 0.97
     # The model takes raw points: what it adds is inside it.
     part = load_dataset("xor").val

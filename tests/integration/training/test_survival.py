@@ -24,9 +24,9 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from tests import dying
+from tests.integration.training.helpers import QUIET, Killed, KillingConsole
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
-from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.train import train
 
@@ -44,7 +44,11 @@ def result(run):
         "steps": run.metrics["steps"],
         "history": history(run),
         "layer_stats": run.layer_stats,
-        "curves": {split: curves(run, split) for split in ("train", "val")},
+        "curves": {
+            split: curves(run, split)
+            for split in ("train", "val")
+            if (run.path / split).is_dir()
+        },
         "weights": [weight.tobytes() for weight in model.get_weights()],
         "last": last_checkpoint(run),
     }
@@ -83,10 +87,6 @@ def last_checkpoint(run):
 
 
 # Killed between any two file writes, all in this process.
-
-
-class Killed(BaseException):
-    """Stands for SIGKILL: no handler of the product knows it."""
 
 
 def kill_at(monkeypatch, count):
@@ -138,7 +138,7 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
 ):
     def begin(name):
         asked = TrainConfig(runs_dir=str(tmp_path), run_name=name, **options)
-        return train(asked, console=TrainingConsole(quiet=True))
+        return train(asked, console=QUIET)
 
     writes = kill_at(monkeypatch, sys.maxsize)
     undisturbed = result(begin("undisturbed"))
@@ -152,13 +152,52 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
         if not (tmp_path / "killed").exists():
             continue  # killed before there was a run
         run = RunStore(str(tmp_path)).find("killed")
-        assert (
-            result(resume(run, console=TrainingConsole(quiet=True)))
-            == undisturbed
-        )
+        assert result(resume(run, console=QUIET)) == undisturbed
         shutil.rmtree(run.path)
         resumed += 1
     assert resumed == min(last, count - 3)
+
+
+# Killed in the second of three epochs, after a checkpoint inside it.
+
+KINDS = {
+    "class weights": {
+        "model": "lr",
+        "class_weight": "balanced",
+        "steps_per_execution": 4,
+    },
+    "gradient accumulation": {"model": "lr", "gradient_accumulation_steps": 3},
+    "features": {"model": "lr", "features": "hog"},
+    "numbers": {"model": "mlp", "dataset": "bumps", "dropout": 0.1},
+    "random labels": {
+        "model": "mlp",
+        "randomize_labels": 1.0,
+        "val_fraction": 0.0,
+    },
+    "frozen layers": {
+        "model": "mlp",
+        "freeze": "hidden1*",
+        "norm": "batch",
+        "dropout": 0.3,
+        "l2": 0.1,
+        "weight_decay": 0.1,
+        "optimizer": "momentum",
+    },
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("options", KINDS.values(), ids=list(KINDS))
+def test_a_killed_run_of_any_kind_ends_alike(tmp_path, options):
+    common = {"steps_per_execution": 1, "checkpoint_every": 4}
+    config = TrainConfig(
+        epochs=3, batch_size=100, runs_dir=str(tmp_path), **common | options
+    )
+    whole = train(config.replace(run_name="whole"), console=QUIET)
+    with pytest.raises(Killed):
+        train(config.replace(run_name="killed"), console=KillingConsole(2))
+    killed = RunStore(str(tmp_path)).find("killed")
+    assert result(resume(killed, console=QUIET)) == result(whole)
 
 
 # SIGKILL before every change that a real process makes to the disk.
