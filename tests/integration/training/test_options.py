@@ -5,74 +5,43 @@ import io
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
+from tests.integration.training.helpers import QUIET
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
 from zoo.training.console import TrainingConsole
 from zoo.training.train import train
 
-# The runs that are compared with, short ones; {...} are places on disk.
+MLP = {"model": "mlp", "model_arg": {"hidden": 16}}
+# The runs that are compared with, short ones, in what they do not share;
+# {...} are places on disk.
 BASES = {
-    "lr": {"model": "lr", "epochs": 1},
-    "mlp": {"model": "mlp", "epochs": 1, "model_arg": {"hidden": 16}},
-    "from another": {
-        "model": "mlp",
-        "epochs": 1,
-        "model_arg": {"hidden": 16},
-        "weights": "{source}",
-    },
-    "new head": {
-        "model": "mlp",
-        "epochs": 1,
-        "model_arg": {"hidden": 16},
-        "weights": "{source}",
-        "new_head": True,
-    },
-    "resized": {
-        "model": "lr",
-        "epochs": 1,
-        "image_size": (8, 4),
-        "dataset": "digits",
-    },
+    "lr": {},
+    "mlp": MLP,
+    "from another": {**MLP, "weights": "{source}"},
+    "new head": {**MLP, "weights": "{source}", "new_head": True},
+    "resized": {"image_size": (8, 4), "dataset": "digits"},
     "steps down": {
-        "model": "lr",
-        "epochs": 1,
         "optimizer": "momentum",
         "schedule": "step",
         "schedule_epochs": (0.5,),
     },
-    "normed": {
-        "model": "mlp",
-        "epochs": 1,
-        "norm": "batch",
-        "model_arg": {"hidden": 16},
-    },
-    "warmed": {
-        "model": "lr",
-        "epochs": 1,
-        "schedule": "linear",
-        "warmup_epochs": 0.5,
-        "augment": "crop",
-    },
-    "points": {"model": "lr", "epochs": 1, "dataset": "xor"},
+    "normed": {**MLP, "norm": "batch"},
+    "warmed": {"schedule": "linear", "warmup_epochs": 0.5, "augment": "crop"},
+    "points": {"dataset": "xor"},
     # Far too fast for its validation loss to fall in each epoch.
     "too fast": {
-        "model": "lr",
         "epochs": 9,
         "batch_size": 1000,
         "learning_rate": 3.0,
         "summaries": ("logits",),
     },
-    "pictures": {
-        "model": "lr",
-        "epochs": 1,
-        "batch_size": 4,
-        "dataset": "folder:{pictures}",
-    },
+    "pictures": {"batch_size": 4, "dataset": "folder:{pictures}"},
 }
 
 # For each option: a value, the run in which it replaces another, and what
@@ -216,9 +185,9 @@ def places(tmp_path_factory):
             folder / f"{index // 2}-{index}.png"
         )
     source = TrainConfig(
-        **{**BASES["mlp"], "seed": 9}, runs_dir=str(root), run_name="source"
+        **MLP, epochs=1, seed=9, runs_dir=str(root), run_name="source"
     )
-    train(source, console=TrainingConsole(quiet=True))
+    train(source, console=QUIET)
     names = ("runs", "empty", "pictures", "source")
     return {name: root / name for name in names}
 
@@ -229,8 +198,14 @@ def base(places):
 
     @functools.cache
     def observed(name):
-        options = {"batch_size": 256, "summaries": ("scalars",), **BASES[name]}
-        options = put(places, {"runs_dir": "{runs}", **options})
+        common = {
+            "model": "lr",
+            "epochs": 1,
+            "batch_size": 256,
+            "summaries": ("scalars",),
+            "runs_dir": "{runs}",
+        }
+        options = put(places, common | BASES[name])
         return options, observe(options)
 
     return observed
@@ -244,16 +219,17 @@ def put(places, options):
     }
 
 
-def changes():
-    """Yields options; those that need a base of their own are slow."""
-    for name, (_, base, what) in CHANGES.items():
-        if what != "elsewhere":
-            is_quick = base in ("lr", "mlp")
-            marks = () if is_quick else pytest.mark.slow
-            yield pytest.param(name, marks=marks)
-
-
-@pytest.mark.parametrize("name", list(changes()))
+@pytest.mark.parametrize(
+    "name",
+    [
+        # Those that need a base of their own are slow.
+        name
+        if base in ("lr", "mlp")
+        else pytest.param(name, marks=pytest.mark.slow)
+        for name, (_, base, what) in CHANGES.items()
+        if what != "elsewhere"
+    ],
+)
 def test_an_option_changes_what_it_should(places, base, name):
     value, base_name, what = CHANGES[name]
     options, before = base(base_name)
@@ -276,8 +252,6 @@ def test_a_data_dir_is_where_data_sets_are_looked_for(places, monkeypatch):
 
 
 def test_deterministic_makes_every_operation_so(tmp_path, monkeypatch):
-    import tensorflow as tf
-
     # Not really: it would hold for the whole process, for ever.
     calls = []
     monkeypatch.setattr(
@@ -290,5 +264,5 @@ def test_deterministic_makes_every_operation_so(tmp_path, monkeypatch):
             model="lr", steps=1, runs_dir=str(tmp_path),
             summaries=("none",), deterministic=deterministic,
         )  # fmt: skip
-        train(config, console=TrainingConsole(quiet=True))
+        train(config, console=QUIET)
         assert calls == ["enabled"] * deterministic

@@ -1,15 +1,14 @@
 """Networks in the style of keras.io: as good through the zoo as by Keras."""
 
-import io
-
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import zoo
+from tests.integration.training.helpers import QUIET
 from zoo.models import MODELS, register_model
-from zoo.training.console import TrainingConsole
 from zoo.training.resume import resume
 from zoo.training.sanity_checks import UntrainedModel
 from zoo.training.setup import prepare
@@ -151,8 +150,6 @@ def exported(run, format, folder):
         model = keras.models.load_model(path)
         return lambda images: model.predict(images, verbose=0)
     if format == "saved_model":
-        import tensorflow as tf
-
         loaded = tf.saved_model.load(str(path))
         # A signature does not keep what it belongs to alive.
         return lambda images: loaded.serve(images)
@@ -164,22 +161,20 @@ def exported(run, format, folder):
     )
 
 
-@pytest.mark.parametrize("builder", [convnet, normalized])
+@pytest.mark.parametrize(
+    "builder",
+    [
+        *(convnet, normalized),
+        *(
+            pytest.param(builder, marks=pytest.mark.slow)
+            for builder in (perceptron, augmented, transferred)
+        ),
+    ],
+)
 def test_scores_are_those_of_the_plain_network_s_probabilities(
     builder, tmp_path
 ):
-    check_scores(builder, train(builder, tmp_path, epochs=1))
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("builder", [perceptron, augmented, transferred])
-def test_scores_are_those_of_the_plain_network_whatever_it_is(
-    builder, tmp_path
-):
-    check_scores(builder, train(builder, tmp_path, epochs=3))
-
-
-def check_scores(builder, run):
+    run = train(builder, tmp_path, epochs=1)
     val = zoo.load_dataset("digits").val
     images = val.images.astype(np.float32)
     wanted = plain_probabilities(builder, run, images)
@@ -258,12 +253,11 @@ def test_a_tutorial_is_resumed_and_starts_another_run(tmp_path):
     config = zoo.TrainConfig(
         model="convnet", epochs=2, summaries=("none",), runs_dir=str(tmp_path)
     )
-    quiet = TrainingConsole(io.StringIO())
     whole = zoo.train(config.replace(run_name="whole"), verbose=False)
     half = train_config(
-        config.replace(run_name="half"), console=quiet, until_epoch=1
+        config.replace(run_name="half"), console=QUIET, until_epoch=1
     )
-    resume(half, console=quiet)
+    resume(half, console=QUIET)
     for name in ("train_loss", "val_loss", "val_accuracy"):
         assert half.metrics[name] == pytest.approx(whole.metrics[name], 1e-5)
     later = zoo.TrainConfig(
