@@ -89,8 +89,8 @@ _RESOLVED_DEFAULTS = {
     "model_file_sha256": (None, (str, type(None))),
     "architecture": (None, (str, type(None))),
     "model_from_python": (False, bool),
-    "initial_weights_sha256": (None, (str, type(None))),
-    "callbacks": ([], [dict]),
+    "initial_weights": (None, (dict, type(None))),
+    "callbacks": ([], [{"class": str, "arguments": dict, "passive": bool}]),
 }
 _METRICS = {
     "status": str,
@@ -186,6 +186,8 @@ def parse_resolved(text: str) -> dict[str, Any]:
         for name, (default, kind) in _RESOLVED_DEFAULTS.items():
             value = resolved.setdefault(name, copy.copy(default))
             _check_structure(value, kind)
+        if (weights := resolved["initial_weights"]) is not None:
+            _check_structure(weights, {"sha256": str, "fresh": bool})
         data = resolved["data"]
         if data["task"] == "classification" and not data["class_names"]:
             raise ValueError("no names of classes")

@@ -9,7 +9,7 @@ import pytest
 
 import zoo
 from zoo.errors import UserError
-from zoo.evaluation.statistics import group_by_config
+from zoo.evaluation.statistics import first_of_each_seed, group_by_config
 
 
 @pytest.fixture(autouse=True)
@@ -74,22 +74,24 @@ def test_a_model_from_python_cannot_be_trained_by_other_processes(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == [run.name]
 
 
-def test_models_with_other_weights_are_other_configs(tmp_path):
+def test_a_trained_model_is_another_config_and_a_new_draw_a_seed(tmp_path):
     data = np.zeros((30, 6, 6, 1), np.uint8), np.arange(30) % 3
-    runs = []
-    for seed in (1, 2, 2):
+
+    def run_from(seed, bias=0.0):
         keras.utils.set_random_seed(seed)
-        dense = keras.layers.Dense(3)
+        layers = [keras.layers.Flatten(), keras.layers.Dense(3)]
         image = keras.Input((6, 6, 1))
-        layers = [image, keras.layers.Flatten(), dense]
-        model = keras.Sequential(layers, name="mine")
-        runs.append(
-            zoo.train(
-                model, data, steps=2, summaries=("none",), verbose=False,
-                runs_dir=str(tmp_path),
-            )
+        model = keras.Sequential([image, *layers], name="mine")
+        layers[1].bias.assign_add([bias, 0.0, 0.0])
+        return zoo.train(
+            model, data, steps=2, summaries=("none",), verbose=False,
+            runs_dir=str(tmp_path),
         )  # fmt: skip
-    assert [len(group) for group in group_by_config(runs)] == [1, 2]
+
+    runs = [run_from(1), run_from(2), run_from(2), run_from(1, bias=0.1)]
+    drawn, trained = group_by_config(runs)
+    assert first_of_each_seed(drawn) == runs[:2]
+    assert trained == runs[3:]
 
 
 @pytest.mark.slow

@@ -70,8 +70,8 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     Options that have their default are left out, so that an option which a
     later version adds leaves the hash as it is in the log of evaluations. The
     layers of a user's model count, since its name says little, and so do the
-    weights that it came with, callbacks that may change what is learned, and
-    that a run was continued for more epochs.
+    weights that it came with unless freshly drawn, callbacks that may change
+    what is learned, and that a run was continued for more epochs.
 
     Args:
         run: Finished or not.
@@ -84,7 +84,7 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     content = [ours, run.resolved["data"]["fingerprint"]]
     if architecture := run.resolved.get("architecture"):
         content.append(architecture)
-    if weights := run.resolved.get("initial_weights_sha256"):
+    if weights := (_weights_digest if with_seed else _given_weights)(run):
         content.append({"initial weights": weights})
     if callbacks := active_callbacks(run):
         content.append({"callbacks": callbacks})
@@ -92,6 +92,18 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
         content.append({"continued after epochs": epochs})
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _weights_digest(run: Run) -> str | None:
+    """Returns the SHA-256 of the weights that a Keras model came with."""
+    weights = run.resolved.get("initial_weights")
+    return weights and weights["sha256"]
+
+
+def _given_weights(run: Run) -> str | None:
+    """Returns that digest where the weights are not a draw, as of a seed."""
+    weights = run.resolved.get("initial_weights")
+    return None if weights and weights["fresh"] else _weights_digest(run)
 
 
 def active_callbacks(run: Run) -> list[dict[str, Any]]:
@@ -106,8 +118,9 @@ def follows_from_config(run: Run) -> bool:
     Not if a run had callbacks, began from the weights of a `keras.Model`, or
     was continued for more epochs.
     """
-    weights = run.resolved.get("initial_weights_sha256")
-    return not (weights or active_callbacks(run) or continuation(run))
+    return not (
+        _weights_digest(run) or active_callbacks(run) or continuation(run)
+    )
 
 
 def continuation(run: Run) -> list[int]:
@@ -174,7 +187,7 @@ def _model_name(run: Run) -> str:
     architecture = run.resolved.get("architecture")
     if not architecture:
         return name
-    weights = run.resolved.get("initial_weights_sha256")
+    weights = _given_weights(run)
     from_weights = f", weights {weights[:6]}" if weights else ""
     return f"{name} ({architecture[:6]}{from_weights})"
 
@@ -294,12 +307,14 @@ def first_of_each_seed(runs: Iterable[Run]) -> list[Run]:
     """Returns the runs of one config whose seed no run before them has.
 
     A seed that is trained twice is the same training twice: it says nothing
-    about how scores vary between seeds.
+    about how scores vary between seeds. A Keras model that was drawn again is
+    another draw, whatever the seed of the run.
     """
-    by_seed: dict[int, Run] = {}
+    by_draw: dict[tuple, Run] = {}
     for run in runs:
-        by_seed.setdefault(run.resolved["config"]["seed"], run)
-    return list(by_seed.values())
+        draw = run.resolved["config"]["seed"], _weights_digest(run)
+        by_draw.setdefault(draw, run)
+    return list(by_draw.values())
 
 
 def repeated_seeds(runs: Sequence[Run]) -> list[str]:

@@ -48,6 +48,26 @@ def batch_norms(model: keras.Model) -> list[keras.layers.BatchNormalization]:
     ]
 
 
+def is_untrained(model: keras.Model) -> bool:
+    """Whether weights are as initializers draw them, as far as can be told.
+
+    Biases and the variables of batch norms have constant initial values, which
+    training and loading change. `False` of a model without any of them.
+    """
+    from keras import initializers, ops
+
+    constants = initializers.Zeros | initializers.Ones | initializers.Constant
+    compared = []
+    for layer in inner_layers(model):
+        for name in ("bias", "gamma", "beta", "moving_mean", "moving_variance"):
+            weight = getattr(layer, name, None)
+            initializer = getattr(layer, f"{name}_initializer", None)
+            if weight is not None and isinstance(initializer, constants):
+                initial = initializer(weight.shape, dtype=weight.dtype)
+                compared.append(bool(ops.all(ops.equal(weight, initial))))
+    return bool(compared) and all(compared)
+
+
 def copy_trainable(copy: keras.Model, model: keras.Model) -> None:
     """Lets a copy of a model train what is trained of the model.
 

@@ -27,6 +27,7 @@ from zoo.errors import join_and
 from zoo.io import atomic_path
 from zoo.models import MODELS, builder_options, plugins
 from zoo.models.build import architecture_digest
+from zoo.models.graph import is_untrained
 from zoo.models.inference import predict_batched
 from zoo.resolve import ResolvedConfig
 from zoo.run_files import FORMAT, format_checksums, sha256_of_text
@@ -120,7 +121,7 @@ def describe_setup(setup: TrainSetup, parent: dict | None) -> dict[str, Any]:
         "model_options": _model_options(config),
         "architecture": architecture(setup),
         "model_from_python": plugins.is_from_python(config.entry),
-        "initial_weights_sha256": initial_weights_digest(config),
+        "initial_weights": initial_weights(config),
         "callbacks": [],
         "features": setup.extractor and setup.extractor.to_json(),
         "weights": setup.transferred and setup.transferred.to_json(),
@@ -145,10 +146,11 @@ def architecture(setup: TrainSetup) -> str | None:
     return architecture_digest(setup.backbone.model)
 
 
-def initial_weights_digest(config: ResolvedConfig) -> str | None:
-    """Returns the SHA-256 of the weights that a `keras.Model` came with.
+def initial_weights(config: ResolvedConfig) -> dict[str, Any] | None:
+    """Returns what tells the weights that a `keras.Model` came with.
 
-    `None` of a builder, whose weights are drawn with the seed of the run.
+    Their SHA-256, and whether they are a fresh draw of its initializers. `None`
+    of a builder, whose weights are drawn with the seed of the run.
     """
     original = getattr(config.entry.load(), "original", None)
     if original is None or not original.built:
@@ -157,7 +159,7 @@ def initial_weights_digest(config: ResolvedConfig) -> str | None:
     for weight in original.weights:
         array = keras.ops.convert_to_numpy(weight)
         digest.update(np.ascontiguousarray(array).tobytes())
-    return digest.hexdigest()
+    return {"sha256": digest.hexdigest(), "fresh": is_untrained(original)}
 
 
 def _majority(dataset: Dataset) -> dict[str, float | None]:

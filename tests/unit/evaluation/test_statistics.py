@@ -12,6 +12,7 @@ from zoo.evaluation import compare, statistics
 from zoo.evaluation.statistics import (
     SeedStats,
     config_hash,
+    first_of_each_seed,
     fold_stats,
     follows_from_config,
     format_seeds,
@@ -194,12 +195,25 @@ def test_the_layers_of_a_user_s_model_are_part_of_its_config():
     assert config_hash(run) != config_hash(other)
 
 
-def test_weights_that_a_model_came_with_are_part_of_its_config():
-    run, other = run_of(), run_of()
-    other.resolved["initial_weights_sha256"] = "0" * 64
-    assert config_hash(run) != config_hash(other)
+def with_weights(digest, fresh, **config):
+    run = run_of(**config)
+    run.resolved["initial_weights"] = {"sha256": digest, "fresh": fresh}
+    return run
+
+
+def test_weights_that_a_model_was_given_are_part_of_its_config():
+    run, given = run_of(), with_weights("0", False)
+    assert config_hash(run) != config_hash(given)
+    assert config_hash(with_weights("1", False)) != config_hash(given)
     assert follows_from_config(run)
-    assert not follows_from_config(other)
+    assert not follows_from_config(given)
+
+
+def test_weights_that_were_drawn_again_are_another_draw_of_one_config():
+    runs = [with_weights(digest, True, seed=0) for digest in "001"]
+    assert len({config_hash(run) for run in runs}) == 1
+    assert len({config_hash(run, with_seed=True) for run in runs}) == 2
+    assert first_of_each_seed(runs) == [runs[0], runs[2]]
 
 
 @pytest.mark.parametrize("passive", [True, False])
