@@ -176,11 +176,11 @@ class TrainConfig:
         help="keep files of one group in one split: `folder`, "
              "`near_duplicates` (images that look nearly the same), or a "
              "regular expression whose match in the file name is the group; "
-             "needs --dataset=folder:PATH")
+             "needs --dataset=folder:PATH or csv:PATH")
     skip_unreadable: bool = _option(
         False, BOOL, "data",
         help="skip image files that cannot be read, instead of stopping at "
-             "the first; needs --dataset=folder:PATH")
+             "the first; needs --dataset=folder:PATH or csv:PATH")
     extra_features: tuple[str, ...] = _option(
         (), NAMES, "data", choices=("x2", "xy", "sin"),
         help="extra inputs for points: squares, products and sines of the "
@@ -614,10 +614,10 @@ def _check_files(config: TrainConfig) -> None:
     if config.group_by is not None:
         raise UserError(
             f"--group_by groups files by name, and {config.dataset} has no "
-            "files; it needs --dataset=folder:PATH."
+            "files; it needs --dataset=folder:PATH or csv:PATH."
         )
     if config.skip_unreadable:
         raise UserError(
             f"--skip_unreadable skips image files, and {config.dataset} has "
-            "none; it needs --dataset=folder:PATH."
+            "none; it needs --dataset=folder:PATH or csv:PATH."
         )

@@ -100,11 +100,11 @@ class TrainOptions(TypedDict, total=False):
     group_by: str | None
     """Keep files of one group in one split: `folder`, `near_duplicates` (images
     that look nearly the same), or a regular expression whose match in the file
-    name is the group; needs --dataset=folder:PATH.
+    name is the group; needs --dataset=folder:PATH or csv:PATH.
     """
     skip_unreadable: bool
     """Skip image files that cannot be read, instead of stopping at the first;
-    needs --dataset=folder:PATH.
+    needs --dataset=folder:PATH or csv:PATH.
     """
     extra_features: str | Sequence[str]
     """Extra inputs for points: squares, products and sines of the coordinates.

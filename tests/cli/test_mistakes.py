@@ -166,7 +166,14 @@ TYPED = [
     ("train --folds=5 --seeds=2", "--folds=5 and --seeds=2"),
     ("train --folds=5 --val_fraction=0.2", "--val_fraction=0.2"),
     ("vary --fold=1/5,2/5", "--fold cannot be varied", "--folds=5"),
-    ("train --group_by=folder", "--group_by", "digits", "folder:PATH"),
+    (
+        "train --group_by=folder",
+        *("--group_by", "digits", "folder:PATH or csv:PATH"),
+    ),
+    (
+        "train --skip_unreadable",
+        *("--skip_unreadable", "digits", "folder:PATH or csv:PATH"),
+    ),
     (
         "train --val_fraction=0 --early_stopping_patience=2",
         "--early_stopping_patience",

@@ -62,16 +62,16 @@ def load_dataset(
         val_fraction: fraction of the training images for validation, in
             [0, 1). A folder or file with a validation split of its own keeps
             that, unless the fraction is 0.
-        group_by: for `folder:`, what keeps files together: `folder`,
-            `near_duplicates`, or a regular expression for the group in the
-            file's name.
+        group_by: for `folder:` and `csv:`, what keeps files together:
+            `folder`, `near_duplicates`, or a regular expression for the group
+            in the file's name.
         fold: which of how many folds of the training images is for
             validation, as `2/5`, in the place of `val_fraction`.
         train_examples: number of training images to keep; all by default.
             Does not change the validation images.
         classes: names of the classes to keep; all by default.
-        skip_unreadable: for `folder:`, whether unreadable files are skipped,
-            with a note in `Dataset.notes`, rather than refused.
+        skip_unreadable: for `folder:` and `csv:`, whether unreadable files
+            are skipped, with a note in `Dataset.notes`, rather than refused.
 
     Raises:
         UserError: there is no such dataset, or it cannot be read.

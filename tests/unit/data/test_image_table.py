@@ -5,6 +5,7 @@ import pytest
 from PIL import Image
 
 from tests.unit.data.conftest import save, sizes
+from zoo.config import TrainConfig
 from zoo.data import image_table, load_dataset
 from zoo.errors import UserError
 from zoo.evaluation.test_set import load_test_split
@@ -45,6 +46,19 @@ def test_a_column_gives_the_splits_and_another_the_weights(tmp_path):
     assert data.class_names == ("1", "2", "3")
     np.testing.assert_array_equal(data.train.labels, np.arange(12) % 3)
     np.testing.assert_array_equal(data.train.sample_weight, np.arange(12) / 2)
+
+
+def test_files_of_a_table_can_be_grouped_and_unreadable_ones_skipped(tmp_path):
+    name = write(tmp_path, rows("path,label", lambda n: f"{n}.png,{n % 2}"))
+    (tmp_path / "23.png").write_bytes(b"")
+    options = {"group_by": r"^(\d)", "skip_unreadable": True}
+    assert TrainConfig(dataset=name, **options).group_by == options["group_by"]
+    data = load_dataset(name, val_fraction=0.2, **options)
+    assert sum(sizes(data)) == 23
+    first = [
+        {file[0] for file in part.file_names} for part in (data.train, data.val)
+    ]
+    assert first[0] and first[1] and first[0].isdisjoint(first[1])
 
 
 def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
