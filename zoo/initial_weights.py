@@ -14,7 +14,8 @@ import zipfile
 from collections.abc import Mapping
 from typing import Any
 
-from zoo import backend
+from zoo import backend, recipes
+from zoo.commands import command
 from zoo.config import IMAGENET, MODEL_ARGUMENTS, TrainConfig
 from zoo.data import preprocess
 from zoo.data.preprocess import Statistics
@@ -205,8 +206,9 @@ def find(spec: str, runs_dir: str, model: str | None = None) -> SourceModel:
         try:
             return _of_run(RunStore(runs_dir).find(spec), runs_dir)
         except UserError as error:
+            reason = _recipe_reason(spec, runs_dir) or error
             raise UserError(
-                f"--weights={spec} names nothing to start from: {error}"
+                f"--weights={spec} names nothing to start from: {reason}"
             ) from error
     if not path.is_file():
         raise UserError(
@@ -217,6 +219,30 @@ def find(spec: str, runs_dir: str, model: str | None = None) -> SourceModel:
         run = RunStore(runs_dir).find(str(path.parent))
         return _of_run(run, runs_dir)
     return _of_file(path)
+
+
+def _recipe_reason(spec: str, runs_dir: str) -> str | None:
+    """Returns which command makes the run, where a recipe has its name.
+
+    `None` where there is no such recipe, and where something in the folder of
+    runs is called so, or starts so, and has a reason of its own.
+    """
+    try:
+        run_name = recipes.read_config(spec).run_name
+        known = [run.name for run in RunStore(runs_dir).runs()]
+    except UserError:
+        return None
+    places = pathlib.Path(runs_dir, spec), pathlib.Path(spec)
+    is_taken = any(name.startswith(spec) for name in known)
+    if is_taken or any(place.exists() for place in places):
+        return None
+    makes = command(
+        "train",
+        recipe=spec,
+        run_name=None if run_name == spec else spec,
+        runs_dir=runs_dir,
+    )
+    return f"there is no run {spec!r} in {runs_dir}; `{makes}` makes it."
 
 
 def _of_run(run: Run, runs_dir: str) -> SourceModel:

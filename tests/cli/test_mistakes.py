@@ -254,6 +254,11 @@ TYPED = [
     ("train --train_examples=2000", "1,293", "at most that"),
     # Weights of another run, layers that stay, and some of the classes.
     ("train --weights=run7", "--weights=run7", "no run 'run7'"),
+    ("train --recipe=filters_10", "0to4", "train --recipe=lenet5_0to4 --r"),
+    (
+        "train --weights=scratch_10",
+        "train --recipe=scratch_10 --run_name=scratch_10 ",
+    ),
     ("train --weights=a.keras", "--weights=a.keras names no file"),
     ("train --weights=", "--weights= ", "names nothing"),
     ("train --new_head", "--new_head has no effect", "--weights=RUN"),
