@@ -130,10 +130,26 @@ def test_seeds_on_a_new_set_count_once_and_share_a_table(typed, new):
     assert text.startswith("2 runs on npz:")
     assert "\n1st evaluation on this test set\n" in text
     (head,) = [x for x in text.splitlines() if x.startswith("#  run")]
-    assert head.split()[2:6] == ["original", "95%", "CI", "new"]
+    assert head.split()[2:7] == ["original", "(val)", "95%", "CI", "new"]
     rows = text.partition(head)[2].partition("\n\n")[0].split("\n")[1:]
     assert sorted(row.split()[1] for row in rows) == ["a", "b"]
     assert "needs at least 3 runs" in text
+
+
+def test_original_accuracies_of_several_runs_are_of_one_split(typed, new):
+    flags = ("a", "b", f"--dataset={new}")
+    typed("evaluate", "a", "--split=test")
+    found = json.loads(typed("evaluate", *flags, "--json"))["runs"]
+    assert [run["original"]["split"] for run in found] == ["val", "val"]
+    text = typed("evaluate", *flags).replace("\n  ", " ")
+    assert "- original accuracy of each run: digits, validation" in text
+    assert "- the test accuracy of a is not used" in text
+    assert "the test accuracy of b" not in text
+    typed("evaluate", "b", "--split=test")
+    found = json.loads(typed("evaluate", *flags, "--json"))["runs"]
+    assert [run["original"]["split"] for run in found] == ["test", "test"]
+    text = typed("evaluate", *flags)
+    assert "original (test)" in text and "is not used" not in text
 
 
 def test_new_against_original_accuracy_is_drawn(typed, tmp_path):

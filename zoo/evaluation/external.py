@@ -10,6 +10,7 @@ may be test images; training never imports this module.
 
 from __future__ import annotations
 
+import collections
 import dataclasses
 import re
 import textwrap
@@ -118,7 +119,7 @@ def evaluate_external(
 
     Returns:
         For each run what `evaluate_runs` returns, and dataset, original (see
-        `original_accuracy`), drop (of the accuracy, original minus new),
+        `original_accuracies`), drop (of the accuracy, original minus new),
         class_mapping, seen_in_training (number of images that the run was
         trained on; `None` if its own data cannot be loaded) and notes. An
         evaluation on test examples is logged before anything is returned.
@@ -133,9 +134,10 @@ def evaluate_external(
         _check_run(run, name)
     test_set.check_readable(runs, runs_dir)
     mapped = [_load_mapped(run, name, split, data_dir) for run in runs]
+    originals = original_accuracies(runs, runs_dir)
     results = [
-        _evaluate(run, found, runs_dir)
-        for run, found in zip(runs, mapped, strict=True)
+        _evaluate(run, found, *original)
+        for run, found, original in zip(runs, mapped, originals, strict=True)
     ]
     if mapped[0].external.split in (TEST, ALL):
         prints = [found.fingerprint for found in mapped]
@@ -187,7 +189,12 @@ def _load_mapped(
     )
 
 
-def _evaluate(run: Run, mapped: MappedSplit, runs_dir: str) -> dict[str, Any]:
+def _evaluate(
+    run: Run,
+    mapped: MappedSplit,
+    original: dict[str, Any] | None,
+    original_notes: list[str],
+) -> dict[str, Any]:
     examples = mapped.external.examples
     class_names = run.resolved["data"]["class_names"]
     model = run.load_model()
@@ -195,7 +202,6 @@ def _evaluate(run: Run, mapped: MappedSplit, runs_dir: str) -> dict[str, Any]:
     values = evaluate.classification_metrics(
         logits, examples.labels, class_names, evaluate.mean_loss_fn(run)
     )
-    original = original_accuracy(run, runs_dir)
     drop = original and metrics.difference_ci(
         metrics.binomial_ci(original["correct"], original["examples"]),
         metrics.binomial_ci(values["correct"], len(examples)),
@@ -212,43 +218,84 @@ def _evaluate(run: Run, mapped: MappedSplit, runs_dir: str) -> dict[str, Any]:
         "drop": drop and dataclasses.asdict(drop),
         "class_mapping": mapped.class_mapping,
         "seen_in_training": seen,
-        "notes": _notes(run, mapped, seen),
+        "notes": original_notes + _notes(run, mapped, seen),
     }
 
 
-def original_accuracy(run: Run, runs_dir: str) -> dict[str, Any] | None:
-    """Returns a run's accuracy on its own data, without evaluating it.
+def original_accuracies(
+    runs: Sequence[Run], runs_dir: str
+) -> list[tuple[dict[str, Any] | None, list[str]]]:
+    """Returns each run's accuracy on its own data, without evaluating it.
 
-    That on the test set if it was evaluated before, else that on validation
-    examples as training recorded it, of the weights that were kept.
+    All are of one split, since a validation accuracy is that of the best epoch
+    and of other images: mixed with test accuracies it would change the order
+    of runs and the slope of new on original accuracy. The split is the one of
+    which most runs have an accuracy, the test set where both have as many. So
+    it is the test set where every run was evaluated on it before, and else
+    usually the validation examples, whose accuracy training recorded for the
+    weights that were kept.
 
     Args:
-        run: A finished run of a classifier.
+        runs: Finished runs of classifiers.
         runs_dir: Folder of runs, where the log of test-set evaluations is.
 
     Returns:
-        Dataset, split, examples, correct, and the accuracy with its
-        interval; `None` if no validation examples were held out and the test
-        set was never evaluated.
+        For each run dataset, split, examples, correct, and the accuracy with
+        its interval, or `None` where it has none of that split; and notes
+        about an accuracy that is not there or not used.
     """
-    recorded = test_set.recorded_test_result(run, runs_dir)
-    split = "test"
-    if recorded is None:
-        split, count = "val", run.resolved["data"]["val"]
-        accuracy = run.metrics.get("best_val_accuracy")
-        if accuracy is None or not count:
-            return None
-        recorded = {"examples": count, "correct": round(accuracy * count)}
-    ci = metrics.binomial_ci(recorded["correct"], recorded["examples"])
-    return {
-        "dataset": run.config.dataset,
-        "split": split,
-        "examples": ci.examples,
-        "correct": ci.correct,
-        "accuracy": ci.value,
-        "accuracy_low": ci.low,
-        "accuracy_high": ci.high,
-    }
+    found = [_recorded_accuracies(run, runs_dir) for run in runs]
+    # Of equal numbers `max` takes the first.
+    chosen = max((TEST, VAL), key=lambda name: sum(name in x for x in found))
+    return [
+        (known.get(chosen), _original_notes(run.name, known, chosen))
+        for run, known in zip(runs, found, strict=True)
+    ]
+
+
+def _recorded_accuracies(run: Run, runs_dir: str) -> dict[str, dict[str, Any]]:
+    """Returns a run's accuracies on its own data, as recorded, by split."""
+    recorded = {}
+    if test := test_set.recorded_test_result(run, runs_dir):
+        recorded[TEST] = test["correct"], test["examples"]
+    count = run.resolved["data"]["val"]
+    accuracy = run.metrics.get("best_val_accuracy")
+    if accuracy is not None and count:
+        recorded[VAL] = round(accuracy * count), count
+    found = {}
+    for split, counts in recorded.items():
+        ci = metrics.binomial_ci(*counts)
+        found[split] = {
+            "dataset": run.config.dataset,
+            "split": split,
+            "examples": ci.examples,
+            "correct": ci.correct,
+            "accuracy": ci.value,
+            "accuracy_low": ci.low,
+            "accuracy_high": ci.high,
+        }
+    return found
+
+
+def _original_notes(run: str, known: dict[str, dict], chosen: str) -> list[str]:
+    """Returns notes about an accuracy of a run that is missing or not used."""
+    if not known:
+        return [
+            f"there is no original accuracy of {run} to compare with: no "
+            "validation images were held out, and the test set was never "
+            "evaluated"
+        ]
+    if chosen == VAL and TEST in known:
+        return [
+            f"the test accuracy of {run} is not used as its original accuracy, "
+            "since other runs have none"
+        ]
+    if chosen not in known:
+        return [
+            f"the validation accuracy of {run} is not used as its original "
+            "accuracy, since that of other runs is of their test set"
+        ]
+    return []
 
 
 def count_seen_in_training(run: Run, mapped: MappedSplit) -> int | None:
@@ -542,18 +589,14 @@ def format_results(results: Sequence[dict[str, Any]]) -> str:
 
 def _common_notes(results: Sequence[dict]) -> list[str]:
     """Returns the lines of all notes: what holds for every run once."""
-    notes: dict[str, int] = {}
-    for result in results:
-        for note in [_original_note(result["original"]), *result["notes"]]:
-            shared = note.replace(result["run"], "each run")
-            notes[shared] = notes.get(shared, 0) + 1
-    common = [note for note, count in notes.items() if count == len(results)]
-    rest = [
-        note
+    notes = [
+        (note, _about_each_run(note, result["run"]))
         for result in results
-        for note in [_original_note(result["original"]), *result["notes"]]
-        if note.replace(result["run"], "each run") not in common
+        for note in _all_notes(result)
     ]
+    counts = collections.Counter(shared for _, shared in notes)
+    common = [note for note, n in counts.items() if n == len(results)]
+    rest = [note for note, shared in notes if shared not in common]
     if any(format_corrected(result) for result in results):
         common.append(
             "the intervals are those of one evaluation; --json has those "
@@ -564,6 +607,12 @@ def _common_notes(results: Sequence[dict]) -> list[str]:
         for note in dict.fromkeys([*common, *rest])
         for line in _wrapped(note)
     ]
+
+
+def _about_each_run(note: str, run: str) -> str:
+    """Returns a note about a run, which follows `of` or `as`, about each."""
+    name = rf"\b(of|as) {re.escape(run)}(?![\w/\-])"
+    return re.sub(name, r"\1 each run", note)
 
 
 def _format_head(results: Sequence[dict]) -> str:
@@ -593,7 +642,7 @@ def _format_accuracy(result: dict) -> str:
     lines = [format_table(("", *HEADS), rows, right=(1, 2, 3))]
     if text := format_corrected(result):
         lines.append(f"new: {text}")
-    for note in [_original_note(original), *result["notes"]]:
+    for note in _all_notes(result):
         lines += _wrapped(note)
     return "\n".join(lines)
 
@@ -608,12 +657,11 @@ def _accuracy_row(name: str, result: dict) -> tuple[str, ...]:
     )
 
 
-def _original_note(original: dict | None) -> str:
+def _all_notes(result: dict) -> list[str]:
+    """Returns what the original accuracy of a run is, and its other notes."""
+    original = result["original"]
     if original is None:
-        return (
-            "no validation images were held out and the test set was never "
-            "evaluated, so there is no original accuracy to compare with"
-        )
+        return result["notes"]
     if original["split"] == TEST:
         source = "held-out test set, as evaluated before"
     else:
@@ -621,7 +669,8 @@ def _original_note(original: dict | None) -> str:
             "validation examples at the best epoch, slightly too high; its "
             "held-out test set is not read"
         )
-    return f"original: {original['dataset']}, {source}"
+    first = f"original accuracy of {result['run']}: {original['dataset']}"
+    return [f"{first}, {source}", *result["notes"]]
 
 
 def _wrapped(note: str) -> list[str]:

@@ -33,7 +33,6 @@ MIN_RUNS = 3  # with different original accuracies, for a fit
 MIN_RUNS_OF_INTERVAL = 6  # a bootstrap of fewer is far too narrow
 MIN_RELIABILITY = 0.9  # below it the slope is pulled down by more than 10%
 GRID = 200  # points of a line in the plot
-HEADS = ("#", "run", "original", "95% CI", "new", "95% CI", "drop", "95% CI")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -88,7 +87,7 @@ def fit_accuracies(results: Sequence[dict[str, Any]]) -> dict[str, Fit] | None:
 
     Args:
         results: Of several runs on one dataset, as `evaluate_external` returns
-            them.
+            them: original accuracies are of one split.
 
     Returns:
         The fit of each scale; `None` for fewer than three runs with an
@@ -196,7 +195,12 @@ def format_accuracies(results: Sequence[dict[str, Any]]) -> str:
                 format_interval(drop["low"], drop["high"]) if drop else "",
             )
         )
-    table = format_table(HEADS, rows, right=(0, 2, 3, 4, 5, 6, 7))
+    splits = {r["original"]["split"] for r in results if r["original"]}
+    original = " ".join(["original", *(f"({split})" for split in splits)])
+    heads = ["#", "run"]
+    for name in (original, "new", "drop"):
+        heads += [name, "95% CI"]
+    table = format_table(heads, rows, right=(0, 2, 3, 4, 5, 6, 7))
     fits = fit_accuracies(results)
     return f"{table}\n\n{describe_fits(results, fits)}"
 

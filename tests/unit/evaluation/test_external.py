@@ -1,5 +1,7 @@
 """Another dataset: in the form of a run's inputs, with its classes."""
 
+import types
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -7,11 +9,13 @@ from PIL import Image
 from zoo.data import load_dataset
 from zoo.data.dataset import Split
 from zoo.errors import UserError
+from zoo.evaluation import external
 from zoo.evaluation.external import (
     ExternalSplit,
     load_external,
     map_classes,
     match_channels,
+    original_accuracies,
 )
 from zoo.evaluation.test_set import load_test_split
 
@@ -153,3 +157,30 @@ def test_gray_becomes_color_and_color_gray():
 def test_what_cannot_be_brought_into_form_is_refused(name, part, shape, words):
     with pytest.raises(UserError, match=words):
         load_external(name, part, shape)
+
+
+@pytest.mark.parametrize(
+    ("recorded", "split", "used"),
+    [
+        (["test val", "val"], "val", [True, True]),
+        (["test val", "test val"], "test", [True, True]),
+        (["test", "test", "val"], "test", [True, True, False]),
+        (["test", "val", "val"], "val", [False, True, True]),
+        (["test", ""], "test", [True, False]),
+        (["val"], "val", [True]),
+    ],
+)
+def test_original_accuracies_are_of_the_split_that_most_runs_have(
+    monkeypatch, recorded, split, used
+):
+    monkeypatch.setattr(
+        external,
+        "_recorded_accuracies",
+        lambda run, _: {each: {"split": each} for each in run.recorded.split()},
+    )
+    runs = [types.SimpleNamespace(name="net", recorded=r) for r in recorded]
+    found = original_accuracies(runs, "runs")
+    expected = [{"split": split} if each else None for each in used]
+    assert [original for original, _ in found] == expected
+    for original, notes in found:
+        assert original or " of net " in notes[0]
