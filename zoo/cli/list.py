@@ -316,8 +316,8 @@ def run_inspect(argv: list[str]) -> int:
         "Inspect a folder of images, or any dataset, before training: "
         "unreadable files, duplicates and near-duplicates, the wrong labels "
         "they point to, sizes, class balance and spurious features; the most "
-        "harmful first. Draws a contact sheet. The test set that a dataset "
-        "brings is not read.",
+        "harmful first. Draws a contact sheet. Of the test set that a dataset "
+        "brings, only hashes of the pixels are compared, to find copies.",
         words=("PATH",),
     )
     command.text(

@@ -307,6 +307,29 @@ def train_val_leakage(stats: DatasetStats) -> Iterator[DataFinding]:
         )
 
 
+def test_leakage(stats: DatasetStats) -> Iterator[DataFinding]:
+    """Test images that are training or validation images too."""
+    copies = stats.test_copies
+    if copies:
+        found = {stats.images[i].split for _, same in copies for i in same}
+        splits = {"train": "training", "val": "validation"}
+        which = " or ".join(splits[name] for name in splits if name in found)
+        are = f"are copies of {which} images"
+        if len(copies) == 1:
+            are = f"is a copy of a {which} image"
+        yield DataFinding(
+            "test_leakage",
+            ERROR,
+            f"{pluralize(len(copies), 'test image')} {are}",
+            "remove them from one of the two",
+            "memorized images raise the test accuracy",
+            tuple(
+                " = ".join([name, *(_image_name(stats, i) for i in same)])
+                for name, same in copies
+            ),
+        )
+
+
 def conflicting_near_duplicates(stats: DatasetStats) -> Iterator[DataFinding]:
     """Images that look nearly the same and have different labels."""
     pairs = [p for p in stats.near_duplicates if not _same_label(stats, p)]
@@ -591,6 +614,7 @@ RULES: tuple[Rule, ...] = (
     not_square,
     conflicting_labels,
     train_val_leakage,
+    test_leakage,
     conflicting_near_duplicates,
     spurious_features,
     unused_files,

@@ -84,9 +84,9 @@ def _format_scope(stats: DatasetStats) -> str:
     if stats.num_test is None:
         return "every image; the test split is not held out yet"
     return (
-        "training and validation images; the "
-        f"{pluralize(stats.num_test, 'test image')} of the held-out test set "
-        "are not read"
+        "training and validation images; of the "
+        f"{pluralize(stats.num_test, 'test image')} of the held-out test set, "
+        "whether they are copies of these"
     )
 
 

@@ -1,7 +1,10 @@
 """Statistics of every image of a dataset.
 
 An image is decoded as training would decode it; only a thumbnail and a few
-numbers of it are kept, so that ten thousand photographs fit in memory.
+numbers of it are kept, so that ten thousand photographs fit in memory. Of an
+image in a test split of the dataset's own only the hash of its pixels is kept,
+to find copies of it among the others: what a test image shows, and which class
+it has, is in no statistic.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from zoo.config import DEFAULTS
+from zoo.console import pluralize
 from zoo.data import folder, image_files, near_duplicates
 from zoo.data.dataset import Split, hash_image, train_val_split
 from zoo.data.datasets import find_dataset
@@ -101,10 +105,12 @@ class DatasetStats:
         images: Statistics of each image that can be decoded, in order.
         unreadable: Files that cannot.
         skipped: Number of files that training does not read, by suffix.
-        num_test: Number of images in the dataset's own test split, which
-            are not read; `None` if it has none.
+        num_test: Number of images in the dataset's own test split; `None` if
+            it has none.
         pixels: From an index into `images` to uint8 `[H, W, C]`.
         notes: Sentences about folders and files that are not used.
+        test_digests: Name and hash of each image of that test split which may
+            be a copy of another one.
     """
 
     dataset: str
@@ -115,6 +121,7 @@ class DatasetStats:
     num_test: int | None
     pixels: Callable[[int], np.ndarray]
     notes: tuple[str, ...] = ()
+    test_digests: tuple[tuple[str, bytes], ...] = ()
 
     @cached_property
     def labels(self) -> np.ndarray:
@@ -148,6 +155,18 @@ class DatasetStats:
         for index, image in enumerate(self.images):
             by_digest[image.digest].append(index)
         return [group for group in by_digest.values() if len(group) > 1]
+
+    @cached_property
+    def test_copies(self) -> list[tuple[str, list[int]]]:
+        """Names of test images, and indices of images with the same pixels."""
+        by_digest = collections.defaultdict(list)
+        for index, image in enumerate(self.images):
+            by_digest[image.digest].append(index)
+        return [
+            (name, by_digest[digest])
+            for name, digest in self.test_digests
+            if digest in by_digest
+        ]
 
     @cached_property
     def splits(self) -> dict[str, np.ndarray]:
@@ -195,6 +214,8 @@ def count_values(values: Iterable) -> dict:
 def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
     """Reads the training and validation images of a dataset as a whole.
 
+    Of the images of a test split of its own, hashes only.
+
     Args:
         name: One of `zoo datasets`.
         data_dir: Folder of tensorflow-datasets.
@@ -233,6 +254,12 @@ def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
         split, inside = splits[index]
         return split.images[inside]
 
+    notes, digests = (), []
+    if parts.split_sizes.get(TEST):
+        try:
+            digests = parts.read(TEST)[1]
+        except UserError as error:
+            notes = (f"test images are not compared with others: {error}",)
     return DatasetStats(
         name,
         parts.class_names,
@@ -241,6 +268,8 @@ def read_dataset(name: str, data_dir: str | None = None) -> DatasetStats:
         {},
         parts.split_sizes.get(TEST),
         pixels,
+        notes,
+        tuple((f"{TEST}/{i}", digest) for i, digest in enumerate(digests)),
     )
 
 
@@ -260,7 +289,7 @@ def _check_has_images(name: str) -> None:
 
 
 def read_folder(path: str) -> DatasetStats:
-    """Reads every image file below a folder except those of its `test/`.
+    """Reads every image file below a folder; of those in its `test/`, hashes.
 
     Raises:
         UserError: there is no such folder, no two classes, or no image that
@@ -269,18 +298,19 @@ def read_folder(path: str) -> DatasetStats:
     root = Path(path).expanduser()
     found = folder.find_layout(root)
     classes = folder.find_classes(found.roots[TRAIN])
-    files, others, num_test = [], [], None
+    files, others, test_files, num_test = [], [], [], None
     notes = list(found.notes)
     for split, top in found.roots.items():
         inside, rest = _list_files(split, top, classes)
         if missing := folder.missing_classes_note(top, classes):
             notes.append(missing)
         if split == TEST:
+            test_files = [path for path, _, _ in inside]
             num_test = len(inside)
         else:
             files += inside
             others += rest
-    images, unreadable = _read_files(root, files)
+    images, unreadable, channels = _read_files(root, files)
     if not images:
         example = ""
         if unreadable:
@@ -289,6 +319,14 @@ def read_folder(path: str) -> DatasetStats:
         raise UserError(
             f"folder:{root} has no image that can be read{example}; put "
             "images into the folders of its classes."
+        )
+    digests, bad = _hash_test_files(
+        root, test_files, {image.size for image in images}, channels
+    )
+    if bad:
+        notes.append(
+            f"{pluralize(len(bad), 'test file')} cannot be read as an image, "
+            f"such as {bad[0]}, and --split=test refuses it."
         )
     return DatasetStats(
         f"folder:{path}",
@@ -299,6 +337,7 @@ def read_folder(path: str) -> DatasetStats:
         num_test,
         lambda index: _decode(root / images[index].name),
         tuple(notes),
+        tuple(digests),
     )
 
 
@@ -319,8 +358,12 @@ def _list_files(
 
 def _read_files(
     root: Path, files: list[tuple[Path, str, int]]
-) -> tuple[list[ImageStats], list[UnreadableFile]]:
-    """Reads headers, then pixels: in gray if all training images are gray."""
+) -> tuple[list[ImageStats], list[UnreadableFile], int]:
+    """Reads headers, then pixels: in gray if all training images are gray.
+
+    Returns:
+        Statistics, files that cannot be read, and the number of channels.
+    """
     paths = [path for path, _, _ in files]
     headers = _map(image_files.read_header, paths)
     modes = {
@@ -351,7 +394,37 @@ def _read_files(
                 *values,
             )
         )
-    return images, unreadable
+    return images, unreadable, channels
+
+
+def _hash_test_files(
+    root: Path, paths: list[Path], sizes: set[tuple[int, int]], channels: int
+) -> tuple[list[tuple[str, bytes]], list[str]]:
+    """Returns name and hash of test images, and names of unreadable files.
+
+    Images of none of the sizes are copies of no image, and are not decoded.
+    """
+    headers = dict(
+        zip(paths, _map(image_files.read_header, paths), strict=True)
+    )
+    same_size = [
+        path
+        for path, header in headers.items()
+        if isinstance(header, image_files.ImageHeader) and header.size in sizes
+    ]
+    digests = _map(
+        lambda path: hash_image(image_files.decode(path, channels)), same_size
+    )
+    hashed = dict(zip(same_size, digests, strict=True))
+
+    def name(path: Path) -> str:
+        return path.relative_to(root).as_posix()
+
+    results = (headers | hashed).items()
+    return (
+        [(name(p), each) for p, each in results if isinstance(each, bytes)],
+        [name(p) for p, reason in results if isinstance(reason, str)],
+    )
 
 
 def _map(function: Callable, paths: list[Path]) -> list:

@@ -1,7 +1,8 @@
 """The test set: its images, and the log of evaluations on it.
 
 Training, and all that it imports, never imports this module: test images are
-loaded when the user asks for the test split, and never otherwise.
+loaded when the user asks for the test split, and never otherwise. `zoo inspect`
+compares hashes of their pixels with those of other images, and keeps no more.
 
 `test_evaluations.jsonl`, beside the runs, is the log of test-set evaluations.
 A test set gives an unbiased estimate once. Who evaluates on it, changes

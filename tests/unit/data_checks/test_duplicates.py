@@ -12,8 +12,8 @@ from scipy.stats import pearsonr
 
 from tests.unit.data.conftest import save
 from tests.unit.data_checks.conftest import make, textures
-from zoo.data import load_dataset, near_duplicates
-from zoo.data_checks import inspect, read_folder
+from zoo.data import image_files, load_dataset, near_duplicates
+from zoo.data_checks import inspect, read_dataset, read_folder
 from zoo.data_checks.stats import thumbnail
 from zoo.evaluation.test_set import load_test_split
 
@@ -106,6 +106,57 @@ def test_validation_images_that_are_trained_on_are_found(tmp_path):
     found = by_name(tmp_path)["train_val_leakage"]
     assert found.images == ("train/a/0.png = val/a/leak.png",)
     assert found.sentence.startswith("1 validation image is among")
+
+
+@pytest.fixture
+def three_splits(tmp_path):
+    """A folder with splits of its own, none of whose images is a copy."""
+    images, labels = textures(24, classes=2)
+    for i, pixels in enumerate(images):
+        part = ("train", "val", "test")[i // 8]
+        save(tmp_path / part / "ab"[labels[i]] / f"{i}.png", pixels)
+    return tmp_path
+
+
+def test_test_images_that_are_copies_are_named(three_splits):
+    assert "test_leakage" not in by_name(three_splits)
+    for source, target in (("train/a/0", "test/b/x"), ("val/b/9", "test/a/y")):
+        pixels = Image.open(three_splits / f"{source}.png")
+        pixels.save(three_splits / f"{target}.tif")  # another file, same pixels
+    found = by_name(three_splits)["test_leakage"]
+    assert set(found.images) == {
+        "test/b/x.tif = train/a/0.png", "test/a/y.tif = val/b/9.png",
+    }  # fmt: skip
+    assert found.sentence.startswith(
+        "2 test images are copies of training or validation images;"
+    )
+
+
+def test_a_test_image_of_another_size_is_not_decoded(three_splits, monkeypatch):
+    large = Image.new("RGB", (50, 40))
+    large.save(three_splits / "test" / "a" / "large.png")
+    decoded = []
+    decode = image_files.decode
+    monkeypatch.setattr(
+        image_files,
+        "decode",
+        lambda path, n: decoded.append(path.name) or decode(path, n),
+    )
+    assert len(read_folder(str(three_splits)).test_digests) == 8
+    assert len(decoded) == 24 and "large.png" not in decoded
+
+
+def test_copies_in_a_test_split_of_arrays_are_named(tmp_path):
+    images, labels = textures(24, classes=2)
+    splits = {"x_train": images[:16], "y_train": labels[:16]}
+    splits |= {"x_test": images[15:], "y_test": labels[15:]}
+    np.savez(tmp_path / "leak.npz", **splits)
+    stats = read_dataset(f"npz:{tmp_path / 'leak.npz'}")
+    (found,) = (f for f in inspect(stats) if f.name == "test_leakage")
+    assert found.images == ("test/0 = train/15 (1)",)
+    assert found.sentence.startswith(
+        "1 test image is a copy of a training image;"
+    )
 
 
 def test_a_hash_has_the_bits_of_a_transform_done_by_hand():

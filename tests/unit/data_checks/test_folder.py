@@ -53,7 +53,7 @@ def test_the_parts_are_those_that_training_has(looked, tmp_path, photographs):
     assert len(looked.splits["test"]) == data.num_test_examples
 
 
-def test_a_test_part_of_its_own_stays_unseen(tmp_path):
+def test_a_test_part_of_its_own_is_in_no_statistic(tmp_path):
     for i, (name, pixels) in enumerate(pictures(40).items()):
         part = "test" if i < 10 else "val" if i < 16 else "train"
         save(tmp_path / part / name, pixels)
@@ -62,6 +62,8 @@ def test_a_test_part_of_its_own_stays_unseen(tmp_path):
     parts = {look.name.split("/")[0] for look in looked.images}
     assert parts == {"train", "val"}
     assert looked.unreadable == () and looked.num_test == 11
+    note = "1 test file cannot be read as an image, such as test/a/bad.png"
+    assert note in finding(looked, "unused_files").images[0]
     counts = {name: len(part) for name, part in looked.splits.items()}
     assert counts == {"train": 24, "val": 6, "test": 0}
 
@@ -147,6 +149,19 @@ def test_the_classes_that_differ_twofold_are_told(looked):
     told = finding(looked, "class_imbalance").sentence
     assert "class cat has 62 images, 3.1 times as many as emu with 20" in told
     assert "--class_weight=balanced" in told
+
+
+def test_an_unreadable_test_image_of_a_table_is_told(tmp_path):
+    lines = ["path,label,split"]
+    for i, (name, pixels) in enumerate(pictures(8).items()):
+        save(tmp_path / name, pixels)
+        lines.append(f"{name},{name[0]},{'test' if i > 5 else 'train'}")
+    (tmp_path / name).write_bytes(b"")
+    (tmp_path / "t.csv").write_text("\n".join(lines))
+    looked = read_dataset(f"csv:{tmp_path / 't.csv'}")
+    assert len(looked.images) == 6 and looked.test_digests == ()
+    (note,) = finding(looked, "unused_files").images
+    assert note.startswith("test images are not compared") and name in note
 
 
 def test_the_digits_are_seen_without_their_test_part():
