@@ -12,7 +12,12 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from zoo.config import DEFAULTS, TrainConfig
-from zoo.errors import UserError, close_matches, unknown_name_error
+from zoo.errors import (
+    UserError,
+    close_matches,
+    join_and,
+    unknown_name_error,
+)
 from zoo.options import argument_text, option_text, plain_value
 from zoo.run_store import RunStore
 from zoo.runs import Run
@@ -212,6 +217,9 @@ def restore_examples(
 
     Returns:
         Whether they are those that the run was trained on.
+
+    Raises:
+        UserError: they cannot be, as they are others at each reading.
     """
     from zoo.data import user_data
 
@@ -222,11 +230,22 @@ def restore_examples(
     name = store_examples(data, validation_data, test_data, config.as_dict())
     if name == config.dataset:
         return True
-    is_same = _has_same_images(run, name)
+    is_same, changing = _has_same_images(run, name), []
     if is_same:
         user_data.copy(name, config.dataset, config.data_dir)
-    if name.startswith(user_data.PREFIX) and name not in known:
-        user_data.discard(name, config.data_dir)
+    if name.startswith(user_data.PREFIX):
+        changing = user_data.changing_parts(name, config.data_dir)
+        if name not in known:
+            user_data.discard(name, config.data_dir)
+    if changing and not is_same:
+        remedy = "train again, with augment= instead of random changes"
+        if config.dataset in known:
+            remedy = "leave them out, since those are in the cache"
+        verb = "gives" if len(changing) == 1 else "give"
+        raise UserError(
+            f"{join_and(changing)} {verb} other examples at each reading, and "
+            f"so not the data that {run.name} was trained on; {remedy}."
+        )
     return is_same
 
 

@@ -269,6 +269,30 @@ def write_images(folder: Path, chunks: Iterable[np.ndarray]) -> list[int]:
     return shape
 
 
+def reorder_images(folder: Path, order: np.ndarray) -> None:
+    """Puts the images that `write_images` wrote in another order.
+
+    In their file, cycle by cycle, so that it takes no further disk space.
+
+    Args:
+        folder: folder of the split.
+        order: int `[N]`, the present place of each image.
+    """
+    images = np.load(folder / IMAGES, mmap_mode="r+")
+    is_done = np.zeros(len(order), bool)
+    for start in range(len(order)):
+        if is_done[start]:
+            continue
+        first, place = images[start].copy(), start
+        while order[place] != start:
+            images[place] = images[order[place]]
+            is_done[place] = True
+            place = order[place]
+        images[place] = first
+        is_done[place] = True
+    images.flush()
+
+
 def finish(
     folder: Path,
     origin: str,

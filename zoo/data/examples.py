@@ -8,7 +8,7 @@ have. A batch is images, labels and weights or `None`, as they were given;
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,15 @@ class Examples:
         count: Number of examples; `None` where it is not known.
         class_names: Names of the classes 0..K-1, if they are known.
         in_memory: Whether all of it is in memory already.
+        read_again: Starts another reading, as that of the next epoch, which
+            may come in another order; `None` where examples have an index.
     """
 
     batches: Iterable[Batch]
     count: int | None = None
     class_names: tuple[str, ...] | None = None
     in_memory: bool = False
+    read_again: Callable[[], Iterator[Batch]] | None = None
 
 
 def split_parts(
@@ -214,7 +217,7 @@ def _of_tf_data(data: Any, name: str) -> Examples:
         if singles:
             yield _stack(singles, name)
 
-    return Examples(batches(), class_names=_names_of(data))
+    return Examples(batches(), class_names=_names_of(data), read_again=batches)
 
 
 def _is_batch(x: np.ndarray, y: np.ndarray) -> bool:
@@ -243,7 +246,13 @@ def _of_py_dataset(data: Any, name: str) -> Examples:
         for index in range(count):
             yield _fields(data[index], name)
 
-    return Examples(batches(), class_names=_names_of(data))
+    def read_again() -> Iterator[Batch]:
+        data.on_epoch_end()  # where a PyDataset shuffles
+        return batches()
+
+    return Examples(
+        batches(), class_names=_names_of(data), read_again=read_again
+    )
 
 
 def _names_of(data: Any) -> tuple[str, ...] | None:
@@ -326,7 +335,12 @@ def _of_hugging_face(data: Any, name: str, images: _ImageReader) -> Examples:
                 weight and batch[weight],
             )
 
-    return Examples(batches(), count, names and tuple(names))
+    return Examples(
+        batches(),
+        count,
+        names and tuple(names),
+        read_again=batches if count is None else None,
+    )
 
 
 class _ImageReader:

@@ -3,6 +3,10 @@
 Examples are read once, in their own order, into `zoo/arrays/<digest>/<split>`
 of the folder of datasets; every command finds them there by their name, in any
 process. Augmentation inside a tf.data pipeline is read once, like all of it.
+
+What is read without an index may come in another order each time. The start of
+a second reading shows it, and the examples are then stored in the order of
+their hashes, so that the same ones are the same dataset at each reading.
 """
 
 from __future__ import annotations
@@ -34,6 +38,8 @@ from zoo.errors import UserError
 
 PREFIX = "arrays:"
 DIGEST_CHARS = 16
+# Examples of a second reading that are compared with those of the first.
+NUM_COMPARED = 256
 # Fraction of the free disk space that a dataset may take.
 MAX_DISK_FRACTION = 0.8
 
@@ -97,7 +103,7 @@ def _store(
     digest = hashlib.sha256(repr(encoding.class_names).encode())
     if read[TRAIN].is_unit:
         digest.update(b"0..1")
-    for split_name, part in read.items():
+    for split_name, part in list(read.items()):
         argument = ARGUMENTS[split_name]
         if part.shape[1:] != shape:
             raise UserError(
@@ -107,6 +113,11 @@ def _store(
             )
         own_names = examples[split_name].class_names if has_names else None
         labels[split_name] = encoding.encode(part.labels, argument, own_names)
+        if part.reading == SHUFFLED:
+            order = _order(part, labels[split_name])
+            cache.reorder_images(partial / split_name, order)
+            part = read[split_name] = part.reordered(order)
+            labels[split_name] = labels[split_name][order]
         digest.update(f"{split_name} {part.shape}".encode())
         digest.update(b"".join(part.hashes) + labels[split_name].tobytes())
         if part.sample_weight is not None:
@@ -118,6 +129,11 @@ def _store(
         "notes": notes,
         "unit_scaled": read[TRAIN].is_unit,
         "sizes": {split_name: len(labels[split_name]) for split_name in read},
+        "changing": [
+            split_name
+            for split_name, part in read.items()
+            if part.reading == CHANGING
+        ],
     }
     for split_name, part in read.items():
         cache.finish(
@@ -145,6 +161,11 @@ def _move(partial: Path, final: Path, names: Iterable[str]) -> None:
             os.replace(partial / split_name, final / split_name)
 
 
+# What a second reading gives: the same examples in the same order, in another
+# one, or others.
+SAME, SHUFFLED, CHANGING = "same", "shuffled", "changing"
+
+
 @dataclasses.dataclass(frozen=True)
 class _ReadPart:
     """One split whose images are in a file.
@@ -155,6 +176,7 @@ class _ReadPart:
         hashes: One hash per image.
         sample_weight: Float32 `[N]`, or `None`.
         is_unit: Whether its pixels lay in 0..1.
+        reading: What a second reading gives, one of the three words above.
     """
 
     shape: list[int]
@@ -162,6 +184,47 @@ class _ReadPart:
     hashes: list[bytes]
     sample_weight: np.ndarray | None
     is_unit: bool
+    reading: str
+
+    def reordered(self, order: np.ndarray) -> _ReadPart:
+        """Returns the part as it is when its file was put in an order."""
+        weight = self.sample_weight
+        return dataclasses.replace(
+            self,
+            labels=self.labels[order],
+            hashes=[self.hashes[i] for i in order],
+            sample_weight=None if weight is None else weight[order],
+        )
+
+
+def _order(part: _ReadPart, labels: np.ndarray) -> np.ndarray:
+    """Returns an order that depends on the examples alone, int64 `[N]`."""
+    raw = np.frombuffer(b"".join(part.hashes), ">u8").reshape(len(labels), -1)
+    keys = [labels, *raw.T]
+    if part.sample_weight is not None:
+        keys.insert(0, part.sample_weight)
+    return np.lexsort(keys)
+
+
+def _compare_readings(
+    part: Examples, hashes: list[bytes], pixels: PixelConverter
+) -> str:
+    """Returns what a second reading gives, by its first examples."""
+    if part.read_again is None:
+        return SAME
+    found: list[bytes] = []
+    try:
+        batches = part.read_again()
+        for x, _, _ in batches:
+            found += hash_images(pixels.convert(x))
+            if len(found) >= NUM_COMPARED:
+                break
+        batches.close()
+    except Exception:  # such as that of a generator that can be read once
+        return SAME
+    if found == hashes[: len(found)]:
+        return SAME
+    return SHUFFLED if set(found) <= set(hashes) else CHANGING
 
 
 def _read_part(
@@ -217,12 +280,20 @@ def _read_part(
     if weights and sum(map(len, weights)) != len(hashes):
         raise UserError(f"{name} has weights for some of its examples only.")
     notes += pixels.finish()
+    reading = _compare_readings(part, hashes, pixels)
+    if reading == CHANGING:
+        notes.append(
+            f"{name} gives other examples at each reading, as random "
+            "augmentation does; those of one reading are used in all epochs: "
+            "use augment= instead."
+        )
     return _ReadPart(
         shape,
         _joined_labels(labels, name),
         hashes,
         np.concatenate(weights) if weights else None,
         pixels.is_unit,
+        reading,
     )
 
 
@@ -306,6 +377,13 @@ def discard(name: str, data_dir: str | None) -> None:
     """Removes a dataset of the cache."""
     folder = _folder(data_dir) / name.removeprefix(PREFIX)
     shutil.rmtree(folder, ignore_errors=True)
+
+
+def changing_parts(name: str, data_dir: str | None) -> list[str]:
+    """Returns the arguments that give other examples at each reading."""
+    folder = _folder(data_dir) / name.removeprefix(PREFIX)
+    metadata = cache.load_metadata(folder / TRAIN, folder.name) or {}
+    return [ARGUMENTS[part] for part in metadata.get("changing", ())]
 
 
 def copy(name: str, other: str, data_dir: str | None) -> None:

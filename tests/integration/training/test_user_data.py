@@ -277,6 +277,82 @@ def test_other_data_do_not_resume_a_run(tmp_path):
         zoo.resume(run, two_classes(seed=1), verbose=False)
 
 
+def directory(folder):
+    """Returns both parts of a folder of images, as Keras shuffles them."""
+    x, y = two_classes()
+    for i, (image, label) in enumerate(zip(x, y, strict=True)):
+        path = folder / "ab"[label] / f"{i}.png"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image.astype(np.uint8)).save(path)
+    return keras.utils.image_dataset_from_directory(
+        folder, validation_split=0.2, subset="both", seed=1, image_size=(6, 6),
+        color_mode="grayscale", batch_size=8, verbose=False,
+    )  # fmt: skip
+
+
+def test_a_shuffled_pipeline_is_the_same_data_at_each_reading(
+    tmp_path, data_dir
+):
+    data, val = directory(tmp_path / "images")
+    runs = [
+        train("lr", data, tmp_path / "runs", validation_data=val, **QUICK)
+        for _ in range(2)
+    ]
+    assert runs[0].config.dataset == runs[1].config.dataset
+    assert len(list(data_dir.glob("zoo/arrays/*"))) == 1
+    assert_same_weights(runs[1], runs[0].load_model().get_weights())
+
+
+def test_a_shuffled_pipeline_resumes_a_run_whose_data_left_the_cache(
+    tmp_path, data_dir
+):
+    import shutil
+
+    data, val = directory(tmp_path / "images")
+    run = train("lr", data, tmp_path / "runs", validation_data=val, epochs=1)
+    shutil.rmtree(data_dir)
+    more = {"validation_data": val, "epochs": 2, "verbose": False}
+    assert zoo.resume(run, data, **more).metrics["epochs"] == 2
+
+
+def test_a_py_dataset_that_shuffles_after_each_epoch_is_the_same_data(tmp_path):
+    class Shuffled(Batches):
+        def __init__(self, x, y):
+            super().__init__(x, y)
+            self.on_epoch_end()
+
+        def on_epoch_end(self):
+            order = np.random.default_rng().permutation(len(self._x))
+            self._x, self._y = self._x[order], self._y[order]
+
+    runs = [
+        train("lr", Shuffled(*two_classes()), tmp_path / "runs", **QUICK)
+        for _ in range(2)
+    ]
+    assert runs[0].config.dataset == runs[1].config.dataset
+
+
+def test_data_that_change_with_each_reading_do_not_resume_a_run(
+    tmp_path, data_dir
+):
+    import shutil
+
+    class Noisy(Batches):
+        def __getitem__(self, index):
+            x, y = super().__getitem__(index)
+            return np.random.default_rng().integers(0, 256, x.shape), y
+
+    data = Noisy(*two_classes())
+    run = train("lr", data, tmp_path / "runs", epochs=1)
+    more = {"epochs": 2, "verbose": False}
+    sentence = "data gives other examples at each reading.* leave them out"
+    with pytest.raises(zoo.UserError, match=sentence):
+        zoo.resume(run, data, **more)
+    shutil.rmtree(data_dir)
+    with pytest.raises(zoo.UserError, match="train again, with augment="):
+        zoo.resume(run, data, **more)
+
+
 def test_a_test_set_is_evaluated_without_being_given_again(tmp_path):
     run = train(
         "lr",
