@@ -146,6 +146,8 @@ def make_dataset(
         verbose: Whether to print what is read.
     """
     from zoo.data import Dataset
+    from zoo.data.examples import split_parts
+    from zoo.data.loading import VAL
 
     is_named = data is None or isinstance(data, (str, os.PathLike, Dataset))
     if is_named:
@@ -167,13 +169,17 @@ def make_dataset(
     given = model.as_dict() if isinstance(model, TrainConfig) else {}
     given |= options
     fraction = given.get("val_fraction", DEFAULTS["val_fraction"])
-    is_asked = "val_fraction" in options
-    if validation_data is not None and (
-        is_asked or fraction != DEFAULTS["val_fraction"]
-    ):
+    own, allowed = "validation_data", [DEFAULTS["val_fraction"]]
+    if validation_data is None:
+        own = "the validation part of data"
+        allowed.append(0)  # it is there, and is left out
+    elif "val_fraction" in options:
+        allowed = []
+    has_own = VAL in split_parts(data, validation_data, test_data)
+    if has_own and fraction not in allowed:
         raise UserError(
-            f"val_fraction={fraction} does not go with "
-            "validation_data; leave one of them out."
+            f"val_fraction={fraction} does not go with {own}; leave one of "
+            "them out."
         )
     name = store_examples(
         data, validation_data, test_data, given, verbose=verbose

@@ -300,6 +300,20 @@ def _check_resize(config: TrainConfig) -> None:
         )
 
 
+def check_own_validation(config: TrainConfig, dataset: Dataset) -> None:
+    """Refuses a fraction beside a validation split, which it does not change.
+
+    Of a new run only: one that was trained before keeps its options.
+    """
+    fraction = config.val_fraction
+    if dataset.has_own_val and fraction not in (0, DEFAULTS["val_fraction"]):
+        raise UserError(
+            f"--val_fraction={fraction:g} does not go with the validation "
+            f"{dataset.unit_name} of {dataset.name}; leave it out, or give 0 "
+            "to train without them."
+        )
+
+
 def _check_early_stopping(config: TrainConfig, dataset: Dataset) -> None:
     if config.early_stopping_patience is not None and not len(dataset.val):
         raise UserError(

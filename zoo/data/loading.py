@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from zoo.config import read_fold
+from zoo.console import pluralize
 from zoo.data import image_files, near_duplicates
 from zoo.data.dataset import (
     Dataset,
@@ -60,8 +61,8 @@ def load_dataset(
         resize: what becomes of another aspect ratio, one of
             `image_files.RESIZE_MODES`.
         val_fraction: fraction of the training images for validation, in
-            [0, 1). A folder or file with a validation split of its own keeps
-            that, unless the fraction is 0.
+            [0, 1). Data with a validation split of their own keep that,
+            unless the fraction is 0, which leaves it out.
         group_by: for `folder:` and `csv:`, what keeps files together:
             `folder`, `near_duplicates`, or a regular expression for the group
             in the file's name.
@@ -101,6 +102,10 @@ def load_dataset(
             [hashes[i] for i in kept],
             groups and [groups[i] for i in kept],
         )
+    notes = reader.notes()
+    if has_own_val and not val_fraction:
+        left_out = pluralize(reader.split_sizes[VAL], "validation image")
+        notes += (f"val_fraction is 0, which leaves out {left_out} of {name}.",)
     num_test: int | None = len(held_out)
     if TEST in reader.split_sizes:
         num_test = reader.split_sizes[TEST] or None
@@ -111,7 +116,7 @@ def load_dataset(
         reader.class_names,
         hflip_safe=info.hflip_safe,
         num_test_examples=num_test,
-        notes=reader.notes(),
+        notes=notes,
         has_own_val=has_own_val,
         unit_scaled=reader.unit_scaled,
     )

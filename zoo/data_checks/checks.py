@@ -458,11 +458,14 @@ def small_validation_set(stats: DatasetStats) -> Iterator[DataFinding]:
     elif len(val) < MIN_VAL_IMAGES:
         # The interval of a fair model, of 80% accuracy.
         ci = metrics.binomial_ci(round(0.8 * len(val)), len(val))
+        remedy = "add images, or hold out more with --val_fraction=0.3"
+        if stats.has_own_val:  # which --val_fraction does not change
+            remedy = "add images to it"
         yield DataFinding(
             "small_validation_set",
             WARNING if len(val) < MIN_VAL_IMAGES / 2 else INFO,
             f"the validation split would have {pluralize(len(val), 'image')}",
-            "add images, or hold out more with --val_fraction=0.3",
+            remedy,
             f"the 95% CI of {ci.correct} correct of {ci.examples} is "
             f"{ci.low:.2f} to {ci.high:.2f}, too wide to compare models",
         )

@@ -197,6 +197,11 @@ class DatasetStats:
             )
         return {TRAIN: train, VAL: val, TEST: whole[test]}
 
+    @property
+    def has_own_val(self) -> bool:
+        """Whether the dataset has validation images of its own."""
+        return len(self._in_split(VAL)) > 0
+
     def _in_split(self, split: str) -> np.ndarray:
         indices = [i for i, im in enumerate(self.images) if im.split == split]
         return np.array(indices, np.int64)

@@ -62,7 +62,10 @@ def run_replica(group: ProcessGroup, config: TrainConfig | None = None) -> None:
         task = group.broadcast()
         config = TrainConfig.from_json(task["config"])
         started = task["started"]
-    setup = prepare(config.replace(run_name=None), started=started)
+    # What a new run must not have, the process that keeps it refuses.
+    setup = prepare(
+        config.replace(run_name=None), started=started, is_new=False
+    )
     assert_same_config(group, setup, results.describe_setup(setup, None))
     with group.guard(), group.receive_checkpoint(LAST) as folder:
         checkpoints = Checkpoints(folder)

@@ -178,6 +178,7 @@ def _set_up_again(
         console.extracting,
         run.resolved if checkpoints else None,
         user_callbacks.use_batches,
+        is_new=False,
     )
     user_callbacks.check(setup)
     check_same_data(run, setup)

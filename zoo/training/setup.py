@@ -31,6 +31,7 @@ from zoo.models import costs
 from zoo.models.user_models import StandardizedModel
 from zoo.resolve import (
     ResolvedConfig,
+    check_own_validation,
     resolve,
     resolve_names,
     steps_per_execution,
@@ -107,6 +108,7 @@ def prepare(
     progress: Callable[[int, int], None] | None = None,
     started: dict[str, Any] | None = None,
     user_callbacks: bool = False,
+    is_new: bool = True,
 ) -> TrainSetup:
     """Loads the data, measures it, and builds and compiles the model.
 
@@ -119,6 +121,7 @@ def prepare(
             may be gone.
         user_callbacks: whether a callback of the user is called at each step,
             so that one compiled call makes one step.
+        is_new: whether no run was made with this config before.
 
     Raises:
         UserError: something in the config cannot work.
@@ -131,6 +134,8 @@ def prepare(
     from_arrays = dataset is not None
     show_activity(f"reading {config.dataset}")
     source = load_dataset(config, dataset)
+    if is_new:
+        check_own_validation(config, source)
     show_activity(f"building {config.model}")
     resolved = resolve(config, source)
     data_parallel.check_batch_size(devices, resolved.batch_size)

@@ -15,7 +15,12 @@ from zoo.config import OPTIONS, TrainConfig, format_option
 from zoo.data import Dataset, preprocess
 from zoo.errors import UserError
 from zoo.models.options import check_options
-from zoo.resolve import ResolvedConfig, resolve, resolve_names
+from zoo.resolve import (
+    ResolvedConfig,
+    check_own_validation,
+    resolve,
+    resolve_names,
+)
 from zoo.tuning.oracle import hyperband_plan
 from zoo.tuning.space import (
     ARGUMENT,
@@ -218,6 +223,7 @@ def resolve_sweep(
     points = space.corner_points() if texts else [{}]
     first = space.config(fixed, points[0])
     dataset = load_dataset(first)
+    check_own_validation(first, dataset)
     resolved = resolve(first, dataset)
     if not texts:
         space = _default_space(fixed, resolved, dataset)

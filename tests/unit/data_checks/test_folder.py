@@ -68,6 +68,21 @@ def test_a_test_part_of_its_own_is_in_no_statistic(tmp_path):
     assert counts == {"train": 24, "val": 6, "test": 0}
 
 
+@pytest.mark.parametrize(
+    ("part", "remedy"),
+    [("val", "add images to it"), ("test", "hold out more")],
+)
+def test_a_larger_fraction_is_proposed_where_one_is_held_out(
+    tmp_path, part, remedy
+):
+    images, labels = textures(40, classes=2)
+    for i, (pixels, label) in enumerate(zip(images, labels, strict=True)):
+        split = part if i < 8 else "train"
+        save(tmp_path / split / "ab"[label] / f"{i}.png", pixels)
+    found = finding(read_folder(str(tmp_path)), "small_validation_set")
+    assert remedy in found.remedy
+
+
 MODES = {
     "L": "gray",
     "LA": "gray with transparency",

@@ -74,7 +74,8 @@ def scan_landscape(
         pass  # a run in use has no model yet, which is another error
     run.load_model()
     check_loadable(run)
-    setup = prepare(run.config.replace(run_name=None, precision="float32"))
+    config_of_run = run.config.replace(run_name=None, precision="float32")
+    setup = prepare(config_of_run, is_new=False)
     check_same_data(run, setup.source)
     if not setup.config.uses_gradients:
         raise UserError(
