@@ -254,29 +254,53 @@ def find_groups(
         group_by: as `load_dataset` takes it.
 
     Raises:
-        UserError: images have no names or no files, or a name does not match.
+        UserError: images have no names or no files, a name does not match, or
+            each class is one group.
     """
-    if group_by != NEAR_DUPLICATES or reader.read_thumbnails is None:
+    if group_by is None:
+        return None
+    if group_by == NEAR_DUPLICATES and reader.read_thumbnails is not None:
+        thumbnails = reader.read_thumbnails(TRAIN)
+        keys = near_duplicates.find_groups(thumbnails, hashes)
+    else:
         keys = group_keys(everything.file_names, group_by, reader.class_depth)
-        if group_by == "folder":
-            _check_folders(keys, everything, reader)
-        return keys
-    return near_duplicates.find_groups(reader.read_thumbnails(TRAIN), hashes)
+    _check_groups(keys, everything, reader, group_by)
+    return keys
 
 
-def _check_folders(
-    keys: Sequence[str], everything: Split, reader: DatasetReader
+def _check_groups(
+    keys: Sequence[str],
+    everything: Split,
+    reader: DatasetReader,
+    group_by: str,
 ) -> None:
-    """Refuses folders that hold one whole class each."""
+    """Refuses groups that hold one whole class each."""
     pairs = set(zip(keys, everything.labels.tolist(), strict=True))
-    if len(pairs) == len(reader.class_names) > 1:
-        key, label = min(pairs)
-        raise UserError(
-            f"--group_by=folder: all images of the class "
-            f"{reader.class_names[label]} are in the folder {key}, and so for "
-            "each class, which cannot be split; put the images of each object "
-            "in a sub-folder of their own."
-        )
+    if not len(pairs) == len(reader.class_names) > 1:
+        return
+    key, label = min(pairs)
+    where, remedy = {
+        "folder": (
+            f"are in the folder {key}",
+            "put the images of each object in a sub-folder of their own",
+        ),
+        NEAR_DUPLICATES: (
+            "look nearly the same",
+            "add images that differ, or leave the option out",
+        ),
+    }.get(
+        group_by,
+        (
+            f"are in the group {key!r}",
+            "give an expression that matches another part of the path for "
+            "each object",
+        ),
+    )
+    raise UserError(
+        f"--group_by={group_by}: all images of the class "
+        f"{reader.class_names[label]} {where}, and so for each class, which "
+        f"cannot be split; {remedy}."
+    )
 
 
 def train_test_indices(

@@ -1,5 +1,6 @@
 """`folder:PATH`: layouts, decoding and errors."""
 
+import re
 import zlib
 
 import numpy as np
@@ -161,6 +162,27 @@ def test_groups_of_files_stay_together(tmp_path):
         ]
         assert all(folders)
         assert sum(map(len, folders)) == 16
+
+
+@pytest.mark.parametrize(
+    ("group_by", "sentence"),
+    [
+        ("folder", "cat are in the folder cat/all, .* sub-folder"),
+        (r"cat|dog", "cat are in the group 'cat', .* give an expression"),
+        ("(x?)", "are in the group '', .* give an expression"),
+        ("near_duplicates", "cat look nearly the same, .* the option out"),
+    ],
+)
+def test_one_group_for_each_class_is_refused(tmp_path, group_by, sentence):
+    random = np.random.default_rng(0)
+    for label in ("cat", "dog"):
+        pixels = random.integers(50, 200, (32, 32, 3), np.uint8)
+        for i in range(10):
+            save(tmp_path / label / "all" / f"{i}.png", pixels + np.uint8(i))
+    with pytest.raises(UserError) as error:
+        load_dataset(f"folder:{tmp_path}", group_by=group_by)
+    assert str(error.value).startswith(f"--group_by={group_by}: all images")
+    assert re.search(sentence, str(error.value))
 
 
 def test_other_files_are_passed_over(tmp_path):
