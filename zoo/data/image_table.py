@@ -23,7 +23,14 @@ from zoo.data import cache
 from zoo.data.arrays import LabelEncoding
 from zoo.data.dataset import Split
 from zoo.data.folder import FileReader
-from zoo.data.loading import TEST, TRAIN, VAL, DatasetReader, ReadRequest
+from zoo.data.loading import (
+    TEST,
+    TRAIN,
+    UNUSED_WEIGHTS,
+    VAL,
+    DatasetReader,
+    ReadRequest,
+)
 from zoo.errors import UserError, join_and
 from zoo.io import atomic_write
 
@@ -130,6 +137,9 @@ def read(request: ReadRequest) -> DatasetReader:
             )
         return dataclasses.replace(split, sample_weight=weight), hashes
 
+    about_weights = ()
+    if weights.get(TEST) is not None:
+        about_weights = (UNUSED_WEIGHTS,)
     return DatasetReader(
         encoding.class_names,
         {split_name: len(listed) for split_name, listed in files.items()},
@@ -138,7 +148,7 @@ def read(request: ReadRequest) -> DatasetReader:
         labels_are_names=encoding.values.dtype.kind != "U",
         write_cache=reader.write_cache,
         read_thumbnails=reader.read_thumbnails,
-        notes=lambda: tuple(reader.notes()),
+        notes=lambda: (*reader.notes(), *about_weights),
     )
 
 

@@ -33,6 +33,10 @@ TRAIN, VAL, TEST = "train", "val", "test"
 # Fraction of the images held out of a source that has no test split.
 TEST_FRACTION = 0.15
 NEAR_DUPLICATES = "near_duplicates"  # value of `group_by`
+UNUSED_WEIGHTS = (
+    "weights of validation and test examples have no effect: scores and losses "
+    "of these splits count all examples the same."
+)
 
 
 def load_dataset(
@@ -106,6 +110,15 @@ def load_dataset(
     if has_own_val and not val_fraction:
         left_out = pluralize(reader.split_sizes[VAL], "validation image")
         notes += (f"val_fraction is 0, which leaves out {left_out} of {name}.",)
+    is_weighted = any(
+        count > 0 and weight is not None
+        for count, weight in (
+            (len(val), val.sample_weight),
+            (len(held_out), everything.sample_weight),
+        )
+    )
+    if is_weighted and UNUSED_WEIGHTS not in notes:
+        notes += (UNUSED_WEIGHTS,)
     num_test: int | None = len(held_out)
     if TEST in reader.split_sizes:
         num_test = reader.split_sizes[TEST] or None

@@ -30,6 +30,7 @@ from zoo.data.examples import ARGUMENTS, Examples, PixelConverter
 from zoo.data.loading import (
     TEST,
     TRAIN,
+    UNUSED_WEIGHTS,
     DatasetReader,
     ReadRequest,
     resize_split,
@@ -118,6 +119,8 @@ def _store(
             cache.reorder_images(partial / split_name, order)
             part = read[split_name] = part.reordered(order)
             labels[split_name] = labels[split_name][order]
+        if split_name == TEST and part.sample_weight is not None:
+            notes.append(UNUSED_WEIGHTS)
         digest.update(f"{split_name} {part.shape}".encode())
         digest.update(b"".join(part.hashes) + labels[split_name].tobytes())
         if part.sample_weight is not None:

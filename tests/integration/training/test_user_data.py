@@ -384,6 +384,31 @@ def test_weights_of_examples_scale_their_loss(tmp_path):
         np.testing.assert_allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("part", ["data", "validation_data", "test_data"])
+def test_weights_of_validation_and_test_examples_are_noted_as_unused(
+    tmp_path, part
+):
+    given = {
+        name: two_classes(seed=seed)
+        for seed, name in enumerate(("data", "validation_data", "test_data"))
+    }
+    if part == "data":  # from which validation examples are cut
+        del given["validation_data"]
+    given[part] = (*given[part], np.ones(60))
+    data = given.pop("data")
+    run = train("lr", data, tmp_path, **given, **QUICK)
+    log = (run.path / "log.txt").read_text()
+    assert log.count("weights of validation and test examples have no") == 1
+
+
+def test_weights_of_training_examples_alone_are_not_noted(tmp_path):
+    data = (*two_classes(), np.ones(60))
+    run = train(
+        "lr", data, tmp_path, validation_data=two_classes(seed=1), **QUICK
+    )
+    assert "have no effect" not in (run.path / "log.txt").read_text()
+
+
 def test_examples_of_weight_zero_are_not_learned_from(tmp_path):
     x, y = two_classes(40)
     wrong = np.concatenate([y, 1 - y])

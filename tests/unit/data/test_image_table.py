@@ -7,6 +7,7 @@ from PIL import Image
 from tests.unit.data.conftest import save, sizes
 from zoo.config import TrainConfig
 from zoo.data import image_table, load_dataset
+from zoo.data.loading import UNUSED_WEIGHTS
 from zoo.errors import UserError
 from zoo.evaluation.test_set import load_test_split
 
@@ -59,6 +60,20 @@ def test_files_of_a_table_can_be_grouped_and_unreadable_ones_skipped(tmp_path):
         {file[0] for file in part.file_names} for part in (data.train, data.val)
     ]
     assert first[0] and first[1] and first[0].isdisjoint(first[1])
+
+
+@pytest.mark.parametrize("has_test", [False, True])
+@pytest.mark.parametrize("val_fraction", [0, 0.2])
+def test_weights_that_scores_leave_out_are_noted_once(
+    tmp_path, val_fraction, has_test
+):
+    def line(n):
+        split = "test" if has_test and n < 6 else "train"
+        return f"{n}.png,{n % 2},{split},{n / 2}"
+
+    name = write(tmp_path, rows("path,label,split,sample_weight", line))
+    notes = load_dataset(name, val_fraction=val_fraction).notes
+    assert [note for note in notes if "weights" in note] == [UNUSED_WEIGHTS]
 
 
 def test_a_subset_keeps_the_weights_of_its_examples(tmp_path):
