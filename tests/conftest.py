@@ -5,6 +5,7 @@ outside, as in `CUDA_VISIBLE_DEVICES=0 make test`.
 """
 
 import os
+import platform
 import sys
 from pathlib import Path
 
@@ -22,6 +23,9 @@ SETTINGS = {
     "TF_NUM_INTEROP_THREADS": "1",
     "MPLBACKEND": "agg",
 }
+if platform.machine().lower() in ("x86_64", "amd64"):
+    # As zoo sets it where it is imported before TensorFlow.
+    SETTINGS["TF_ENABLE_ONEDNN_OPTS"] = "1"
 
 for name, value in SETTINGS.items():
     os.environ.setdefault(name, value)

@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any, Unpack
 
 import numpy as np
 
+from zoo import backend
 from zoo.api_arguments import (
     Data,
     Examples,
@@ -155,10 +156,11 @@ def resume(
     Raises:
         UserError: the run is finished or running, or its data have changed.
     """
+    found = find_run(run, runs_dir)
+    backend.use_onednn_of(found.resolved.get("machine", {}))
     from zoo.training.resume import extend
     from zoo.training.resume import resume as resume_run
 
-    found = find_run(run, runs_dir)
     if model is not None:
         register(model, found.config.model)
     check_model(found)

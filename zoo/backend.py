@@ -27,8 +27,9 @@ import os
 import pathlib
 import platform
 import re
+import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from zoo.console import format_bytes, show_activity
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import keras
 
 ENV_VARIABLE = "KERAS_BACKEND"
+ONEDNN_VARIABLE = "TF_ENABLE_ONEDNN_OPTS"
 DEFAULT = "tensorflow"
 TITLES = {"tensorflow": "TensorFlow", "jax": "JAX"}
 
@@ -115,6 +117,35 @@ def check_same(name: str, original: str) -> None:
         raise UserError(
             f"{name} was started on {title(original)} and can only be resumed "
             f"there; set {ENV_VARIABLE}={original} and run the command again."
+        )
+
+
+def use_onednn_of(machine: Mapping[str, str]) -> None:
+    """Lets TensorFlow use oneDNN if a run did, where it is not yet imported.
+
+    oneDNN rounds differently, and a run that is resumed must not.
+
+    Args:
+        machine: what the run has recorded; older runs have no `onednn`.
+    """
+    if "tensorflow" not in sys.modules and (used := machine.get("onednn")):
+        os.environ[ONEDNN_VARIABLE] = "1" if used == "on" else "0"
+
+
+def check_onednn(name: str, machine: Mapping[str, str]) -> None:
+    """Raises `UserError` if a run would be resumed with other roundings.
+
+    Args:
+        name: of the run.
+        machine: what it has recorded.
+    """
+    used = machine.get("onednn")
+    if used and (used == "on") != has_onednn():
+        value = 1 if used == "on" else 0
+        raise UserError(
+            f"{name} was trained with oneDNN {used}, and TensorFlow was "
+            "imported otherwise, which rounds differently; set "
+            f"{ONEDNN_VARIABLE}={value} before TensorFlow is imported."
         )
 
 
@@ -382,14 +413,15 @@ def resolve_precision(asked: str) -> str:
 
 
 def has_onednn() -> bool:
-    """Whether oneDNN would rewrite TensorFlow's graph for a processor."""
+    """Whether TensorFlow computes with oneDNN, which its import has decided."""
     import keras
 
-    switch = os.environ.get("TF_ENABLE_ONEDNN_OPTS", "1").lower()
-    return keras.backend.backend() == "tensorflow" and switch not in (
-        "0",
-        "false",
-    )
+    if keras.backend.backend() != "tensorflow":
+        return False
+    # No public function tells.
+    from tensorflow.python.util import _pywrap_util_port
+
+    return _pywrap_util_port.IsMklEnabled()
 
 
 def describe_precision(resolved: dict) -> str:

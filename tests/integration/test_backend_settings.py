@@ -166,21 +166,73 @@ def test_a_file_that_keras_cannot_read_is_named(file, values):
     assert next(iter(values)) in str(error.value)
 
 
-@pytest.mark.skipif(
+# oneDNN, about which TensorFlow decides as it is imported.
+
+
+needs_x86 = pytest.mark.skipif(
     platform.machine() not in ("x86_64", "AMD64"), reason="needs an x86 CPU"
 )
-@pytest.mark.parametrize(("given", "used"), [(None, "1"), ("0", "0")])
-def test_onednn_is_on_unless_the_environment_turns_it_off(given, used):
+PRINTED = """
+from tensorflow.python.framework import test_util
+print(backend.has_onednn(), test_util.IsMklEnabled())
+"""
+
+
+def run_code(code, *words, onednn=None):
+    """Runs code in a process where the environment may decide; its output."""
     environment = dict(os.environ)
-    environment.pop("TF_ENABLE_ONEDNN_OPTS", None)
-    if given is not None:
-        environment["TF_ENABLE_ONEDNN_OPTS"] = given
-    code = "import zoo, os; print(os.environ['TF_ENABLE_ONEDNN_OPTS'])"
+    environment.pop(backend.ONEDNN_VARIABLE, None)
+    if onednn is not None:
+        environment[backend.ONEDNN_VARIABLE] = onednn
     done = subprocess.run(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", code, *words],
         env=environment,
         capture_output=True,
         text=True,
         check=True,
     )
-    assert done.stdout.strip() == used
+    return done.stdout.strip()
+
+
+@needs_x86
+@pytest.mark.parametrize(("given", "used"), [(None, True), ("0", False)])
+def test_onednn_is_on_unless_the_environment_turns_it_off(given, used):
+    code = f"from zoo import backend{PRINTED}"
+    assert run_code(code, onednn=given) == f"{used} {used}"
+
+
+@needs_x86
+def test_whether_onednn_is_on_is_known_if_keras_was_imported_first():
+    first, second = run_code(
+        f"import keras; from zoo import backend{PRINTED}"
+    ).split()
+    assert first == second
+
+
+@needs_x86
+def test_a_run_made_without_onednn_is_resumed_without_it(tmp_path):
+    train = """
+import sys, keras, zoo
+from zoo.config import TrainConfig
+from zoo.training.train import train
+train(TrainConfig(model="mlp", epochs=2, summaries=("none",), run_name="half",
+                  runs_dir=sys.argv[1]), until_epoch=int(sys.argv[2]))
+"""
+    resume = "import sys, zoo; zoo.resume('half', runs_dir=sys.argv[1])"
+    run_code(train, str(tmp_path / "one"), "1", onednn="0")
+    run_code(resume, str(tmp_path / "one"))
+    run_code(train, str(tmp_path / "other"), "2", onednn="0")
+    weights = [
+        zoo.load_run("half", str(tmp_path / name)).load_model().get_weights()
+        for name in ("one", "other")
+    ]
+    for one, other in zip(*weights, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@needs_x86
+def test_a_run_is_not_resumed_where_tensorflow_rounds_differently():
+    used = "off" if backend.has_onednn() else "on"
+    with pytest.raises(UserError, match=f"run was trained with oneDNN {used}"):
+        backend.check_onednn("run", {"onednn": used})
+    backend.check_onednn("run", {})  # of a run that does not say

@@ -119,6 +119,7 @@ def processor(tmp_path, monkeypatch):
         known = backend.cpu_has_bfloat16(table)
         monkeypatch.setattr(backend, "cpu_has_bfloat16", lambda: known)
         monkeypatch.setattr(backend, "has_accelerator", lambda: False)
+        monkeypatch.setattr(backend, "has_onednn", lambda: True)
 
     return become
 
@@ -143,7 +144,7 @@ def test_without_onednn_auto_is_float32_and_bfloat16_is_refused(
     processor, monkeypatch
 ):
     processor("amx_bf16")
-    monkeypatch.setenv("TF_ENABLE_ONEDNN_OPTS", "0")
+    monkeypatch.setattr(backend, "has_onednn", lambda: False)
     assert backend.resolve_precision("auto") == "float32"
     with pytest.raises(UserError, match="would change nothing here"):
         backend.resolve_precision("bfloat16")

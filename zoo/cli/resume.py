@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from zoo import backend
 from zoo.cli import distributed, multirun, sweep
 from zoo.cli.flags import DATA_DIR, Command
 from zoo.cli.output import redirect_stderr
@@ -89,6 +90,7 @@ def _find(command: Command, name: str) -> Run:
     values = command.values
     run = RunStore(values.runs_dir, values.data_dir).find(name)
     run.check_data()
+    backend.use_onednn_of(run.resolved.get("machine", {}))
     return run
 
 

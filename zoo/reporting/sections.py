@@ -401,6 +401,7 @@ def environment(run: ReportContext) -> dict[str, Any]:
         for key, title in titles.items()
         if key in machine
     ]
+    kernels = ", without oneDNN" if machine.get("onednn") == "off" else ""
     jit = ", compiled by XLA" if run.resolved["jit"] else ""
     precision = run.resolved["precision"]
     exactness = "not deterministic: the last digits may differ between runs"
@@ -408,7 +409,7 @@ def environment(run: ReportContext) -> dict[str, Any]:
         exactness = "deterministic: bit-identical when repeated"
     return {
         "device": f"{machine['device']}, {machine['cores']} cores, "
-        f"{precision}{jit}",
+        f"{precision}{kernels}{jit}",
         "versions": ", ".join([f"zoo {run.resolved['zoo']}", *versions]),
         "seed": f"{config['seed']}, {exactness}",
     }

@@ -209,6 +209,7 @@ def describe_machine() -> dict[str, str]:
         import tensorflow as tf
 
         found["tensorflow"] = tf.__version__
+        found["onednn"] = "on" if backend.has_onednn() else "off"
         if gpus := tf.config.list_physical_devices("GPU"):
             found["device"] = f"{len(gpus)} gpu"
     else:

@@ -168,6 +168,7 @@ def _set_up_again(
     if dataset is None:
         run.check_data()
     backend.check_same(run.name, run.resolved["machine"]["backend"])
+    backend.check_onednn(run.name, run.resolved["machine"])
     saved = checkpoints.load_callbacks() if checkpoints else None
     user_callbacks = UserCallbacks(
         callbacks, saved, console.print, run.resolved["callbacks"]
