@@ -588,14 +588,27 @@ def _copy(name: str, model: keras.Model) -> keras.Model:
 
 def not_loadable(name: str, model: keras.Model) -> UserError:
     """Returns the error for a model that could not be loaded again."""
-    kinds = [type(layer).__name__ for layer in all_layers(model)]
-    culprits = [k for k in kinds if not hasattr(layers, k)] or kinds
-    culprit = "Lambda" if "Lambda" in kinds else culprits[0]
+    every = list(all_layers(model))
+    culprits = [layer for layer in every if not _is_loadable(layer)]
+    own = [x for x in every if not hasattr(layers, type(x).__name__)]
+    culprit = type((culprits or own or every)[0]).__name__
     return UserError(
         f"{name} could be saved but not loaded again, because of its layer "
-        f"{culprit}; use Keras's own layers and keras.ops, or register a class "
-        "that has get_config with @keras.saving.register_keras_serializable()."
+        f"{culprit}; use Keras's own layers, functions and keras.ops, or "
+        "register a function, or a class that has get_config, with "
+        "@keras.saving.register_keras_serializable()."
     )
+
+
+def _is_loadable(layer: layers.Layer) -> bool:
+    """Whether a layer alone comes back from its config."""
+    try:
+        keras.saving.deserialize_keras_object(
+            keras.saving.serialize_keras_object(layer)
+        )
+    except NOT_COPIED:
+        return False
+    return True
 
 
 def _check_logits(

@@ -573,3 +573,12 @@ def test_the_model_of_a_builder_keeps_its_softmax():
     )
     assert standardized(lambda input_shape, num_classes: model).softmax
     assert np.asarray(model(np.zeros((1, 8, 8, 1)))).sum() == pytest.approx(1)
+
+
+def test_the_layer_that_cannot_be_loaded_again_is_named():
+    def mine(x):
+        return keras.ops.tanh(x)
+
+    builder = beginning_with(layers.Flatten(), layers.Dense(4, mine))
+    with pytest.raises(UserError, match="because of its layer Dense;"):
+        standardized(builder)
