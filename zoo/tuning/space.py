@@ -429,9 +429,11 @@ def _parse_choices(
         if values.count(value) > 1:
             raise UserError(f"{item} is given twice.")
     if len(values) == 1:
-        flag = name.replace(ARGUMENT, "model_arg=", 1)
+        flag, item = name.replace(ARGUMENT, "model_arg=", 1), items[0]
+        if name in OPTIONS:
+            item = _without_parentheses(OPTIONS[name], item)
         raise UserError(
-            f"there is nothing to choose from; write --{flag}={items[0]}."
+            f"there is nothing to choose from; write --{flag}={item}."
         )
     return HyperParameter(name, text, tuple(values))
 

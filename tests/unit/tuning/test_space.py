@@ -162,3 +162,17 @@ def test_values_from_python_are_read_back(name, values):
 def test_a_value_from_python_with_a_semicolon_is_refused():
     with pytest.raises(UserError, match="a;b has a semicolon"):
         values_text(["a;b", "c"])
+
+
+@pytest.mark.parametrize(
+    ("text", "flag"),
+    [
+        ("dropout=0.5", "--dropout=0.5"),
+        ("model_arg.hidden=(64,32)", "--model_arg=hidden=(64,32)"),
+        ("schedule_epochs=(1,2)", "--schedule_epochs=1,2"),
+    ],
+)
+def test_a_single_choice_is_refused_with_the_flag_that_gives_it(text, flag):
+    with pytest.raises(UserError) as error:
+        HyperParameter.parse(text)
+    assert str(error.value).endswith(f"write {flag}.")
