@@ -100,6 +100,15 @@ def test_some_numbers_have_neighbours_and_some_have_none():
     assert max(widths) > 1.5 * street_digits.GLYPH_HEIGHT
 
 
+def test_neighbors_stand_on_both_sides_of_a_digit():
+    left = right = False
+    for seed in range(20):
+        strip = street_digits.draw_number(np.random.RandomState(seed), 1)
+        side = (strip.shape[1] - street_digits.GLYPH_HEIGHT) // 2
+        left, right = left | strip[:, :side], right | strip[:, -side:]
+    assert left.any() and right.any()
+
+
 def test_brightness_tells_nothing_about_the_class(some):
     mean = some.images.mean(axis=(1, 2)) / 255
     model = LogisticRegression().fit(mean[:300], some.labels[:300])

@@ -1,5 +1,7 @@
 """Every file of a folder is looked at, whatever is in it."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -9,6 +11,7 @@ from tests.unit.data_checks.conftest import bomb, textures
 from zoo.data import load_dataset
 from zoo.data.dataset import hash_image
 from zoo.data_checks import inspect, read_dataset, read_folder
+from zoo.diagnostics.findings import INFO, WARNING
 
 
 @pytest.fixture(scope="module")
@@ -137,6 +140,17 @@ def test_formats_that_are_not_read_are_counted(collect, tmp_path):
     looked = collect(pictures())
     assert looked.skipped == {".heic": 1, ".txt": 1}
     assert "1 .heic" in finding(looked, "skipped_files").sentence
+
+
+def test_skipped_images_are_more_severe_than_other_files(looked):
+    for suffix, severity in ((".heic", WARNING), (".txt", INFO)):
+        told = dataclasses.replace(looked, skipped={suffix: 1})
+        assert finding(told, "skipped_files").severity == severity
+
+
+def test_pictures_that_can_be_read_are_told_in_no_finding(collect):
+    names = [found.name for found in inspect(collect(pictures()))]
+    assert "unreadable_files" not in names
 
 
 def test_a_class_without_a_picture_is_named(collect, tmp_path):

@@ -1,5 +1,8 @@
 """What gives a class away, and what only seems to."""
 
+import dataclasses
+import pickle
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -67,3 +70,10 @@ def test_separation_is_a_balanced_accuracy_on_held_out_images():
     half = np.arange(400) % 2 == 0
     chance = balanced_accuracy_score(half, np.zeros(400))
     assert separability(noise, half) == pytest.approx(chance, abs=0.1)
+
+
+def test_formats_that_other_processes_tell_are_compared_by_value(tmp_path):
+    looked = read_folder(str(write(tmp_path, suffix="bmp")))
+    copies = [pickle.loads(pickle.dumps(image)) for image in looked.images]
+    told = dataclasses.replace(looked, images=tuple(copies))
+    assert inspect(told) == inspect(looked)
