@@ -267,6 +267,19 @@ def test_a_gap_wider_than_the_margin_of_error_is_told():
     assert "--augment=crop" in found.advice
 
 
+def test_a_little_weight_decay_is_advised_where_there_is_none():
+    wide = steady(0.1, 0.99, 0.6, 0.8)
+    found = first(stats(wide, config={"augment": "crop"}))
+    assert "--weight_decay=0.001" in found.advice
+
+
+def test_few_steps_are_an_error_where_little_was_learned():
+    for accuracy, severity in ((0.3, ERROR), (0.8, INFO)):
+        rows = steady(0.9, accuracy, 0.9, accuracy, epochs=1)
+        few = stats([{**row, "step": 10.0} for row in rows])
+        assert found_by("few_steps", few).severity == severity
+
+
 def test_a_gap_within_the_margin_of_error_is_nothing():
     few = stats(steady(0.1, 0.99, 0.6, 0.8), data={"val": 10})
     assert "overfitting" not in names(few)
