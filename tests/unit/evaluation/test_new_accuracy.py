@@ -134,6 +134,12 @@ def test_runs_with_a_band_are_drawn(results):
     assert min(render_plot(results).shape[:2]) > 400
 
 
+def test_the_axes_hold_every_interval(results):
+    low, high = plot_accuracies(results).axes[0].get_ylim()
+    assert low < min(row["accuracy_low"] for row in results)
+    assert high > max(row["accuracy_high"] for row in results)
+
+
 def test_three_runs_have_a_slope_and_no_interval(results):
     few = results[:3]
     fits = fit_accuracies(few)

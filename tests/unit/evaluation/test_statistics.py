@@ -237,3 +237,8 @@ def test_equal_scores_of_two_seeds_have_no_interval():
 def test_equal_scores_of_folds_have_no_interval():
     stats = fold_stats([1.0] * 5, 5, 0.0, 1.0)
     assert (stats.mean, stats.low, stats.high) == (1.0, None, None)
+
+
+def test_labels_go_on_after_z():
+    labels = [compare.group_label(index) for index in (0, 25, 26, 51, 52)]
+    assert labels == ["A", "Z", "A1", "Z1", "A2"]

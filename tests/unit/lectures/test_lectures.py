@@ -337,4 +337,10 @@ def test_a_pair_that_is_chosen_by_its_scores_is_tested_among_all(monkeypatch):
     monkeypatch.setattr(answers, "scores", lambda *runs: "scores")
     found = answers.ranking(*runs).splitlines()[1:]
     assert [line.split(":")[0] for line in found] == ["c minus b", "a minus c"]
+    assert "+10.00 points (+0.00 to +20.00)" in found[0]
     assert asked == [["b", "c", "a"]]
+
+
+def test_an_option_of_an_answer_may_have_an_equals_sign():
+    options = Answer.parse("vary lr model_arg=hidden=8").options
+    assert options == {"model_arg": "hidden=8"}
