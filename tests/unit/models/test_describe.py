@@ -53,6 +53,11 @@ def test_a_wide_resnet_is_printed_as_in_the_table_of_its_paper():
     ]
 
 
+def test_the_pooling_of_images_that_are_not_square_is_in_the_table():
+    table = describe_model("wrn16_1", (32, 64, 3))["paper_table"]
+    assert table["rows"][-1] == ("avg-pool", "1x1", "[8x16]")
+
+
 def test_a_model_without_a_table_in_its_paper_says_which_have_one():
     with pytest.raises(UserError, match="--rows=paper.*googlenet"):
         format_description(describe_model("lr"), "paper")
@@ -180,6 +185,14 @@ def test_small_models_are_shown_by_layers_unless_asked():
     assert shown(format_description(described, "stages"), "stage") == [
         *("flatten", "hidden1", "hidden2", "features", "logits"),
     ]
+
+
+def test_parts_are_followed_by_the_windows_that_leave_pixels_out():
+    # (224 - 11) / 4 + 1 = 54.25; the second convolution keeps its size.
+    described = describe_model("alexnet", (224, 224, 3))
+    text = format_description(described, "stages")
+    windows = text[text.index("output size") :]
+    assert "conv1" in windows and "conv2" not in windows
 
 
 def shown(text, head):

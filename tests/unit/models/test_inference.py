@@ -116,6 +116,7 @@ def normed(seed, mean=0.0, units=3):
             layers.Normalization(
                 mean=[mean] * 4, variance=[2.0] * 4, name="scale"
             ),
+            layers.Dropout(0.5, seed=seed, name="drop"),
             layers.Dense(units, name="dense"),
             layers.BatchNormalization(name="norm"),
         ],

@@ -575,6 +575,10 @@ def test_the_model_of_a_builder_keeps_its_softmax():
     assert np.asarray(model(np.zeros((1, 8, 8, 1)))).sum() == pytest.approx(1)
 
 
+def test_a_model_that_ends_in_logits_had_no_softmax():
+    assert not standardized(beginning_with()).softmax
+
+
 def test_the_layer_that_cannot_be_loaded_again_is_named():
     def mine(x):
         return keras.ops.tanh(x)
