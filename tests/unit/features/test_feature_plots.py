@@ -4,6 +4,7 @@ import numpy as np
 
 from zoo.explain import draw_codebook, draw_glyphs, draw_hog, visual_words
 from zoo.features import bag_of_visual_words, handcrafted
+from zoo.summaries import drawing
 
 
 def test_a_vertical_edge_has_an_upright_line():
@@ -45,3 +46,15 @@ def test_images_stand_beside_their_glyphs():
     images = np.random.default_rng(0).uniform(0, 255, (3, 16, 16, 3))
     drawn = draw_hog(images.astype("f4"), np.arange(3), ("a", "b", "c"))
     assert drawn.shape[1] > 4 * 100
+
+
+def test_the_class_of_each_image_stands_below_it(monkeypatch):
+    drawn = []
+    monkeypatch.setattr(
+        drawing,
+        "image_grid",
+        lambda tiles, captions, columns: drawn.extend(captions) or tiles[0],
+    )
+    images = np.zeros((2, 16, 16, 1), np.float32)
+    draw_hog(images, np.array([1, 0]), ("ant", "bee"))
+    assert [line[0][0] for line in drawn] == ["bee", "", "ant", ""]

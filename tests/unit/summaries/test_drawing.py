@@ -58,6 +58,11 @@ def test_large_images_shrink_to_the_means_of_squares():
     assert drawing.resize(np.zeros((1, 2, 300, 3), np.uint8), 50).size
 
 
+def test_a_wide_image_is_made_no_wider_than_asked():
+    wide = np.zeros((1, 4, 12, 3), np.uint8)
+    assert drawing.resize(wide, 24).shape[1:3] == (8, 24)
+
+
 def test_numbers_become_gray_from_the_lowest_to_the_highest():
     values = np.array([-1.0, 0.0, 1.0, 9.0])
     assert drawing.to_pixels(values, -1, 1).tolist() == [0, 128, 255, 255]

@@ -51,6 +51,13 @@ def test_thumbnails_lie_in_a_square_in_reading_order(scored):
     np.testing.assert_array_equal(fourth, scored.inputs[3, ..., 0].round())
 
 
+def test_the_projector_finds_the_thumbnails_of_images(tmp_path, scored):
+    tabs.write_files(tmp_path, scored, np.ones((7, 3)), ("a", "b", "c"))
+    sprite = config_in(tmp_path).sprite
+    with Image.open(tmp_path / sprite.image_path) as picture:
+        assert picture.size == tuple(3 * n for n in sprite.single_image_dim)
+
+
 def test_vectors_have_no_thumbnails(tmp_path, scored):
     points = ScoredExamples(np.zeros((7, 2)), scored.labels, scored.logits)
     tabs.write_files(tmp_path, points, np.ones((7, 3)), ("a", "b", "c"))
