@@ -53,6 +53,14 @@ def goes_on(run):
     return resume(run, console=QUIET).metrics["epochs"]
 
 
+def test_a_checkpoint_that_could_run_code_is_refused(run):
+    path = run.path / "checkpoints" / "last.npz"
+    with np.load(path) as file:
+        arrays = dict(file)
+    np.savez(path, **arrays, pickled=np.array([{}], dtype=object))
+    assert is_refused(run)
+
+
 def change_state(run, **values):
     path = run.path / "checkpoints" / "last.npz"
     with np.load(path) as file:

@@ -480,6 +480,7 @@ def generator():
         (lambda: (two_classes()[0], [0, 1]), "60 images and y 2 labels"),
         (lambda: (two_classes()[0] * 2, two_classes()[1]), "between 0 and"),
         (lambda: (two_classes()[0], np.zeros(60)), "only one class"),
+        (lambda: (two_classes()[0], np.zeros((60, 0))), "the shape .60, 0."),
         (lambda: (*two_classes(), -np.ones(60)), "sample_weight of data holds"),
         (lambda: (*two_classes(), np.ones(59)), "59 weights"),
     ],

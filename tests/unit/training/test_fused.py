@@ -82,7 +82,8 @@ def test_in_use_and_where_frozen_it_is_keras_to_the_bit(trainable):
 
 
 @pytest.mark.parametrize(
-    "options", [{"center": False}, {"axis": 1}, {"renorm": True}]
+    "options",
+    [{"center": False}, {"axis": 1}, {"renorm": True}, {"synchronized": True}],
 )
 def test_what_the_kernel_does_not_do_is_left_to_keras(options):
     ours, theirs = network(True, **options), network(False, **options)
@@ -90,6 +91,14 @@ def test_what_the_kernel_does_not_do_is_left_to_keras(options):
         in_training(ours, batch()), in_training(theirs, batch()), atol=1e-4
     )
     assert count_kernels(ours, batch()) == 1  # of its other batch norm
+
+
+def test_what_a_mask_hides_is_no_part_of_the_statistics():
+    mask = np.arange(6 * 5 * 4).reshape(6, 5, 4) % 3 > 0
+    layer = fused.FusedBatchNormalization(momentum=0.0)
+    layer(batch(), training=True, mask=mask)
+    expected = batch()[mask].mean(axis=0)
+    np.testing.assert_allclose(layer.moving_mean, expected, rtol=1e-4)
 
 
 def count_kernels(model, inputs):

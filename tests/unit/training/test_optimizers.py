@@ -235,3 +235,11 @@ def test_biases_of_norms_learn_faster_and_decay_as_the_others_do():
             values[place] = values[place] - rates[place] * step
     for found, expected in zip(variables, values, strict=True):
         np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_biases_that_are_frozen_or_missing_do_not_learn():
+    frozen = keras.layers.BatchNormalization(trainable=False)
+    without = keras.layers.BatchNormalization(center=False)
+    learns = keras.layers.BatchNormalization()
+    model = keras.Sequential([keras.Input((3,)), frozen, without, learns])
+    assert list(map(id, optimizers.norm_biases(model))) == [id(learns.beta)]

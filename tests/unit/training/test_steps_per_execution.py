@@ -33,3 +33,7 @@ def test_the_number_divides_what_happens_every_so_many_updates():
 def test_an_asked_number_that_divides_no_period_is_refused():
     with pytest.raises(UserError, match="not a multiple"):
         number(10_000, steps_per_execution=8, debug_every=100)
+
+
+def test_an_asked_number_that_divides_every_period_is_taken():
+    assert number(10_000, steps_per_execution=8, debug_every=104) == 8
