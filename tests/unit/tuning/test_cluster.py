@@ -223,3 +223,9 @@ def test_a_node_that_cannot_train_is_refused_with_a_reason(changes, words):
     }
     assert node_error(good, "tensorflow", "runs") == ""
     assert words in node_error(good | changes, "tensorflow", "runs")
+
+
+def test_a_lost_run_tells_in_a_line_why(script):
+    script(deadly=["a"])
+    (found,) = submitted("a").wait(0)
+    assert found.reason == "the actor died because its node has died"

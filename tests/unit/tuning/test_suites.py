@@ -238,6 +238,16 @@ def test_a_failed_recipe_is_reported_and_the_rest_runs(tmp_path):
     assert "failed: no memory" in text
 
 
+def test_a_recipe_whose_run_was_stopped_early_is_marked(tmp_path):
+    run_suite(tmp_path, Worker())
+    path = next(tmp_path.rglob("moons_mlp/metrics.json"))
+    stopped = json.loads(path.read_text()) | {"status": "stopped_early"}
+    path.write_text(json.dumps(stopped))
+    _, text = run_suite(tmp_path, Worker())
+    (line,) = [line for line in text.splitlines() if "stopped early" in line]
+    assert line.startswith("moons_mlp")
+
+
 def test_runs_of_another_form_of_a_recipe_are_not_mixed_in(tmp_path):
     run_suite(tmp_path, Worker())
     changed = dataclasses.replace(

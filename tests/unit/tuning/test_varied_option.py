@@ -94,6 +94,13 @@ def test_values_whose_names_would_be_alike_get_folders_of_their_own():
     assert varied.folder_names() == ["dataset-pets", "dataset-pets_2"]
 
 
+def test_a_whole_number_is_named_without_its_fraction_and_a_text_as_it_is():
+    varied = VariedOption.parse("learning_rate", "1,0.5")
+    assert varied.folder_names() == ["learning_rate-1", "learning_rate-0.5"]
+    varied = VariedOption.parse("dataset", "folder:v1.0,folder:v2.0")
+    assert varied.format("folder:v1.0") == "folder:v1.0"
+
+
 def test_no_weights_are_the_same_value_in_a_group_and_as_typed():
     varied = VariedOption.parse("weights", "none,lenet5:mnist")
     assert varied.values == (None, "lenet5:mnist")
