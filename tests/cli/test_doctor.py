@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import pytest
 
@@ -148,6 +149,12 @@ def test_bfloat16_of_the_cpu_is_reported(tmp_path, flags, said):
 def test_a_writable_folder_is_well_and_stays_as_it_was(tmp_path):
     assert not doctor.check_runs_dir(tmp_path / "r").is_error
     assert list(tmp_path.iterdir()) == []
+
+
+def test_less_than_a_gibibyte_for_runs_is_an_error(tmp_path, monkeypatch):
+    few = SimpleNamespace(free=2**30 - 1)
+    monkeypatch.setattr(doctor.shutil, "disk_usage", lambda _: few)
+    assert doctor.check_runs_dir(tmp_path).is_error
 
 
 def test_runs_that_cannot_be_written_are_errors(tmp_path):

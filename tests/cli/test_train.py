@@ -74,6 +74,7 @@ def test_the_console_says_what_is_about_to_happen_and_what_came_of_it(process):
         "data", "model", "recipe", "machine", "run", "tensorboard", "initial",
     ]  # fmt: skip
     assert labels[7:9] == ["epoch", "trained:"]
+    assert " images/s\n" in process[0].stdout
     assert labels[9:12] == ["result", "finding", "next"]
     assert labels[-1] == "report"
     assert "ln 10 = 2.303" in process[0].stdout

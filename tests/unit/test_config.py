@@ -142,6 +142,11 @@ def test_a_wrong_value_is_refused_by_the_name_of_its_flag(name, value):
         TrainConfig(**{name: value})
 
 
+def test_a_number_that_is_too_small_is_told_the_smallest_alone():
+    with pytest.raises(UserError, match=r"whole number of at least 1\b"):
+        TrainConfig(epochs=0)
+
+
 def test_a_number_beyond_int32_is_told_the_largest():
     with pytest.raises(UserError, match="from 1 to 2147483647"):
         TrainConfig(epochs=9_999_999_999_999_999_999)

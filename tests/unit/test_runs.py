@@ -5,6 +5,7 @@
 
 import copy
 import errno
+import hashlib
 import json
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 
 import pytest
 
+from tests.unit.diagnostics.example_runs import START
 from zoo import pretrained, run_files
 from zoo.cli.list import run_runs
 from zoo.config import TrainConfig
@@ -259,3 +261,37 @@ def test_a_group_does_not_lead_out_of_the_folder_of_runs(tmp_path):
     assert group.run("../parent").path == tmp_path / "parent"
     with pytest.raises(UserError, match="leads out"):
         group.run("../../victim")
+
+
+@pytest.mark.parametrize("part", ["classes", "layers", "batch_norm"])
+def test_measurements_of_another_type_are_corrupt(part):
+    rows = [{**START, part: {"loss": []}}]
+    with pytest.raises(run_files.INVALID):
+        run_files.parse_layer_stats(json.dumps(rows))
+
+
+def test_a_run_is_typed_by_its_name_where_runs_are_by_default(
+    tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    assert make("runs", "a").argument == "a"
+    assert make("other runs", "a").argument == "'other runs/a'"
+
+
+def test_a_config_of_another_version_is_told_from_a_damaged_one(tmp_path):
+    run = make(tmp_path, "a")
+    path = run.path / "config.json"
+    path.write_text('{"learnimg_rate": 0.1}')
+    with pytest.raises(UserError, match="config.json cannot be read"):
+        _ = run.config
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    (run.path / "SHA256SUMS").write_text(f"{digest}  config.json\n")
+    with pytest.raises(UserError, match="learnimg_rate"):
+        _ = RunStore(str(tmp_path)).find("a").config
+
+
+def test_a_run_that_has_ended_no_epoch_is_listed_with_none(tmp_path, capsys):
+    make(tmp_path, "a")
+    run_runs([f"--runs_dir={tmp_path}", "--json"])
+    (row,) = json.loads(capsys.readouterr().out)
+    assert (row["epochs"], row["best_epoch"]) == (0, None)
