@@ -43,6 +43,7 @@ from zoo.features.extractor import (
 )
 from zoo.initial_weights import SourceModel
 from zoo.models.build import FEATURES
+from zoo.models.graph import inner_layers
 from zoo.resolve import ResolvedConfig
 from zoo.runs import Run
 from zoo.training.model import (
@@ -183,7 +184,9 @@ def fit_head(
     image = keras.Input(model.input_shape[1:], name="image")
     # What is before the network, without the network.
     entrance = keras.Model(model.inputs, model.layers[-2].output)
-    trainable = {layer: layer.trainable for layer in body.layers}
+    # A layer that is set sets those in it and its variables, so it comes first.
+    parts = [*inner_layers(body), *body.weights]
+    trainable = [part.trainable for part in parts]
     extractor = Extractor(
         transferred.run,
         f"features of {config.entry.name}",
@@ -193,8 +196,6 @@ def fit_head(
     vectors = extract_features(
         dataset.train, extractor, config.runs_dir, progress
     )
-    for layer, value in trainable.items():
-        layer.trainable = value
     given = keras.Input(vectors.images.shape[1:])
     classifier = keras.Model(given, keras.Model(vector, head.output)(given))
     batches = pipeline.TrainingBatches(vectors, HEAD_BATCH_SIZE, config.seed)
@@ -204,11 +205,11 @@ def fit_head(
     classifier.compile(
         keras.optimizers.Adam(rate), minimized_loss(config, dataset)
     )
-    was_trainable = head.trainable
     head.trainable = True
     for epoch in range(config.head_epochs):
         classifier.fit(batches.epoch(epoch), shuffle=False, verbose=0)
-    head.trainable = was_trainable
+    for part, value in zip(parts, trainable, strict=True):
+        part.trainable = value
     return dataclasses.replace(transferred, head_epochs=config.head_epochs)
 
 

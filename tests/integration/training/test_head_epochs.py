@@ -2,6 +2,7 @@
 
 import shlex
 
+import keras
 import numpy as np
 import pytest
 from PIL import Image
@@ -14,6 +15,7 @@ from tests.integration.training.helpers import (
 from zoo.cli import train as cli_train
 from zoo.config import TrainConfig
 from zoo.errors import UserError
+from zoo.models import register_model
 from zoo.resolve import resolve_names
 from zoo.training import transfer
 from zoo.training.console import TrainingConsole
@@ -68,6 +70,28 @@ def test_the_head_alone_learns_before_the_first_step(runs_dir):
     assert fitted.transferred.head_epochs == 20
     trainable = {v.path for v in fitted.model.trainable_variables}
     assert trainable == {v.path for v in fresh.model.trainable_variables}
+
+
+def test_the_head_alone_leaves_inner_layers_frozen(tmp_path, table_of_models):
+    def build(input_shape, num_classes, seed=0):
+        layers = keras.layers
+        image, x = keras.Input(input_shape), keras.Input((64,))
+        dense = [layers.Dense(4, name=f"inner{k}") for k in (1, 2, 3)]
+        block = keras.Model(x, dense[2](dense[1](dense[0](x))), name="block")
+        dense[1].trainable = False
+        dense[2].bias.trainable = False
+        x = layers.Dense(4, name="features")(block(layers.Flatten()(image)))
+        return keras.Model(image, layers.Dense(num_classes, name="logits")(x))
+
+    register_model("nested", build)
+    source = {"model": "nested", "run_name": "source", "weights": None}
+    folder = str(tmp_path)
+    train(config(folder, new_head=False, **source), console=QUIET)
+    fresh = prepare(config(folder, freeze="inner1")).model
+    fitted = prepare(config(folder, freeze="inner1", head_epochs=1)).model
+    expected = [v.path for v in fresh.trainable_variables]
+    assert [v.path for v in fitted.trainable_variables] == expected
+    assert len(expected) == 1 + 2 + 2
 
 
 def test_features_are_computed_once_and_a_seed_gives_one_head(
