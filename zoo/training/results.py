@@ -274,14 +274,16 @@ def save_result(
         the best; `None` where classes have similar sizes.
     """
     model = setup.model
+    checkpoints = Checkpoints(run.path / "checkpoints")
+    if state.best.epoch and has_unbalanced_classes(setup.dataset):
+        # At the end a callback may set others, as Keras's EarlyStopping does.
+        checkpoints.restore_last(model)
     if setup.config.ema_momentum is not None:
         model.optimizer.swap_averages()
     last = _balanced_accuracy(setup, model)
     if state.best.epoch:
-        checkpoints = Checkpoints(run.path / "checkpoints")
         checkpoints.restore_best(model, state.best.epoch)
-    is_last = state.best.epoch == state.epoch
-    best = last if is_last else _balanced_accuracy(setup, model)
+    best = _balanced_accuracy(setup, model)
     if backend.is_mixed_precision(setup.precision):
         weights = model.get_weights()
         model = build_model(setup.config, setup.dataset, setup.statistics)

@@ -3,12 +3,14 @@
 import io
 import json
 
+import keras
 import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
+from tests.integration.training.helpers import QUIET
 from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
@@ -196,3 +198,18 @@ def test_nothing_changes_without_weights():
     setup = prepare(asked(), load_dataset("digits"))
     assert [m.name for m in setup.model.metrics] == ["loss", "compile_metrics"]
     assert "weighted_loss" not in setup.model.get_metrics_result()
+
+
+def test_weights_a_callback_leaves_at_the_end_are_not_measured(tmp_path):
+    class Zeros(keras.callbacks.Callback):
+        def on_train_end(self, logs=None):
+            self.model.set_weights([0 * w for w in self.model.get_weights()])
+
+    data = unequal()
+    config = asked(epochs=1, runs_dir=str(tmp_path))
+    run = train(config, data, console=QUIET, callbacks=[Zeros()])
+    answers = run.load_model().predict(data.val.images, verbose=0).argmax(1)
+    expected = balanced_accuracy_score(data.val.labels, answers)
+    assert expected > 0.4  # that of zeros is 1/3
+    for name in ("val_balanced_accuracy", "best_val_balanced_accuracy"):
+        assert run.metrics[name] == pytest.approx(expected)
