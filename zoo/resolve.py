@@ -26,6 +26,7 @@ from zoo.config import (
     TrainConfig,
     format_option,
 )
+from zoo.console import pluralize
 from zoo.data import Dataset
 from zoo.data.augment import mixes_labels
 from zoo.data.datasets import find_dataset
@@ -409,6 +410,7 @@ def apply_recipe(
     values["batch_size"] = _batch_size(config, values, num_train)
     length = _length(values, num_train)
     _check_warmup(config, length)
+    _check_accumulation(config, values, num_train)
     if values["schedule"] == "step" and "schedule_epochs" not in values:
         values["schedule_epochs"] = (length / 2, 0.75 * length)
     if "steps" in values:
@@ -516,6 +518,24 @@ def _check_warmup(config: TrainConfig, length: float) -> None:
         f"--warmup_epochs={config.warmup_epochs:g} is longer than training, "
         f"which has {length:g} {'epoch' if length == 1 else 'epochs'}; give at "
         f"most that, or more {longer}."
+    )
+
+
+def _check_accumulation(
+    config: TrainConfig, values: dict, num_train: int
+) -> None:
+    """Refuses an update after more batches than training has."""
+    number = config.gradient_accumulation_steps
+    per_epoch = math.ceil(num_train / values["batch_size"])
+    steps = values.get("steps") or values["epochs"] * per_epoch
+    if number is None or number <= steps:
+        return
+    longer = "--steps" if config.steps else "--epochs"
+    raise UserError(
+        f"--gradient_accumulation_steps={number} makes no update in training, "
+        f"which has {pluralize(steps, 'step')}; "
+        f"{f'give at most {steps}' if steps > 1 else 'leave it out'}, or give "
+        f"more {longer}."
     )
 
 

@@ -77,16 +77,19 @@ def regularization(stats: RunStats) -> Finding | None:
 
 
 def few_steps(stats: RunStats) -> Finding | None:
-    """Too few steps to learn much, whatever the learning rate."""
+    """Too few updates to learn much, whatever the learning rate."""
     if stats.has_learned or stats.status != "completed":
         return None
-    if stats.is_nonparametric or not 0 < stats.steps < MIN_STEPS:
+    batches = stats.config.get("gradient_accumulation_steps") or 1
+    updates = stats.steps // batches
+    if stats.is_nonparametric or not 0 < updates < MIN_STEPS:
         return None
     size = stats.config.get("batch_size") or 0
     is_large = (
         size > TYPICAL_BATCH_SIZE
         and stats.steps_per_epoch < MANY_STEPS_PER_EPOCH
     )
+    noun = "training step" if batches == 1 else "update"
     smaller = {}
     # With a fixed number of steps a smaller batch makes no more of them.
     if is_large and not stats.config.get("steps"):
@@ -94,7 +97,7 @@ def few_steps(stats: RunStats) -> Finding | None:
     return Finding(
         "few_steps",
         ERROR if stats.is_failing else INFO,
-        f"only {pluralize(round(stats.steps), 'training step')}, of {size:,} "
+        f"only {pluralize(round(updates), noun)}, of {size * batches:,} "
         "examples each",
         "loss",
         propose(

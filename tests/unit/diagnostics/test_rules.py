@@ -280,6 +280,16 @@ def test_few_steps_are_an_error_where_little_was_learned():
         assert found_by("few_steps", few).severity == severity
 
 
+def test_few_steps_are_counted_by_updates_of_the_weights():
+    rows = steady(0.9, 0.3, 0.9, 0.3, epochs=1)
+    rows = [{**row, "step": 400.0} for row in rows]
+    config = {"batch_size": 10, "gradient_accumulation_steps": 8}
+    found = found_by("few_steps", stats(rows, config=config))
+    assert "only 50 updates, of 80 examples each" in found.text
+    config = {"batch_size": 10, "gradient_accumulation_steps": 4}
+    assert "few_steps" not in names(stats(rows, config=config))
+
+
 def test_a_gap_within_the_margin_of_error_is_nothing():
     few = stats(steady(0.1, 0.99, 0.6, 0.8), data={"val": 10})
     assert "overfitting" not in names(few)

@@ -126,6 +126,21 @@ def test_a_warmup_longer_than_training_is_refused(asked, length):
         fill(warmup_epochs=3, **asked)
 
 
+@pytest.mark.parametrize(
+    "asked, words",
+    [
+        ({"epochs": 1}, "16 steps; give at most 16, or give more --epochs"),
+        ({"steps": 1}, "1 step; leave it out, or give more --steps"),
+    ],
+)
+def test_an_update_after_more_batches_than_there_are_is_refused(asked, words):
+    # 1000 examples are 16 batches of 64.
+    asked |= {"batch_size": 64}
+    assert fill(epochs=1, batch_size=64, gradient_accumulation_steps=16)
+    with pytest.raises(UserError, match=f"_steps=17 .*{words}"):
+        fill(gradient_accumulation_steps=17, **asked)
+
+
 def test_a_warmup_as_long_as_training_is_accepted():
     assert fill(warmup_epochs=2, epochs=2).warmup_epochs == 2
 
