@@ -480,7 +480,8 @@ def make_update_fn(model: keras.Model) -> Callable:
 
     It takes and returns a float32 array for each trainable variable. The
     state of the optimizer, momentum and learning rate are taken into account,
-    and nothing in the model or the optimizer changes.
+    and nothing in the model or the optimizer changes. Where gradients are
+    accumulated, the step is one that updates the weights, by these gradients.
     """
     backends = {"tensorflow": _apply_and_revert, "jax": _apply_stateless}
     return backends[keras.backend.backend()](model)
@@ -496,6 +497,8 @@ def _apply_and_revert(model: keras.Model) -> Callable:
     def updates(gradients: list[np.ndarray]) -> list[np.ndarray]:
         before = [ops.convert_to_numpy(v).copy() for v in touched]
         try:
+            for variable, value in _before_update(model, gradients):
+                variable.assign(value)
             model.optimizer.apply(
                 [ops.convert_to_tensor(g) for g in gradients],
                 model.trainable_variables,
@@ -516,13 +519,43 @@ def _apply_stateless(model: keras.Model) -> Callable:
 
     def updates(gradients: list[np.ndarray]) -> list[np.ndarray]:
         before = [v.value for v in model.trainable_variables]
-        state = [v.value for v in model.optimizer.variables]
+        given = {
+            id(v): ops.convert_to_tensor(value, v.dtype)
+            for v, value in _before_update(model, gradients)
+        }
+        state = [given.get(id(v), v.value) for v in model.optimizer.variables]
         after, _ = apply(
             state, list(map(ops.convert_to_tensor, gradients)), before
         )
         return _differences(after, before)
 
     return updates
+
+
+def _before_update(
+    model: keras.Model, gradients: list[np.ndarray]
+) -> list[tuple[keras.Variable, Any]]:
+    """Returns variables with values that let the next step update weights.
+
+    None where each step does. Where gradients are accumulated, the step is the
+    last one of the update under way, with the learning rate of that step, and
+    the sums are those of batches that all had the given gradients.
+    """
+    optimizer = model.optimizer
+    number = getattr(optimizer, "gradient_accumulation_steps", None)
+    if not number:
+        return []
+    # Keras has no public names: `iterations` counts updates, not steps.
+    done = int(ops.convert_to_numpy(optimizer._iterations))
+    values = [(optimizer._iterations, done - done % number + number - 1)]
+    for variable, gradient in zip(
+        model.trainable_variables, gradients, strict=True
+    ):
+        # A callback may have frozen some of those that it was built with.
+        index = optimizer._get_variable_index(variable)
+        total = optimizer._accumulated_gradients[index]
+        values.append((total, (number - 1) * gradient))
+    return values
 
 
 def _differences(after: list, before: list) -> list[np.ndarray]:

@@ -46,6 +46,23 @@ def row(snapshot, inspector, **given):
     return layer_stats.measure(moment, 1)
 
 
+def test_updates_of_accumulated_gradients_are_those_of_their_mean():
+    network = keras.Sequential([keras.Input((3,)), keras.layers.Dense(2)])
+    looked_into = in_a_run(network)
+    model, rate = looked_into.model, 0.1
+    sgd = keras.optimizers.SGD(rate, gradient_accumulation_steps=4)
+    model.compile(sgd, cross_entropy())
+    sgd.build(model.trainable_variables)
+    gradients = [np.ones(v.shape, np.float32) for v in model.weights]
+    for _ in range(6):  # two steps after an update
+        sgd.apply([2 * gradient for gradient in gradients])
+        before = [v.numpy() for v in (*model.weights, *sgd.variables)]
+        for update in looked_into.weight_updates(gradients):
+            np.testing.assert_allclose(update, -rate, rtol=1e-5)
+        after = [v.numpy() for v in (*model.weights, *sgd.variables)]
+        assert all(map(np.array_equal, before, after))
+
+
 def test_the_row_of_a_training_network_says_what_numpy_says(
     snapshot, inspector
 ):
