@@ -165,6 +165,15 @@ class Option:
     common: bool = False
     is_model_arg: bool = False
 
+    def has_effect(self, value: Any) -> bool:
+        """Whether it has one with a value of the option it depends on.
+
+        Kinds of augmentation are joined by commas: one of them is enough.
+        """
+        if self.depends_on is None:
+            return True
+        return not set(self.depends_on[1]).isdisjoint(str(value).split(","))
+
 
 def read_option(name: str, option: Option, text: str) -> Any:
     """Parses the value of an option from text.

@@ -426,8 +426,7 @@ def _drop_or_refuse_ineffective(
         if option.depends_on is None or values.get(name) is None:
             continue
         other, effective = option.depends_on
-        # Kinds of augmentation are joined by commas.
-        if set(str(values.get(other)).split(",")) & set(effective):
+        if option.has_effect(values.get(other)):
             continue
         if getattr(config, name) is None:
             del values[name]

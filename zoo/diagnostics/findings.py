@@ -369,7 +369,7 @@ def applies(stats: RunStats, name: str, value: Any) -> bool:
     if name == "class_weight" and mixes_labels(augment):
         return False
     needs = OPTIONS[name].depends_on
-    return not needs or config.get(needs[0]) in needs[1]
+    return not needs or OPTIONS[name].has_effect(config.get(needs[0]))
 
 
 def option_value(stats: RunStats, name: str) -> Any:

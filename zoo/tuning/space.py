@@ -180,13 +180,18 @@ class SearchSpace:
     def condition(
         self, hp: HyperParameter
     ) -> tuple[str, tuple[str, ...]] | None:
-        """Returns the hyperparameter that another depends on, and its values.
+        """Returns what another depends on, and the values that enable it.
 
         `None` stands for one that always has an effect.
         """
-        needs = OPTIONS[hp.name].depends_on if hp.name in OPTIONS else None
-        names = [other.name for other in self.hyperparameters]
-        return needs if needs and needs[0] in names else None
+        option = OPTIONS.get(hp.name)
+        if option is None or option.depends_on is None:
+            return None
+        for other in self.hyperparameters:
+            if other.name == option.depends_on[0]:
+                enabling = filter(option.has_effect, other.values)
+                return other.name, tuple(enabling)
+        return None
 
     def is_active(self, hp: HyperParameter, values: Values) -> bool:
         """Whether a hyperparameter has an effect with these values."""
@@ -263,12 +268,11 @@ class SearchSpace:
         return points
 
     def _enabling_value(
-        self, hp: HyperParameter, name: str, words: tuple[str, ...]
+        self, hp: HyperParameter, name: str, enabling: tuple[str, ...]
     ) -> str:
         """Returns a value with which a hyperparameter has an effect."""
-        for value in self[name].values:
-            if value in words:
-                return value
+        if enabling:
+            return enabling[0]
         raise UserError(
             f"--space={hp.text} has no effect with "
             f"--space={self[name].text}; leave one of them out."

@@ -113,6 +113,20 @@ def test_an_option_without_effect_is_no_part_of_a_point():
     assert len(counted) == SPACE.count()
 
 
+AUGMENTED = SearchSpace.parse(
+    ["augment=none;mixup,crop_flip;mixup", "crop_padding=1,2"]
+)
+
+
+def test_one_of_several_kinds_of_augmentation_makes_an_option_count():
+    assert AUGMENTED.count() == 1 + 2 + 1
+    (padding,) = map(AUGMENTED.condition, AUGMENTED.hyperparameters[1:])
+    assert padding == ("augment", ("mixup,crop_flip",))
+    probes = AUGMENTED.corner_points()
+    assert {"augment": "mixup,crop_flip", "crop_padding": 2} in probes
+    assert {"augment": "mixup"} in probes
+
+
 def test_probes_have_every_end_and_no_useless_value():
     probes = SPACE.corner_points()
     for one in SPACE.hyperparameters:
