@@ -419,6 +419,19 @@ def test_drawn_labels_that_are_not_learned_yet_want_more_time():
     assert "not_learning" not in names(found)
 
 
+def test_a_few_drawn_labels_are_memorized_once_most_of_them_are_fitted():
+    data = {"random_labels": {**DRAWN, "fraction": 0.04, "changed": 40}}
+    few = {
+        accuracy: found_by(
+            "random_labels", stats(steady(0.1, accuracy, 0.3, 0.9), data=data)
+        ).text
+        for accuracy in (0.97, 0.99, 1.0)
+    }
+    assert "not memorized yet" in few[0.97]
+    assert "are memorized" in few[0.99]
+    assert "are memorized" in few[1.0]
+
+
 def test_training_is_held_against_the_training_labels():
     # Balanced training, and a validation split that is nearly one class.
     data = majority(0.5, 0.97)
