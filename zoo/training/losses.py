@@ -50,9 +50,15 @@ def hinge(labels, logits):
     """Multiclass hinge of Weston and Watkins: sum over every incorrect class.
 
     max(0, s_j - s_y + 1) summed over j != y; Keras's own categorical hinge
-    takes only the worst incorrect class.
+    takes only the worst incorrect class. Of mixed labels it is the mean over
+    their classes y, by fraction.
     """
     target = _one_hot(labels, logits)
+    if _are_fractions(labels, logits):
+        others = 1.0 - ops.eye(logits.shape[-1], dtype=logits.dtype)
+        distances = logits[:, None, :] - logits[:, :, None]  # [B, y, j]
+        margins = ops.maximum(0.0, distances + 1.0) * others
+        return ops.sum(target * ops.sum(margins, axis=-1), axis=-1)
     correct = ops.sum(target * logits, axis=-1, keepdims=True)
     margins = ops.maximum(0.0, logits - correct + 1.0) * (1.0 - target)
     return ops.sum(margins, axis=-1)

@@ -35,6 +35,17 @@ def test_hinge_sums_over_every_wrong_class():
     np.testing.assert_allclose(value(losses.hinge), expected, rtol=1e-5)
 
 
+def test_hinge_of_mixed_labels_is_the_mixture_of_the_hinges():
+    fractions = np.random.default_rng(1).dirichlet(np.ones(5), 6)
+    each = np.maximum(0, LOGITS[:, None, :] - LOGITS[:, :, None] + 1)
+    each[:, range(5), range(5)] = 0  # class y against itself
+    expected = (fractions * each.sum(axis=2)).sum(axis=1)
+    found = losses.hinge(fractions.astype(np.float32), LOGITS)
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+    one_hot = losses.hinge(np.eye(5, dtype=np.float32)[LABELS], LOGITS)
+    np.testing.assert_allclose(one_hot, value(losses.hinge), rtol=1e-5)
+
+
 def slopes(loss):
     """Differentiates the summed loss by every logit."""
     logits = tf.constant(LOGITS)
