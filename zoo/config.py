@@ -258,7 +258,8 @@ class TrainConfig:
         None, FLOAT, "optimization", low=0, high=1, open_low=True,
         open_high=True,
         help="average the weights over the steps with this momentum (EMA); "
-             "validation and the saved model use the average")
+             "validation and the saved model use the average; with "
+             "--lookahead_every, of the weights before each step's Lookahead")
     batch_size: int | str | None = _option(
         None, INT_OR_FULL, "optimization", common=True, low=1,
         help="batch size, or `full` for all training examples")

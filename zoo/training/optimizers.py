@@ -221,7 +221,9 @@ class _Averaged:
 #
 # At first the weights are left as they are; towards the end steps are averaged
 # over many. The last step ends at the slow copy too, if it has moved by then.
-# The copies are variables of the optimizer, so that checkpoints have them. The
+# The copies are variables of the optimizer, so that checkpoints have them.
+# With `--ema_momentum` the averages over the steps are updated first, from the
+# weights that a step made, before these return to the slow copy. The
 # running averages of batch norm are not averaged: they follow the weights
 # within a few steps.
 
