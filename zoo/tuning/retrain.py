@@ -258,6 +258,7 @@ def summarize_retraining(
     }
     return {
         "objective": settings.objective,
+        "select_epoch": settings.select_epoch,
         "trial": best.number,
         "values": best.values,
         "search": {
@@ -416,10 +417,12 @@ def _describe_best_trial(summary: dict) -> str:
         examples = f"{summary['examples']:,} {examples}"
         if summary["objective"] == "val_accuracy":
             examples += f" (one counts {1 / summary['examples']:.1g})"
+    selected = "this trial and the epoch of each run were"
+    if summary.get("select_epoch") == "last":
+        selected = "this trial was"
     return (
         f"{start}. {retrained}. New seeds remove the selection bias of the "
-        f"seed, but not that of the {examples}, by which this trial and the "
-        "epoch of each run were selected."
+        f"seed, but not that of the {examples}, by which {selected} selected."
     )
 
 

@@ -271,6 +271,21 @@ def test_the_search_score_is_called_the_best_of_many(summary):
 
 
 @pytest.mark.parametrize(
+    ("epoch", "expected"),
+    [
+        ("best", "by which this trial and the epoch of each run were selected"),
+        ("last", "by which this trial was selected"),
+    ],
+)
+def test_an_epoch_is_called_selected_only_where_one_is(
+    summary, epoch, expected
+):
+    found = summary([0.90, 0.92, 0.91], select_epoch=epoch)
+    text = " ".join(format_retraining(found, "lr").split())
+    assert text.endswith(f"{expected}.")
+
+
+@pytest.mark.parametrize(
     ("best", "default", "expected"),
     [
         ([0.95, 0.96, 0.955], [0.90, 0.93, 0.91], "The best trial is better."),
