@@ -265,11 +265,19 @@ def warmup(stats: RunStats) -> Finding | None:
     shorter = length // 10 * 1.0
     if stats.config.get("warmup_start"):
         shorter = max(shorter, length / 10)  # without one it has no start
+    text = (
+        f"the learning rate was still warming up: {epochs:g} warm-up epochs, "
+        f"{pluralize(length, 'epoch')} of training"
+    )
+    if epochs < length:
+        text = (
+            f"the warm-up of the learning rate took {epochs:g} of {length} "
+            "epochs"
+        )
     return Finding(
         "warmup",
         _severity(stats),
-        f"the learning rate was still warming up: {epochs:g} warm-up epochs, "
-        f"{pluralize(length, 'epoch')} of training",
+        text,
         "learning_rate",
         propose(stats, ("a shorter warm-up", {"warmup_epochs": shorter})),
     )
@@ -284,18 +292,19 @@ def schedule(stats: RunStats) -> Finding | None:
     if not decayed[len(rates) // 2]:
         return None
     first = decayed.index(True)
+    when, later = "too early", "a later schedule"
+    what = "the schedule"
+    if stats.config.get("schedule") == "constant":
+        what, when = "a callback", "early"
+        later = "a callback that lowers it later, as with more patience"
     return Finding(
         "schedule",
         _severity(stats),
-        f"the schedule lowered the learning rate too early: to "
+        f"{what} lowered the learning rate {when}: to "
         f"{rates[first]:.2g} in epoch {first + 1} of {len(rates)}, from "
         f"{max(rates):.2g}",
         "learning_rate",
-        propose(
-            stats,
-            *_later_decay(stats, len(rates)),
-            otherwise="a later schedule",
-        ),
+        propose(stats, *_later_decay(stats, len(rates)), otherwise=later),
     )
 
 

@@ -504,6 +504,34 @@ def test_a_cause_in_the_settings_is_named(config, name, option):
     assert found.command.endswith(option)
 
 
+def test_a_warmup_that_ended_is_not_said_to_go_on():
+    texts = [
+        found_by("warmup", stats(FAILS, config={"warmup_epochs": epochs})).text
+        for epochs in (2.0, 4.0)
+    ]
+    assert "took 2 of 4 epochs" in texts[0]
+    assert "still warming up: 4 warm-up epochs" in texts[1]
+
+
+@pytest.mark.parametrize(
+    ("schedule", "text", "advice"),
+    [
+        ("constant", "a callback lowered the learning rate early", "more pat"),
+        ("cosine", "the schedule lowered the learning rate too", "a later sch"),
+        ("step", "the schedule lowered", "--schedule_epochs=2,3"),
+    ],
+)
+def test_what_lowered_the_learning_rate_is_named(schedule, text, advice):
+    rates = (0.01, 1e-5, 1e-5, 1e-6)
+    rows = [
+        {**row, "learning_rate": rate}
+        for row, rate in zip(FAILS, rates, strict=True)
+    ]
+    found = found_by("schedule", stats(rows, config={"schedule": schedule}))
+    assert found.text.startswith(text)
+    assert advice in found.advice
+
+
 def test_next_commands_follow_from_what_was_found():
     sound = stats(data={"test": 50})
     commands = next_commands(sound, diagnose(sound))
