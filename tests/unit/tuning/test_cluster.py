@@ -141,6 +141,13 @@ def test_a_run_of_a_dead_actor_starts_again_on_another(script):
     assert set(ray.killed) == {first, second}
 
 
+def test_a_run_whose_actors_die_three_times_is_lost_with_a_reason(script):
+    script(deadly=["a"] * 3)
+    (found,) = run_on_pool(iter(jobs("a")), RayPool(ONE, None, print))
+    assert found.status == "lost"
+    assert found.reason.startswith("lost 3 times")
+
+
 def test_idle_actors_are_dropped_with_a_dead_one(script):
     ray = script(places=3)
     pool = submitted("a", "b", "c")
