@@ -19,6 +19,7 @@ import numpy as np
 
 from zoo.config import DEFAULTS, TrainConfig
 from zoo.errors import join_and
+from zoo.features import FIXED
 from zoo.metrics import CONFIDENCE
 from zoo.run_store import CONTINUED_AFTER, UNNAMED_OPTIONS
 from zoo.runs import Run
@@ -70,8 +71,9 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
     Options that have their default are left out, so that an option which a
     later version adds leaves the hash as it is in the log of evaluations. The
     layers of a user's model count, since its name says little, and so do the
-    weights that it came with unless freshly drawn, callbacks that may change
-    what is learned, and that a run was continued for more epochs.
+    weights that it came with unless freshly drawn, the content of the run or
+    file that `--features` or `--weights` names, callbacks that may change what
+    is learned, and that a run was continued for more epochs.
 
     Args:
         run: Finished or not.
@@ -86,12 +88,38 @@ def config_hash(run: Run, *, with_seed: bool = False) -> str:
         content.append(architecture)
     if weights := (_weights_digest if with_seed else _given_weights)(run):
         content.append({"initial weights": weights})
+    if sources := source_digests(run.resolved):
+        content.append({"sources": sources})
     if callbacks := active_callbacks(run):
         content.append({"callbacks": callbacks})
     if epochs := continuation(run):
         content.append({"continued after epochs": epochs})
     text = json.dumps(content, sort_keys=True)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+def source_digests(resolved: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the SHA-256 of the features and weights that others trained.
+
+    Their names say where they were, and another run may have come there since.
+
+    Args:
+        resolved: Entries `features` and `weights` of `resolved.json`; features
+            that follow from the data have no digest.
+    """
+    features, weights = resolved.get("features"), resolved.get("weights")
+    digests = {}
+    if features and features["name"] not in FIXED:
+        digests["features"] = features["fingerprint"]
+    if weights:
+        digests["weights"] = weights["weights_sha256"]
+    return digests
+
+
+def input_digests(resolved: Mapping[str, Any]) -> dict[str, str]:
+    """Returns the SHA-256 of the data and of what `source_digests` has."""
+    data = resolved["data"]["fingerprint"]
+    return {"data": data, **source_digests(resolved)}
 
 
 def _weights_digest(run: Run) -> str | None:
@@ -166,6 +194,7 @@ def split_options(
                 **all_options(run),
                 "model": _model_name(run),
                 "epochs": _epochs(run),
+                **_source_names(run),
                 "callbacks": describe_callbacks(run) or None,
             }
             for run in group
@@ -190,6 +219,14 @@ def _model_name(run: Run) -> str:
     weights = _given_weights(run)
     from_weights = f", weights {weights[:6]}" if weights else ""
     return f"{name} ({architecture[:6]}{from_weights})"
+
+
+def _source_names(run: Run) -> dict[str, str]:
+    """Returns the names of features and weights, each with its digest."""
+    return {
+        option: f"{run.resolved['config'][option]} ({digest[:6]})"
+        for option, digest in source_digests(run.resolved).items()
+    }
 
 
 def _epochs(run: Run) -> int | str | None:

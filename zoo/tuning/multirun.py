@@ -14,13 +14,13 @@ import json
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from zoo.commands import Target
 from zoo.config import DEFAULTS, TrainConfig, format_option
 from zoo.console import expand_command, pluralize, tensorboard_command
 from zoo.errors import Interrupted, UserError, join_and
-from zoo.evaluation import compare, statistics
+from zoo.evaluation import compare
 from zoo.io import atomic_write
 from zoo.models import plugins
 from zoo.resolve import resolve_names
@@ -28,13 +28,13 @@ from zoo.run_store import (
     RunStore,
     check_backend,
     default_name,
-    describe_parent,
     with_counters,
 )
-from zoo.runs import GROUP_FILE, GROUP_FORMAT, NOT_STARTED, Run, RunGroup
+from zoo.runs import GROUP_FILE, GROUP_FORMAT, Run, RunGroup
 from zoo.tuning import workers
 from zoo.tuning.cluster import Placement, open_workers
 from zoo.tuning.jobs import RunJobs, RunRequest, RunResult
+from zoo.tuning.multirun_checks import check_runs
 from zoo.tuning.multirun_summary import (
     MultirunProgress,
     best_value,
@@ -42,9 +42,6 @@ from zoo.tuning.multirun_summary import (
     summarize,
 )
 from zoo.tuning.varied_option import VariedOption
-
-if TYPE_CHECKING:
-    from zoo.training.setup import TrainSetup
 
 MAX_SEEDS = 1000
 MAX_FOLDS = 100
@@ -371,75 +368,6 @@ def _from_dict(group: RunGroup, metadata: dict[str, Any]) -> Multirun:
     common = TrainConfig.from_json(json.dumps(base))
     config = MultirunConfig(common, tuple(metadata["seeds"]), varied)
     return Multirun(group, config, tuple(specs))
-
-
-def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
-    """Builds the runs that have not started, so that invalid ones are refused.
-
-    Args:
-        multirun: A group, on disk or not.
-        parent: The run that is varied; it takes the place of the run that
-            has its settings, seed and data, if it is finished.
-
-    Raises:
-        UserError: A run cannot be trained.
-    """
-    import keras
-
-    from zoo.training.setup import prepare
-
-    specs, prepared = [], {}
-    for spec in multirun.specs:
-        if multirun.run(spec).status == NOT_STARTED:
-            # Seeds of one value are checked once.
-            key = repr(spec.value)
-            if key not in prepared:
-                prepared[key] = _settings_of(prepare(spec.config, None))
-                keras.utils.clear_session()
-            settings, fingerprint, epochs = prepared[key]
-            settings = {**settings, "seed": spec.config.seed}
-            spec = _with_parent(multirun, spec, parent)
-            spec = dataclasses.replace(spec, epochs=epochs)
-            if parent and _is_same(multirun, parent, settings, fingerprint):
-                home = "../" * len(multirun.group.name.split("/"))
-                spec = dataclasses.replace(
-                    spec, path=f"{home}{parent.name}", reused=True
-                )
-        specs.append(spec)
-    return dataclasses.replace(multirun, specs=tuple(specs))
-
-
-def _settings_of(setup: TrainSetup) -> tuple[dict, str, int | None]:
-    """Returns the settings, data fingerprint and epochs of a run."""
-    config = setup.config
-    settings = statistics.settings_of(config)
-    in_steps = not config.uses_gradients or config.requested.steps is not None
-    epochs = None if in_steps else config.num_epochs
-    return settings, setup.source.fingerprint, epochs
-
-
-def _with_parent(
-    multirun: Multirun, spec: RunSpec, parent: Run | None
-) -> RunSpec:
-    if spec.parent is not None:
-        return spec
-    return dataclasses.replace(
-        spec, parent=describe_parent(spec.config, parent)
-    )
-
-
-def _is_same(
-    multirun: Multirun, parent: Run, settings: dict, fingerprint: str
-) -> bool:
-    """Whether an existing run is what a run of the group would become."""
-    return (
-        parent.path == multirun.group.runs_dir / parent.name
-        and parent.status in ("completed", "stopped_early")
-        and statistics.settings(parent) == settings
-        and statistics.follows_from_config(parent)
-        and parent.resolved["data"]["fingerprint"] == fingerprint
-        and plugins.is_unchanged(parent)
-    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,7 +17,8 @@ from tests.integration.training.helpers import assert_equal_weights
 from zoo.cli.main import main
 from zoo.evaluation import statistics
 from zoo.runs import RunGroup
-from zoo.tuning.multirun import Multirun, MultirunConfig, _is_same
+from zoo.tuning.multirun import Multirun, MultirunConfig
+from zoo.tuning.multirun_checks import _is_same
 
 ASKED = {"schedule": "constant", "summaries": ("none",), "verbose": False}
 
@@ -153,10 +154,10 @@ def test_a_continued_run_is_the_config_of_a_whole_one_if_it_learns_the_same(
     assert (len(hashes) == 1) == is_same
     group = RunGroup(Path("runs/g"), "g")
     group = Multirun(group, MultirunConfig(whole.config, (0,)), ())
-    fingerprint = whole.resolved["data"]["fingerprint"]
+    inputs = statistics.input_digests(whole.resolved)
     settings = statistics.settings(whole)
-    assert _is_same(group, whole, settings, fingerprint)
-    assert _is_same(group, extended, settings, fingerprint) == is_same
+    assert _is_same(group, whole, settings, inputs)
+    assert _is_same(group, extended, settings, inputs) == is_same
     groups = statistics.group_by_config([extended, whole])
     different = statistics.split_options(groups)[0]
     expected = {"epochs": [["2 (continued after 1)"], [2]]}

@@ -16,6 +16,7 @@ from zoo.evaluation.statistics import (
     fold_stats,
     follows_from_config,
     format_seeds,
+    input_digests,
     seed_stats,
 )
 
@@ -214,6 +215,27 @@ def test_weights_that_were_drawn_again_are_another_draw_of_one_config():
     assert len({config_hash(run) for run in runs}) == 1
     assert len({config_hash(run, with_seed=True) for run in runs}) == 2
     assert first_of_each_seed(runs) == [runs[0], runs[2]]
+
+
+def started_from(option, digest):
+    run = run_of(**{option: "src"})
+    key = {"weights": "weights_sha256", "features": "fingerprint"}[option]
+    run.resolved[option] = {"name": "src", key: digest}
+    return run
+
+
+@pytest.mark.parametrize("option", ["features", "weights"])
+def test_a_source_that_was_replaced_under_its_name_is_another_config(option):
+    runs = [started_from(option, digest * 64) for digest in "001"]
+    hashes = [config_hash(run) for run in runs]
+    assert hashes[0] == hashes[1] != hashes[2]
+    assert input_digests(runs[1].resolved) != input_digests(runs[2].resolved)
+
+
+def test_features_that_follow_from_the_data_have_no_digest():
+    run = started_from("features", "0" * 64)
+    run.resolved["features"]["name"] = "bag_of_visual_words"
+    assert input_digests(run.resolved) == {"data": "f"}
 
 
 @pytest.mark.parametrize("passive", [True, False])

@@ -1,0 +1,89 @@
+"""Checks of the runs of a group, before any of them is trained."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import TYPE_CHECKING
+
+from zoo.evaluation import statistics
+from zoo.models import plugins
+from zoo.run_store import describe_parent
+from zoo.runs import NOT_STARTED, Run
+
+if TYPE_CHECKING:
+    from zoo.training.setup import TrainSetup
+    from zoo.tuning.multirun import Multirun, RunSpec
+
+
+def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
+    """Builds the runs that have not started, so that invalid ones are refused.
+
+    Args:
+        multirun: A group, on disk or not.
+        parent: The run that is varied; it takes the place of the run that
+            has its settings, seed and data, if it is finished.
+
+    Raises:
+        UserError: A run cannot be trained.
+    """
+    import keras
+
+    from zoo.training.setup import prepare
+
+    specs, prepared = [], {}
+    for spec in multirun.specs:
+        if multirun.run(spec).status == NOT_STARTED:
+            # Seeds of one value are checked once.
+            key = repr(spec.value)
+            if key not in prepared:
+                prepared[key] = _settings_of(prepare(spec.config, None))
+                keras.utils.clear_session()
+            settings, inputs, epochs = prepared[key]
+            settings = {**settings, "seed": spec.config.seed}
+            spec = _with_parent(multirun, spec, parent)
+            spec = dataclasses.replace(spec, epochs=epochs)
+            if parent and _is_same(multirun, parent, settings, inputs):
+                home = "../" * len(multirun.group.name.split("/"))
+                spec = dataclasses.replace(
+                    spec, path=f"{home}{parent.name}", reused=True
+                )
+        specs.append(spec)
+    return dataclasses.replace(multirun, specs=tuple(specs))
+
+
+def _settings_of(setup: TrainSetup) -> tuple[dict, dict, int | None]:
+    """Returns the settings, digests of the inputs and epochs of a run."""
+    config = setup.config
+    settings = statistics.settings_of(config)
+    in_steps = not config.uses_gradients or config.requested.steps is not None
+    epochs = None if in_steps else config.num_epochs
+    made = {"features": setup.extractor, "weights": setup.transferred}
+    resolved = {
+        "data": {"fingerprint": setup.source.fingerprint},
+        **{name: each and each.to_json() for name, each in made.items()},
+    }
+    return settings, statistics.input_digests(resolved), epochs
+
+
+def _with_parent(
+    multirun: Multirun, spec: RunSpec, parent: Run | None
+) -> RunSpec:
+    if spec.parent is not None:
+        return spec
+    return dataclasses.replace(
+        spec, parent=describe_parent(spec.config, parent)
+    )
+
+
+def _is_same(
+    multirun: Multirun, parent: Run, settings: dict, inputs: dict
+) -> bool:
+    """Whether an existing run is what a run of the group would become."""
+    return (
+        parent.path == multirun.group.runs_dir / parent.name
+        and parent.status in ("completed", "stopped_early")
+        and statistics.settings(parent) == settings
+        and statistics.follows_from_config(parent)
+        and statistics.input_digests(parent.resolved) == inputs
+        and plugins.is_unchanged(parent)
+    )
