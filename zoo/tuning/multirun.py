@@ -34,7 +34,7 @@ from zoo.runs import GROUP_FILE, GROUP_FORMAT, Run, RunGroup
 from zoo.tuning import workers
 from zoo.tuning.cluster import Placement, open_workers
 from zoo.tuning.jobs import RunJobs, RunRequest, RunResult
-from zoo.tuning.multirun_checks import check_runs
+from zoo.tuning.multirun_checks import check_members, check_runs
 from zoo.tuning.multirun_summary import (
     MultirunProgress,
     best_value,
@@ -132,6 +132,7 @@ class RunSpec:
         parent: As `--like` stores it in a run.
         reused: Whether the run existed before the group.
         epochs: Maximum number of epochs; `None` if it is not known.
+        config_hash: That of the run, with its seed, when it was reused.
     """
 
     path: str
@@ -140,6 +141,7 @@ class RunSpec:
     parent: dict | None = None
     reused: bool = False
     epochs: int | None = None
+    config_hash: str | None = None
 
 
 def seeds_from(first: int, count: int) -> tuple[int, ...]:
@@ -215,6 +217,7 @@ class Multirun:
                     "reused": spec.reused,
                     "parent": spec.parent,
                     "epochs": spec.epochs,
+                    "config_hash": spec.config_hash,
                 }
                 for spec in self.specs
             ],
@@ -363,6 +366,7 @@ def _from_dict(group: RunGroup, metadata: dict[str, Any]) -> Multirun:
                 row["parent"],
                 row["reused"],
                 row.get("epochs"),
+                row.get("config_hash"),
             )
         )
     common = TrainConfig.from_json(json.dumps(base))
@@ -444,7 +448,13 @@ def resume_multirun(
     run_jobs: RunJobs = workers.run_jobs,
     resume_flags: Mapping[str, Any] = NO_FLAGS,
 ) -> MultirunResult:
-    """Trains the runs of a group that have not ended; see `run_multirun`."""
+    """Trains the runs of a group that have not ended; see `run_multirun`.
+
+    Raises:
+        UserError: A run is not what the group would train.
+        Interrupted: A signal asked for an end; the same call resumes.
+    """
+    check_members(multirun)
     resume = Target.of(multirun.group).typed("resume", **resume_flags)
     with multirun.group.lock():
         left = [

@@ -3,16 +3,52 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from zoo.errors import UserError
 from zoo.evaluation import statistics
 from zoo.models import plugins
 from zoo.run_store import describe_parent
-from zoo.runs import NOT_STARTED, Run
+from zoo.runs import CORRUPT, NOT_STARTED, Run
 
 if TYPE_CHECKING:
     from zoo.training.setup import TrainSetup
     from zoo.tuning.multirun import Multirun, RunSpec
+
+
+def check_members(multirun: Multirun) -> None:
+    """Raises `UserError` if a run was replaced by one of another config."""
+    for spec, run in _started(multirun):
+        if not _is_run_of(spec, run):
+            raise UserError(
+                f"{run.name} is not the run that the group "
+                f"{multirun.group.name} had, since it was trained with other "
+                "options or on other data; remove it, or choose another "
+                "--run_name."
+            )
+
+
+def _started(multirun: Multirun) -> Iterator[tuple[RunSpec, Run]]:
+    """Yields the runs there are, except corrupt ones, which readers report."""
+    for spec in multirun.specs:
+        run = multirun.run(spec)
+        if run.status in (NOT_STARTED, CORRUPT):
+            continue
+        try:
+            statistics.config_hash(run), run.config
+        except (UserError, KeyError, TypeError):
+            continue
+        yield spec, run
+
+
+def _is_run_of(spec: RunSpec, run: Run) -> bool:
+    """Whether a run has the config of a spec."""
+    if spec.reused:
+        known = spec.config_hash
+        return known in (None, statistics.config_hash(run, with_seed=True))
+    settings = statistics.settings_of
+    return settings(run.config) == settings(spec.config)
 
 
 def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
@@ -24,12 +60,14 @@ def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
             has its settings, seed and data, if it is finished.
 
     Raises:
-        UserError: A run cannot be trained.
+        UserError: A run cannot be trained, or is not what the group would
+            train.
     """
     import keras
 
     from zoo.training.setup import prepare
 
+    check_members(multirun)
     specs, prepared = [], {}
     for spec in multirun.specs:
         if multirun.run(spec).status == NOT_STARTED:
@@ -41,11 +79,16 @@ def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
             settings, inputs, epochs = prepared[key]
             settings = {**settings, "seed": spec.config.seed}
             spec = _with_parent(multirun, spec, parent)
-            spec = dataclasses.replace(spec, epochs=epochs)
+            spec = dataclasses.replace(
+                spec, epochs=epochs, reused=False, config_hash=None
+            )
             if parent and _is_same(multirun, parent, settings, inputs):
                 home = "../" * len(multirun.group.name.split("/"))
                 spec = dataclasses.replace(
-                    spec, path=f"{home}{parent.name}", reused=True
+                    spec,
+                    path=f"{home}{parent.name}",
+                    reused=True,
+                    config_hash=statistics.config_hash(parent, with_seed=True),
                 )
         specs.append(spec)
     return dataclasses.replace(multirun, specs=tuple(specs))

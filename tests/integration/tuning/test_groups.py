@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -177,6 +178,25 @@ def test_an_interrupted_group_says_how_to_go_on_and_goes_on(tmp_path):
     ending, said = begin(request)
     assert "1 to train; 1 exist already" in said
     assert not ending.failed
+
+
+@pytest.mark.parametrize(
+    ("name", "seed", "rate"),
+    [("base", 0, 1e-7), (f"{VARY}/learning_rate-0.001", 1, 0.001)],
+)
+def test_a_run_that_was_replaced_is_no_member(root, tmp_path, name, seed, rate):
+    shutil.copytree(root, tmp_path, dirs_exist_ok=True)
+    known = multirun.read_multirun(RunStore(str(tmp_path)).find_group(VARY))
+    before = (known.group.path / "group.json").read_text()
+    shutil.rmtree(tmp_path / name)
+    options = {**FAST, "learning_rate": rate, "seed": seed, "run_name": name}
+    config = TrainConfig(**options, runs_dir=str(tmp_path))
+    train(config, console=TrainingConsole(quiet=True))
+    with pytest.raises(UserError, match=f"^{name} is not the run that"):
+        begin(ask(tmp_path, "learning_rate=0.001,0.1,0.5"))
+    assert (known.group.path / "group.json").read_text() == before
+    with pytest.raises(UserError, match=f"^{name} is not the run that"):
+        multirun.resume_multirun(known, 1, [].append, here)
 
 
 def test_a_group_stands_for_its_runs(root):
