@@ -34,7 +34,7 @@ from zoo.runs import GROUP_FILE, GROUP_FORMAT, Run, RunGroup
 from zoo.tuning import workers
 from zoo.tuning.cluster import Placement, open_workers
 from zoo.tuning.jobs import RunJobs, RunRequest, RunResult
-from zoo.tuning.multirun_checks import check_members, check_runs
+from zoo.tuning.multirun_checks import check_members, check_rest, check_runs
 from zoo.tuning.multirun_summary import (
     MultirunProgress,
     best_value,
@@ -436,9 +436,7 @@ def run_multirun(
     workers.hide_gpus()  # the runs need them
     multirun = check_runs(find_multirun(config), parent)
     multirun.write()
-    return resume_multirun(
-        multirun, num_workers, print_fn, run_jobs, resume_flags
-    )
+    return _train_rest(multirun, num_workers, print_fn, run_jobs, resume_flags)
 
 
 def resume_multirun(
@@ -454,7 +452,18 @@ def resume_multirun(
         UserError: A run is not what the group would train.
         Interrupted: A signal asked for an end; the same call resumes.
     """
-    check_members(multirun)
+    check_rest(multirun)
+    return _train_rest(multirun, num_workers, print_fn, run_jobs, resume_flags)
+
+
+def _train_rest(
+    multirun: Multirun,
+    num_workers: int,
+    print_fn: PrintFn,
+    run_jobs: RunJobs,
+    resume_flags: Mapping[str, Any],
+) -> MultirunResult:
+    """Trains what is left, and summarizes all."""
     resume = Target.of(multirun.group).typed("resume", **resume_flags)
     with multirun.group.lock():
         left = [
@@ -467,6 +476,7 @@ def resume_multirun(
             ended = _train(
                 multirun, left, num_workers, print_fn, run_jobs, resume
             )
+            check_members(multirun)
         found = _write_summary(multirun, ended, print_fn, resume)
     statuses = {row["status"] for row in found["runs"]}
     return MultirunResult(

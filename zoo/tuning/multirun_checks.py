@@ -13,12 +13,26 @@ from zoo.run_store import describe_parent
 from zoo.runs import CORRUPT, NOT_STARTED, Run
 
 if TYPE_CHECKING:
+    from zoo.config import TrainConfig
     from zoo.training.setup import TrainSetup
     from zoo.tuning.multirun import Multirun, RunSpec
 
 
-def check_members(multirun: Multirun) -> None:
-    """Raises `UserError` if a run was replaced by one of another config."""
+def check_members(multirun: Multirun) -> dict[str, tuple[Run, dict]]:
+    """Checks that the runs there are belong together.
+
+    A run may have been replaced by one of another config. What runs learn from
+    may have changed between them under its name: data, features or initial
+    weights.
+
+    Returns:
+        For each of these that has a name of its own, the first run that
+        learned from it, and the digests.
+
+    Raises:
+        UserError: Runs do not belong together.
+    """
+    by_inputs: dict[str, tuple[Run, dict]] = {}
     for spec, run in _started(multirun):
         if not _is_run_of(spec, run):
             raise UserError(
@@ -27,6 +41,54 @@ def check_members(multirun: Multirun) -> None:
                 "options or on other data; remove it, or choose another "
                 "--run_name."
             )
+        inputs = statistics.input_digests(run.resolved)
+        first, known = by_inputs.setdefault(
+            _input_names(spec.config), (run, inputs)
+        )
+        if inputs != known:
+            raise _changed_error(multirun, run, f"{first.name} was")
+    return by_inputs
+
+
+def check_rest(multirun: Multirun) -> dict[str, tuple[Run, dict]]:
+    """Checks that runs that are left would learn from the same data.
+
+    Returns:
+        As `check_members` does.
+
+    Raises:
+        UserError: Runs do not belong together, or the data were changed.
+    """
+    from zoo.training.setup import load_dataset
+
+    by_inputs = check_members(multirun)
+    if all(multirun.run(spec).has_ended for spec in multirun.specs):
+        return by_inputs
+    configs = {
+        _input_names(spec.config): spec.config for spec in multirun.specs
+    }
+    for names, (run, inputs) in by_inputs.items():
+        if inputs["data"] != load_dataset(configs[names]).fingerprint:
+            raise _changed_error(multirun, run, "there are now")
+    return by_inputs
+
+
+def _input_names(config: TrainConfig) -> str:
+    """Returns the options that say what a run learns from."""
+    from zoo.training.setup import LOADING_OPTIONS
+
+    names = {*LOADING_OPTIONS, "train_examples", "classes", "model"}
+    names |= {"features", "weights"}
+    return repr([getattr(config, name) for name in sorted(names)])
+
+
+def _changed_error(multirun: Multirun, run: Run, other: str) -> UserError:
+    return UserError(
+        f"{run.name} was trained on other data, features or initial weights "
+        f"than {other}, though their names are the same, so that the group "
+        f"{multirun.group.name} cannot go on; restore them, or choose another "
+        "--run_name."
+    )
 
 
 def _started(multirun: Multirun) -> Iterator[tuple[RunSpec, Run]]:
@@ -67,7 +129,7 @@ def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
 
     from zoo.training.setup import prepare
 
-    check_members(multirun)
+    known = check_rest(multirun)
     specs, prepared = [], {}
     for spec in multirun.specs:
         if multirun.run(spec).status == NOT_STARTED:
@@ -77,6 +139,9 @@ def check_runs(multirun: Multirun, parent: Run | None) -> Multirun:
                 prepared[key] = _settings_of(prepare(spec.config, None))
                 keras.utils.clear_session()
             settings, inputs, epochs = prepared[key]
+            run, before = known.get(_input_names(spec.config), (None, inputs))
+            if run and before != inputs:
+                raise _changed_error(multirun, run, "there are now")
             settings = {**settings, "seed": spec.config.seed}
             spec = _with_parent(multirun, spec, parent)
             spec = dataclasses.replace(

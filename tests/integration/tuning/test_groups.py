@@ -199,6 +199,55 @@ def test_a_run_that_was_replaced_is_no_member(root, tmp_path, name, seed, rate):
         multirun.resume_multirun(known, 1, [].append, here)
 
 
+def write_images(path, seed):
+    generator = np.random.default_rng(seed)
+    images = generator.integers(0, 256, (400, 8, 8), np.uint8)
+    np.savez(path, x_train=images, y_train=np.arange(400) % 3)
+
+
+@pytest.mark.parametrize("kind", ["seeds", "folds", "vary"])
+def test_runs_on_data_that_were_changed_join_no_group(tmp_path, kind):
+    write_images(tmp_path / "d.npz", 0)
+    options = {"dataset": f"npz:{tmp_path / 'd.npz'}", "run_name": "g"}
+    varied = "learning_rate=0.1,0.2" if kind == "vary" else None
+    request = ask(tmp_path, varied, (0, 1), **options)
+    if kind == "folds":
+        folds = multirun.all_folds(2)
+        request = dataclasses.replace(request, varied=folds, seeds=(0,))
+    with pytest.raises(Interrupted):
+        begin(request, run_jobs=stopped)
+    known = multirun.read_multirun(RunStore(str(tmp_path)).find_group("g"))
+    write_images(tmp_path / "d.npz", 1)
+    with pytest.raises(UserError, match="than there are now"):
+        begin(request)
+    with pytest.raises(UserError, match="^g/.* was trained on other data"):
+        multirun.resume_multirun(known, 1, [].append, here)
+    write_images(tmp_path / "d.npz", 0)
+    assert not begin(request)[0].failed
+
+
+def test_seeds_that_started_from_other_weights_are_not_summarized(tmp_path):
+    source = {**FAST, "run_name": "src", "runs_dir": str(tmp_path)}
+    train(TrainConfig(**source), console=TrainingConsole(quiet=True))
+    request = ask(tmp_path, None, (0, 1), weights="src", run_name="g")
+
+    def replaced(requests, num_workers, log):
+        yield workers.train_run(next(requests))
+        shutil.rmtree(tmp_path / "src")
+        config = TrainConfig(**source, learning_rate=0.3)
+        train(config, console=TrainingConsole(quiet=True))
+        yield from here(requests, num_workers, log)
+
+    with pytest.raises(UserError, match="g/seed1 .* than g/seed0 was"):
+        begin(request, run_jobs=replaced)
+    more = ask(tmp_path, None, (0, 1, 2), weights="src", run_name="g")
+    with pytest.raises(UserError, match="g/seed1 .* than g/seed0 was"):
+        begin(more)
+    shutil.rmtree(tmp_path / "g" / "seed1")
+    with pytest.raises(UserError, match="g/seed0 .* than there are now"):
+        begin(more)
+
+
 def test_a_group_stands_for_its_runs(root):
     found, without = RunStore(str(root)).find_all([SEEDS])
     assert [run.name for run in found] == [f"{SEEDS}/seed7", f"{SEEDS}/seed8"]
