@@ -167,7 +167,8 @@ class TrainOptions(TypedDict, total=False):
     """
     ema_momentum: float | None
     """Average the weights over the steps with this momentum (EMA); validation
-    and the saved model use the average.
+    and the saved model use the average; with --lookahead_every, of the weights
+    before each step's Lookahead.
     """
     batch_size: int | str | None
     """Batch size, or `full` for all training examples."""
