@@ -125,11 +125,11 @@ UNTIL_PATIENCE_ENDS = {
 
 @pytest.mark.parametrize(
     ("options", "status", "last"),
-    # Three files make a run; then come the layer statistics before training;
-    # history, best, layer_stats and last checkpoint of each epoch, a checkpoint
-    # inside each; the model; the metrics.
+    # In a folder that came whole the layer statistics before training; history,
+    # best, layer_stats and last checkpoint of each epoch, a checkpoint inside
+    # each; the model; the metrics.
     [
-        pytest.param(TO_THE_END, "completed", 16, marks=pytest.mark.slow),
+        pytest.param(TO_THE_END, "completed", 15, marks=pytest.mark.slow),
         (UNTIL_PATIENCE_ENDS, "stopped_early", 3),
     ],
 )
@@ -144,18 +144,14 @@ def test_a_kill_between_any_two_writes_leaves_a_run_that_ends_alike(
     undisturbed = result(begin("undisturbed"))
     assert undisturbed["status"] == status
     count = next(writes) - 1
-    resumed = 0
+    assert last <= count
     for write in range(count - last + 1, count + 1):
         with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
             kill_at(patch, write)
             begin("killed")
-        if not (tmp_path / "killed").exists():
-            continue  # killed before there was a run
         run = RunStore(str(tmp_path)).find("killed")
         assert result(resume(run, console=QUIET)) == undisturbed
         shutil.rmtree(run.path)
-        resumed += 1
-    assert resumed == min(last, count - 3)
 
 
 # Killed in the second of three epochs, after a checkpoint inside it.
