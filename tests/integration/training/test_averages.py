@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.integration.training.helpers import QUIET, assert_equal_weights
+from tests.integration.training.consoles import QUIET
+from tests.integration.training.weights import assert_equal_weights
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.errors import UserError

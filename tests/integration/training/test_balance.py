@@ -10,7 +10,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.metrics import balanced_accuracy_score
 from sklearn.utils.class_weight import compute_class_weight
 
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo import metrics
 from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset

@@ -19,7 +19,7 @@ from keras.callbacks import (
 )
 
 import zoo
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.evaluation.statistics import group_by_config

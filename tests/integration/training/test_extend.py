@@ -13,7 +13,7 @@ from tensorboard.util import tensor_util
 
 import zoo
 from tests import hparams_table
-from tests.integration.training.helpers import assert_equal_weights
+from tests.integration.training.weights import assert_equal_weights
 from zoo.cli.main import main
 from zoo.evaluation import statistics
 from zoo.runs import RunGroup

@@ -9,7 +9,7 @@ import textwrap
 import numpy as np
 import pytest
 
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.config import TrainConfig
 from zoo.data import Dataset, load_dataset
 from zoo.errors import UserError

@@ -6,7 +6,7 @@ import shutil
 import numpy as np
 import pytest
 
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.run_store import RunStore

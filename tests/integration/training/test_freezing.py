@@ -4,11 +4,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.integration.training.helpers import (
-    QUIET,
-    layer_weights,
-    set_last_weights,
-)
+from tests.integration.training.consoles import QUIET
+from tests.integration.training.weights import layer_weights, set_last_weights
 from zoo.config import TrainConfig
 from zoo.errors import UserError
 from zoo.models import register_model

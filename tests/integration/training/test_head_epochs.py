@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from tests.integration.training.helpers import (
-    QUIET,
+from tests.integration.training.consoles import QUIET
+from tests.integration.training.weights import (
     assert_equal_weights,
     layer_weights,
 )

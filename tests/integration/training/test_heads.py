@@ -7,10 +7,8 @@ import tensorflow as tf
 from keras import layers
 from scipy.special import softmax
 
-from tests.integration.training.helpers import (
-    QUIET,
-    Killed,
-    KillingConsole,
+from tests.integration.training.consoles import QUIET, Killed, KillingConsole
+from tests.integration.training.weights import (
     assert_equal_weights,
     set_last_weights,
 )

@@ -11,7 +11,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.config import OPTIONS, TrainConfig
 from zoo.errors import UserError
 from zoo.training.console import TrainingConsole

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.cli.main import main
 from zoo.config import TrainConfig
 from zoo.data import load_dataset

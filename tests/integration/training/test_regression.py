@@ -10,7 +10,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
     EventAccumulator,
 )
 
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.config import TrainConfig
 from zoo.data import load_dataset
 from zoo.evaluation import evaluate

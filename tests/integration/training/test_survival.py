@@ -24,7 +24,7 @@ from tensorboard.backend.event_processing.event_accumulator import (
 )
 
 from tests import dying
-from tests.integration.training.helpers import QUIET, Killed, KillingConsole
+from tests.integration.training.consoles import QUIET, Killed, KillingConsole
 from zoo.config import TrainConfig
 from zoo.run_store import RunStore
 from zoo.training.resume import resume

@@ -7,10 +7,8 @@ import keras
 import numpy as np
 import pytest
 
-from tests.integration.training.helpers import (
-    QUIET,
-    Killed,
-    KillingConsole,
+from tests.integration.training.consoles import QUIET, Killed, KillingConsole
+from tests.integration.training.weights import (
     assert_equal_weights,
     layer_weights,
 )

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 import zoo
-from tests.integration.training.helpers import QUIET
+from tests.integration.training.consoles import QUIET
 from zoo.models import MODELS, register_model
 from zoo.training.resume import resume
 from zoo.training.sanity_checks import UntrainedModel

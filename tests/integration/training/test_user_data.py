@@ -17,7 +17,7 @@ from keras import layers
 from PIL import Image
 
 import zoo
-from tests.integration.training.helpers import assert_equal_weights
+from tests.integration.training.weights import assert_equal_weights
 from zoo.evaluation.test_set import load_test_split
 
 MODELS = ("mlp", "lenet5")
